@@ -1,0 +1,294 @@
+"""Settings: default -> preset TOML -> ``--set section.key=value`` -> ``config.toml`` in the run. One documented field each.
+
+The sections ``backbone``, ``head``, ``loss`` and ``sampler`` name a part and pass every other key on to it, so a part's own
+options are described in one place only, its signature; they are checked when the part is built.
+"""
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tagger.errors import TaggerError, did_you_mean
+
+FORMAT_VERSION = 1
+Share = Field(ge=0.0, lt=1.0)
+
+
+class Section(BaseModel):
+    """A closed section: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+
+
+class Part(BaseModel):
+    """A section that names a part and hands the other keys to it."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, frozen=True)
+    name: str
+    """Which part."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the user chose for the part itself: the keys that are no fields of the section."""
+        return dict(self.model_extra or {})
+
+
+class DataSettings(Section):
+    val: float = Field(0.1, ge=0.0, lt=1.0)
+    """Share of images used to stop training and to compare models."""
+    test: float = Field(0.1, ge=0.0, lt=1.0)
+    """Share of images that no training ever sees; the headline metrics come from them."""
+    folds: int = Field(5, ge=2, le=50)
+    """Parts that train + val are cut into for out-of-fold probabilities."""
+
+
+class ImageSettings(Section):
+    size: int = Field(224, ge=16, le=2048)
+    """Side of the square the network sees, in pixels."""
+    fit: Literal["squash", "crop", "pad"] = "squash"
+    """How a photo becomes a square: the whole of it squashed, its centre cut out, or padded."""
+    flip_views: bool = True
+    """Average the prediction over the image and its mirror image (test-time flip)."""
+    workers: int = Field(-1, ge=-1, le=256)
+    """Processes that read images; -1 decides from the cores there are."""
+
+
+class BackboneSettings(Part):
+    name: str = "mobilenetv2_100"
+    """Any name of `timm.list_models()`; other keys of this section go to `timm.create_model`."""
+    weights: str = "hub"
+    """`hub` (timm's pretrained weights, fetched once), `none` (random), or a file (.safetensors, .pth)."""
+    levels: int = Field(3, ge=1, le=8)
+    """Feature maps, from the last backwards, whose average is given to the head."""
+
+
+class HeadSettings(Part):
+    name: str = "mlp"
+    """A registered head; other keys of this section are its options."""
+
+
+class LossSettings(Part):
+    name: str = "bce"
+    """A registered loss; other keys of this section are its options."""
+    smoothing: float = Field(0.0, ge=0.0, lt=0.5)
+    """Targets become smoothing and 1 - smoothing instead of 0 and 1."""
+
+
+class SamplerSettings(Part):
+    name: str = "none"
+    """A registered sampler; other keys of this section are its options."""
+
+
+class AugmentSettings(Section):
+    hflip: float = Field(0.5, ge=0, le=1)
+    """Probability of a left-right flip."""
+    vflip: float = Field(0.0, ge=0, le=1)
+    """Probability of an upside-down flip."""
+    shift: float = Field(0.05, ge=0, le=0.5)
+    """Largest shift, as a share of the side."""
+    scale_min: float = Field(0.5, gt=0, le=1)
+    """Smallest share of the image's area that a random crop keeps; 1 is no crop."""
+    shear: float = Field(5.0, ge=0, le=45)
+    """Largest shear, degrees."""
+    rotate: float = Field(0.0, ge=0, le=180)
+    """Largest rotation, degrees."""
+    brightness: float = Field(0.2, ge=0, le=1)
+    """Brightness is multiplied by 1 - b ... 1 + b."""
+    contrast: float = Field(0.2, ge=0, le=1)
+    """Contrast is multiplied by 1 - c ... 1 + c."""
+    saturation: float = Field(0.2, ge=0, le=1)
+    """Saturation is multiplied by 1 - s ... 1 + s."""
+    hue: float = Field(0.0, ge=0, le=0.5)
+    """Largest turn of the hue, in full circles."""
+    grey: float = Field(0.05, ge=0, le=1)
+    """Probability of a grey image."""
+    randaugment: int = Field(0, ge=0, le=8)
+    """Operations of torchvision's RandAugment; 0 is off."""
+    erasing: float = Field(0.0, ge=0, le=1)
+    """Probability of torchvision's RandomErasing."""
+
+
+class MixSettings(Section):
+    mixup: float = Field(0.0, ge=0)
+    """Alpha of mixup (Zhang et al. 2018); 0 is off."""
+    cutmix: float = Field(0.0, ge=0)
+    """Alpha of CutMix (Yun et al. 2019); 0 is off."""
+    prob: float = Field(1.0, ge=0, le=1)
+    """Probability that a batch is mixed."""
+
+
+class FeatureSettings(Section):
+    """The first stage: the backbone's features, cached once, and heads trained on them."""
+
+    enabled: bool | Literal["auto"] = "auto"
+    """Train heads on the frozen backbone first; `auto`: when it has pretrained weights."""
+    epochs: int = Field(30, ge=1)
+    """Passes over the cached features."""
+    batch_size: int = Field(256, ge=1)
+    """Images a step."""
+    lr: float = Field(1e-3, gt=0)
+    """Highest learning rate (one cycle)."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Weight decay of AdamW."""
+    repeats: int = Field(1, ge=1, le=20)
+    """Heads trained a fold, from different seeds; their logits are averaged."""
+    mixup: float = Field(0.0, ge=0)
+    """Alpha of mixup between feature vectors; 0 is off."""
+
+
+class TrainSettings(Section):
+    """The second stage: the whole network."""
+
+    epochs: int = Field(0, ge=0)
+    """Passes over the images; 0 leaves the backbone frozen."""
+    batch_size: int = Field(64, ge=1)
+    """Images a step."""
+    optimiser: str = "adamw"
+    """A name that `timm.optim` knows."""
+    lr: float = Field(3e-4, gt=0)
+    """Highest learning rate of the backbone."""
+    head_lr_factor: float = Field(10.0, gt=0)
+    """The head learns at this multiple of the backbone's rate."""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """Each block before the last learns at this multiple of the next one's rate."""
+    weight_decay: float = Field(0.05, ge=0)
+    """Weight decay; never on biases and normalisation."""
+    warmup: float = Field(0.1, ge=0, lt=1)
+    """Share of the steps in which the rate rises; then it falls as a cosine."""
+    clip: float = Field(1.0, ge=0)
+    """Largest gradient norm; 0 is off."""
+    freeze_stages: int = Field(0, ge=0, le=64)
+    """First stages of the backbone (the stem is part of the first) that keep their weights."""
+    freeze_epochs: int = Field(0, ge=0)
+    """First epochs in which only the head learns."""
+    freeze_norm: bool | Literal["auto"] = "auto"
+    """Keep the running statistics of batch normalisation; `auto`: when the weights are pretrained."""
+    ema: float = Field(0.998, ge=0, lt=1)
+    """Decay of the averaged weights that are validated and kept; 0 is off."""
+    patience: int = Field(0, ge=0)
+    """Epochs without a better validation mAP after which training stops; 0 never."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """`auto`: bf16 where the processor or GPU computes it, else fp16 on a GPU, else fp32."""
+    compile: bool = False
+    """Compile the network with torch.compile (pays on a GPU, needs a C compiler on a CPU)."""
+    members: int = Field(1, ge=1, le=20)
+    """Networks trained from the head's start, each without one part of the data, then averaged (1: one, without val)."""
+
+
+class ThresholdSettings(Section):
+    aim: str = "f1"
+    """`f1`, `f2`, `f0.5`, `precision>=0.9`, `recall>=0.8` or `cost fp=1 fn=5`."""
+    min_positives: int = Field(10, ge=1)
+    """Labels with fewer known positives get the shared threshold."""
+
+
+class Settings(Section):
+    seed: int = Field(0, ge=0)
+    """The same seed on the same machine gives the same run."""
+    device: str = "auto"
+    """`auto` (a GPU if there is one), `cpu`, `cuda` or `mps`."""
+    data: DataSettings = DataSettings()
+    image: ImageSettings = ImageSettings()
+    backbone: BackboneSettings = BackboneSettings()
+    head: HeadSettings = HeadSettings()
+    loss: LossSettings = LossSettings()
+    sampler: SamplerSettings = SamplerSettings()
+    augment: AugmentSettings = AugmentSettings()
+    mix: MixSettings = MixSettings()
+    features: FeatureSettings = FeatureSettings()
+    train: TrainSettings = TrainSettings()
+    threshold: ThresholdSettings = ThresholdSettings()
+    preset: str = "standard"
+    """The preset these settings began from."""
+
+
+def preset_names() -> list[str]:
+    """The presets that ship with the package."""
+    return sorted(p.name.removesuffix(".toml") for p in files("tagger.presets").iterdir() if p.name.endswith(".toml"))
+
+
+def load_settings(preset: str = "standard", overrides: list[str] | None = None, **named: dict[str, Any]) -> Settings:
+    """Settings of a preset with ``section.key=value`` overrides, and named sections on top.
+
+    All bad keys and values are reported in one TaggerError, each with the nearest known name.
+
+    >>> load_settings("quick", ["train.lr=0.01"]).train.lr
+    0.01
+    """
+    if preset not in preset_names():
+        raise TaggerError(
+            f"Unknown preset {preset!r}.{did_you_mean(preset, preset_names())} Available: {', '.join(preset_names())}"
+        )
+    tree = tomllib.loads((files("tagger.presets") / f"{preset}.toml").read_text("utf-8"))
+    tree["preset"] = preset
+    for text in overrides or []:
+        _put(tree, text)
+    for section, values in named.items():
+        if isinstance(values, dict):
+            tree.setdefault(section, {}).update(values)
+        else:
+            tree[section] = values
+    return check_settings(tree)
+
+
+def check_settings(tree: dict[str, Any]) -> Settings:
+    """Settings of nested dicts; TaggerError lists every unknown key and bad value."""
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise TaggerError("Settings: " + "; ".join(_explain(e) for e in error.errors())) from None
+
+
+def dump_settings(settings: Settings) -> str:
+    """``config.toml``: every setting in force and the format version."""
+    return tomli_w.dumps({"format_version": FORMAT_VERSION, **settings.model_dump()})
+
+
+def read_settings(path: Path) -> Settings:
+    """Settings of a run's ``config.toml``; a newer format version is refused with a reason."""
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TaggerError(f"{path}: not readable as TOML ({error}). Restore it from a copy, or train again.") from None
+    version = tree.pop("format_version", None)
+    if version != FORMAT_VERSION:
+        raise TaggerError(
+            f"{path}: format_version {version!r}, but this tagger reads {FORMAT_VERSION}. Use the tagger it was made with, or train again."
+        )
+    return check_settings(tree)
+
+
+def _put(tree: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts) or len(parts) > 2:
+        raise TaggerError(f"--set {text!r}: write it as section.key=value, e.g. --set train.lr=0.001")
+    if len(parts) == 2 and not isinstance(tree.setdefault(parts[0], {}), dict):
+        raise TaggerError(f"--set {text!r}: {parts[0]!r} is a setting, not a section")
+    target = tree if len(parts) == 1 else tree[parts[0]]
+    target[parts[-1]] = _value(value.strip())
+
+
+def _value(text: str) -> Any:
+    """A TOML value if it is one, else the text itself, so that ``--set loss.name=focal`` needs no quotes."""
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return {"True": True, "False": False}.get(text, text)
+
+
+def _explain(error: Any) -> str:
+    path = [str(p) for p in error["loc"]]
+    if error["type"] != "extra_forbidden":
+        return f"{'.'.join(path)} = {error['input']!r}: {error['msg'].lower()}"
+    section: Any = Settings
+    for name in path[:-1]:
+        section = section.model_fields[name].annotation
+    known = list(section.model_fields)
+    here = f"section {'.'.join(path[:-1])!r}" if path[:-1] else "top level"
+    hint = did_you_mean(path[-1], known) or f" It takes: {', '.join(known)}"
+    return f"unknown key {path[-1]!r} ({here}).{hint}"

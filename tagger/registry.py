@@ -1,0 +1,72 @@
+"""One way to plug parts in. Heads, losses, regularisers, samplers and signals all use it."""
+
+from collections.abc import Callable
+from inspect import Parameter, signature
+from typing import Any, TypeVar
+
+from tagger.errors import TaggerError, did_you_mean
+
+Part = TypeVar("Part", bound=Callable[..., Any])
+
+
+class Registry:
+    """Names for one family of parts, e.g. ``losses = Registry("loss")``.
+
+    A part's options are its keyword-only arguments: what the pipeline knows is positional.
+
+    >>> shapes = Registry("shape")
+    >>> @shapes.register("square")
+    ... def square(size, *, filled: bool = False):
+    ...     return size, filled
+    >>> shapes.build("square", 3, filled=True)
+    (3, True)
+    >>> shapes.options("square")
+    {'filled': False}
+    """
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self._parts: dict[str, Callable[..., Any]] = {}
+
+    def register(self, name: str) -> Callable[[Part], Part]:
+        """Decorator: make a part available as ``name`` in the settings. A name taken twice is a ValueError."""
+
+        def add(part: Part) -> Part:
+            if name in self._parts:
+                raise ValueError(f"{self.kind} {name!r} is registered twice")
+            self._parts[name] = part
+            return part
+
+        return add
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        return sorted(self._parts)
+
+    def options(self, name: str) -> dict[str, Any]:
+        """What a user may set: the part's keyword-only arguments and their defaults."""
+        params = signature(self.find(name)).parameters.values()
+        return {p.name: p.default for p in params if p.kind is Parameter.KEYWORD_ONLY}
+
+    def build(self, name: str, *known: Any, **chosen: Any) -> Any:
+        """The part made from what the pipeline knows (positional) and the user chose (keyword)."""
+        self.check(name, chosen)
+        return self.find(name)(*known, **chosen)
+
+    def check(self, name: str, chosen: dict[str, Any]) -> None:
+        """Raise TaggerError, naming the nearest one, if the part or one of its options does not exist."""
+        allowed = self.options(name)
+        for option in chosen:
+            if option not in allowed:
+                raise TaggerError(
+                    f"{self.kind} {name!r} has no option {option!r}.{did_you_mean(option, allowed)}"
+                    f" It takes: {', '.join(allowed) or 'nothing'}"
+                )
+
+    def find(self, name: str) -> Callable[..., Any]:
+        """The part itself; TaggerError with the nearest name if there is none."""
+        if name not in self._parts:
+            raise TaggerError(
+                f"Unknown {self.kind} {name!r}.{did_you_mean(name, self._parts)} Available: {', '.join(self.names())}"
+            )
+        return self._parts[name]
