@@ -1,0 +1,18 @@
+"""Losses, by name: ``losses.build("focal", stats, gamma=2.0)``. One file a family; the base keeps unknown cells out."""
+
+from tagger.losses.base import Loss, losses
+from tagger.losses.bce import BceLoss, FalsePositiveLoss, SquaredErrorLoss, WeightedBceLoss
+from tagger.losses.distribution_balanced import DistributionBalancedLoss
+from tagger.losses.focusing import AsymmetricLoss, FocalLoss
+
+__all__ = [
+    "AsymmetricLoss",
+    "BceLoss",
+    "DistributionBalancedLoss",
+    "FalsePositiveLoss",
+    "FocalLoss",
+    "Loss",
+    "SquaredErrorLoss",
+    "WeightedBceLoss",
+    "losses",
+]
