@@ -1,0 +1,33 @@
+"""Images and labels as tables: what a data folder holds, how it is split, what its labels look like. No torch here."""
+
+from tagger.data.hashes import hash_files
+from tagger.data.images import Listing, iter_images, list_images
+from tagger.data.labels_toml import Vocabulary, parse_labels_toml
+from tagger.data.read import Dataset, read_dataset
+from tagger.data.rules import Group, MinedRule, Rule, broken_group_N, broken_rule_N
+from tagger.data.sources import sources
+from tagger.data.split import Split, split_images, split_table
+from tagger.data.stats import LabelStats, label_stats, mine_rules
+
+__all__ = [
+    "Dataset",
+    "Group",
+    "LabelStats",
+    "Listing",
+    "MinedRule",
+    "Rule",
+    "Split",
+    "Vocabulary",
+    "broken_group_N",
+    "broken_rule_N",
+    "hash_files",
+    "iter_images",
+    "label_stats",
+    "list_images",
+    "mine_rules",
+    "parse_labels_toml",
+    "read_dataset",
+    "sources",
+    "split_images",
+    "split_table",
+]

@@ -1,0 +1,89 @@
+"""Which image does a name in a label file mean? A path, a bare name that occurs once, or a number that occurs once."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from unicodedata import normalize
+
+from tagger.errors import did_you_mean
+
+MAX_GUESSED = 20  # rows that get a suggestion, and
+MAX_GUESSES = 20_000  # images that suggestions are sought in: difflib takes about 10 microseconds for each pair
+
+
+class ImageIndex:
+    """The images found in a folder, searchable by what people write for them.
+
+    Names are compared as Unicode NFC, since macOS stores 'é' as two characters and label files hold one.
+
+    >>> index = ImageIndex("/data", ["a/im7.jpg", "a/x.png", "b/x.png"])
+    >>> index.find("im7.jpg"), index.find("a/x.png"), index.find("7", by_number=True)
+    (('a/im7.jpg', ''), ('a/x.png', ''), ('a/im7.jpg', ''))
+    >>> index.find("x.png")
+    ('', "'x.png' could be 'a/x.png' or 'b/x.png': write the path")
+    """
+
+    def __init__(self, root: str | Path, files: Sequence[str]):
+        self.root = Path(os.path.abspath(root))
+        self.files = tuple(files)
+        self._guessed = 0
+        self._paths = {normalize("NFC", file): file for file in files}
+        self._names: dict[str, list[str]] = defaultdict(list)
+        self._stems: dict[str, list[str]] = defaultdict(list)
+        self._numbers: dict[int, list[str]] = defaultdict(list)
+        for path, file in self._paths.items():
+            name = path.rpartition("/")[2]
+            stem = os.path.splitext(name)[0]
+            self._names[name].append(file)
+            self._stems[stem].append(file)
+            digits = re.findall("[0-9]+", stem)
+            if len(digits) == 1:
+                self._numbers[int(digits[0])].append(file)
+
+    def find(self, name: str, *, beside: Path | None = None, by_number: bool = False) -> tuple[str, str]:
+        """(file, "") or ("", reason). ``beside`` is the label file's folder: paths may be relative to it or to root.
+
+        With ``by_number`` a name without its suffix, or the number in it, is enough when it occurs once.
+        """
+        name = normalize("NFC", name.strip())
+        if not name:
+            return "", "the file name is empty"
+        if file := self._by_path(name, beside) or self._by_path(name.replace("\\", "/"), beside):
+            return file, ""
+        tables = [(name, self._names)]
+        if by_number:
+            tables.append((name, self._stems))
+        for key, table in tables:
+            if key in table:
+                return _only(name, table[key])
+        if by_number and name.isascii() and name.isdigit() and int(name) in self._numbers:
+            return _only(name, self._numbers[int(name)])
+        return "", f"there is no image {name!r}.{self._guess(name)}"
+
+    def has_stem(self, stem: str) -> bool:
+        """True if some image has this name without its suffix."""
+        return normalize("NFC", stem) in self._stems
+
+    def _by_path(self, name: str, beside: Path | None) -> str:
+        for folder in (beside, self.root):
+            if folder is not None:
+                path = os.path.relpath(os.path.join(os.path.abspath(folder), name), self.root).replace(os.sep, "/")
+                if path in self._paths:
+                    return self._paths[path]
+        return ""
+
+    def _guess(self, name: str) -> str:
+        if self._guessed >= MAX_GUESSED or len(self.files) > MAX_GUESSES:
+            return ""
+        self._guessed += 1
+        known = self.files if "/" in name else self._names
+        return did_you_mean(name, known)
+
+
+def _only(name: str, files: list[str]) -> tuple[str, str]:
+    if len(files) == 1:
+        return files[0], ""
+    more = f" or {len(files) - 3} others" if len(files) > 3 else ""
+    return "", f"{name!r} could be {' or '.join(map(repr, files[:3]))}{more}: write the path"

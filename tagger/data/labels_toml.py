@@ -1,0 +1,143 @@
+"""What does ``labels.toml`` say about the labels: their names and order, groups, and rules?"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tagger.data.records import shortlist
+from tagger.data.rules import KINDS, Group, Rule
+from tagger.errors import TaggerError, did_you_mean
+
+RESERVED = ("file", "labels")  # columns of every table of predictions
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The labels in column order, and what is known about them."""
+
+    labels: tuple[str, ...]
+    groups: dict[str, Group]
+    rules: tuple[Rule, ...]
+
+
+def parse_labels_toml(
+    text: str, used: Sequence[str], *, places: Mapping[str, Sequence[str]] | None = None, where: str = "the labels"
+) -> Vocabulary:
+    """The vocabulary that ``text`` and the labels in use make together; TaggerError listing everything wrong at once.
+
+    Without a ``labels`` entry the vocabulary is ``used`` as it stands. ``places`` and ``where`` say where labels are
+    used, for messages.
+
+    >>> parse_labels_toml('[[rules]]\\nif = "baby"\\nthen = "people"', ["baby", "people"]).rules
+    (Rule(premise='baby', implied='people'),)
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TaggerError(f"labels.toml: this is not valid TOML: {error}") from None
+    wrong = _unknown_keys(content, ("labels", "groups", "rules"), "")
+    labels = tuple(used)
+    messages = []
+    if "labels" in content:
+        labels = tuple(_names(content["labels"], "labels", wrong))
+        if labels:
+            messages += _not_named(labels, used, places or {}, where)
+        else:
+            wrong.append("'labels' names no label")
+    groups = _groups(content.get("groups", {}), labels, wrong)
+    rules = _rules(content.get("rules", []), labels, wrong)
+    if wrong:
+        messages.insert(0, f"labels.toml: {'; '.join(wrong)}")
+    if messages:
+        raise TaggerError(". ".join(messages))
+    return Vocabulary(labels, groups, rules)
+
+
+def check_names(labels: Sequence[str]) -> None:
+    """Pass if the names can head the columns of a table of predictions; TaggerError otherwise."""
+    taken = [label for label in labels if label in RESERVED]
+    if taken:
+        raise TaggerError(
+            f"A label cannot be called {' or '.join(map(repr, taken))}: predictions have such a column. Rename it"
+        )
+
+
+def _not_named(
+    labels: Sequence[str], used: Sequence[str], places: Mapping[str, Sequence[str]], where: str
+) -> list[str]:
+    """STYLE's sentence: which labels in use the vocabulary lacks, where they are, and what they may be."""
+    missing = [label for label in used if label not in set(labels)]
+    listed = []
+    for label in missing:
+        hint = did_you_mean(label, labels).strip().replace("Did", "did")
+        spots = list(places.get(label, ())) or [""]
+        for first, spot in zip([True] + [False] * len(spots), spots, strict=False):
+            inside = "; ".join(filter(None, [spot, hint if first else ""]))
+            listed.append(f"{label!r} ({inside})" if inside else repr(label))
+    if not missing:
+        return []
+    noun = "1 label is" if len(missing) == 1 else f"{len(missing)} labels are"
+    return [f"{where}: {noun} not in labels.toml: {shortlist(listed, 20)}"]
+
+
+def _groups(content: Any, labels: Sequence[str], wrong: list[str]) -> dict[str, Group]:
+    groups: dict[str, Group] = {}
+    home: dict[str, str] = {}
+    if not isinstance(content, dict):
+        wrong.append("'groups' must be tables: [groups.NAME]")
+        return groups
+    for name, entry in content.items():
+        at = f"groups.{name}"
+        if not isinstance(entry, dict):
+            wrong.append(f"{at} must be a table with 'kind' and 'labels'")
+            continue
+        wrong += _unknown_keys(entry, ("kind", "labels"), f" in {at}")
+        kind = entry.get("kind")
+        if kind not in KINDS:
+            wrong.append(f"{at}: kind {kind!r} is none of {', '.join(KINDS)}.{did_you_mean(str(kind), KINDS)}")
+        members = _names(entry.get("labels"), f"{at}.labels", wrong)
+        wrong += _unknown_labels(members, labels, at)
+        for label in members:
+            if label in home:
+                wrong.append(f"label {label!r} is in two groups, {home[label]!r} and {name!r}")
+            home[label] = name
+        groups[name] = {"kind": str(kind), "labels": members}
+    return groups
+
+
+def _rules(content: Any, labels: Sequence[str], wrong: list[str]) -> tuple[Rule, ...]:
+    rules: dict[Rule, None] = {}
+    if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+        wrong.append("'rules' must be tables: [[rules]] with 'if' and 'then'")
+        return ()
+    for number, entry in enumerate(content, start=1):
+        at = f"rule {number}"
+        wrong += _unknown_keys(entry, ("if", "then"), f" in {at}")
+        ends = [entry.get("if"), entry.get("then")]
+        if not all(isinstance(end, str) for end in ends):
+            wrong.append(f"{at} needs one label each for 'if' and 'then'")
+            continue
+        wrong += _unknown_labels(ends, labels, at)
+        rules[Rule(*ends)] = None
+    return tuple(rules)
+
+
+def _names(content: Any, at: str, wrong: list[str]) -> list[str]:
+    """The label names of a TOML list, stripped; whatever else it is goes to ``wrong``."""
+    if not isinstance(content, list) or not all(isinstance(name, str) and name.strip() for name in content):
+        wrong.append(f"'{at}' must be a list of names in quotation marks")
+        return []
+    names = [name.strip() for name in content]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        wrong.append(f"'{at}' has twice: {', '.join(map(repr, repeated))}")
+    return names
+
+
+def _unknown_keys(table: Mapping[str, Any], known: Sequence[str], at: str) -> list[str]:
+    return [f"unknown key {key!r}{at}.{did_you_mean(key, known)}" for key in table if key not in known]
+
+
+def _unknown_labels(names: Sequence[Any], labels: Sequence[str], at: str) -> list[str]:
+    return [f"{at}: there is no label {name!r}.{did_you_mean(name, labels)}" for name in names if name not in labels]

@@ -1,0 +1,103 @@
+"""What does a label source say, whatever its form? The images it lists, and the cells that are not *no*."""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, UNKNOWN, YES, Cells
+from tagger.errors import Problem
+
+MAX_PLACES = 5  # places remembered for each label, to be named in messages
+
+
+@dataclass(frozen=True)
+class LongTable:
+    """A label source as read: C cells of the images that it lists; every other cell of a listed image is *no*.
+
+    ``image_C`` and ``label_C`` index ``files`` and ``labels``; ``value_C`` is YES or UNKNOWN. ``places`` says where a
+    label was first used ("row 12", "annotations/cat.txt"). ``summary`` names the form; ``copies_are_one`` is set where
+    a second copy of a file is only a way to give it a second label; ``closed`` where a label that the source does not
+    know at all is *no* for every image, rather than *unknown*.
+    """
+
+    where: str
+    summary: str
+    files: tuple[str, ...]
+    labels: tuple[str, ...]
+    image_C: NDArray[np.int64]
+    label_C: NDArray[np.int64]
+    value_C: Cells
+    places: dict[str, tuple[str, ...]]
+    problems: tuple[Problem, ...] = ()
+    copies_are_one: bool = False
+    closed: bool = True
+
+
+class LongTableBuilder:
+    """Collects a LongTable image by image, in numbers only, so that memory is that of the set cells.
+
+    >>> builder = LongTableBuilder()
+    >>> builder.add("a.jpg", yes=["cat"], place="row 2")
+    >>> builder.add("b.jpg", place="row 3")
+    >>> table = builder.build("labels.csv", "long form")
+    >>> table.files, table.labels, dense(table, ["dog", "cat"]).tolist()
+    (('a.jpg', 'b.jpg'), ('cat',), [[0, 1], [0, 0]])
+    """
+
+    def __init__(self, labels: Iterable[str] = ()):
+        self.problems: list[Problem] = []
+        self._files: dict[str, int] = {}
+        self._labels: dict[str, int] = {}
+        self._places: dict[str, list[str]] = defaultdict(list)
+        self._cells = (array("q"), array("q"), array("b"))
+        for label in labels:
+            self.label(label)
+
+    def __contains__(self, file: str) -> bool:
+        return file in self._files
+
+    def label(self, label: str, place: str = "") -> int:
+        """The column of ``label``, made if it is new; ``place`` is remembered for messages."""
+        if place and len(self._places[label]) < MAX_PLACES:
+            self._places[label].append(place)
+        return self._labels.setdefault(label, len(self._labels))
+
+    def add(self, file: str, *, yes: Iterable[str] = (), unknown: Iterable[str] = (), place: str = "") -> None:
+        """List an image, with the labels that it has and those that nobody has settled."""
+        image = self._files.setdefault(file, len(self._files))
+        for labels, value in ((yes, YES), (unknown, UNKNOWN)):
+            for label in labels:
+                for column, item in zip(self._cells, (image, self.label(label, place), value), strict=True):
+                    column.append(item)
+
+    def build(self, where: str, summary: str, *, copies_are_one: bool = False, closed: bool = True) -> LongTable:
+        """The table as it stands."""
+        return LongTable(
+            where=where,
+            summary=summary,
+            files=tuple(self._files),
+            labels=tuple(self._labels),
+            image_C=np.array(self._cells[0], dtype=np.int64),
+            label_C=np.array(self._cells[1], dtype=np.int64),
+            value_C=np.array(self._cells[2], dtype=np.int8),
+            places={label: tuple(places) for label, places in self._places.items()},
+            problems=tuple(self.problems),
+            copies_are_one=copies_are_one,
+            closed=closed,
+        )
+
+
+def dense(table: LongTable, labels: Iterable[str]) -> Cells:
+    """labels_NK: rows follow ``table.files``, columns ``labels``; labels that are not asked for are dropped."""
+    column = {label: k for k, label in enumerate(labels)}
+    labels_NK = np.full((len(table.files), len(column)), NO, dtype=np.int8)
+    if not table.closed:
+        labels_NK[:, [column[label] for label in column.keys() - set(table.labels)]] = UNKNOWN
+    to_K = np.array([column.get(label, -1) for label in table.labels], dtype=np.int64)
+    wanted_C = to_K[table.label_C] >= 0 if len(to_K) else np.zeros(0, dtype=bool)
+    labels_NK[table.image_C[wanted_C], to_K[table.label_C[wanted_C]]] = table.value_C[wanted_C]
+    return labels_NK

@@ -1,0 +1,197 @@
+"""What is in a data folder? Its images, their labels, and everything wrong with them, as one Dataset."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, UNKNOWN, YES, Cells
+from tagger.data.hashes import hash_files
+from tagger.data.image_index import ImageIndex
+from tagger.data.images import SUFFIXES, check_folder, list_images, nearest_beside
+from tagger.data.labels_toml import Vocabulary, check_names, parse_labels_toml
+from tagger.data.long_table import LongTable, dense
+from tagger.data.records import read_text, shortlist
+from tagger.data.rules import Group, Rule, breaches
+from tagger.data.sources import ORDER, Source, sources
+from tagger.errors import Problem, TaggerError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images with labels. ``labels_NK`` holds -1 unknown, 0 no, 1 yes; its rows are ``images``, its columns ``labels``.
+
+    ``images`` has the columns ``file`` (posix path relative to ``root``), ``hash`` (of the bytes) and ``size`` (bytes),
+    sorted by file. ``unlisted`` are images that the label source does not name. ``problems`` is everything found wrong
+    that does not stop; ``source`` says what was recognised and what was ignored. ``groups`` and ``rules`` come from
+    ``labels.toml``.
+    """
+
+    root: Path
+    labels: tuple[str, ...]
+    images: pd.DataFrame
+    labels_NK: Cells
+    unlisted: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    source: str
+    groups: dict[str, Group]
+    rules: tuple[Rule, ...]
+
+
+def read_dataset(
+    root: str | Path, labels: str | Path | None = None, *, progress: Callable[[int], None] | None = None
+) -> Dataset:
+    """The data set in ``root``, its labels from the first source recognised, or from ``labels`` if a path is given.
+
+    TaggerError where nothing sensible can be trained on (no images, no labels, a broken label file); whatever else is
+    wrong is in ``problems``, all of it. ``progress`` is called with the number of images hashed so far.
+    """
+    root = check_folder(root)
+    listing = list_images(root)
+    if not listing.files:
+        more = (
+            f". {len(listing.problems)} files cannot be used, such as {listing.problems[0]}" if listing.problems else ""
+        )
+        raise TaggerError(f"{root}: there are no images in it ({', '.join(sorted(SUFFIXES))}){more}")
+    index = ImageIndex(root, listing.files)
+    name, path, ignored = _choose(index, labels)
+    table = sources.build(name).read(path, index)
+    check_names(table.labels)
+    vocabulary = _vocabulary(root, table)
+    if not vocabulary.labels:
+        raise TaggerError(f"{table.where}: it names images, but no label at all. There is nothing to learn")
+
+    hashes, sizes, unread = hash_files(root, table.files, progress=progress)
+    images = pd.DataFrame(
+        {"file": pd.Series(table.files, dtype=str), "hash": pd.Series(hashes, dtype=str), "size": sizes}
+    )
+    labels_NK = dense(table, vocabulary.labels)
+    keep_N = np.argsort(images["file"].to_numpy(dtype=str), kind="stable")
+    keep_N = keep_N[images["hash"].to_numpy()[keep_N] != ""]
+    if not len(keep_N):
+        raise TaggerError(f"{root}: none of the {len(images):,} labelled images can be read, such as {unread[0]}")
+    images, labels_NK = images.iloc[keep_N].reset_index(drop=True), labels_NK[keep_N]
+    if table.copies_are_one:
+        images, labels_NK, copies = _join_copies(images, labels_NK, table.where)
+    else:
+        copies = _differing_copies(images, labels_NK, vocabulary.labels)
+    label_problems = _one_sided(labels_NK, vocabulary.labels, table.where) + [
+        Problem("labels.toml", None, sentence)
+        for sentence in breaches(
+            labels_NK, vocabulary.labels, images["file"].tolist(), vocabulary.groups, vocabulary.rules
+        )
+    ]
+    return Dataset(
+        root=root,
+        labels=vocabulary.labels,
+        images=images,
+        labels_NK=labels_NK,
+        unlisted=tuple(sorted(set(listing.files) - set(table.files))),
+        problems=(*listing.problems, *table.problems, *unread, *copies, *label_problems),
+        source=f"Labels from {table.summary}" + (f"; ignored: {', '.join(ignored)}." if ignored else "."),
+        groups=vocabulary.groups,
+        rules=vocabulary.rules,
+    )
+
+
+def _choose(index: ImageIndex, labels: str | Path | None) -> tuple[str, Path, list[str]]:
+    """(source, its path, what else was recognised but not used)."""
+    readers: dict[str, Source] = {name: sources.build(name) for name in ORDER}
+    found = [(name, path) for name, reader in readers.items() if (path := reader.detect(index)) is not None]
+    if labels is not None:
+        path = Path(labels)
+        if not path.exists():
+            raise TaggerError(f"{path}: there is no such label file or folder.{nearest_beside(path)}")
+        chosen = next((name for name, reader in readers.items() if reader.accepts(path, index)), None)
+        if chosen is None:
+            raise TaggerError(
+                f"{path}: labels of no known form. Give a .csv, .tsv or .parquet file, a folder of LABEL.txt files,"
+                " or a folder with one sub-folder of images per label"
+            )
+        return chosen, path, []
+    if not found:
+        raise TaggerError(
+            f"{index.root}: {len(index.files):,} images, but no labels. Add labels.csv with the columns 'file' and"
+            " 'labels', NAME.txt beside each NAME.jpg, annotations/LABEL.txt, or one sub-folder per label;"
+            " or name a label file with --labels"
+        )
+    (name, path), *rest = found
+    ignored = [_title(other, other_path) for other, other_path in rest]
+    return name, path, ignored + _other_tables(path)
+
+
+def _title(name: str, path: Path) -> str:
+    return {"sidecars": ".txt files beside images", "folders": "sub-folders as labels", "lists": f"{path.name}/"}.get(
+        name, path.name
+    )
+
+
+def _other_tables(path: Path) -> list[str]:
+    """Further label tables beside the one in use."""
+    if path.is_dir():
+        return []
+    return [
+        p.name for p in sorted(path.parent.glob("labels.*")) if p != path and p.suffix in (".csv", ".tsv", ".parquet")
+    ]
+
+
+def _vocabulary(root: Path, table: LongTable) -> Vocabulary:
+    """Labels in order: of labels.toml, else of a wide table's columns, else sorted."""
+    used = table.labels if not table.closed else tuple(sorted(table.labels))
+    path = root / "labels.toml"
+    if not path.is_file():
+        return Vocabulary(used, {}, ())
+    vocabulary = parse_labels_toml(read_text(path), used, places=table.places, where=table.where)
+    check_names(vocabulary.labels)
+    return vocabulary
+
+
+def _join_copies(images: pd.DataFrame, labels_NK: Cells, where: str) -> tuple[pd.DataFrame, Cells, list[Problem]]:
+    """One row per different image, with the labels of all its copies."""
+    codes_N, first = pd.factorize(images["hash"])
+    if len(first) == len(images):
+        return images, labels_NK, []
+    joined = np.full((len(first), labels_NK.shape[1]), NO, dtype=np.int8)
+    np.maximum.at(joined, codes_N, labels_NK)
+    kept = images.drop_duplicates("hash").reset_index(drop=True)
+    reason = (
+        f"{len(images) - len(kept):,} files are copies of other images: each image counts once, with the labels of all"
+    )
+    return kept, joined, [Problem(where, None, reason)]
+
+
+def _differing_copies(images: pd.DataFrame, labels_NK: Cells, names: Sequence[str]) -> list[Problem]:
+    """A problem for each image whose bytes occur earlier with other labels."""
+    first: dict[str, int] = {}
+    found = []
+    files, hashes = images["file"].tolist(), images["hash"].tolist()
+    for n in np.flatnonzero(images["hash"].duplicated(keep=False)).tolist():
+        m = first.setdefault(hashes[n], n)
+        differs = np.flatnonzero((labels_NK[n] != labels_NK[m]) & (labels_NK[n] != UNKNOWN) & (labels_NK[m] != UNKNOWN))
+        if len(differs):
+            listed = shortlist([repr(names[k]) for k in differs])
+            reason = f"the same image as {files[m]!r}, but they disagree on {listed}; left as they are"
+            found.append(Problem(files[n], None, reason))
+    return found
+
+
+def _one_sided(labels_NK: Cells, names: Sequence[str], where: str) -> list[Problem]:
+    """A problem for each label without a positive or a negative image, and for names that differ in case only."""
+    found = []
+    has: dict[int, NDArray[np.bool_]] = {value: (labels_NK == value).any(axis=0) for value in (YES, NO)}
+    for k, label in enumerate(names):
+        lacks = [word for word, value in (("positive", YES), ("negative", NO)) if not has[value][k]]
+        if lacks:
+            reason = f"label {label!r} has no {' and no '.join(lacks)} image: it cannot be learnt or measured"
+            found.append(Problem(where, None, reason))
+    spellings = defaultdict(list)
+    for label in names:
+        spellings[label.casefold()].append(repr(label))
+    for same in spellings.values():
+        if len(same) > 1:
+            found.append(Problem(where, None, f"labels {', '.join(same)} differ in case only. Are they one label?"))
+    return found

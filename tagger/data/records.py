@@ -1,0 +1,145 @@
+"""What rows does a table file hold? CSV, TSV and Parquet as one stream of texts, or a line that says what is broken."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tagger.errors import TaggerError
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+MAX_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Records:
+    """Column names, and rows as (row, one text per column). Row 1 is a file's first line (Parquet: its first row)."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[int, list[str]]]
+
+
+def read_records(path: Path) -> Records:
+    """The rows of a table file. TaggerError (file, row, what to do) for a file that cannot be taken at its word.
+
+    Every row must have as many cells as the first has names; an all-empty tail, as spreadsheets write it, is cut.
+    """
+    records = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
+    repeated = sorted({name for name in records.columns if records.columns.count(name) > 1})
+    if repeated:
+        raise TaggerError(f"{path.name}: columns named more than once: {', '.join(map(repr, repeated))}. Rename them")
+    return records
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, with or without a byte order mark. TaggerError with the line where it is not UTF-8."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TaggerError(f"{path}: cannot be read ({(error.strerror or type(error).__name__).lower()})") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise TaggerError(f"{path.name}, row {row}: this is not UTF-8 text. Save the file as UTF-8") from None
+    if "\0" in text:
+        row = text.count("\n", 0, text.index("\0")) + 1
+        raise TaggerError(f"{path.name}, row {row}: holds a NUL byte, so this is no text file, or a damaged one")
+    return text
+
+
+def _read_text(path: Path) -> Records:
+    text = read_text(path)
+    if not text.strip():
+        raise TaggerError(f"{path.name} is empty. Its first line should name the columns: file,labels")
+    delimiter = _delimiter(text.split("\n", 1)[0], path.suffix.lower())
+    rows = _text_rows(path.name, text, delimiter)
+    columns = [name.strip() for name in next(rows)[1]]
+    while columns and not columns[-1]:
+        columns.pop()
+    return Records(tuple(columns), _same_width(path.name, rows, len(columns)))
+
+
+def _delimiter(header: str, suffix: str) -> str:
+    """What separates the columns: of the suffix, unless only another one occurs (spreadsheets also write ``;``)."""
+    usual = "\t" if suffix == ".tsv" else ","
+    return usual if usual in header else next((mark for mark in ",;\t" if mark in header), usual)
+
+
+def _text_rows(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line that the row starts on, cells) for every row that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        row = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise TaggerError(f"{name}, row {row}: broken quoting ({error}). Look for a lone quotation mark") from None
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield row, cells
+
+
+def _same_width(name: str, rows: Iterator[tuple[int, list[str]]], width: int) -> Iterator[tuple[int, list[str]]]:
+    """The rows, and at their end one error that lists every row of another width."""
+    bad = []
+    for row, cells in rows:
+        while len(cells) > width and not cells[-1].strip():
+            cells.pop()
+        if len(cells) == width:
+            yield row, cells
+        else:
+            bad.append(f"row {row} ({len(cells)})")
+    if bad:
+        raise TaggerError(
+            f"{name}: {len(bad)} rows do not have {width} cells as the first line has: {shortlist(bad)}."
+            " Put names that hold a comma in quotation marks; join labels by |"
+        )
+
+
+def _read_parquet(path: Path) -> Records:
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise TaggerError(f"{path.name}: this is not a Parquet file that can be read ({_line(error)})") from None
+    return Records(tuple(name.strip() for name in file.schema_arrow.names), _parquet_rows(path.name, file))
+
+
+def _parquet_rows(name: str, file: pq.ParquetFile) -> Iterator[tuple[int, list[str]]]:
+    row = 0
+    try:
+        for batch in file.iter_batches(4096):
+            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                row += 1
+                yield row, [_text(cell) for cell in cells]
+    except (pa.ArrowException, OSError) as error:
+        raise TaggerError(f"{name}: broken after row {row} ({_line(error)})") from None
+
+
+def _text(cell: Any) -> str:
+    """A Parquet cell as the CSV text that means the same; NaN and null are empty."""
+    if cell is None or cell != cell:
+        return ""
+    if isinstance(cell, bool):
+        return str(int(cell))
+    return "|".join(map(str, cell)) if isinstance(cell, list) else str(cell)
+
+
+def shortlist(items: list[str], most: int = MAX_SHOWN) -> str:
+    """``a, b and 3 more``.
+
+    >>> shortlist(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def _line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0][:200]
