@@ -1,0 +1,49 @@
+"""Probabilities and labels in, thresholds, calibration and metrics out. Pure arrays: no file, no model, no torch.
+
+Labels are cells (1 yes, 0 no, -1 unknown; unknown counts in nothing), probabilities floats of the same shape (N, K).
+"""
+
+from tagger.scoring.aims import Aim, parse_aim
+from tagger.scoring.bootstrap import estimate, interval, paired_difference
+from tagger.scoring.calibration import Calibration, Curve, fit_calibration
+from tagger.scoring.cutoffs import best_shared_threshold
+from tagger.scoring.evaluate import evaluate
+from tagger.scoring.measure import LOWER_IS_BETTER, Measure, choice_metrics
+from tagger.scoring.metrics import Counts, averages, choose, count, f_beta, precision, recall, skew_normalised_accuracy
+from tagger.scoring.ranking import average_precision, mean_average_precision, ranking_loss
+from tagger.scoring.reliability import ReliabilityBins, brier_loss, calibration_error, reliability_bins
+from tagger.scoring.thresholds import LabelThreshold, Thresholds, choose_thresholds
+
+__all__ = [
+    "LOWER_IS_BETTER",
+    "Aim",
+    "Calibration",
+    "Counts",
+    "Curve",
+    "LabelThreshold",
+    "Measure",
+    "ReliabilityBins",
+    "Thresholds",
+    "average_precision",
+    "averages",
+    "best_shared_threshold",
+    "brier_loss",
+    "calibration_error",
+    "choice_metrics",
+    "choose",
+    "choose_thresholds",
+    "count",
+    "estimate",
+    "evaluate",
+    "f_beta",
+    "fit_calibration",
+    "interval",
+    "mean_average_precision",
+    "paired_difference",
+    "parse_aim",
+    "precision",
+    "ranking_loss",
+    "recall",
+    "reliability_bins",
+    "skew_normalised_accuracy",
+]

@@ -1,0 +1,165 @@
+"""Which simple curve makes the probabilities of a label right as numbers? None, temperature, or Platt's scale and bias.
+
+Every curve is ``sigmoid(scale * logit + bias)`` with scale > 0, so the ranking of a label never changes. Per label the
+curve with the lowest cross-validated log loss is taken (a simpler one when equal); a label with too few of either class
+gets the temperature that is shared by all labels, and says so.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
+
+SCALES = (0.05, 20.0)  # a fitted scale stays inside, so that an uninformative label cannot turn or freeze its ranking
+
+
+@dataclass(frozen=True)
+class Curve:
+    """``sigmoid(scale * logit + bias)`` and how it was chosen."""
+
+    scale: float = 1.0
+    bias: float = 0.0
+    how: str = "none"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """One curve per label, in K's order."""
+
+    curves: tuple[Curve, ...]
+
+    def apply(self, probs_NK: Floats) -> Floats:
+        """Calibrated probabilities, (N, K) float64; the order within a label is kept (up to rounding).
+
+        >>> Calibration((Curve(scale=2.0),)).apply(np.array([[0.5], [0.8]])).round(3).tolist()
+        [[0.5], [0.941]]
+        """
+        scale_K, bias_K = (np.array([getattr(c, field) for c in self.curves]) for field in ("scale", "bias"))
+        return sigmoid(logit(np.asarray(probs_NK, dtype=np.float64), eps=1e-15) * scale_K + bias_K)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """A list that ``json`` can write, one entry a label: scale, bias, how."""
+        return [asdict(curve) for curve in self.curves]
+
+    @classmethod
+    def from_json(cls, data: list[dict[str, Any]]) -> "Calibration":
+        """What ``to_json`` gave, back again.
+
+        >>> Calibration.from_json(Calibration((Curve(),)).to_json()) == Calibration((Curve(),))
+        True
+        """
+        return cls(tuple(Curve(float(d["scale"]), float(d["bias"]), str(d["how"])) for d in data))
+
+
+def fit_calibration(
+    labels_NK: Cells, probs_NK: Floats, *, min_positives: int = 10, folds: int = 5, seed: int = 0
+) -> Calibration:
+    """A curve per label, fitted on out-of-sample probabilities; unknown cells are left out.
+
+    >>> rng = np.random.default_rng(0)
+    >>> truth = rng.random((2000, 1))
+    >>> labels = (rng.random((2000, 1)) < truth).astype(np.int8)
+    >>> fit_calibration(labels, sigmoid(3 * logit(truth))).curves[0].how  # three times too sure
+    'temperature'
+    """
+    logits_NK = logit(np.asarray(probs_NK, dtype=np.float64), eps=1e-15)
+    known_NK = labels_NK != UNKNOWN
+    shared = fit_scale(logits_NK[known_NK], labels_NK[known_NK] == YES)
+    rng = np.random.default_rng(seed)
+    curves = []
+    for k in range(labels_NK.shape[1]):
+        cells = labels_NK[:, k]
+        num_yes, num_no = int((cells == YES).sum()), int((cells == NO).sum())
+        if min(num_yes, num_no) < max(min_positives, 2):
+            few = f"{num_yes} positives" if num_yes <= num_no else f"{num_no} negatives"
+            curves.append(Curve(shared, 0.0, f"shared temperature: not enough data ({few})"))
+            continue
+        known = known_NK[:, k]
+        curves.append(_preferred(logits_NK[known, k], cells[known] == YES, folds, rng))
+    return Calibration(tuple(curves))
+
+
+def _preferred(logits_N: Floats, yes_N: NDArray[np.bool_], folds: int, rng: np.random.Generator) -> Curve:
+    """The curve of one label whose cross-validated log loss is lowest."""
+    fold_N = _stratified_folds(yes_N, folds, rng)
+    losses = np.zeros(3)
+    for fold in range(folds):
+        fit, test = fold_N != fold, fold_N == fold
+        scale, (slope, bias) = fit_scale(logits_N[fit], yes_N[fit]), fit_platt(logits_N[fit], yes_N[fit])
+        z, y = logits_N[test], yes_N[test]
+        losses += [log_loss_sum(x, y) for x in (z, scale * z, slope * z + bias)]
+    best = int(np.argmin(losses))  # the first, that is the simplest, when equal
+    if best == 0:
+        return Curve()
+    if best == 1:
+        return Curve(fit_scale(logits_N, yes_N), 0.0, "temperature")
+    return Curve(*fit_platt(logits_N, yes_N), "platt")
+
+
+def _stratified_folds(yes_N: NDArray[np.bool_], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A fold number for every cell, each class spread evenly."""
+    fold_N = np.zeros(len(yes_N), dtype=np.int64)
+    for side in (True, False):
+        where = rng.permutation(np.flatnonzero(yes_N == side))
+        fold_N[where] = np.arange(len(where)) % folds
+    return fold_N
+
+
+def log_loss_sum(logits_N: Floats, yes_N: NDArray[np.bool_]) -> float:
+    """Summed log loss of logits, without overflow.
+
+    >>> round(log_loss_sum(np.array([0.0]), np.array([True])), 4)
+    0.6931
+    """
+    return float(np.logaddexp(0, np.where(yes_N, -logits_N, logits_N)).sum())
+
+
+def fit_scale(logits_N: Floats, yes_N: NDArray[np.bool_]) -> float:
+    """The scale (1 / temperature, Guo et al. 2017) of least log loss; 1 when there is nothing to learn from."""
+    return _newton(logits_N, yes_N, with_bias=False)[0]
+
+
+def fit_platt(
+    logits_N: Floats, yes_N: NDArray[np.bool_], *, prior: float = 1.0, centre: float = 1.0
+) -> tuple[float, float]:
+    """Scale and bias of least log loss (Platt 1999), held near (centre, 0) by a normal prior of precision ``prior``.
+
+    >>> z = np.linspace(-4, 4, 4001)
+    >>> scale, bias = fit_platt(z, np.random.default_rng(0).random(4001) < sigmoid(2 * z - 1))
+    >>> abs(scale - 2) < 0.2, abs(bias + 1) < 0.2
+    (True, True)
+    """
+    return _newton(logits_N, yes_N, with_bias=True, prior=prior, centre=centre)
+
+
+def _newton(
+    logits_N: Floats, yes_N: NDArray[np.bool_], *, with_bias: bool, prior: float = 1.0, centre: float = 1.0
+) -> tuple[float, float]:
+    """Damped Newton steps on the penalised log loss, which is convex; the scale is kept inside SCALES."""
+    columns = [logits_N, np.ones_like(logits_N)] if with_bias else [logits_N]
+    design_ND, start_D = np.stack(columns, axis=1), np.array([centre, 0.0])[: len(columns)]
+
+    def loss(w: Floats) -> float:
+        return log_loss_sum(design_ND @ w, yes_N) + 0.5 * prior * float(((w - start_D) ** 2).sum())
+
+    w_D, value = start_D.copy(), loss(start_D)
+    for _ in range(50):
+        p_N = sigmoid(design_ND @ w_D)
+        slope_D = design_ND.T @ (p_N - yes_N) + prior * (w_D - start_D)
+        bend_DD = (design_ND * (p_N * (1 - p_N))[:, None]).T @ design_ND + prior * np.eye(len(w_D))
+        step_D = np.linalg.solve(bend_DD, slope_D)
+        for _ in range(30):
+            trial_D = w_D - step_D
+            trial_D[0] = np.clip(trial_D[0], *SCALES)
+            if (after := loss(trial_D)) <= value:
+                break
+            step_D = step_D / 2
+        else:
+            break
+        moved, w_D, value = np.abs(trial_D - w_D).max(), trial_D, after
+        if moved < 1e-7:
+            break
+    return float(w_D[0]), float(w_D[1]) if with_bias else 0.0

@@ -1,0 +1,126 @@
+"""Where does one label's best threshold lie? By counting, by a model of its probabilities, and for all labels together.
+
+Everything here is in log-odds, where thresholds of different labels can be averaged.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tagger.arrays import UNKNOWN, YES, Cells, Floats, logit, sigmoid
+from tagger.scoring.aims import Aim
+from tagger.scoring.calibration import fit_platt
+from tagger.scoring.metrics import count
+from tagger.scoring.ranking import RankedLabel
+
+MOST_CANDIDATES = 400
+EPS = 1e-15  # finer than this, probabilities are taken as equal to 0 or 1
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """A threshold in log-odds, with bootstrap draws of it, and how far a constraint was missed (None: it was not)."""
+
+    value: float
+    draws_B: Floats
+    reached: float | None = None  # the precision or recall that could be had, if the wanted one could not
+
+
+def counted_cutoff(
+    labels_N: Cells, probs_N: Floats, aim: Aim, weights_NB: Floats, *, confidence: float | None = None
+) -> Cutoff:
+    """The threshold with the best utility on these cells, halfway (in log-odds) to the next lower probability.
+
+    For f and cost the mean of the best thresholds of the bootstrap draws ("bagged"), which jumps about less than the
+    one best threshold; for a constraint the very threshold that meets it.
+
+    >>> labels, probs = np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9])
+    >>> float(sigmoid(counted_cutoff(labels, probs, Aim("precision", target=1.0), np.ones((4, 1))).value).round(3))
+    0.5
+    """
+    ranked = RankedLabel.of(labels_N, probs_N, at_most=None if aim.is_constraint else MOST_CANDIDATES)
+    cutoffs_S = _between(ranked.lowest_S, ranked.next_S)
+    once_S = aim.utility(*ranked.curve(np.ones((len(labels_N), 1))), confidence=confidence)[:, 0]
+    draws_SB = aim.utility(*ranked.curve(weights_NB), confidence=confidence)
+    drawn_B = cutoffs_S[draws_SB.argmax(axis=0)]
+    if not aim.is_constraint:
+        return Cutoff(float(drawn_B.mean()), drawn_B)
+    best = once_S.argmax()
+    missed = once_S[best] < -1.0  # see Aim.utility
+    return Cutoff(float(cutoffs_S[best]), drawn_B, float(once_S[best] + 2.0) if missed else None)
+
+
+def _between(high: Floats, low: Floats) -> Floats:
+    """Log-odds halfway between two probabilities, never so low that ``low`` would be chosen."""
+    upper, lower = logit(high, eps=EPS), logit(low, eps=EPS)
+    middle = 0.5 * (upper + np.maximum(lower, np.minimum(-7.0, upper - 2.0)))  # 1e-3 or 1e-12: no is no
+    return np.where(sigmoid(middle) > low, np.minimum(middle, upper), upper)
+
+
+def modelled_cutoff(
+    labels_N: Cells, probs_N: Floats, aim: Aim, weights_NB: Floats, *, centre: float, prior: float
+) -> Cutoff:
+    """The threshold that is best if a Platt curve tells the truth about these probabilities (``Aim.cutoff``).
+
+    The curve is held near the one shared by all labels, ``sigmoid(centre * logit)``, by a prior of weight ``prior``: a
+    rare label borrows from the others, a frequent one speaks for itself. Draws take one Newton step from the fitted
+    curve.
+
+    >>> rng = np.random.default_rng(0)
+    >>> probs = rng.random(40_000)
+    >>> labels = (rng.random(40_000) < probs).astype(np.int8)
+    >>> aim = Aim("cost", fp=1, fn=3)
+    >>> cutoff = modelled_cutoff(labels, probs, aim, np.ones((40_000, 1)), centre=1, prior=1)
+    >>> round(float(sigmoid(cutoff.value)), 2)
+    0.25
+    """
+    known = labels_N != UNKNOWN
+    z_N, yes_N, weights_NB = logit(probs_N[known], eps=EPS), labels_N[known] == YES, weights_NB[known]
+    order = np.argsort(-z_N, kind="stable")
+    z_N, yes_N, weights_NB = z_N[order], yes_N[order], weights_NB[order]
+    scale, bias = fit_platt(z_N, yes_N, prior=prior, centre=centre)
+
+    design_ND, fitted_N = np.stack([z_N, np.ones_like(z_N)], axis=1), sigmoid(scale * z_N + bias)
+    bend_DD = (design_ND * (fitted_N * (1 - fitted_N))[:, None]).T @ design_ND + prior * np.eye(2)
+    pull_D = prior * np.array([scale - centre, bias])
+    slope_DB = (design_ND * (fitted_N - yes_N)[:, None]).T @ weights_NB + pull_D[:, None]
+    moved_DB = np.array([[scale], [bias]]) - np.linalg.solve(bend_DD, slope_DB)
+    scales_B = np.clip(np.append(scale, moved_DB[0]), 0.3 * scale, 3.0 * scale)
+    biases_B = np.append(bias, moved_DB[1])
+
+    weights_NB = np.hstack([np.ones((len(z_N), 1)), weights_NB])
+    probs_NB = sigmoid(z_N[:, None] * scales_B + biases_B)
+    tp_NB, chosen_NB = np.cumsum(weights_NB * probs_NB, axis=0), np.cumsum(weights_NB, axis=0)
+    yes_B, all_B = tp_NB[-1], chosen_NB[-1]
+    best_B = aim.utility(tp_NB, chosen_NB - tp_NB, yes_B, all_B - yes_B).max(axis=0)
+    cutoffs_B = (logit(aim.cutoff(best_B)) - biases_B) / scales_B
+    return Cutoff(float(cutoffs_B[0]), cutoffs_B[1:])
+
+
+def best_shared_threshold(labels_NK: Cells, probs_NK: Floats, aim: Aim, *, average: str = "macro") -> float:
+    """The one probability threshold that is best for all labels together; 0.5 if no cell is yes.
+
+    F-beta: ``average`` "macro" takes the mean over labels, "micro" the pooled cells. Constraints and costs are always
+    pooled.
+
+    >>> labels, probs = np.array([[1, 0], [0, 1]]), np.array([[0.9, 0.1], [0.2, 0.3]])
+    >>> 0.2 < best_shared_threshold(labels, probs, Aim("f")) <= 0.3
+    True
+    """
+    probs_NK = np.asarray(probs_NK, dtype=np.float64)
+    scores = np.unique(probs_NK[labels_NK == YES])
+    if not len(scores):
+        return 0.5
+    scores = scores[np.linspace(0, len(scores) - 1, min(MOST_CANDIDATES, len(scores))).round().astype(int)][::-1]
+    below = np.append(np.sort(probs_NK[labels_NK != UNKNOWN]), 0.0)
+    below = np.where(below[0] < scores, below[np.searchsorted(below[:-1], scores) - 1], 0.0)
+    cutoffs = sigmoid(_between(scores, below))
+    utilities = []
+    for cutoff in cutoffs:
+        counts = count(labels_NK, probs_NK >= cutoff)
+        has_yes = counts.tp + counts.fn > 0
+        if aim.kind != "f" or average == "micro":
+            counts, has_yes = counts.pooled(), np.array(True)
+        value = aim.utility(counts.tp, counts.fp, counts.tp + counts.fn, counts.fp + counts.tn)
+        utilities.append(np.mean(value[has_yes]))
+    return float(cutoffs[int(np.argmax(utilities))])

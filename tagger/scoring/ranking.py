@@ -1,0 +1,123 @@
+"""How well do the probabilities order things? Average precision per label, ranking loss per image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tagger.arrays import UNKNOWN, YES, Cells, Floats
+
+
+@dataclass(frozen=True)
+class RankedLabel:
+    """One label's known cells, sorted once, so that many weightings of the images cost two sparse products each.
+
+    Precision changes recall only where a positive is met, so the ranking is cut into S segments, each ending with a
+    group of equal probabilities that holds a positive; what lies below the last positive never matters.
+    """
+
+    seen_SN: csr_array  # 1 where image n is a known cell of segment s
+    hits_SN: csr_array  # 1 where it is a positive
+    lowest_S: Floats  # the lowest probability in the segment
+    next_S: Floats  # the next lower probability of a known cell; 0 where there is none
+    positive_N: NDArray[np.bool_]
+    negative_N: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, labels_N: Cells, probs_N: Floats, *, at_most: int | None = None) -> "RankedLabel":
+        """The ranking of one label, -1 cells left out; ``at_most`` so many segments (None: all, for exact precision).
+
+        >>> RankedLabel.of(np.array([1, 0, 1, -1]), np.array([0.9, 0.8, 0.7, 0.6])).seen_SN.toarray().tolist()
+        [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]]
+        """
+        known = np.flatnonzero(labels_N != UNKNOWN)
+        order = known[np.argsort(-probs_N[known], kind="stable")]
+        hit, score = labels_N[order] == YES, probs_N[order]
+        group = np.concatenate([[0], np.cumsum(score[1:] != score[:-1])]) if len(order) else np.zeros(0, int)
+        ends = np.unique(group[hit])  # the tie groups that hold a positive
+        if at_most is not None and len(ends) > at_most:
+            ends = ends[np.linspace(0, len(ends) - 1, at_most).round().astype(int)]
+        segment = np.searchsorted(ends, group)
+        used = segment < len(ends)
+
+        def rows(keep: NDArray[np.bool_]) -> csr_array:
+            cells = (np.ones(keep.sum()), (segment[keep], order[keep]))
+            return csr_array(cells, shape=(len(ends), len(labels_N)))
+
+        values = np.append(score[np.flatnonzero(np.diff(group, prepend=-1))], 0.0)  # one a tie group, falling
+        negative_N = (labels_N != UNKNOWN) & (labels_N != YES)
+        return cls(rows(used), rows(used & hit), values[ends], values[ends + 1], labels_N == YES, negative_N)
+
+    def curve(self, weights_NB: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """What choosing down to each segment's end gives: true and false positives (S, B), and all yes and no (B,)."""
+        tp_SB = np.cumsum(self.hits_SN @ weights_NB, axis=0)
+        fp_SB = np.cumsum(self.seen_SN @ weights_NB, axis=0) - tp_SB
+        return tp_SB, fp_SB, self.positive_N @ weights_NB, self.negative_N @ weights_NB
+
+    def average_precision(self, weights_NB: Floats, *, skew_normalised: bool = False) -> Floats:
+        """Average precision for each column of image weights, shape (B,); NaN where a class has no weight.
+
+        scikit-learn's definition, sum of (R_s - R_s-1) P_s, equal probabilities taken together. ``skew_normalised``
+        gives both classes the same total weight: what undersampling the larger class at test time tends to (METHODS
+        section 8).
+        """
+        tp_SB, fp_SB, positives_B, negatives_B = self.curve(weights_NB)
+        if skew_normalised:
+            fp_SB = fp_SB * (positives_B / np.where(negatives_B > 0, negatives_B, 1))
+        hits_SB = np.diff(tp_SB, axis=0, prepend=0)
+        area_B = (hits_SB * tp_SB / np.where(tp_SB + fp_SB > 0, tp_SB + fp_SB, 1)).sum(axis=0)
+        defined_B = (positives_B > 0) & (negatives_B > 0)
+        return np.where(defined_B, area_B / np.where(positives_B > 0, positives_B, 1), np.nan)
+
+
+def average_precision(labels_N: Cells, probs_N: Floats, *, skew_normalised: bool = False) -> float:
+    """Average precision of one label over its known cells (higher is better); NaN without a positive or a negative.
+
+    >>> average_precision(np.array([1, 0, 1, -1]), np.array([0.9, 0.8, 0.7, 0.95]))
+    0.8333333333333333
+    """
+    ones_N1 = np.ones((len(labels_N), 1))
+    return float(RankedLabel.of(labels_N, probs_N).average_precision(ones_N1, skew_normalised=skew_normalised)[0])
+
+
+def mean_average_precision(labels_NK: Cells, probs_NK: Floats) -> float:
+    """mAP: the mean of average precision over labels that have a positive and a negative; NaN if none has.
+
+    >>> mean_average_precision(np.array([[1, 0], [0, 0]]), np.array([[0.9, 0.1], [0.2, 0.3]]))
+    1.0
+    """
+    values = np.array([average_precision(labels_NK[:, k], probs_NK[:, k]) for k in range(labels_NK.shape[1])])
+    return float(np.mean(values[~np.isnan(values)])) if (~np.isnan(values)).any() else float("nan")
+
+
+def ranking_losses(labels_NK: Cells, probs_NK: Floats, *, chunk: int = 50_000) -> Floats:
+    """Per image, the share of its (yes, no) label pairs in the wrong order, equal counted as wrong; shape (N,).
+
+    Only known cells form pairs. An image without such a pair has 0, as in scikit-learn's ``label_ranking_loss``; an
+    image without any known cell has NaN and is to be left out.
+
+    >>> ranking_losses(np.array([[1, 0, 0], [0, 0, 0], [-1, -1, -1]]), np.array([[0.5, 0.6, 0.1]] * 3)).tolist()
+    [0.5, 0.0, nan]
+    """
+    yes_NK, no_NK = labels_NK == YES, (labels_NK != UNKNOWN) & (labels_NK != YES)
+    wrong_N = np.zeros(len(labels_NK))
+    rows, columns = np.nonzero(yes_NK)
+    for start in range(0, len(rows), chunk):
+        n, k = rows[start : start + chunk], columns[start : start + chunk]
+        wrong = (no_NK[n] & (probs_NK[n] >= probs_NK[n, k][:, None])).sum(axis=1)
+        wrong_N += np.bincount(n, weights=wrong, minlength=len(labels_NK))
+    pairs_N = yes_NK.sum(axis=1) * no_NK.sum(axis=1)
+    losses_N = wrong_N / np.maximum(pairs_N, 1)
+    return np.where((labels_NK != UNKNOWN).any(axis=1), losses_N, np.nan)
+
+
+def ranking_loss(labels_NK: Cells, probs_NK: Floats) -> float:
+    """The mean of ``ranking_losses`` over images with a known cell (lower is better); NaN if there is none.
+
+    >>> ranking_loss(np.array([[1, 0, 0], [0, 1, 0]]), np.array([[0.5, 0.6, 0.1], [0.1, 0.9, 0.2]]))
+    0.25
+    """
+    losses_N = ranking_losses(labels_NK, probs_NK)
+    losses_N = losses_N[~np.isnan(losses_N)]
+    return float(losses_N.mean()) if len(losses_N) else float("nan")

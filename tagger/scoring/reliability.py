@@ -1,0 +1,97 @@
+"""Are the probabilities right as numbers? Equal-mass bins, calibration error, Brier loss."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import UNKNOWN, YES, Cells, Floats
+from tagger.scoring.metrics import ratio
+
+
+@dataclass(frozen=True)
+class ReliabilityBins:
+    """What a reliability plot shows; G bins, from low to high probability."""
+
+    predicted_G: Floats  # mean probability in the bin
+    observed_G: Floats  # share of yes in the bin
+    num_cells_G: NDArray[np.int64]
+
+
+def bin_of(probs_N: Floats, *, bins: int = 15) -> NDArray[np.int64]:
+    """The equal-mass bin of every probability, 0..bins-1; equal probabilities share a bin, so some bins may be empty.
+
+    >>> bin_of(np.array([0.1, 0.2, 0.3, 0.4]), bins=2).tolist()
+    [0, 0, 1, 1]
+    """
+    if not len(probs_N):
+        return np.zeros(0, dtype=np.int64)
+    ordered = np.sort(probs_N)
+    starts = ordered[np.ceil(np.arange(1, bins) * len(ordered) / bins).astype(int).clip(max=len(ordered) - 1)]
+    return np.searchsorted(starts, probs_N, side="right")
+
+
+def reliability_bins(labels: Cells, probs: Floats, *, bins: int = 15) -> ReliabilityBins:
+    """Predicted against observed frequency over the known cells of arrays of any one shape; empty bins are left out.
+
+    >>> reliability_bins(np.array([0, 0, 1, -1]), np.array([0.1, 0.3, 0.8, 0.9]), bins=1).observed_G.round(3).tolist()
+    [0.333]
+    """
+    known = np.asarray(labels) != UNKNOWN
+    yes, p = np.asarray(labels)[known] == YES, np.asarray(probs)[known]
+    b = bin_of(p, bins=bins)
+    num = np.bincount(b, minlength=bins)
+    full = num > 0
+    predicted, observed = (np.bincount(b, weights=x, minlength=bins)[full] / num[full] for x in (p, yes))
+    return ReliabilityBins(predicted, observed, num[full])
+
+
+def calibration_error(labels: Cells, probs: Floats, *, bins: int = 15) -> float:
+    """Expected calibration error over known cells, equal-mass bins: mean of |predicted - observed|; NaN without a cell.
+
+    Naeini et al. 2015, with bins of equal mass (Nixon et al. 2019), because most tagging probabilities are near 0. For
+    several labels take it per label and average (classwise ECE, Kull et al. 2019): pooled, errors of labels cancel.
+
+    >>> round(calibration_error(np.array([0, 1, 1, -1]), np.array([0.5, 0.5, 0.5, 0.9])), 4)
+    0.1667
+    """
+    table = reliability_bins(labels, probs, bins=bins)
+    if not len(table.num_cells_G):
+        return float("nan")
+    return float(np.average(np.abs(table.predicted_G - table.observed_G), weights=table.num_cells_G))
+
+
+def calibration_error_draws(labels_N: Cells, probs_N: Floats, weights_NB: Floats, *, bins: int = 15) -> Floats:
+    """``calibration_error`` of one label for each column of image weights, in the bins of the unweighted data; (B,).
+
+    >>> calibration_error_draws(np.array([0, 1]), np.array([0.5, 0.5]), np.array([[1.0, 3.0], [1.0, 1.0]])).tolist()
+    [0.0, 0.25]
+    """
+    known = np.asarray(labels_N) != UNKNOWN
+    if not known.any():
+        return np.full(weights_NB.shape[1], np.nan)
+    b = bin_of(probs_N[known], bins=bins)
+    gap_GN = np.zeros((bins, int(known.sum())))
+    gap_GN[b, np.arange(len(b))] = probs_N[known] - (labels_N[known] == YES)
+    weights = weights_NB[known]
+    return ratio(np.abs(gap_GN @ weights).sum(axis=0), weights.sum(axis=0))
+
+
+def squared_errors(labels_NK: Cells, probs_NK: Floats) -> Floats:
+    """(probability - label)^2 per cell, NaN where unknown; (N, K).
+
+    >>> squared_errors(np.array([[1, -1]]), np.array([[0.5, 0.5]])).tolist()
+    [[0.25, nan]]
+    """
+    return np.where(labels_NK == UNKNOWN, np.nan, (probs_NK - (labels_NK == YES)) ** 2)
+
+
+def brier_loss(labels_NK: Cells, probs_NK: Floats) -> float:
+    """Mean squared error of the probabilities over known cells (Brier 1950; lower is better); NaN without a cell.
+
+    >>> brier_loss(np.array([[1, 0, -1]]), np.array([[0.5, 0.0, 0.3]]))
+    0.125
+    """
+    errors = squared_errors(labels_NK, probs_NK)
+    errors = errors[~np.isnan(errors)]
+    return float(errors.mean()) if len(errors) else float("nan")

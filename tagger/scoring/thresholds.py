@@ -1,0 +1,123 @@
+"""From which probability on is a label chosen? One threshold per label, for a stated aim."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
+from tagger.scoring.aims import Aim, parse_aim
+from tagger.scoring.bootstrap import image_weights
+from tagger.scoring.calibration import fit_scale
+from tagger.scoring.cutoffs import EPS, best_shared_threshold, counted_cutoff, modelled_cutoff
+
+
+@dataclass(frozen=True)
+class LabelThreshold:
+    """One label's threshold and where it comes from."""
+
+    value: float
+    how: (
+        str  # "own", "shrunk", "own: precision>=0.9 not reached (best 0.84)" or "shared: not enough data (7 positives)"
+    )
+    low: float | None  # 95 % bootstrap interval of the threshold; None where it is not the label's own
+    high: float | None
+    positives: int
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """One threshold per label, in K's order; a label is chosen where ``probs >= value``."""
+
+    labels: tuple[LabelThreshold, ...]
+    shared: float  # the best single threshold for all labels
+    aim: str
+
+    @property
+    def values_K(self) -> Floats:
+        """The thresholds as an array, (K,) float64."""
+        return np.array([label.value for label in self.labels], dtype=np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``json`` can write: aim, shared, and per label value, how, interval [low, high] or None, positives."""
+        rows = []
+        for t in self.labels:
+            interval = None if t.low is None else [t.low, t.high]
+            rows.append({"value": t.value, "how": t.how, "interval": interval, "positives": t.positives})
+        return {"aim": self.aim, "shared": self.shared, "labels": rows}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Thresholds":
+        """What ``to_json`` gave, back again.
+
+        >>> one = Thresholds((LabelThreshold(0.25, "own", 0.2, 0.3, 40),), 0.3, "f1")
+        >>> Thresholds.from_json(one.to_json()) == one
+        True
+        """
+        rows = []
+        for row in data["labels"]:
+            low, high = row["interval"] or (None, None)
+            rows.append(LabelThreshold(float(row["value"]), str(row["how"]), low, high, int(row["positives"])))
+        return cls(tuple(rows), float(data["shared"]), str(data["aim"]))
+
+
+def choose_thresholds(
+    labels_NK: Cells,
+    probs_NK: Floats,
+    aim: Aim | str = "f1",
+    *,
+    min_positives: int = 10,
+    shrinkage: float = 5.0,
+    prior: float = 30.0,
+    counting: float = 300.0,
+    confidence: float | None = None,
+    draws: int = 100,
+    seed: int = 0,
+) -> Thresholds:
+    """A threshold per label that is good for ``aim`` on other images, from out-of-sample probabilities.
+
+    For f and cost three estimates are mixed in log-odds, by the number n of positives: counting (the bagged best
+    threshold) weighs n / (n + counting) against a model (Platt curve held near the shared one by ``prior``), and both
+    together weigh n / (n + shrinkage) against the shared threshold. A constraint takes the threshold that just meets
+    it here, or, with ``confidence`` such as 0.9, the one whose lower confidence limit meets it; one that cannot be met
+    takes the nearest and says so. A label with fewer than ``min_positives`` positives, or no negative, takes the
+    shared threshold and says so.
+
+    >>> rng = np.random.default_rng(0)
+    >>> labels = (rng.random((500, 2)) < [0.3, 0.006]).astype(np.int8)
+    >>> chosen = choose_thresholds(labels, sigmoid(3 * labels - 2 + rng.normal(size=labels.shape)))
+    >>> [label.how for label in chosen.labels]
+    ['own', 'shared: not enough data (5 positives)']
+    """
+    aim = parse_aim(aim) if isinstance(aim, str) else aim
+    probs_NK = np.asarray(probs_NK, dtype=np.float64)
+    shared = best_shared_threshold(labels_NK, probs_NK, aim)
+    known_NK = labels_NK != UNKNOWN
+    centre = fit_scale(logit(probs_NK[known_NK], eps=EPS), labels_NK[known_NK] == YES)
+    draws = int(np.clip(4_000_000 // max(len(labels_NK), 1), 20, draws))  # keeps memory bounded on huge sets
+    weights_NB = np.hstack(list(image_weights(len(labels_NK), draws, seed=seed)))
+
+    rows = []
+    for k in range(labels_NK.shape[1]):
+        cells_N, p_N = labels_NK[:, k], probs_NK[:, k]
+        yes, no = int((cells_N == YES).sum()), int((cells_N == NO).sum())
+        if yes < max(min_positives, 1) or no == 0:
+            few = "no known negative" if yes >= max(min_positives, 1) else f"{yes} positives"
+            rows.append(LabelThreshold(shared, f"shared: not enough data ({few})", None, None, yes))
+            continue
+        counted = counted_cutoff(cells_N, p_N, aim, weights_NB, confidence=confidence)
+        value, drawn_B, how = counted.value, counted.draws_B, "own"
+        if counted.reached is not None:
+            how = f"own: {aim} not reached (best {counted.reached:.2g})"
+        if not aim.is_constraint:
+            modelled = modelled_cutoff(cells_N, p_N, aim, weights_NB, centre=centre, prior=prior)
+            count_share, own_share = yes / (yes + counting), yes / (yes + shrinkage)
+            pairs = (np.append(value, drawn_B), np.append(modelled.value, modelled.draws_B))
+            own = count_share * pairs[0] + (1 - count_share) * pairs[1]
+            mixed = own_share * own + (1 - own_share) * logit(np.array(shared), eps=EPS)
+            value, drawn_B = float(mixed[0]), mixed[1:]
+            how = "own" if own_share > 0.95 else "shrunk"
+        low, high = np.quantile(drawn_B, [0.025, 0.975])
+        ends = sigmoid(np.array([min(low, value), value, max(high, value)]))
+        rows.append(LabelThreshold(float(ends[1]), how, float(ends[0]), float(ends[2]), yes))
+    return Thresholds(tuple(rows), shared, str(aim))
