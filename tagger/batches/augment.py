@@ -1,0 +1,155 @@
+"""What a training image may go through before the model sees it: settings, and their order.
+
+On the batch, on its device, with parameters of its own for each image, all drawn from the generator that is given: the
+same generator state gives the same batch on any machine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from tagger.batches import colour, geometry
+from tagger.errors import TaggerError
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How strong each change may be; 0 (``scale_min`` 1) switches one off. TaggerError if a value makes no sense."""
+
+    hflip: float = 0.5  # share of images mirrored left-right
+    vflip: float = 0.0  # share of images mirrored up-down
+    shift: float = 0.05  # largest shift, as a share of the width and height
+    scale_min: float = 0.7  # smallest area of a random crop, as a share of the image; 1 = no crop
+    aspect: float = 4 / 3  # largest stretch of a random crop, either way; 1 = none
+    shear: float = 5.0  # largest shear along x and y, in degrees
+    rotate: float = 0.0  # largest rotation either way, in degrees
+    brightness: float = 0.2  # brightness changes by a factor of up to 1 -/+ this
+    contrast: float = 0.2  # contrast changes by a factor of up to 1 -/+ this
+    saturation: float = 0.2  # saturation changes by a factor of up to 1 -/+ this
+    hue: float = 0.0  # largest turn of the colour circle either way, at most 0.5; slow
+    grey: float = 0.05  # share of images turned grey
+    randaugment: int = 0  # operations of torchvision's RandAugment per image; slow
+    randaugment_magnitude: int = 9  # their strength, 0 to 30
+    erasing: float = 0.0  # share of images with a box blacked out (torchvision's RandomErasing, Cutout)
+
+    def __post_init__(self) -> None:
+        most = {"shift": 1.0, "shear": 80.0, "rotate": 180.0, "hue": 0.5, "aspect": 100.0}
+        most |= {"brightness": 100.0, "contrast": 100.0, "saturation": 100.0}
+        most |= {"randaugment": 100, "randaugment_magnitude": 30}
+        for field in fields(self):
+            low, high = {"scale_min": 0.01, "aspect": 1.0}.get(field.name, 0.0), most.get(field.name, 1.0)
+            value = getattr(self, field.name)
+            if not low <= value <= high:
+                raise TaggerError(f"augment.{field.name} is {value}; it must be between {low:g} and {high:g}.")
+
+
+class Augment:
+    """``Augment(settings)(images, generator)``: images changed at random, geometry first, then colour, then erasing."""
+
+    def __init__(self, settings: AugmentSettings):
+        self.settings = settings
+
+    def __call__(self, images_BCHW: Tensor, generator: torch.Generator) -> Tensor:
+        """Images of the same shape, float in 0..1 as those given, which stay as they are.
+
+        With everything off the very same tensor comes back.
+
+        >>> off = dict.fromkeys(("hflip", "shift", "shear", "brightness", "contrast", "saturation", "grey"), 0.0)
+        >>> images = torch.rand(2, 3, 8, 8)
+        >>> Augment(AugmentSettings(scale_min=1.0, **off))(images, torch.Generator()) is images
+        True
+        """
+        assert images_BCHW.is_floating_point(), "augmentation wants float images in 0..1"
+        if len(images_BCHW) == 0:
+            return images_BCHW
+        draw = _Draw(len(images_BCHW), generator, images_BCHW.device)
+        images_BCHW = self._move(images_BCHW, draw)
+        images_BCHW = self._randaugment(images_BCHW, draw)
+        images_BCHW = self._colour(images_BCHW, draw)
+        return self._erase(images_BCHW, draw)
+
+    def _move(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+        s = self.settings
+        if not (s.shift or s.shear or s.rotate or s.scale_min < 1):
+            return self._flip_only(images_BCHW, draw)
+        height, width = images_BCHW.shape[-2:]
+        flip_B2 = torch.stack([draw.sign(s.hflip), draw.sign(s.vflip)], dim=-1)
+        zoom_B2 = geometry.crop_zooms(draw.uniform(2), scale_min=s.scale_min, aspect=s.aspect)
+        if s.scale_min == 1:
+            zoom_B2 = torch.ones_like(zoom_B2)
+        # The crop's place is a shift in units of the output, which shows only `zoom` of the input.
+        place_B2 = (1.0 - zoom_B2) / 2.0 * draw.spread(1.0, 2)
+        shift_B2 = (place_B2 + draw.spread(s.shift, 2)) / zoom_B2
+        theta_B23 = geometry.affine_matrices(
+            draw.spread(s.rotate), draw.spread(s.shear, 2), shift_B2, zoom_B2, flip_B2, height=height, width=width
+        )
+        return geometry.warp(images_BCHW, theta_B23.to(images_BCHW.dtype))
+
+    def _flip_only(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+        for share, side in ((self.settings.hflip, -1), (self.settings.vflip, -2)):
+            if share:
+                flipped_B111 = draw.sign(share).view(-1, 1, 1, 1) < 0
+                images_BCHW = torch.where(flipped_B111, images_BCHW.flip(side), images_BCHW)
+        return images_BCHW
+
+    def _colour(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+        s = self.settings
+        for strength, change in (
+            (s.brightness, colour.brightness),
+            (s.contrast, colour.contrast),
+            (s.saturation, colour.saturation),
+        ):
+            if strength:
+                factors_B = (1.0 + draw.spread(strength)).clamp(min=0.0)
+                images_BCHW = change(images_BCHW, factors_B.to(images_BCHW.dtype))
+        if s.hue:
+            images_BCHW = colour.hue(images_BCHW, draw.spread(s.hue))
+        if s.grey:
+            images_BCHW = colour.grey(images_BCHW, draw.sign(s.grey) < 0)
+        return images_BCHW
+
+    def _randaugment(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+        s = self.settings
+        if not s.randaugment:
+            return images_BCHW
+        return _one_by_one(v2.RandAugment(s.randaugment, s.randaugment_magnitude), images_BCHW, draw)
+
+    def _erase(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+        if not self.settings.erasing:
+            return images_BCHW
+        return _one_by_one(v2.RandomErasing(p=self.settings.erasing), images_BCHW, draw)
+
+
+class _Draw:
+    """Random numbers, one an image, drawn where the generator lives and sent to where the images are."""
+
+    def __init__(self, num: int, generator: torch.Generator, device: torch.device):
+        self.num, self.generator, self.device = num, generator, device
+
+    def uniform(self, *columns: int) -> Tensor:
+        numbers = torch.rand(self.num, *columns, generator=self.generator, device=self.generator.device)
+        return numbers.to(self.device)
+
+    def spread(self, most: float, *columns: int) -> Tensor:
+        return (2.0 * self.uniform(*columns) - 1.0) * most
+
+    def sign(self, share: float) -> Tensor:
+        """-1 for a random ``share`` of the images, 1 for the others."""
+        return 1.0 - 2.0 * (self.uniform() < share).float()
+
+    def seeds(self) -> list[int]:
+        numbers = torch.randint(2**62, (self.num,), generator=self.generator, device=self.generator.device)
+        return numbers.tolist()
+
+
+def _one_by_one(transform: Callable[[Tensor], Tensor], images_BCHW: Tensor, draw: _Draw) -> Tensor:
+    """Each image through a torchvision transform, which draws from torch's global generator: lent, then put back."""
+    changed = []
+    with torch.random.fork_rng(devices=[]):  # torchvision draws on the CPU, wherever the image is
+        for image_CHW, seed in zip(images_BCHW, draw.seeds(), strict=True):
+            torch.default_generator.manual_seed(seed)
+            changed.append(transform(image_CHW))
+    return torch.stack(changed)

@@ -1,0 +1,55 @@
+"""Files to tensors of one size; a file that cannot be read becomes a black image with a reason, never an exception."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from tagger.batches.decode import Fit, UnreadableImage, load_image
+
+Item = tuple[Tensor, int, str | None]
+
+
+class Batch(NamedTuple):
+    """images_BCHW (uint8), indices_B (int64, rows of the dataset) and, per image, why it could not be read or None."""
+
+    images_BCHW: Tensor
+    indices_B: Tensor
+    reasons: list[str | None]
+
+
+class ImageFiles(Dataset[Item]):
+    """Item i is ``(image_CHW uint8, i, reason or None)`` of ``root / files[i]``, size x size pixels.
+
+    Unreadable images are all black with a reason, so that the caller can count and list them and leave them out.
+    """
+
+    def __init__(self, root: str | Path, files: Sequence[str], *, size: int, fit: Fit = "squash"):
+        if size < 1:
+            raise ValueError(f"size is {size}; it must be at least 1")
+        self.root, self.files, self.size, self.fit = Path(root), list(files), size, fit
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Item:
+        index = int(index)
+        try:
+            pixels_HWC = load_image(self.root / self.files[index], size=self.size, fit=self.fit)
+        except UnreadableImage as error:
+            return torch.zeros(3, self.size, self.size, dtype=torch.uint8), index, error.reason
+        return torch.from_numpy(pixels_HWC).permute(2, 0, 1).contiguous(), index, None
+
+
+def collate(items: Sequence[Item]) -> Batch:
+    """One Batch of items, in their order.
+
+    >>> batch = collate([(torch.zeros(3, 2, 2, dtype=torch.uint8), 5, None)])
+    >>> tuple(batch.images_BCHW.shape), batch.indices_B.tolist(), batch.reasons
+    ((1, 3, 2, 2), [5], [None])
+    """
+    images, indices, reasons = zip(*items, strict=True)
+    return Batch(torch.stack(images), torch.tensor(indices, dtype=torch.int64), list(reasons))

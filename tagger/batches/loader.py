@@ -1,0 +1,61 @@
+"""Batches in exactly the order asked for, whoever decodes them.
+
+The order of an epoch is an array, made once by a sampler and the run's ``rng``; workers only decode. So there is no
+random state in workers, and the batches are the same with 0 or 16 of them.
+"""
+
+import os
+import signal
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import BatchSampler, DataLoader, Dataset
+
+from tagger.batches.dataset import Batch, Item, collate
+
+
+def make_loader(
+    dataset: Dataset[Item],
+    order: Sequence[int] | NDArray[np.integer],
+    *,
+    batch_size: int,
+    workers: int | None = None,
+    drop_last: bool = False,
+) -> DataLoader[Batch]:
+    """A loader that gives ``Batch``es of ``dataset[i] for i in order``, in that order; one pass is one epoch.
+
+    ``order`` may repeat or leave out items; IndexError if it names one that does not exist. ``workers=None`` is
+    ``default_workers()``. With ``drop_last`` a last batch that is not full is left out.
+    """
+    rows = [int(i) for i in order]
+    length = len(dataset)  # type: ignore[arg-type]  # a map-style dataset has a length
+    if rows and not (min(rows) >= 0 and max(rows) < length):
+        raise IndexError(f"the order goes from {min(rows)} to {max(rows)}; the dataset has items 0 to {length - 1}")
+    num_workers = default_workers() if workers is None else workers
+    return DataLoader(
+        dataset,  # type: ignore[arg-type]  # torch types a loader by its items, we by its batches
+        batch_sampler=BatchSampler(rows, batch_size, drop_last),
+        num_workers=num_workers,
+        collate_fn=collate,
+        worker_init_fn=_start_worker,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # DataLoader draws a seed at each pass: not from the global state
+    )
+
+
+def default_workers(*, most: int = 8) -> int:
+    """How many decoding processes suit this machine: one fewer than its usable cores, at most ``most``.
+
+    >>> 0 <= default_workers(most=2) <= 2
+    True
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(most, cores - 1)
+
+
+def _start_worker(worker: int) -> None:
+    """One thread a worker; Ctrl-C is for the main process, which stops its workers itself."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,44 @@
+"""Leave out some of what there is plenty of."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import Cells
+from tagger.batches.samplers.base import Order, Sampler, check_option, samplers
+
+
+@samplers.register("undersampling")
+class Undersampler(Sampler):
+    """Drop a share of the images whose only labels are frequent ones, others each epoch (METHODS.md section 9).
+
+    A label is frequent when its share is at least ``frequent``. ``drop`` is the share left out of images that have
+    labels, all of them frequent; ``drop_unlabelled`` that of images without a label. Epoch length: N - round(drop *
+    those) - round(drop_unlabelled * these), but never 0: where all would go, one image stays.
+    """
+
+    def __init__(self, labels_NK: Cells, *, drop: float = 0.5, frequent: float = 0.1, drop_unlabelled: float = 0.0):
+        super().__init__(labels_NK)
+        check_option("undersampling", "drop", drop, low=0, high=1)
+        check_option("undersampling", "frequent", frequent, low=0, high=1)
+        check_option("undersampling", "drop_unlabelled", drop_unlabelled, low=0, high=1)
+        rare_N = self.yes_NK[:, self.shares_K < frequent].any(axis=1)
+        self.only_frequent = np.flatnonzero(self.labelled_N & ~rare_N)
+        self.unlabelled = np.flatnonzero(~self.labelled_N)
+        self.drop, self.drop_unlabelled = drop, drop_unlabelled
+
+    def draw(self, rng: np.random.Generator) -> Order:
+        kept_N = np.ones(self.num_images, dtype=bool)
+        kept_N[some(self.only_frequent, self.drop, rng)] = False
+        kept_N[some(self.unlabelled, self.drop_unlabelled, rng)] = False
+        if self.num_images and not kept_N.any():
+            kept_N[rng.integers(self.num_images)] = True
+        return rng.permutation(np.flatnonzero(kept_N)).astype(np.int64)
+
+
+def some(rows: NDArray[np.int64], share: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A random ``share`` of the rows, their number rounded.
+
+    >>> len(some(np.arange(10), 0.3, np.random.default_rng(0)))
+    3
+    """
+    return rng.permutation(rows)[: round(share * len(rows))]
