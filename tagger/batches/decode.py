@@ -8,6 +8,7 @@ and, after the final antialiased resize, hardly differs from full decoding (``te
 
 import os
 import stat
+import struct
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, JpegImagePlugin
 
 from tagger.batches.pixels import to_rgb
 
@@ -102,7 +103,9 @@ def _open_image(file: BinaryIO) -> Image.Image:
             return JpegImagePlugin.JpegImageFile(file)
         Image.init()
         return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
-    except (UnidentifiedImageError, SyntaxError) as error:
+    except (SyntaxError, IndexError, TypeError, struct.error, OSError) as error:  # as Image.open does, for both
+        if isinstance(error, OSError) and error.strerror:  # the disk's fault, not the file's
+            raise
         hints = [hint for mark, hint in _HINTS if mark in head]
         if hints:
             raise UnreadableImage(hints[0]) from error
@@ -134,7 +137,10 @@ def _fit_square(rgb: Image.Image, size: int, fit: Fit) -> Image.Image:
     if fit == "crop":
         return ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC)
     if fit == "pad":
-        return ImageOps.pad(rgb, (size, size), Image.Resampling.BICUBIC, color=PAD_COLOUR)
+        width, height = (max(1, round(size * side / max(rgb.size))) for side in rgb.size)
+        square = Image.new("RGB", (size, size), PAD_COLOUR)
+        square.paste(rgb.resize((width, height), Image.Resampling.BICUBIC), ((size - width) // 2, (size - height) // 2))
+        return square
     return rgb.resize((size, size), Image.Resampling.BICUBIC)
 
 
