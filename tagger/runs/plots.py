@@ -1,0 +1,163 @@
+"""What do a run's numbers look like? Plots as PNG bytes; where they are written is the run folder's business."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import precision_recall_curve
+
+from tagger.arrays import UNKNOWN, YES, Cells, Floats
+from tagger.runs.canvas import BLUE, GREEN, GREY, ORANGE, RED, new_figure, note, plain, png, sentence
+from tagger.runs.label_plots import cooccurrence, per_label_bars
+from tagger.runs.lettering import letter
+from tagger.scoring import average_precision, calibration_error, choose, count, precision, recall
+
+__all__ = ["cooccurrence", "learning_curves", "per_label_bars", "precision_recall", "reliability"]
+
+
+def precision_recall(
+    labels_NK: Cells,
+    probs_NK: Floats,
+    names: Sequence[str],
+    thresholds_K: Floats | None = None,
+    *,
+    at_most: int = 24,
+) -> bytes:
+    """A small precision-recall curve for each of the most frequent labels, a dot at the chosen threshold; PNG bytes.
+
+    Labels without a known yes or no have no curve; a line on top says how many are not shown.
+
+    >>> precision_recall(np.array([[1], [0]]), np.array([[0.9], [0.2]]), ["cat"], np.array([0.5]))[1:4]
+    b'PNG'
+    """
+    yes_K = (labels_NK == YES).sum(axis=0)
+    known_K = (labels_NK != UNKNOWN).sum(axis=0)
+    usable = [int(k) for k in np.argsort(-yes_K, kind="stable") if 0 < yes_K[k] < known_K[k]]
+    shown, lettering = usable[:at_most], letter(names, longest=22)
+    if not shown:
+        return sentence("No label has both a known yes and a known no.")
+    across = min(6, max(len(shown), 1), max(3, round((1.5 * len(shown)) ** 0.5)))
+    down = -(-len(shown) // across)
+    figure = new_figure(max(4.6, 1.95 * across), 1.95 * down + 1.0)
+    axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    counts = None if thresholds_K is None else count(labels_NK, choose(probs_NK, thresholds_K))
+    for place, ax in enumerate(axes.flat):
+        if place >= len(shown):
+            ax.set_axis_off()
+            axes.flat[place - across].tick_params(labelbottom=True)
+            continue
+        k = shown[place]
+        known_N = labels_NK[:, k] != UNKNOWN
+        precisions, recalls, _ = precision_recall_curve(labels_NK[known_N, k] == YES, probs_NK[known_N, k])
+        ax.axhline(yes_K[k] / known_K[k], color="#BBBBBB", lw=1)
+        ax.step(recalls, precisions, where="post", color=BLUE, lw=1.4)
+        if counts is not None and counts.tp[k] + counts.fp[k] > 0:
+            ax.plot(
+                recall(counts)[k], precision(counts)[k], "o", color=RED, ms=5.5, mec="white", clip_on=False, zorder=3
+            )
+        lettering.dress([ax.set_title(lettering.names[k], fontsize=9, loc="left", pad=4)])
+        area = average_precision(labels_NK[:, k], probs_NK[:, k])
+        x, y, ha, va = (0.05, 0.06, "left", "bottom") if area > 0.4 else (0.97, 0.95, "right", "top")  # off the curve
+        behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+        text = f"AP {area:.2f}\n{yes_K[k]:,} yes"
+        ax.text(
+            x, y, text, ha=ha, va=va, transform=ax.transAxes, fontsize=7.5, color=GREY, linespacing=1.3, bbox=behind
+        )
+        plain(ax)
+        ax.set(xlim=(0, 1), ylim=(0, 1.02), yticks=[0, 0.5, 1])
+        ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    figure.supxlabel("recall", fontsize=9)
+    figure.supylabel("precision", fontsize=9)
+    lines = ["grey line: share of yes" if thresholds_K is None else "dot: chosen threshold; grey line: share of yes"]
+    if len(usable) > len(shown):
+        lines.append(f"{len(usable) - len(shown)} rarer labels are not shown")
+    if len(usable) < len(names):
+        lines.append(f"{len(names) - len(usable)} without both a known yes and a known no")
+    note(figure, "Precision and recall", lines)
+    return png(figure)
+
+
+def learning_curves(history: pd.DataFrame) -> bytes:
+    """Loss, validation mAP and learning rate by epoch, as far as the columns are there; PNG bytes.
+
+    Columns used: epoch (else 1, 2, ...), train_loss, val_loss, val_map, lr. Empty values are skipped.
+
+    >>> learning_curves(pd.DataFrame({"epoch": [1], "train_loss": [0.5]}))[1:4]
+    b'PNG'
+    """
+    known = [("train_loss", "loss", BLUE), ("val_loss", "loss", RED), ("val_map", "validation mAP", GREEN)]
+    known.append(("lr", "learning rate", GREY))
+    table = history.reindex(columns=["epoch", *(name for name, _, _ in known)]).apply(pd.to_numeric, errors="coerce")
+    table = table.replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
+    epochs = table["epoch"].where(table["epoch"].notna(), table.index + 1)
+    there = [(name, panel, colour) for name, panel, colour in known if table[name].notna().any()]
+    panels = list(dict.fromkeys(panel for _, panel, _ in there))
+    if not panels:
+        return sentence("No epoch has been recorded.")
+    figure = new_figure(3.7 * len(panels), 3.0)
+    axes = dict(zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True))
+    words = {"train_loss": "training", "val_loss": "validation"}
+    for name, panel, colour in there:
+        ax, values = axes[panel], table[name].dropna()
+        marker = "o" if len(values) < 30 else ""
+        ax.plot(epochs[values.index], values, color=colour, lw=1.6, marker=marker, ms=3.5, label=words.get(name))
+        if name == "val_map":
+            best = values.idxmax()
+            ax.plot(epochs[best], values[best], "o", ms=9, mfc="none", mec=colour)
+            title = f"{panel}, best {values[best]:.3f} in epoch {epochs[best]:g}"
+            ax.set_title(title, fontsize=9, loc="left")
+        else:
+            ax.set_title(panel, fontsize=9, loc="left")
+        if name in words:
+            ax.legend(frameon=False, fontsize=8)
+    for ax in axes.values():
+        plain(ax, grid="y")
+        ax.set_xlabel("epoch", fontsize=9)
+        ax.locator_params(axis="x", integer=True, nbins=6)
+        if epochs.min() == epochs.max():
+            ax.set_xticks([float(epochs.iloc[0])])
+    return png(figure)
+
+
+def reliability(labels_NK: Cells, before_NK: Floats, after_NK: Floats | None = None, *, bins: int = 15) -> bytes:
+    """Observed against predicted share of yes over known cells, before and after calibration, with counts; PNG bytes.
+
+    Bins of equal width, so that the counts beneath show where probabilities lie; a bin with fewer than 5 cells has no
+    point; the error printed is the mean over labels of ``calibration_error``, whose bins have equal mass.
+
+    >>> reliability(np.array([[1], [0]]), np.array([[0.9], [0.2]]))[1:4]
+    b'PNG'
+    """
+    known_NK = labels_NK != UNKNOWN
+    if not known_NK.any():
+        return sentence("No cell is known.")
+    figure = new_figure(4.6, 5.4)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    top.plot([0, 1], [0, 1], color="#BBBBBB", lw=1.2, zorder=0)
+    sets = [("as predicted", np.asarray(before_NK, dtype=np.float64), BLUE, "o")]
+    if after_NK is not None:
+        sets = [
+            ("before calibration", sets[0][1], ORANGE, "s"),
+            ("after", np.asarray(after_NK, dtype=np.float64), BLUE, "o"),
+        ]
+    width = 1 / bins / (len(sets) + 0.4)
+    for place, (label, probs_NK, colour, marker) in enumerate(sets):
+        p, yes = probs_NK[known_NK], labels_NK[known_NK] == YES
+        bin_of = np.clip((p * bins).astype(int), 0, bins - 1)
+        num = np.bincount(bin_of, minlength=bins)
+        enough = num >= 5
+        x, y = (np.bincount(bin_of, weights=v, minlength=bins)[enough] / num[enough] for v in (p, yes))
+        spread = 1.96 * np.sqrt(y * (1 - y) / num[enough])
+        columns = zip(labels_NK.T, probs_NK.T, strict=True)
+        error = np.mean([calibration_error(cells, column) for cells, column in columns if (cells != UNKNOWN).any()])
+        legend = f"{label} (error {error:.3f})"
+        top.errorbar(x, y, spread, color=colour, marker=marker, ms=4, lw=1.3, elinewidth=0.8, label=legend)
+        bottom.bar((np.arange(bins) + 0.5) / bins + (place - (len(sets) - 1) / 2) * width, num, width, color=colour)
+    top.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), ylabel="observed share of yes")
+    top.legend(frameon=False, fontsize=8, loc="upper left")
+    top.set_title("Reliability over all labels", fontsize=10, loc="left")
+    bottom.set_yscale("log")
+    bottom.set(xlabel="predicted probability", ylabel="cells", ylim=(0.7, None))
+    plain(top)
+    plain(bottom)
+    return png(figure)
