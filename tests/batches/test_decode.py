@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from tagger.batches import pixels
 from tagger.batches.decode import MAX_PIXELS, PAD_COLOUR, UnreadableImage, load_image
 
 RED, GREEN, BLUE, WHITE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (128, 128, 128)
@@ -142,6 +143,17 @@ def test_an_animation_shows_its_first_frame():
         assert (load_image(data) == RED).all(), format
 
 
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "CMYK", "F", "I;16", "P"])
+def test_large_images_are_converted_in_bands_without_seams(monkeypatch, mode):
+    image = photo(37, 29).convert("L") if mode == "I;16" else photo(37, 29).convert(mode)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+    whole = np.asarray(pixels.to_rgb(image))
+    for band_pixels in (1, 100, 37 * 29):
+        monkeypatch.setattr(pixels, "_BAND_PIXELS", band_pixels)
+        assert np.array_equal(np.asarray(pixels.to_rgb(image)), whole)
+
+
 # --- upright ----------------------------------------------------------------------------------------------------------
 
 
@@ -267,6 +279,20 @@ def test_a_file_without_permission_says_so(tmp_path):
     path.write_bytes(saved(corners(), "PNG"))
     path.chmod(0)
     assert reason_of(path) == "no permission to read it"
+
+
+def test_errors_of_the_disk_are_reasons_too(monkeypatch):
+    for error, reason in (
+        (PermissionError(13, "Permission denied"), "no permission to read it"),
+        (OSError(5, "Input/output error"), "input/output error"),
+        (MemoryError(), "not enough memory to decode it"),
+    ):
+
+        def fails(*args, error=error):
+            raise error
+
+        monkeypatch.setattr(os, "open", fails)
+        assert reason_of("image.png") == reason
 
 
 @pytest.mark.parametrize("name", ["a b,'c'\n\".png", "été 写真.png", "plain.txt"])
