@@ -85,11 +85,18 @@ def _entries(root: Path, folder: str) -> list[tuple[str, bool]]:
             if entry.name.startswith("."):
                 continue
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir():
+            if _is_folder(entry):
                 found.append((path, True))
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
                 found.append((path, False))
     return sorted(found, key=lambda item: item[0] + "/" * item[1], reverse=True)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _leads_elsewhere(root: Path, path: str, followed: list[Path]) -> bool:

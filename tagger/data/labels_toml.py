@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tagger.data.records import shortlist
 from tagger.data.rules import KINDS, Group, Rule
+from tagger.data.wording import shortlist
 from tagger.errors import TaggerError, did_you_mean
 
 RESERVED = ("file", "labels")  # columns of every table of predictions

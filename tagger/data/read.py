@@ -15,9 +15,10 @@ from tagger.data.image_index import ImageIndex
 from tagger.data.images import SUFFIXES, check_folder, list_images, nearest_beside
 from tagger.data.labels_toml import Vocabulary, check_names, parse_labels_toml
 from tagger.data.long_table import LongTable, dense
-from tagger.data.records import read_text, shortlist
+from tagger.data.records import read_text
 from tagger.data.rules import Group, Rule, breaches
 from tagger.data.sources import ORDER, Source, sources
+from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 
 
@@ -53,9 +54,8 @@ def read_dataset(
     root = check_folder(root)
     listing = list_images(root)
     if not listing.files:
-        more = (
-            f". {len(listing.problems)} files cannot be used, such as {listing.problems[0]}" if listing.problems else ""
-        )
+        bad = listing.problems
+        more = f". {counted(len(bad), 'file')} cannot be used, such as {bad[0]}" if bad else ""
         raise TaggerError(f"{root}: there are no images in it ({', '.join(sorted(SUFFIXES))}){more}")
     index = ImageIndex(root, listing.files)
     name, path, ignored = _choose(index, labels)
@@ -115,19 +115,18 @@ def _choose(index: ImageIndex, labels: str | Path | None) -> tuple[str, Path, li
         return chosen, path, []
     if not found:
         raise TaggerError(
-            f"{index.root}: {len(index.files):,} images, but no labels. Add labels.csv with the columns 'file' and"
-            " 'labels', NAME.txt beside each NAME.jpg, annotations/LABEL.txt, or one sub-folder per label;"
+            f"{index.root}: {counted(len(index.files), 'image')}, but no labels. Add labels.csv with the columns"
+            " 'file' and 'labels', NAME.txt beside each NAME.jpg, annotations/LABEL.txt, or one sub-folder per label;"
             " or name a label file with --labels"
         )
     (name, path), *rest = found
-    ignored = [_title(other, other_path) for other, other_path in rest]
+    # Sub-folders are nearly always there; they are worth a word only when they are the source.
+    ignored = [_title(other, other_path) for other, other_path in rest if other != "folders"]
     return name, path, ignored + _other_tables(path)
 
 
 def _title(name: str, path: Path) -> str:
-    return {"sidecars": ".txt files beside images", "folders": "sub-folders as labels", "lists": f"{path.name}/"}.get(
-        name, path.name
-    )
+    return ".txt files beside images" if name == "sidecars" else f"{path.name}/"
 
 
 def _other_tables(path: Path) -> list[str]:
@@ -158,9 +157,8 @@ def _join_copies(images: pd.DataFrame, labels_NK: Cells, where: str) -> tuple[pd
     joined = np.full((len(first), labels_NK.shape[1]), NO, dtype=np.int8)
     np.maximum.at(joined, codes_N, labels_NK)
     kept = images.drop_duplicates("hash").reset_index(drop=True)
-    reason = (
-        f"{len(images) - len(kept):,} files are copies of other images: each image counts once, with the labels of all"
-    )
+    surplus = counted(len(images) - len(kept), "file")
+    reason = f"{surplus} too many: copies of other images. Each image counts once, with all its labels"
     return kept, joined, [Problem(where, None, reason)]
 
 
@@ -173,7 +171,7 @@ def _differing_copies(images: pd.DataFrame, labels_NK: Cells, names: Sequence[st
         m = first.setdefault(hashes[n], n)
         differs = np.flatnonzero((labels_NK[n] != labels_NK[m]) & (labels_NK[n] != UNKNOWN) & (labels_NK[m] != UNKNOWN))
         if len(differs):
-            listed = shortlist([repr(names[k]) for k in differs])
+            listed = shortlist([repr(names[k]) for k in differs.tolist()])
             reason = f"the same image as {files[m]!r}, but they disagree on {listed}; left as they are"
             found.append(Problem(files[n], None, reason))
     return found

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tagger.data.wording import counted, shortlist
 from tagger.errors import TaggerError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
-MAX_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def _same_width(name: str, rows: Iterator[tuple[int, list[str]]], width: int) ->
             bad.append(f"row {row} ({len(cells)})")
     if bad:
         raise TaggerError(
-            f"{name}: {len(bad)} rows do not have {width} cells as the first line has: {shortlist(bad)}."
+            f"{name}: {counted(len(bad), 'row')} of another width than the first line's {counted(width, 'cell')}:"
+            f" {shortlist(bad)}."
             " Put names that hold a comma in quotation marks; join labels by |"
         )
 
@@ -129,16 +130,6 @@ def _text(cell: Any) -> str:
     if isinstance(cell, bool):
         return str(int(cell))
     return "|".join(map(str, cell)) if isinstance(cell, list) else str(cell)
-
-
-def shortlist(items: list[str], most: int = MAX_SHOWN) -> str:
-    """``a, b and 3 more``.
-
-    >>> shortlist(["a", "b", "c"], 2)
-    'a, b and 1 more'
-    """
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
 
 
 def _line(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES, Cells
+from tagger.data.wording import counted
 
 KINDS = ("multi", "exclusive", "ordinal")
 
@@ -70,7 +71,8 @@ def breaches(
         text = f"group {name!r} allows one label for an image: {{}} with several"
         found.append((text, broken_group_N(labels_NK, names, group)))
     return [
-        text.format(f"{broken_N.sum():,} images") + f" (first: {files[int(broken_N.argmax())]!r}); left as they are"
+        text.format(counted(int(broken_N.sum()), "image"))
+        + f" (first: {files[int(broken_N.argmax())]!r}); left as they are"
         for text, broken_N in found
         if broken_N.any()
     ]

@@ -14,6 +14,7 @@ from iterstrat.ml_stratifiers import IterativeStratification
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES, Cells
+from tagger.data.wording import counted
 from tagger.errors import TaggerError
 
 PARTS = ("train", "val", "test")
@@ -30,7 +31,7 @@ class Split:
 
 def split_images(
     labels_NK: Cells,
-    hashes: Sequence[str],
+    hashes: Sequence[str] | NDArray[np.str_],
     *,
     val: float = 0.1,
     test: float = 0.1,
@@ -65,7 +66,7 @@ def split_images(
 
     learns_G = part_G != PARTS.index("test")
     num_folds = min(folds, int(learns_G.sum()))
-    fold_G = np.full(len(part_G), -1)
+    fold_G = np.full(len(part_G), -1, dtype=np.int64)
     fold_G[learns_G] = _stratify(targets_GK[learns_G], np.full(num_folds, 1 / num_folds), rng)
 
     notes = (
@@ -104,7 +105,9 @@ def split_table(labels_NK: Cells, split: NDArray[np.str_], names: Sequence[str])
     return pd.DataFrame({"label": list(names), **positives, **shares, "largest_difference": largest_K})
 
 
-def _unique_images(labels_NK: Cells, hashes: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _unique_images(
+    labels_NK: Cells, hashes: Sequence[str] | NDArray[np.str_]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """(targets_GK of the G different images by hash, with a last column "no label"; the group of each of N)."""
     unique, group_N = np.unique(np.asarray(hashes, dtype=str), return_inverse=True)
     targets_GK = np.zeros((len(unique), labels_NK.shape[1] + 1), dtype=bool)
@@ -138,6 +141,6 @@ def _rare_labels(
         count = int(targets_GK[:, k].sum())
         if missing and count:
             label = repr(names[k]) if names is not None else f"number {k}"
-            images = "1 image" if count == 1 else f"{count} images"
-            notes.append(f"label {label} has {images}: too few to be in every split (none in {', '.join(missing)})")
+            reason = f"too few to be in every split (none in {', '.join(missing)})"
+            notes.append(f"label {label} has {counted(count, 'image')}: {reason}")
     return notes

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
-from tagger.data.records import read_text, shortlist
+from tagger.data.records import read_text
+from tagger.data.wording import shortlist
 from tagger.errors import Problem, TaggerError
 
 FOLDER = "annotations"

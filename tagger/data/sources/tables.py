@@ -7,7 +7,8 @@ from pathlib import Path
 from tagger.arrays import NO, UNKNOWN, YES
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
-from tagger.data.records import TABLE_SUFFIXES, Records, read_records, shortlist
+from tagger.data.records import TABLE_SUFFIXES, Records, read_records
+from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError, did_you_mean
 
 # 1.0 and 0.0 because pandas writes a 0/1 column with gaps as floats.
@@ -69,7 +70,7 @@ def _read_long(path: Path, records: Records, images: ImageIndex) -> LongTable:
         builder.problems.append(Problem(path.name, None, reason))
     others = [column for column in records.columns if column not in ("file", "labels")]
     ignored = f"; other columns are ignored: {shortlist([repr(c) for c in others], 5)}" if others else ""
-    return builder.build(path.name, f"{path.name} (labels joined by |, {num_rows:,} rows{ignored})")
+    return builder.build(path.name, f"{path.name} (labels joined by |, {counted(num_rows, 'row')}{ignored})")
 
 
 def _read_wide(path: Path, records: Records, images: ImageIndex) -> LongTable:
@@ -90,15 +91,17 @@ def _read_wide(path: Path, records: Records, images: ImageIndex) -> LongTable:
                 builder.problems.append(Problem(path.name, row, reason))
     if bad:
         listed = shortlist([f"{name!r} ({where})" for name, where in bad.items()])
-        near = did_you_mean("labels", bad)
-        raise TaggerError(f"{path.name}: {len(bad)} columns hold more than 0, 1 and empty cells: {listed}.{near}")
+        raise TaggerError(
+            f"{path.name}: {counted(len(bad), 'column')} with other cells than 0, 1 and empty: {listed}."
+            " Label names belong in a column 'labels'"
+        )
     for file, (_, cells_K) in values.items():
         builder.add(
             file,
             yes=[name for (_, name), cell in zip(columns, cells_K, strict=True) if cell == YES + 1],
             unknown=[name for (_, name), cell in zip(columns, cells_K, strict=True) if cell in (UNKNOWN + 1, CLASH)],
         )
-    summary = f"{path.name} (one column per label, {len(values):,} images)"
+    summary = f"{path.name} (one column per label, {counted(len(values), 'image')})"
     return builder.build(path.name, summary, closed=False)
 
 

@@ -1,0 +1,24 @@
+"""How are many things said in one line?"""
+
+from collections.abc import Sequence
+
+MAX_SHOWN = 10
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 image``, ``1,200 images``.
+
+    >>> counted(1, "image"), counted(1200, "image")
+    ('1 image', '1,200 images')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def shortlist(items: Sequence[str], most: int = MAX_SHOWN) -> str:
+    """``a, b and 3 more``.
+
+    >>> shortlist(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more

@@ -1,0 +1,41 @@
+"""Label statistics and mined rules against slow loops."""
+
+import numpy as np
+import pytest
+
+from tagger.data import label_stats, mine_rules, stats
+
+
+@pytest.fixture
+def labels_NK():
+    return np.random.default_rng(0).choice([-1, 0, 1], size=(400, 5), p=[0.1, 0.6, 0.3]).astype(np.int8)
+
+
+def test_counts_agree_with_a_double_loop(labels_NK, monkeypatch):
+    monkeypatch.setattr(stats, "ROWS_AT_ONCE", 64)
+    result = label_stats(labels_NK)
+    assert result.num_images == 400
+    for a in range(5):
+        assert result.positives_K[a] == sum(row[a] == 1 for row in labels_NK)
+        assert result.negatives_K[a] == sum(row[a] == 0 for row in labels_NK)
+        for b in range(5):
+            assert result.cooccurrence_KK[a, b] == sum(row[a] == 1 and row[b] == 1 for row in labels_NK)
+
+
+def test_priors_stay_between_nothing_and_all():
+    priors_K = label_stats(np.array([[1, 0, -1]] * 9, dtype=np.int8)).priors_K
+    assert priors_K.tolist() == [0.95, 0.05, 0.5]
+
+
+def test_a_planted_rule_is_found_and_nothing_else(labels_NK):
+    labels_NK[labels_NK[:, 0] == 1, 3] = 1
+    rules = mine_rules(labels_NK, list("abcde"), min_support=20, min_confidence=0.95)
+    assert [(rule.premise, rule.implied, rule.confidence) for rule in rules] == [("a", "d", 1.0)]
+
+
+def test_support_and_confidence_agree_with_a_loop_over_known_cells(labels_NK):
+    for rule in mine_rules(labels_NK, list("abcde"), min_support=1, min_confidence=0.0):
+        a, b = "abcde".index(rule.premise), "abcde".index(rule.implied)
+        known = [row[b] for row in labels_NK if row[a] == 1 and row[b] != -1]
+        assert rule.support == sum(known)
+        assert rule.confidence == pytest.approx(np.mean(known))
