@@ -9,8 +9,9 @@ from unicodedata import normalize
 
 from tagger.errors import did_you_mean
 
-MAX_GUESSED = 20  # rows that get a suggestion, and
-MAX_GUESSES = 20_000  # images that suggestions are sought in: difflib takes about 10 microseconds for each pair
+# Names that are compared with every image for a suggestion, and images up to which that is done: difflib takes up to
+# 50 microseconds a pair. The same name in other capitals or with another suffix is suggested at any size.
+MAX_GUESSED, MAX_GUESSES = 10, 10_000
 
 
 class ImageIndex:
@@ -75,6 +76,10 @@ class ImageIndex:
         return ""
 
     def _guess(self, name: str) -> str:
+        stem = os.path.splitext(name.rpartition("/")[2])[0]
+        for near in (stem, stem.lower(), stem.upper()):
+            if near in self._stems:
+                return f" Did you mean {self._stems[near][0]!r}?"
         if self._guessed >= MAX_GUESSED or len(self.files) > MAX_GUESSES:
             return ""
         self._guessed += 1

@@ -59,7 +59,8 @@ def _read_text(path: Path) -> Records:
         raise TaggerError(f"{path.name} is empty. Its first line should name the columns: file,labels")
     delimiter = _delimiter(text.split("\n", 1)[0], path.suffix.lower())
     rows = _text_rows(path.name, text, delimiter)
-    columns = [name.strip() for name in next(rows)[1]]
+    _, header = next(rows, (1, []))
+    columns = [name.strip() for name in header]
     while columns and not columns[-1]:
         columns.pop()
     return Records(tuple(columns), _same_width(path.name, rows, len(columns)))
@@ -109,13 +110,14 @@ def _read_parquet(path: Path) -> Records:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise TaggerError(f"{path.name}: this is not a Parquet file that can be read ({_line(error)})") from None
-    return Records(tuple(name.strip() for name in file.schema_arrow.names), _parquet_rows(path.name, file))
+    columns = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]  # the index of pandas
+    return Records(tuple(name.strip() for name in columns), _parquet_rows(path.name, file, columns))
 
 
-def _parquet_rows(name: str, file: pq.ParquetFile) -> Iterator[tuple[int, list[str]]]:
+def _parquet_rows(name: str, file: pq.ParquetFile, columns: list[str]) -> Iterator[tuple[int, list[str]]]:
     row = 0
     try:
-        for batch in file.iter_batches(4096):
+        for batch in file.iter_batches(4096, columns=columns):
             for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 row += 1
                 yield row, [_text(cell) for cell in cells]

@@ -23,6 +23,7 @@ def test_every_form_of_the_same_labels_reads_the_same(folder):
             "long.csv": "file,labels\na.jpg,cat\nb.jpg,cat|dog\nc.jpg,\n",
             "tidy.tsv": "file\tlabels\na.jpg\tcat\nb.jpg\tcat\nb.jpg\tdog\nc.jpg\t\n",
             "wide.csv": "file,cat,dog\na.jpg,1,0\nb.jpg,1,1\nc.jpg,0,0\n",
+            "index.csv": ",file,labels\n0,a.jpg,cat\n1,b.jpg,cat|dog\n2,c.jpg,\n",
             "floats.csv": "file,cat,dog\na.jpg,1.0,0.0\nb.jpg,1.0,1.0\nc.jpg,0.0,0.0\n",
             "semicolons.csv": "\ufefffile;labels;;\r\na.jpg;cat;;\r\nb.jpg;dog | cat;;\r\n\r\nc.jpg;;;\r\n",
             "annotations/cat.txt": "a\nb.jpg\n",
@@ -30,17 +31,11 @@ def test_every_form_of_the_same_labels_reads_the_same(folder):
         },
     )
     pd.DataFrame({"file": list(ABC), "labels": list(ABC.values())}).to_parquet(root / "long.parquet")
-    pd.DataFrame({"file": list(ABC), "cat": [1, 1, 0], "dog": [False, True, False]}).to_parquet(root / "wide.parquet")
-    for name in [
-        "long.csv",
-        "tidy.tsv",
-        "wide.csv",
-        "floats.csv",
-        "semicolons.csv",
-        "annotations",
-        "long.parquet",
-        "wide.parquet",
-    ]:
+    wide = pd.DataFrame({"file": list(ABC), "cat": [1, 1, 0], "dog": [False, True, False]}, index=[7, 8, 9])
+    wide.to_parquet(root / "wide.parquet")
+    tables = sorted(path.name for path in root.iterdir() if path.suffix in (".csv", ".tsv", ".parquet"))
+    assert len(tables) == 8
+    for name in [*tables, "annotations"]:
         dataset = read_dataset(root, root / name)
         assert as_dict(dataset) == ABC, name
         assert as_dict(dataset, -1) == {"a.jpg": [], "b.jpg": [], "c.jpg": []}, name
@@ -148,6 +143,7 @@ BROKEN = {
     "file,labels\na.jpg,\n": "no label at all",
     "": "is empty",
     " \n\n": "is empty",
+    ",,\n": "no column 'file'; the columns are none",
     "file,labels\na.jpg,cat,dog\nb.jpg\nc.jpg,x\n": r"2 rows of another width .* 2 cells: row 2 \(3\), row 3 \(1\)",
     'file,labels\na.jpg,"cat\nb.jpg,dog\n': "row 2: broken quoting",
     'file,labels\na.jpg,"cat"x\n': "row 2: broken quoting",

@@ -44,7 +44,7 @@ def _check_columns(name: str, columns: tuple[str, ...]) -> None:
         )
     if len(columns) == 1:
         raise TaggerError(f"{name}: there are no labels, only a column 'file'. Add a column 'labels' or one per label")
-    if "" in columns:
+    if "" in columns and "labels" not in columns:
         raise TaggerError(f"{name}: column {columns.index('') + 1} has no name; the columns are {found}")
 
 
