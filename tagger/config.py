@@ -1,7 +1,7 @@
-"""Settings: default -> preset TOML -> ``--set section.key=value`` -> ``config.toml`` in the run. One documented field each.
+"""Settings: default -> preset TOML -> ``--set section.key=value`` -> ``config.toml`` in the run. All documented.
 
-The sections ``backbone``, ``head``, ``loss`` and ``sampler`` name a part and pass every other key on to it, so a part's own
-options are described in one place only, its signature; they are checked when the part is built.
+The sections ``backbone``, ``head``, ``loss`` and ``sampler`` name a part and pass every other key on to it, so a
+part's own options are described in one place only, its signature; they are checked when the part is built.
 """
 
 import tomllib
@@ -90,9 +90,11 @@ class AugmentSettings(Section):
     """Probability of an upside-down flip."""
     shift: float = Field(0.05, ge=0, le=0.5)
     """Largest shift, as a share of the side."""
-    scale_min: float = Field(0.5, gt=0, le=1)
+    scale_min: float = Field(0.5, ge=0.01, le=1)
     """Smallest share of the image's area that a random crop keeps; 1 is no crop."""
-    shear: float = Field(5.0, ge=0, le=45)
+    aspect: float = Field(4 / 3, ge=1, le=100)
+    """Largest stretch of a random crop, either way; 1 is none."""
+    shear: float = Field(5.0, ge=0, le=80)
     """Largest shear, degrees."""
     rotate: float = Field(0.0, ge=0, le=180)
     """Largest rotation, degrees."""
@@ -108,6 +110,8 @@ class AugmentSettings(Section):
     """Probability of a grey image."""
     randaugment: int = Field(0, ge=0, le=8)
     """Operations of torchvision's RandAugment; 0 is off."""
+    randaugment_magnitude: int = Field(9, ge=0, le=30)
+    """Their strength."""
     erasing: float = Field(0.0, ge=0, le=1)
     """Probability of torchvision's RandomErasing."""
 
@@ -176,7 +180,7 @@ class TrainSettings(Section):
     compile: bool = False
     """Compile the network with torch.compile (pays on a GPU, needs a C compiler on a CPU)."""
     members: int = Field(1, ge=1, le=20)
-    """Networks trained from the head's start, each without one part of the data, then averaged (1: one, without val)."""
+    """1: one network, trained without val. More: each without one part of train + val, then their weights averaged."""
 
 
 class ThresholdSettings(Section):
@@ -257,7 +261,8 @@ def read_settings(path: Path) -> Settings:
     version = tree.pop("format_version", None)
     if version != FORMAT_VERSION:
         raise TaggerError(
-            f"{path}: format_version {version!r}, but this tagger reads {FORMAT_VERSION}. Use the tagger it was made with, or train again."
+            f"{path}: format_version {version!r}, but this tagger reads {FORMAT_VERSION}."
+            " Use the tagger it was made with, or train again."
         )
     return check_settings(tree)
 

@@ -11,7 +11,7 @@ class TaggerError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a data set: the file it is in, the row (1 = first line of the file, None = no row), and why."""
+    """One thing wrong in a data set: its file, row (1 = first line of the file, None = no row), and reason."""
 
     file: str
     row: int | None

@@ -3,3 +3,23 @@
 ``decode.load_image`` reads any image; ``dataset.ImageFiles`` and ``loader.make_loader`` make uint8 batches in the order
 that one of ``samplers.samplers`` draws; ``augment.Augment`` and ``mixing.mix`` change them, on the device.
 """
+
+from tagger.batches.augment import Augment
+from tagger.batches.dataset import Batch, ImageFiles
+from tagger.batches.decode import UnreadableImage, load_image
+from tagger.batches.loader import default_workers, make_loader
+from tagger.batches.mixing import mix, mix_targets
+from tagger.batches.samplers import samplers
+
+__all__ = [
+    "Augment",
+    "Batch",
+    "ImageFiles",
+    "UnreadableImage",
+    "default_workers",
+    "load_image",
+    "make_loader",
+    "mix",
+    "mix_targets",
+    "samplers",
+]

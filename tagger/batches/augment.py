@@ -5,45 +5,13 @@ same generator state gives the same batch on any machine.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
 from tagger.batches import colour, geometry
-from tagger.errors import TaggerError
-
-
-@dataclass(frozen=True)
-class AugmentSettings:
-    """How strong each change may be; 0 (``scale_min`` 1) switches one off. TaggerError if a value makes no sense."""
-
-    hflip: float = 0.5  # share of images mirrored left-right
-    vflip: float = 0.0  # share of images mirrored up-down
-    shift: float = 0.05  # largest shift, as a share of the width and height
-    scale_min: float = 0.7  # smallest area of a random crop, as a share of the image; 1 = no crop
-    aspect: float = 4 / 3  # largest stretch of a random crop, either way; 1 = none
-    shear: float = 5.0  # largest shear along x and y, in degrees
-    rotate: float = 0.0  # largest rotation either way, in degrees
-    brightness: float = 0.2  # brightness changes by a factor of up to 1 -/+ this
-    contrast: float = 0.2  # contrast changes by a factor of up to 1 -/+ this
-    saturation: float = 0.2  # saturation changes by a factor of up to 1 -/+ this
-    hue: float = 0.0  # largest turn of the colour circle either way, at most 0.5; slow
-    grey: float = 0.05  # share of images turned grey
-    randaugment: int = 0  # operations of torchvision's RandAugment per image; slow
-    randaugment_magnitude: int = 9  # their strength, 0 to 30
-    erasing: float = 0.0  # share of images with a box blacked out (torchvision's RandomErasing, Cutout)
-
-    def __post_init__(self) -> None:
-        most = {"shift": 1.0, "shear": 80.0, "rotate": 180.0, "hue": 0.5, "aspect": 100.0}
-        most |= {"brightness": 100.0, "contrast": 100.0, "saturation": 100.0}
-        most |= {"randaugment": 100, "randaugment_magnitude": 30}
-        for field in fields(self):
-            low, high = {"scale_min": 0.01, "aspect": 1.0}.get(field.name, 0.0), most.get(field.name, 1.0)
-            value = getattr(self, field.name)
-            if not low <= value <= high:
-                raise TaggerError(f"augment.{field.name} is {value}; it must be between {low:g} and {high:g}.")
+from tagger.config import AugmentSettings
 
 
 class Augment:

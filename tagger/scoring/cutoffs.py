@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tagger.arrays import UNKNOWN, YES, Cells, Floats, logit, sigmoid
+from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
 from tagger.scoring.aims import Aim
 from tagger.scoring.calibration import fit_platt
-from tagger.scoring.metrics import count
 from tagger.scoring.ranking import RankedLabel
 
 MOST_CANDIDATES = 400
@@ -115,12 +114,15 @@ def best_shared_threshold(labels_NK: Cells, probs_NK: Floats, aim: Aim, *, avera
     below = np.append(np.sort(probs_NK[labels_NK != UNKNOWN]), 0.0)
     below = np.where(below[0] < scores, below[np.searchsorted(below[:-1], scores) - 1], 0.0)
     cutoffs = sigmoid(_between(scores, below))
-    utilities = []
-    for cutoff in cutoffs:
-        counts = count(labels_NK, probs_NK >= cutoff)
-        has_yes = counts.tp + counts.fn > 0
-        if aim.kind != "f" or average == "micro":
-            counts, has_yes = counts.pooled(), np.array(True)
-        value = aim.utility(counts.tp, counts.fp, counts.tp + counts.fn, counts.fp + counts.tn)
-        utilities.append(np.mean(value[has_yes]))
+
+    def chosen_from(cutoffs_C: Floats, side: int) -> Floats:  # (C, K): how many cells of this side each cutoff chooses
+        columns = (np.sort(probs_NK[labels_NK[:, k] == side, k]) for k in range(labels_NK.shape[1]))
+        return np.stack([len(column) - np.searchsorted(column, cutoffs_C) for column in columns], axis=1)
+
+    tp_CK, fp_CK = chosen_from(cutoffs, YES), chosen_from(cutoffs, NO)
+    yes_K, no_K = (labels_NK == YES).sum(axis=0), (labels_NK == NO).sum(axis=0)
+    if aim.kind == "f" and average == "macro":
+        utilities = aim.utility(tp_CK, fp_CK, yes_K, no_K)[:, yes_K > 0].mean(axis=1)
+    else:
+        utilities = aim.utility(tp_CK.sum(axis=1), fp_CK.sum(axis=1), yes_K.sum(), no_K.sum())
     return float(cutoffs[int(np.argmax(utilities))])

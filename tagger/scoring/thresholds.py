@@ -67,9 +67,9 @@ def choose_thresholds(
     aim: Aim | str = "f1",
     *,
     min_positives: int = 10,
-    shrinkage: float = 5.0,
-    prior: float = 30.0,
-    counting: float = 300.0,
+    shrinkage: float = 2.0,
+    prior: float = 50.0,
+    counting: float = 1000.0,
     confidence: float | None = None,
     draws: int = 100,
     seed: int = 0,
@@ -94,7 +94,7 @@ def choose_thresholds(
     shared = best_shared_threshold(labels_NK, probs_NK, aim)
     known_NK = labels_NK != UNKNOWN
     centre = fit_scale(logit(probs_NK[known_NK], eps=EPS), labels_NK[known_NK] == YES)
-    draws = int(np.clip(4_000_000 // max(len(labels_NK), 1), 20, draws))  # keeps memory bounded on huge sets
+    draws = int(np.clip(2_000_000 // max(len(labels_NK), 1), 20, draws))  # keeps memory bounded on huge sets
     weights_NB = np.hstack(list(image_weights(len(labels_NK), draws, seed=seed)))
 
     rows = []

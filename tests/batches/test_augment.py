@@ -1,15 +1,14 @@
 """Augmentation equals torchvision's for the same factors, costs nothing when off, and repeats from its generator."""
 
-from dataclasses import fields, replace
-
 import pytest
 import torch
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as tv
 
 from tagger.batches import colour
-from tagger.batches.augment import Augment, AugmentSettings
+from tagger.batches.augment import Augment
 from tagger.batches.geometry import affine_matrices, crop_zooms, warp
+from tagger.config import AugmentSettings, check_settings
 from tagger.errors import TaggerError
 
 OFF = AugmentSettings(
@@ -58,7 +57,7 @@ def test_with_everything_off_the_very_same_tensor_comes_back():
 def test_each_change_alone_changes_something_keeps_shape_range_and_its_input(name, value):
     images_BCHW = noise()
     copy = images_BCHW.clone()
-    result = Augment(replace(OFF, **{name: value}))(images_BCHW, seeded())
+    result = Augment(OFF.model_copy(update={name: value}))(images_BCHW, seeded())
     assert torch.equal(images_BCHW, copy)
     assert result.shape == images_BCHW.shape
     assert result.dtype == images_BCHW.dtype
@@ -69,7 +68,7 @@ def test_each_change_alone_changes_something_keeps_shape_range_and_its_input(nam
 
 @each_change
 def test_the_same_generator_state_gives_the_same_batch_and_the_global_state_is_left_alone(name, value):
-    augment, images_BCHW = Augment(replace(OFF, **{name: value})), noise()
+    augment, images_BCHW = Augment(OFF.model_copy(update={name: value})), noise()
     before = torch.get_rng_state()
     first = augment(images_BCHW, seeded(3))
     torch.manual_seed(77)
@@ -93,9 +92,9 @@ def test_any_batch_goes_through_with_everything_on(shape):
 
 def test_every_setting_has_a_default_and_is_checked():
     AugmentSettings()
-    for field in fields(AugmentSettings):
-        with pytest.raises(TaggerError, match=rf"augment\.{field.name} is -1; it must be between"):
-            AugmentSettings(**{field.name: -1})
+    for field in AugmentSettings.model_fields:
+        with pytest.raises(TaggerError, match=rf"augment\.{field} = -1: input should be greater than"):
+            check_settings({"augment": {field: -1}})
 
 
 # --- geometry ---------------------------------------------------------------------------------------------------------
@@ -127,8 +126,8 @@ def test_shift_is_torchvisions_translation():
 
 def test_flips_are_exact_alone_and_all_but_exact_within_the_matrix():
     images_BCHW = noise()
-    assert torch.equal(Augment(replace(OFF, hflip=1.0))(images_BCHW, seeded()), images_BCHW.flip(-1))
-    assert torch.equal(Augment(replace(OFF, vflip=1.0))(images_BCHW, seeded()), images_BCHW.flip(-2))
+    assert torch.equal(Augment(OFF.model_copy(update={"hflip": 1.0}))(images_BCHW, seeded()), images_BCHW.flip(-1))
+    assert torch.equal(Augment(OFF.model_copy(update={"vflip": 1.0}))(images_BCHW, seeded()), images_BCHW.flip(-2))
     theta_B23 = matrices(8, 12, 16, flip=-torch.ones(8, 2))
     torch.testing.assert_close(warp(images_BCHW, theta_B23), images_BCHW.flip(-1, -2), atol=1e-5, rtol=0)
 
@@ -144,7 +143,7 @@ def test_a_crop_is_the_slice_enlarged():
 
 def test_crops_without_shift_show_nothing_from_outside_the_image():
     columns = torch.linspace(0, 1, 64).expand(200, 3, 16, 64)
-    result = Augment(replace(OFF, scale_min=0.3))(columns, seeded())
+    result = Augment(OFF.model_copy(update={"scale_min": 0.3}))(columns, seeded())
     steps = result[:, 0, 8].diff(dim=-1)
     assert (steps > -1e-6).all()  # a reflection would turn round
     assert result[..., 0].max() > 0.3  # some views lie far to the right
@@ -163,7 +162,7 @@ def test_crop_areas_and_stretches_stay_within_their_bounds():
 
 def test_shares_are_shares_of_images():
     lines = torch.linspace(0, 1, 8).expand(4000, 3, 8, 8)
-    flipped = Augment(replace(OFF, hflip=0.3))(lines, seeded())[:, 0, 0, 0] > 0.5
+    flipped = Augment(OFF.model_copy(update={"hflip": 0.3}))(lines, seeded())[:, 0, 0, 0] > 0.5
     assert flipped.float().mean().item() == pytest.approx(0.3, abs=0.03)  # standard error 0.007
 
 
@@ -199,8 +198,8 @@ def test_grey_is_torchvisions_for_the_chosen_images_and_leaves_the_others():
 def test_randaugment_and_erasing_are_torchvisions_with_a_seed_for_each_image():
     images_BCHW = noise()
     for settings, theirs in (
-        (replace(OFF, randaugment=2, randaugment_magnitude=12), v2.RandAugment(2, 12)),
-        (replace(OFF, erasing=1.0), v2.RandomErasing(p=1.0)),
+        (OFF.model_copy(update={"randaugment": 2, "randaugment_magnitude": 12}), v2.RandAugment(2, 12)),
+        (OFF.model_copy(update={"erasing": 1.0}), v2.RandomErasing(p=1.0)),
     ):
         ours = Augment(settings)(images_BCHW, seeded())
         seeds = torch.randint(2**62, (8,), generator=seeded()).tolist()

@@ -1,0 +1,42 @@
+"""One linear layer behind dropout: on frozen features of real photos the best of the heads (docs/results.md)."""
+
+import torch
+from torch import Tensor, nn
+
+from tagger.heads.family import Head, heads
+
+
+@heads.register("linear")
+class LinearHead(Head):
+    """Dropout, then one linear layer (D -> K)."""
+
+    def __init__(self, num_features: int, num_labels: int, *, dropout: float = 0.5):
+        super().__init__(num_features, num_labels)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(num_features, num_labels)
+
+    def classify(self, features_BD: Tensor) -> Tensor:
+        """Logits (B, K)."""
+        return self.fc(self.dropout(features_BD))
+
+    def output(self) -> nn.Linear:
+        """The linear layer."""
+        return self.fc
+
+
+def merge(members: list[LinearHead]) -> LinearHead:
+    """One linear head that gives the mean of the members' logits, exactly: linear layers average into one.
+
+    Each member's standardisation is folded into its weights first.
+    """
+    first = members[0]
+    merged = LinearHead(first.num_features, first.num_labels, dropout=first.dropout.p)
+    with torch.no_grad():
+        weights = [head.fc.weight / head.std for head in members]
+        biases = [head.fc.bias - weight @ head.mean for head, weight in zip(members, weights, strict=True)]
+        weight, bias = torch.stack(weights).mean(0), torch.stack(biases).mean(0)
+        merged.mean.copy_(first.mean)
+        merged.std.copy_(first.std)
+        merged.fc.weight.copy_(weight * first.std)
+        merged.fc.bias.copy_(bias + weight @ first.mean)
+    return merged

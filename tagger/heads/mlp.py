@@ -1,0 +1,23 @@
+"""One hidden layer, for labels that no single direction in feature space separates."""
+
+from torch import Tensor, nn
+
+from tagger.heads.family import Head, heads
+
+
+@heads.register("mlp")
+class MLPHead(Head):
+    """Linear (D -> hidden), ReLU, dropout, linear (hidden -> K)."""
+
+    def __init__(self, num_features: int, num_labels: int, *, hidden: int = 512, dropout: float = 0.5):
+        super().__init__(num_features, num_labels)
+        self.body = nn.Sequential(nn.Linear(num_features, hidden), nn.ReLU(), nn.Dropout(dropout))
+        self.fc = nn.Linear(hidden, num_labels)
+
+    def classify(self, features_BD: Tensor) -> Tensor:
+        """Logits (B, K)."""
+        return self.fc(self.body(features_BD))
+
+    def output(self) -> nn.Linear:
+        """The last linear layer."""
+        return self.fc

@@ -1,0 +1,76 @@
+"""The frozen backbone's features of every image, computed once and kept on disk until the run is finished.
+
+One pass over the images also finds those that cannot be read. Both views of an image (as it is, mirrored) are kept:
+heads train on either at random and are asked for the mean of both, worth +.01 mAP (docs/results.md).
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tagger.batches import Batch
+from tagger.model import Backbone
+from tagger.runs import write_text
+from tagger.training.inference import run_batches
+
+
+@dataclass(frozen=True)
+class Features:
+    """views_VND (float16, mapped; V = 1 or 2 views) and why an image could not be read, by row."""
+
+    views_VND: NDArray[np.float16]
+    unreadable: dict[int, str]
+
+    def only(self, rows: NDArray[np.int64]) -> "Features":
+        """The features of some rows, renumbered; copies nothing when all are asked for."""
+        if len(rows) == self.views_VND.shape[1]:
+            return self
+        return Features(self.views_VND[:, rows], {})
+
+
+def extract_features(
+    backbone: Backbone,
+    loader: Iterable[Batch],
+    num_images: int,
+    *,
+    device: torch.device,
+    precision: str,
+    flip_views: bool,
+    folder: Path,
+) -> Features:
+    """Features of all images, computed and written to ``folder``, or read from there if an earlier call finished."""
+    array, done = folder / "features.npy", folder / "features.json"
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shape = (2 if flip_views else 1, num_images, backbone.num_features)
+        views_VND: Any = np.lib.format.open_memmap(array, mode="w+", dtype=np.float16, shape=shape)
+        unreadable: dict[int, str] = {}
+        backbone.eval()
+        for outputs in run_batches(backbone, loader, device=device, precision=precision, flip_views=flip_views):
+            views_VND[:, outputs.indices_B] = outputs.outputs_VBX
+            unreadable |= _bad(outputs.indices_B, outputs.reasons)
+        views_VND.flush()
+        write_text(done, json.dumps(unreadable))
+    found = {int(row): reason for row, reason in json.loads(done.read_text("utf-8")).items()}
+    return Features(np.load(array, mmap_mode="r", allow_pickle=False), found)
+
+
+def find_unreadable(loader: Iterable[Batch], folder: Path) -> dict[int, str]:
+    """Which rows cannot be read, and why; where no features are needed. Kept in ``folder`` like the features."""
+    done = folder / "unreadable.json"
+    if not done.exists():
+        unreadable: dict[int, str] = {}
+        for batch in loader:
+            unreadable |= _bad(batch.indices_B.numpy(), batch.reasons)
+        write_text(done, json.dumps(unreadable))
+    return {int(row): reason for row, reason in json.loads(done.read_text("utf-8")).items()}
+
+
+def _bad(indices_B: NDArray[np.int64], reasons: list[str | None]) -> dict[int, str]:
+    return {int(row): reason for row, reason in zip(indices_B, reasons, strict=True) if reason}

@@ -1,0 +1,226 @@
+"""The whole network on images: one training, resumable after every epoch to the result it would have had.
+
+Nothing random outlives an epoch: order, augmentation and dropout of epoch e are drawn from the seed of (run, network,
+e), so weights, averaged weights and the optimiser's state are all that a checkpoint has to hold.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+
+from tagger.arrays import Cells
+from tagger.batches import Augment, ImageFiles, make_loader, mix, samplers
+from tagger.config import Settings
+from tagger.data import label_stats
+from tagger.errors import TaggerError
+from tagger.losses import losses
+from tagger.model import TagModel
+from tagger.runs import replacing
+from tagger.training.device import pick_precision
+from tagger.training.head_stage import soften, validation_row
+from tagger.training.inference import predict_logits, to_float
+from tagger.training.optimiser import make_optimiser, make_schedule, parameter_groups
+from tagger.training.seeds import rng_of, seed_of
+
+Rows = NDArray[np.int64]
+Track = Callable[[Any, str], Any]
+VALIDATED = 1000  # images that an epoch's validation looks at, at most
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is trained on: images, their cells (N, K), and which rows teach and which validate."""
+
+    images: ImageFiles
+    labels_NK: Cells
+    rows: Rows
+    held_out: Rows
+    name: str
+
+
+def fit(
+    model: TagModel, task: Task, settings: Settings, accelerator: Accelerator, checkpoint: Path, *, track: Track
+) -> list[dict[str, Any]]:
+    """Train ``model`` in place and give one history row an epoch. It ends with the averaged weights of its best epoch.
+
+    ``checkpoint`` is written after every epoch; a call that finds one goes on from there. TaggerError, with the images
+    of the batch, if the loss is not a number.
+    """
+    loop = _Loop(model, task, settings, accelerator)
+    start, best, history = loop.load(checkpoint)
+    for epoch in range(start, settings.train.epochs):
+        if best and settings.train.patience and epoch - best["epoch"] > settings.train.patience:
+            break
+        loss = loop.train_epoch(epoch, track)
+        row = {"stage": task.name, "epoch": epoch + 1, "train_loss": loss, "lr": loop.lr, **loop.validate()}
+        history.append(row)
+        # Without patience the last epoch is kept: the cosine ends there, and choosing costs a biased validation score.
+        if not best or not settings.train.patience or not row["val_map"] <= best["val_map"]:
+            best = {"epoch": epoch, "val_map": row["val_map"], "weights": loop.weights()}
+        loop.save(checkpoint, epoch + 1, best, history)
+    if best:
+        model.load_state_dict(best["weights"])
+    return history
+
+
+class _Loop:
+    """The moving parts of one training."""
+
+    def __init__(self, model: TagModel, task: Task, settings: Settings, accelerator: Accelerator):
+        self.task, self.settings, self.accelerator = task, settings, accelerator
+        self.stats = label_stats(task.labels_NK[task.rows])
+        self.loss_of = losses.build(settings.loss.name, self.stats, **settings.loss.options).to(accelerator.device)
+        self.sampler = samplers.build(settings.sampler.name, task.labels_NK[task.rows], **settings.sampler.options)
+        self.augment = Augment(settings.augment)
+        self.targets_NK = torch.from_numpy(task.labels_NK.astype(np.float32))
+        model.to(accelerator.device)
+        model.to(memory_format=torch.channels_last)
+        self.norms = _norms_to_keep(model, settings)
+        optimiser = make_optimiser(parameter_groups(model, settings.train), settings.train)
+        batch = settings.train.batch_size * accelerator.num_processes
+        self.steps = max(1, len(self.sampler.draw(rng_of(settings.seed, "length"))) // batch)
+        self.schedule = make_schedule(optimiser, self.steps * settings.train.epochs, settings.train)
+        self.raw = model
+        # Decay min(ema, step / (step + 10)): an average over the last steps from the first step on.
+        self.ema = ModelEmaV3(model, settings.train.ema, use_warmup=True, warmup_gamma=10.0, warmup_power=1.0)
+        network = torch.compile(model) if settings.train.compile else model
+        self.model, self.optimiser = accelerator.prepare(network, optimiser)
+
+    @property
+    def lr(self) -> float:
+        """The backbone's learning rate now."""
+        return float(self.optimiser.param_groups[0]["lr"] / self.optimiser.param_groups[0]["lr_scale"])
+
+    def train_epoch(self, epoch: int, track: Track) -> float:
+        """One pass; gives the mean loss."""
+        train, task = self.settings.train, self.task
+        seed = seed_of(self.settings.seed, task.name, "epoch", epoch)
+        order = task.rows[self.sampler.draw(np.random.default_rng(seed))]
+        mine = order[self.accelerator.process_index :: self.accelerator.num_processes]
+        batches = make_loader(
+            task.images,
+            mine,
+            batch_size=train.batch_size,
+            workers=_workers(self.settings),
+            drop_last=len(mine) >= train.batch_size,
+        )
+        generator = torch.Generator().manual_seed(seed)
+        self._set_modes(only_head=epoch < train.freeze_epochs)
+        total, done = 0.0, epoch * self.steps
+        with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
+            torch.default_generator.manual_seed(seed)
+            for batch in track(batches, f"{task.name}, epoch {epoch + 1}/{train.epochs}"):
+                images = self.augment(to_float(batch.images_BCHW, self.accelerator.device), generator)
+                targets = self.targets_NK[batch.indices_B].to(self.accelerator.device)
+                total += self._step(images, targets, generator, batch.indices_B)
+                done += 1
+                self.schedule.step_update(done)
+                self.ema.update(self.raw, step=done)
+        return total / max(1, done - epoch * self.steps)
+
+    def _step(self, images: Tensor, targets: Tensor, generator: torch.Generator, indices_B: Tensor) -> float:
+        s = self.settings
+        images, targets = mix(
+            images, targets, generator, mixup_alpha=s.mix.mixup, cutmix_alpha=s.mix.cutmix, prob=s.mix.prob
+        )
+        images = images.contiguous(memory_format=torch.channels_last)
+        loss = self.loss_of(self.model(images), soften(targets, s.loss.smoothing))
+        value = float(loss.item())
+        if not math.isfinite(value):
+            files = ", ".join(self.task.images.files[i] for i in indices_B[:3].tolist())
+            raise TaggerError(
+                f"The loss became {value} ({self.task.name}; batch of {files}, ...)."
+                f" Lower train.lr (now {s.train.lr:g}), or set train.precision=fp32."
+            )
+        self.optimiser.zero_grad()
+        self.accelerator.backward(loss)
+        if s.train.clip:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), s.train.clip)
+        self.optimiser.step()
+        return value
+
+    def validate(self) -> dict[str, float]:
+        """Loss and mAP of the averaged weights on (a fixed sample of) the held-out images."""
+        rows = self.task.held_out
+        if len(rows) > VALIDATED:
+            rows = np.sort(rng_of(self.settings.seed, "validated").choice(rows, VALIDATED, replace=False))
+        loader = make_loader(
+            self.task.images, rows, batch_size=self.settings.train.batch_size, workers=_workers(self.settings)
+        )
+        logits_NK = predict_logits(
+            self._averaged(),
+            loader,
+            len(self.task.labels_NK),
+            device=self.accelerator.device,
+            precision=pick_precision(self.settings),
+        )
+        return validation_row(logits_NK[rows], self.task.labels_NK[rows], self.loss_of.cpu())
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the averaged weights."""
+        return {name: tensor.detach().clone() for name, tensor in self._averaged().state_dict().items()}
+
+    def save(self, path: Path, epoch: int, best: dict[str, Any], history: list[dict[str, Any]]) -> None:
+        """Everything that the next epoch needs, whole or not at all."""
+        state = {
+            "epoch": epoch,
+            "best": best,
+            "history": history,
+            "model": self.raw.state_dict(),
+            "ema": self.ema.module.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        if self.accelerator.is_main_process:
+            with replacing(path) as temporary:
+                torch.save(state, temporary)
+
+    def load(self, path: Path) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
+        """(epochs done, best epoch so far, history); (0, {}, []) if there is no checkpoint."""
+        if not path.is_file():
+            return 0, {}, []
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.raw.load_state_dict(state["model"])
+        self.ema.module.load_state_dict(state["ema"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        return state["epoch"], state["best"], state["history"]
+
+    def _averaged(self) -> nn.Module:
+        return self.ema.module if self.settings.train.ema else self.raw
+
+    def _set_modes(self, *, only_head: bool) -> None:
+        self.model.train()
+        for norm in self.norms:
+            norm.eval()
+        backbone = self.raw.backbone
+        if only_head:
+            backbone.eval()
+        grouped = {id(p) for group in self.optimiser.param_groups for p in group["params"]}
+        for parameter in backbone.parameters():
+            parameter.requires_grad_(id(parameter) in grouped and not only_head)
+
+
+def _norms_to_keep(model: TagModel, settings: Settings) -> list[nn.Module]:
+    """Batch normalisations whose running statistics stay: all (``freeze_norm``), or those of frozen stages."""
+    keep_all = settings.train.freeze_norm
+    if keep_all == "auto":
+        keep_all = settings.backbone.weights != "none"
+    stages = model.backbone.stages()[: settings.train.freeze_stages]
+    frozen = {name.rpartition(".")[0] for stage in stages for name in stage}
+    return [
+        module
+        for name, module in model.backbone.net.named_modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and (keep_all or name in frozen)
+    ]
+
+
+def _workers(settings: Settings) -> int | None:
+    return None if settings.image.workers < 0 else settings.image.workers

@@ -1,0 +1,170 @@
+"""Heads on cached features: one a fold for out-of-fold probabilities, and their mean as the model's head.
+
+Seconds instead of hours, because the backbone is not run again. Each fold's heads never see the fold's images, so
+the probabilities they give are honest; the mean of all is the head that a run keeps or that fine-tuning starts from.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tagger.arrays import Cells, Floats
+from tagger.batches import mix_targets, samplers
+from tagger.config import Settings
+from tagger.data import label_stats
+from tagger.heads import Head, HeadEnsemble, LinearHead, merge
+from tagger.losses import losses
+from tagger.model import new_head
+from tagger.scoring import mean_average_precision
+from tagger.training.seeds import rng_of, seed_of
+
+Track = Callable[[Any, str], Any]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HeadStage:
+    """The heads of each part (trained without it), out-of-part logits (N, K; NaN outside all parts), and history."""
+
+    heads: tuple[nn.Module, ...]
+    logits_NK: Floats
+    history: list[dict[str, Any]]
+
+    @property
+    def head(self) -> nn.Module:
+        """One head that gives the mean logits of all of them."""
+        return combine(self.heads)
+
+
+def fit_heads(
+    views_VND: NDArray[np.float16], labels_NK: Cells, part_N: Rows, settings: Settings, *, track: Track
+) -> HeadStage:
+    """Train heads on all parts but one, for each part of ``part_N`` (-1: in none, such as the test split)."""
+    logits_NK = np.full(labels_NK.shape, np.nan, dtype=np.float32)
+    members, histories = [], []
+    for part in track(np.unique(part_N[part_N >= 0]).tolist(), "heads"):
+        rows, held_out = np.flatnonzero((part_N >= 0) & (part_N != part)), np.flatnonzero(part_N == part)
+        head, history = fit_head(views_VND, labels_NK, rows, held_out, settings, name=f"part {part}")
+        logits_NK[held_out] = head_logits(head, views_VND, held_out)
+        members.append(head)
+        histories.append(history)
+    mean = [
+        {key: float(np.mean([h[i][key] for h in histories])) for key in histories[0][i]}
+        for i in range(len(histories[0]))
+    ]
+    return HeadStage(tuple(members), logits_NK, [{"stage": "head", **row, "epoch": int(row["epoch"])} for row in mean])
+
+
+def fit_head(
+    views_VND: NDArray[np.float16], labels_NK: Cells, rows: Rows, held_out: Rows, settings: Settings, *, name: str
+) -> tuple[nn.Module, list[dict[str, Any]]]:
+    """A head (``features.repeats`` of them, averaged) trained on some rows, and its history on the held-out ones."""
+    repeats, histories = [], []
+    for repeat in range(settings.features.repeats):
+        head, history = _fit_one(views_VND, labels_NK, rows, held_out, settings, f"{name} repeat {repeat}")
+        repeats.append(head)
+        histories.append(history)
+    return combine(repeats), histories[0]
+
+
+def combine(members: Sequence[nn.Module]) -> nn.Module:
+    """One head with the mean logits of the members; linear ones become a single linear head."""
+    if len(members) == 1:
+        return members[0]
+    linear = [head for head in members if isinstance(head, LinearHead)]
+    return merge(linear) if len(linear) == len(members) else HeadEnsemble(members)
+
+
+@torch.inference_mode()
+def head_logits(head: nn.Module, views_VND: NDArray[np.float16], rows: Rows, *, chunk: int = 4096) -> Floats:
+    """Logits (rows, K), the mean over the views."""
+    head.eval()
+    parts = [
+        torch.stack([head(torch.from_numpy(view_ND[rows[at : at + chunk]])) for view_ND in views_VND]).mean(0).numpy()
+        for at in range(0, len(rows), chunk)
+    ]
+    return np.concatenate(parts)
+
+
+def _fit_one(
+    views_VND: NDArray[np.float16], labels_NK: Cells, rows: Rows, held_out: Rows, settings: Settings, name: str
+) -> tuple[Head, list[dict[str, Any]]]:
+    chosen, (num_views, _, num_features) = settings.features, views_VND.shape
+    stats = label_stats(labels_NK[rows])
+    loss_of = losses.build(settings.loss.name, stats, **settings.loss.options)
+    sampler = samplers.build(settings.sampler.name, labels_NK[rows], **settings.sampler.options)
+    targets_NK = torch.from_numpy(labels_NK.astype(np.float32))
+    rng = rng_of(settings.seed, "head", name)
+    history = []
+    with torch.random.fork_rng(devices=[]):  # the weights' start and dropout draw from torch's global generator
+        torch.default_generator.manual_seed(seed_of(settings.seed, "head", name))
+        head = new_head(num_features, labels_NK.shape[1], settings)
+        head.standardise(torch.from_numpy(views_VND[0][rows]))
+        head.start_at(stats.priors_K)
+        steps = chosen.epochs * max(1, math.ceil(len(sampler.draw(rng_of(0))) / chosen.batch_size))
+        optimiser = torch.optim.AdamW(head.parameters(), lr=chosen.lr, weight_decay=chosen.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, chosen.lr, total_steps=steps + 1, pct_start=0.1)
+        step = 0
+        for epoch in range(chosen.epochs):
+            order, total, batches = rows[sampler.draw(rng)], 0.0, 0
+            head.train()
+            for at in range(0, len(order), chosen.batch_size):
+                if step >= steps:  # a sampler whose epochs differ in length
+                    break
+                batch = order[at : at + chosen.batch_size]
+                features_BD = _draw_views(views_VND, batch, num_views, rng)
+                features_BD, targets_BK = _mix(features_BD, targets_NK[batch], chosen.mixup, rng)
+                loss = loss_of(head(features_BD), soften(targets_BK, settings.loss.smoothing))
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                step, batches, total = step + 1, batches + 1, total + loss.item()
+            row: dict[str, Any] = {
+                "epoch": epoch + 1,
+                "train_loss": total / max(batches, 1),
+                "lr": schedule.get_last_lr()[0],
+            }
+            history.append(row | validation_row(head_logits(head, views_VND, held_out), labels_NK[held_out], loss_of))
+    return head.eval(), history
+
+
+def validation_row(logits_NK: Floats, labels_NK: Cells, loss_of: nn.Module) -> dict[str, float]:
+    """``val_loss`` and ``val_map`` of held-out images, for the history."""
+    with torch.inference_mode():
+        loss = loss_of(torch.from_numpy(logits_NK), torch.from_numpy(labels_NK.astype(np.float32))).item()
+    score = mean_average_precision(labels_NK, logits_NK)
+    return {"val_loss": loss, "val_map": float("nan") if score is None else float(score)}
+
+
+def soften(targets_BK: Tensor, smoothing: float) -> Tensor:
+    """Targets moved to ``smoothing`` and 1 - ``smoothing``; unknown cells (negative) stay unknown.
+
+    >>> soften(torch.tensor([0.0, 1.0, -1.0]), 0.125).tolist()
+    [0.125, 0.875, -1.0]
+    """
+    if not smoothing:
+        return targets_BK
+    return torch.where(targets_BK < 0, targets_BK, targets_BK * (1 - 2 * smoothing) + smoothing)
+
+
+def _draw_views(views_VND: NDArray[np.float16], batch: Rows, num_views: int, rng: np.random.Generator) -> Tensor:
+    if num_views == 1:
+        return torch.from_numpy(views_VND[0][batch])
+    return torch.from_numpy(views_VND[rng.integers(num_views, size=len(batch)), batch])
+
+
+def _mix(features_BD: Tensor, targets_BK: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Mixup (Zhang et al. 2018) of feature vectors; a cell unknown in either partner is unknown."""
+    if not alpha:
+        return features_BD, targets_BK
+    own_B1 = torch.from_numpy(rng.beta(alpha, alpha, (len(features_BD), 1)).astype(np.float32))
+    partner = torch.from_numpy(rng.permutation(len(features_BD)))
+    features_BD = features_BD.float()
+    return torch.lerp(features_BD[partner], features_BD, own_B1), mix_targets(targets_BK, targets_BK[partner], own_B1)

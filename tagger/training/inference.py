@@ -1,0 +1,63 @@
+"""Images through a network, batch by batch: features or logits, over the views that are averaged."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tagger.batches import Batch
+
+
+class Outputs(NamedTuple):
+    """A batch's results: outputs_VBX (float32, one row a view), its dataset rows, and why an image was unreadable."""
+
+    outputs_VBX: NDArray[np.float32]
+    indices_B: NDArray[np.int64]
+    reasons: list[str | None]
+
+
+def run_batches(
+    call: Callable[[Tensor], Tensor],
+    loader: Iterable[Batch],
+    *,
+    device: torch.device,
+    precision: str = "fp32",
+    flip_views: bool = False,
+) -> Iterator[Outputs]:
+    """``call`` on each batch of images (float 0..1, channels-last) and, with ``flip_views``, on their mirror images."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    for batch in loader:
+        images = to_float(batch.images_BCHW, device)
+        views = [images, images.flip(-1)] if flip_views else [images]
+        with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+            outputs = torch.stack([call(view).float() for view in views])
+        yield Outputs(outputs.cpu().numpy(), batch.indices_B.numpy(), batch.reasons)
+
+
+def to_float(images_BCHW: Tensor, device: torch.device) -> Tensor:
+    """uint8 images as float 0..1 on the device, in the memory order that convolutions like."""
+    images = images_BCHW.to(device, non_blocking=True, memory_format=torch.channels_last)
+    return images.float().div_(255.0)
+
+
+def predict_logits(
+    model: nn.Module,
+    loader: Iterable[Batch],
+    num_images: int,
+    *,
+    device: torch.device,
+    precision: str = "fp32",
+    flip_views: bool = False,
+) -> NDArray[np.float32]:
+    """Logits (num_images, K), views averaged; rows that the loader did not give stay NaN."""
+    logits_NK: NDArray[np.float32] | None = None
+    model.eval()
+    for outputs in run_batches(model, loader, device=device, precision=precision, flip_views=flip_views):
+        if logits_NK is None:
+            logits_NK = np.full((num_images, outputs.outputs_VBX.shape[-1]), np.nan, dtype=np.float32)
+        logits_NK[outputs.indices_B] = outputs.outputs_VBX.mean(0)
+    assert logits_NK is not None, "no batch to predict on"
+    return logits_NK

@@ -1,0 +1,66 @@
+"""Who learns how fast: parameter groups, and the rate's course over the steps. timm's optimisers and schedules."""
+
+from typing import Any
+
+import torch
+from timm.optim import create_optimizer_v2
+from timm.scheduler import CosineLRScheduler
+from torch import nn
+
+from tagger.config import TrainSettings
+from tagger.errors import TaggerError
+from tagger.model import TagModel
+
+
+def parameter_groups(model: TagModel, settings: TrainSettings) -> list[dict[str, Any]]:
+    """Groups with an ``lr_scale`` each: backbone stages at 1 (times ``layer_decay`` for each stage further from the
+    head), everything else at ``head_lr_factor``; no weight decay on biases and normalisation.
+
+    The first ``freeze_stages`` stages are in no group and stop taking gradients.
+    """
+    stages = model.backbone.stages()
+    frozen = [name for stage in stages[: settings.freeze_stages] for name in stage]
+    named = dict(model.backbone.net.named_parameters())
+    for name in frozen:
+        named[name].requires_grad_(False)
+    scale_of = {
+        id(named[name]): settings.layer_decay ** (len(stages) - 1 - depth)
+        for depth, stage in enumerate(stages)
+        for name in stage
+    }
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            key = (scale_of.get(id(parameter), settings.head_lr_factor), parameter.ndim > 1)
+            groups.setdefault(key, []).append(parameter)
+    if not groups:
+        raise TaggerError(
+            "train.freeze_stages leaves nothing to train: lower it, or train only a head (train.epochs=0)."
+        )
+    return [
+        {"params": group, "lr_scale": scale, "weight_decay": settings.weight_decay if decays else 0.0}
+        for (scale, decays), group in groups.items()
+    ]
+
+
+def make_optimiser(groups: list[dict[str, Any]], settings: TrainSettings) -> torch.optim.Optimizer:
+    """timm's optimiser of that name over the groups."""
+    try:
+        return create_optimizer_v2(groups, opt=settings.optimiser, lr=settings.lr, weight_decay=settings.weight_decay)
+    except ValueError as error:
+        raise TaggerError(
+            f"train.optimiser = {settings.optimiser!r}: {error}. timm.optim.list_optimizers() names all."
+        ) from None
+
+
+def make_schedule(optimiser: torch.optim.Optimizer, steps: int, settings: TrainSettings) -> CosineLRScheduler:
+    """Linear warm-up, then half a cosine to 0, by step: call ``step_update(number of steps done)`` after each."""
+    warmup = int(steps * settings.warmup)
+    return CosineLRScheduler(
+        optimiser,
+        t_initial=max(steps - warmup, 1),
+        warmup_t=warmup,
+        warmup_lr_init=0.0,
+        warmup_prefix=True,
+        t_in_epochs=False,
+    )
