@@ -38,7 +38,9 @@ class Aim:
         """Whether something must be reached (precision, recall) rather than made as good as possible (f, cost)."""
         return self.kind in ("precision", "recall")
 
-    def utility(self, tp: Floats, fp: Floats, yes: Floats, no: Floats, *, confidence: float | None = None) -> Floats:
+    def utility(
+        self, tp: Floats, fp: Floats, yes: Floats | float, no: Floats | float, *, confidence: float | None = None
+    ) -> Floats:
         """How good it is to choose so many true and false positives out of so many yes and no cells; broadcasts.
 
         Higher is better. A constraint that is not met gives below -1, the closer to -1 the nearer, so that one argmax

@@ -1,0 +1,99 @@
+"""Intervals come from resampled images, repeat themselves, and cover what they promise."""
+
+import numpy as np
+import pytest
+
+from tagger.scoring import estimate, interval, paired_difference
+from tagger.scoring.bootstrap import draw, image_weights
+from tagger.scoring.measure import OVERALL, Measure
+
+
+def problem(seed, num_images=300, num_labels=3, skill=0.3):
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((num_images, num_labels)) < 0.3).astype(np.int8)
+    return labels, np.clip(skill * labels + rng.random(labels.shape) * 0.7, 0, 1)
+
+
+def test_every_draw_weighs_as_many_images_as_there_are_each_once_on_average():
+    weights = np.hstack(list(image_weights(50, 400, seed=1)))
+    assert weights.shape == (50, 400)
+    assert (weights.sum(axis=0) == 50).all()
+    np.testing.assert_allclose(weights.mean(axis=1), 1, atol=5 / np.sqrt(400))
+    assert weights.var() == pytest.approx(1 - 1 / 50, abs=0.05)  # binomial(50, 1 / 50)
+
+
+def test_draws_come_in_blocks_that_bound_memory():
+    blocks = [w.shape for w in image_weights(500_000, 9)]
+    assert blocks == [(500_000, 4), (500_000, 4), (500_000, 1)]
+
+
+def test_the_same_seed_gives_the_same_draws():
+    first, again, other = (np.hstack(list(image_weights(20, 5, seed=s))) for s in (0, 0, 1))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_a_draw_is_what_a_slow_loop_over_resampled_images_gives():
+    labels, probs = problem(0)
+    thresholds = np.full(3, 0.5)
+    measure = Measure(labels, probs, thresholds)
+    draws = draw(lambda weights: measure(weights)[0], len(labels), draws=4)
+    weights = np.hstack(list(image_weights(len(labels), 4)))
+    for b in range(4):
+        again = np.repeat(np.arange(len(labels)), weights[:, b].astype(int))
+        slow = Measure(labels[again], probs[again], thresholds)(np.ones((len(again), 1)))[0]
+        for name in set(OVERALL) - {"calibration_error"}:  # its bins stay those of all images
+            assert draws[name][b] == pytest.approx(slow[name][0]), name
+
+
+def test_an_interval_of_a_mean_is_that_of_the_normal_approximation():
+    values = np.random.default_rng(0).random(2000)
+    draws = draw(lambda weights: {"mean": values @ weights / len(values)}, len(values), draws=2000)["mean"]
+    low, high = interval(values.mean(), draws)
+    wide = 1.96 * values.std() / np.sqrt(len(values))
+    assert (high - low) / 2 == pytest.approx(wide, rel=0.1)
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says():
+    truth = float(Measure(*problem(10**6, num_images=200_000), np.full(3, 0.5))(np.ones((200_000, 1)))[0]["map"][0])
+    covered = 0
+    for seed in range(60):
+        labels, probs = problem(seed)
+        measure = Measure(labels, probs, np.full(3, 0.5))
+        draws = draw(lambda w, measure=measure: measure(w)[0], len(labels), draws=200)["map"]
+        low, high = interval(0.0, draws)
+        covered += low <= truth <= high
+    assert covered >= 50  # 57 of 60 expected; fewer than 50 has a chance below 1 in 1000
+
+
+def test_undefined_draws_are_left_out_and_nothing_is_made_up():
+    assert interval(0.5, np.array([np.nan, 0.5, 0.5])) == (0.5, 0.5)
+    assert np.isnan(interval(0.5, np.array([np.nan]))).all()
+    assert estimate(0.5) == {"value": 0.5, "low": None, "high": None}
+
+
+def test_a_shifted_interval_holds_the_value_and_stays_above_0():
+    low, high = interval(0.01, np.linspace(0.02, 0.04, 100), shift=True)
+    assert 0 <= low <= 0.01 <= high
+
+
+def test_two_equal_models_differ_by_nothing():
+    labels, probs = problem(1)
+    table = paired_difference(labels, probs, np.full(3, 0.5), probs, np.full(3, 0.5), draws=50)
+    assert set(table) == set(OVERALL)
+    for row in table.values():
+        assert (row["value"], row["low"], row["high"]) == (0, 0, 0)
+
+
+def test_a_paired_interval_is_narrower_than_two_apart_and_changes_sign_with_the_order():
+    labels, probs = problem(2, num_images=600)
+    better = np.clip(probs + 0.05 * labels, 0, 1)
+    at = np.full(3, 0.5)
+    forward = paired_difference(labels, probs, at, better, at, draws=300)["map"]
+    backward = paired_difference(labels, better, at, probs, at, draws=300)["map"]
+    assert forward["low"] > 0
+    assert forward["value"] == pytest.approx(-backward["value"])
+    assert forward["low"] == pytest.approx(-backward["high"])
+    measure = Measure(labels, probs, at)
+    alone = interval(0.0, draw(lambda w: measure(w)[0], len(labels), draws=300)["map"])
+    assert forward["high"] - forward["low"] < 0.5 * (alone[1] - alone[0])
