@@ -38,6 +38,10 @@ class Part(BaseModel):
 
 
 class DataSettings(Section):
+    path: str = ""
+    """The folder of images; `--data` sets it."""
+    labels: str = ""
+    """The label file or folder, if it was named; `--labels` sets it."""
     val: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of images used to stop training and to compare models."""
     test: float = Field(0.1, ge=0.0, lt=1.0)
@@ -55,6 +59,11 @@ class ImageSettings(Section):
     """Average the prediction over the image and its mirror image (test-time flip)."""
     workers: int = Field(-1, ge=-1, le=256)
     """Processes that read images; -1 decides from the cores there are."""
+
+    @property
+    def num_workers(self) -> int | None:
+        """``workers``, or None where the loader is to decide."""
+        return None if self.workers < 0 else self.workers
 
 
 class BackboneSettings(Part):

@@ -27,6 +27,12 @@ class Features:
     views_VND: NDArray[np.float16]
     unreadable: dict[int, str]
 
+    def mean_ND(self) -> NDArray[np.float16]:
+        """The mean over the views: what a linear head's mean logits depend on."""
+        if len(self.views_VND) == 1:
+            return self.views_VND[0]
+        return self.views_VND.mean(0, dtype=np.float32).astype(np.float16)
+
     def only(self, rows: NDArray[np.int64]) -> "Features":
         """The features of some rows, renumbered; copies nothing when all are asked for."""
         if len(rows) == self.views_VND.shape[1]:

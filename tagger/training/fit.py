@@ -27,7 +27,7 @@ from tagger.model import TagModel
 from tagger.runs import replacing
 from tagger.training.device import pick_precision
 from tagger.training.head_stage import soften, validation_row
-from tagger.training.inference import predict_logits, to_float
+from tagger.training.inference import predict, to_float
 from tagger.training.optimiser import make_optimiser, make_schedule, parameter_groups
 from tagger.training.seeds import rng_of, seed_of
 
@@ -110,7 +110,7 @@ class _Loop:
             task.images,
             mine,
             batch_size=train.batch_size,
-            workers=_workers(self.settings),
+            workers=self.settings.image.num_workers,
             drop_last=len(mine) >= train.batch_size,
         )
         generator = torch.Generator().manual_seed(seed)
@@ -154,10 +154,10 @@ class _Loop:
         if len(rows) > VALIDATED:
             rows = np.sort(rng_of(self.settings.seed, "validated").choice(rows, VALIDATED, replace=False))
         loader = make_loader(
-            self.task.images, rows, batch_size=self.settings.train.batch_size, workers=_workers(self.settings)
+            self.task.images, rows, batch_size=self.settings.train.batch_size, workers=self.settings.image.num_workers
         )
-        logits_NK = predict_logits(
-            self._averaged(),
+        logits_NK = predict(
+            self._averaged().eval(),
             loader,
             len(self.task.labels_NK),
             device=self.accelerator.device,
@@ -220,7 +220,3 @@ def _norms_to_keep(model: TagModel, settings: Settings) -> list[nn.Module]:
         for name, module in model.backbone.net.named_modules()
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and (keep_all or name in frozen)
     ]
-
-
-def _workers(settings: Settings) -> int | None:
-    return None if settings.image.workers < 0 else settings.image.workers

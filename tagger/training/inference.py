@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from tagger.batches import Batch
 
@@ -43,8 +43,8 @@ def to_float(images_BCHW: Tensor, device: torch.device) -> Tensor:
     return images.float().div_(255.0)
 
 
-def predict_logits(
-    model: nn.Module,
+def predict(
+    call: Callable[[Tensor], Tensor],
     loader: Iterable[Batch],
     num_images: int,
     *,
@@ -52,12 +52,11 @@ def predict_logits(
     precision: str = "fp32",
     flip_views: bool = False,
 ) -> NDArray[np.float32]:
-    """Logits (num_images, K), views averaged; rows that the loader did not give stay NaN."""
-    logits_NK: NDArray[np.float32] | None = None
-    model.eval()
-    for outputs in run_batches(model, loader, device=device, precision=precision, flip_views=flip_views):
-        if logits_NK is None:
-            logits_NK = np.full((num_images, outputs.outputs_VBX.shape[-1]), np.nan, dtype=np.float32)
-        logits_NK[outputs.indices_B] = outputs.outputs_VBX.mean(0)
-    assert logits_NK is not None, "no batch to predict on"
-    return logits_NK
+    """What ``call`` gives (logits, features), views averaged, as (num_images, ...); rows not in the loader stay NaN."""
+    results: NDArray[np.float32] | None = None
+    for outputs in run_batches(call, loader, device=device, precision=precision, flip_views=flip_views):
+        if results is None:
+            results = np.full((num_images, outputs.outputs_VBX.shape[-1]), np.nan, dtype=np.float32)
+        results[outputs.indices_B] = outputs.outputs_VBX.mean(0)
+    assert results is not None, "no batch to predict on"
+    return results

@@ -1,0 +1,115 @@
+"""What a finished training leaves: thresholds, metrics, plots, the model card; ``metrics.json`` last."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tagger.arrays import sigmoid
+from tagger.commands.screen import Screen
+from tagger.config import Settings
+from tagger.data import label_stats, split_table
+from tagger.model import save_model
+from tagger.runs import RunFolder, replacing
+from tagger.runs.card import model_card
+from tagger.runs.plots import cooccurrence, learning_curves, per_label_bars, precision_recall, reliability
+from tagger.scoring import choose_thresholds, evaluate, fit_calibration
+from tagger.training.pipeline import Material, Trained
+
+
+def conclude(
+    folder: RunFolder,
+    material: Material,
+    trained: Trained,
+    images: pd.DataFrame,
+    names: tuple[str, ...],
+    settings: Settings,
+    screen: Screen,
+) -> None:
+    """Choose thresholds on out-of-sample probabilities, judge them on the test split, and write the whole run."""
+    labels_NK, raw_NK = material.labels_NK, sigmoid(trained.logits_NK.astype(np.float64))
+    choosing, test = trained.choosing_N, material.split_N == "test"
+    calibration = fit_calibration(labels_NK[choosing], raw_NK[choosing], seed=settings.seed)
+    probs_NK = calibration.apply(raw_NK)
+    thresholds = choose_thresholds(
+        labels_NK[choosing],
+        probs_NK[choosing],
+        settings.threshold.aim,
+        min_positives=settings.threshold.min_positives,
+        seed=settings.seed,
+    )
+
+    def judge(rows: np.ndarray) -> dict[str, Any]:
+        return evaluate(
+            labels_NK[rows], probs_NK[rows], thresholds.values_K, names, shared=thresholds.shared, seed=settings.seed
+        )
+
+    val = material.split_N == "val"
+    table = split_table(labels_NK, material.split_N, names)
+    metrics: dict[str, Any] = {
+        "test": judge(test) if test.any() else None,
+        "validation": judge(val) if val.any() else None,
+        "validation_map": trained.scores,
+        "notes": trained.notes,
+        "split": table.to_dict("records"),
+    }
+    with replacing(folder.model_path) as temporary:
+        save_model(trained.model, temporary)
+    folder.save_images(images)
+    folder.save_cells(labels_NK, names)
+    folder.save_decision_rule(thresholds, calibration, names)
+    folder.save_oof(probs_NK, material.fold_N)
+    folder.save_embeddings(trained.embeddings_ND)
+    folder.save_history(trained.history)
+    shown = test if test.any() else choosing
+    plots = {
+        "precision_recall": precision_recall(labels_NK[shown], probs_NK[shown], names, thresholds.values_K),
+        "learning_curves": learning_curves(folder.load_history()),
+        "reliability": reliability(labels_NK[shown], raw_NK[shown], probs_NK[shown]),
+        "cooccurrence": cooccurrence(label_stats(labels_NK).cooccurrence_KK.astype(np.int64), names),
+        "per_label": per_label_bars((metrics["test"] or metrics["validation"] or {"per_label": {}})["per_label"]),
+    }
+    for name, png in plots.items():
+        with replacing(folder.plots_path / f"{name}.png") as temporary:
+            temporary.write_bytes(png)
+    folder.save_card(model_card(metrics, thresholds, settings, names, images, folder.path))
+    folder.finish(metrics)
+    for note in trained.notes:
+        screen.say(note)
+    if shown_metrics := metrics["test"] or metrics["validation"]:
+        report(shown_metrics, "test split" if metrics["test"] else "validation split", screen)
+
+
+def report(metrics: dict[str, Any], where: str, screen: Screen) -> None:
+    """The headline numbers and the per-label table of ``evaluate``'s result."""
+    names = ("map", "micro_f1", "macro_f1", "micro_precision", "micro_recall", "exact_match")
+    rows = [["mAP" if name == "map" else name.replace("_", " "), *interval(metrics["overall"][name])] for name in names]
+    screen.table(f"On {metrics['num_images']:,} images of the {where}", ["", "value", "95 % interval"], rows)
+    screen.say()
+    lines = sorted(metrics["per_label"].items(), key=lambda item: -item[1]["positives"])
+    screen.table(
+        "Per label",
+        ["label", "images", "AP", "precision", "recall", "F1", "threshold"],
+        (
+            [
+                name,
+                row["positives"],
+                *(row[k]["value"] for k in ("average_precision", "precision", "recall", "f1")),
+                row["threshold"],
+            ]
+            for name, row in lines
+        ),
+    )
+    gain, shared = metrics["threshold_gain"]["macro_f1"], metrics["thresholds_compared"]["best_shared"]
+    if gain["value"] is not None:
+        _, between = interval(gain)
+        screen.say(
+            f"One threshold per label instead of a shared one ({shared['threshold']:.2f}):"
+            f" macro-F1 {gain['value']:+.3f}" + (f" ({between})" if between else "")
+        )
+    screen.say()
+
+
+def interval(row: dict[str, Any]) -> tuple[float | None, str]:
+    """A value and its interval as text."""
+    return row["value"], "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"

@@ -1,0 +1,73 @@
+"""What a person sees while a command works: lines, and progress with a rate and the time left (only on a terminal)."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+
+class _Rate(ProgressColumn):
+    """Items a second."""
+
+    def render(self, task: Any) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
+
+
+class Screen:
+    """Lines to the terminal and to a log, progress to the terminal only. ``quiet`` shows nothing (the Python API)."""
+
+    def __init__(self, *, quiet: bool = False):
+        self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self.errors = Console(stderr=True, quiet=quiet, highlight=False)
+        self.log_path: Path | None = None
+
+    def say(self, text: str = "", *, style: str | None = None) -> None:
+        """One line, as it is: no markup is read in it."""
+        self.console.print(Text(text, style=style or ""))
+        self.log(text)
+
+    def log(self, text: str) -> None:
+        """One line for the log only."""
+        if self.log_path is not None and text:
+            with self.log_path.open("a", encoding="utf-8") as file:
+                file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}\n")
+
+    def table(self, title: str, columns: list[str], rows: Iterable[Iterable[object]]) -> None:
+        """A table; the first column is text, the others are numbers."""
+        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for place, name in enumerate(columns):
+            table.add_column(Text(name), justify="right" if place else "left", no_wrap=place > 0, overflow="ellipsis")
+        for row in rows:
+            table.add_row(*(Text(_cell(value)) for value in row))
+        self.console.print(table)
+
+    def track(self, items: Iterable[Any], description: str) -> Iterator[Any]:
+        """The items, with progress; batches count as their images."""
+        if not self.errors.is_terminal or self.errors.quiet:
+            yield from items
+            return
+        sampler = getattr(items, "batch_sampler", None)
+        total = len(sampler.sampler) if sampler is not None else len(items)  # type: ignore[arg-type]
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+        )
+        with Progress(*columns, console=self.errors, transient=True) as progress:
+            task = progress.add_task(description, total=total)
+            for item in items:
+                yield item
+                progress.advance(task, len(item.indices_B) if hasattr(item, "indices_B") else 1)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,191 @@
+"""``tagger train``: a folder of images and labels becomes a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from tagger.batches import ImageFiles, make_loader, samplers
+from tagger.commands.conclude import conclude
+from tagger.commands.screen import Screen
+from tagger.config import Settings, load_settings
+from tagger.data import Dataset, read_dataset, split_images
+from tagger.errors import Problem, TaggerError
+from tagger.heads import heads
+from tagger.losses import losses
+from tagger.model import Backbone, new_backbone
+from tagger.runs import RunFolder, new_run_path, newest_unfinished
+from tagger.scoring import parse_aim
+from tagger.training.device import make_accelerator, pick_precision
+from tagger.training.features import Features, extract_features, find_unreadable
+from tagger.training.pipeline import Material, train_model
+
+SHOWN_PROBLEMS = 8
+
+
+def train(
+    data: str | Path | None = None,
+    *,
+    run: str | Path | None = None,
+    preset: str = "standard",
+    backbone: str | None = None,
+    weights: str | None = None,
+    labels: str | Path | None = None,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    screen: Screen | None = None,
+) -> RunFolder:
+    """A finished run: the model trained on the labelled images in ``data``, with thresholds, metrics and a model card.
+
+    ``preset`` is ``quick``, ``standard`` or ``best``; ``overrides`` are ``section.key=value`` texts. ``resume`` goes on
+    with an unfinished run (the newest, or ``run``), whose settings then count. TaggerError says what to mend.
+    """
+    screen = screen or Screen(quiet=True)
+    if resume:
+        folder = RunFolder(run) if run is not None else newest_unfinished()
+        if folder.finished:
+            raise TaggerError(f"{folder.path} is finished already; there is nothing to resume.")
+        settings = folder.load_settings()
+    else:
+        if data is None:
+            raise TaggerError("Which images? Give --data DIR (or --resume to go on with an unfinished training).")
+        settings = _settings(Path(data), preset, backbone, weights, labels, overrides)
+        folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
+        if folder.exists:
+            hint = "Choose another --run." if folder.finished else "Go on with it: --resume. Or choose another --run."
+            raise TaggerError(f"{folder.path}: there is a run already. {hint}")
+    return _train(folder, settings, screen)
+
+
+def _settings(
+    data: Path,
+    preset: str,
+    backbone: str | None,
+    weights: str | None,
+    labels: str | Path | None,
+    overrides: Sequence[str],
+) -> Settings:
+    named = [f"backbone.name={backbone!r}"] * bool(backbone)
+    if weights is not None:
+        weights = str(Path(weights).resolve()) if weights not in ("hub", "none") else weights
+        named.append(f"backbone.weights={weights!r}")
+    paths = {"path": str(data.resolve()), "labels": "" if labels is None else str(Path(labels).resolve())}
+    settings = load_settings(preset, [*named, *overrides], data=paths)
+    parse_aim(settings.threshold.aim)
+    return settings
+
+
+def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
+    """Everything from the data folder to the finished run."""
+    began = monotonic()
+    accelerator = make_accelerator(settings)
+    backbone = new_backbone(settings)  # before the images are read: a wrong name or file shows at once
+    check_parts(settings)
+    begun = RunFolder(folder.checkpoint_path)  # what was read at the start, which a resumed training goes by
+    if not folder.exists:
+        dataset = read_dataset(settings.data.path, settings.data.labels or None)
+        _begin(folder, begun, settings, dataset, screen)
+    screen.log_path = folder.log_path
+    names, images, labels_NK = folder.load_labels(), begun.load_images(), begun.load_cells()
+    screen.say(
+        f"{len(images):,} images, {len(names):,} labels -> {folder.path}"
+        f" ({settings.preset}, {settings.backbone.name}, {settings.image.size} px, {pick_precision(settings)})"
+    )
+    files = ImageFiles(settings.data.path, images["file"].tolist(), size=settings.image.size, fit=settings.image.fit)
+    features, unreadable = _read_images(files, backbone, settings, accelerator, folder.checkpoint_path, screen)
+    del backbone
+    problems = [Problem(images["file"][row], None, reason) for row, reason in sorted(unreadable.items())]
+    folder.save_unreadable(problems)
+    if problems:
+        say_problems(f"{len(problems)} images could not be read and are left out", problems, screen)
+    readable = np.setdiff1d(np.arange(len(images)), list(unreadable)).astype(np.int64)
+    images, labels_NK = images.iloc[readable].reset_index(drop=True), labels_NK[readable]
+    split = split_images(
+        labels_NK,
+        images["hash"].tolist(),
+        val=settings.data.val,
+        test=settings.data.test,
+        folds=settings.data.folds,
+        seed=settings.seed,
+        names=names,
+    )
+    for note in split.notes:
+        screen.say(note)
+    images = images.assign(split=split.split, fold=split.fold)
+    readable_files = ImageFiles(files.root, images["file"].tolist(), size=files.size, fit=files.fit)
+    features = features.only(readable) if features else None
+    material = Material(readable_files, labels_NK, split.split, split.fold, features)
+    trained = train_model(material, settings, accelerator, folder.checkpoint_path, track=screen.track)
+    conclude(folder, material, trained, images, names, settings, screen)
+    screen.say(f"Done in {_minutes(monotonic() - began)}. Model card: {folder.card_path}")
+    return folder
+
+
+def _begin(folder: RunFolder, begun: RunFolder, settings: Settings, dataset: Dataset, screen: Screen) -> None:
+    """The run folder with everything that a resumed training needs; its settings are written last."""
+    screen.say(dataset.source)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    begun.path.mkdir(exist_ok=True)
+    screen.log_path = folder.log_path
+    if dataset.problems:
+        say_problems(f"{len(dataset.problems)} things to know about the data", list(dataset.problems), screen)
+    if dataset.unlisted:
+        screen.say(
+            f"{len(dataset.unlisted):,} images have no row in the labels: left out, `tagger predict` can tag them."
+        )
+    begun.save_images(dataset.images)
+    begun.save_cells(dataset.labels_NK, dataset.labels)
+    folder.save_labels(dataset.labels, dataset.groups, dataset.rules)
+    folder.save_settings(settings)
+
+
+def _read_images(
+    files: ImageFiles,
+    backbone: Backbone,
+    settings: Settings,
+    accelerator: Accelerator,
+    checkpoint: Path,
+    screen: Screen,
+) -> tuple[Features | None, dict[int, str]]:
+    """Features of every image where the training begins with them, and which images cannot be read."""
+    first = settings.features.enabled
+    if first == "auto":
+        first = settings.backbone.weights != "none" or settings.train.epochs == 0
+    everything = np.arange(len(files))
+    loader = make_loader(files, everything, batch_size=settings.train.batch_size, workers=settings.image.num_workers)
+    if not first:
+        return None, find_unreadable(screen.track(loader, "reading images"), checkpoint)
+    features = extract_features(
+        backbone.to(accelerator.device).to(memory_format=torch.channels_last),
+        screen.track(loader, "features"),
+        len(files),
+        device=accelerator.device,
+        precision=pick_precision(settings),
+        flip_views=settings.image.flip_views,
+        folder=checkpoint,
+    )
+    return features, features.unreadable
+
+
+def check_parts(settings: Settings) -> None:
+    """TaggerError if a head, loss or sampler, or an option of theirs, does not exist: before hours are spent."""
+    for family, part in ((heads, settings.head), (losses, settings.loss), (samplers, settings.sampler)):
+        family.check(part.name, part.options)
+
+
+def say_problems(title: str, problems: list[Problem], screen: Screen) -> None:
+    """The first few problems on screen, all of them in the log."""
+    screen.say(f"{title}:")
+    for problem in problems[:SHOWN_PROBLEMS]:
+        screen.say(f"  {problem}")
+    for problem in problems[SHOWN_PROBLEMS:]:
+        screen.log(f"  {problem}")
+    if len(problems) > SHOWN_PROBLEMS:
+        screen.say(f"  ... and {len(problems) - SHOWN_PROBLEMS} more, all of them in {screen.log_path}")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"

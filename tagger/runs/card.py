@@ -1,0 +1,172 @@
+"""The model card, a run's README.md: what was trained on what, how good it is, and how to use it."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tagger.config import Settings
+from tagger.scoring import Thresholds
+
+HEADLINES = (
+    ("map", "mAP", "how well each label's images are ranked first; 1 is perfect"),
+    ("micro_f1", "micro-F1", "over all cells, so that frequent labels count most"),
+    ("macro_f1", "macro-F1", "mean over labels, so that rare ones count as much"),
+    ("micro_precision", "micro-precision", "chosen labels that are right"),
+    ("micro_recall", "micro-recall", "true labels that are chosen"),
+    ("exact_match", "exact match", "images with every label right"),
+    ("ranking_loss", "ranking loss", "wrongly ordered label pairs; lower is better"),
+    ("calibration_error", "calibration error", "how far probabilities are from shares; lower is better"),
+    ("skew_normalised_accuracy", "skew-normalised accuracy", "accuracy if yes and no were equally common"),
+)
+CHOICE_METRICS = ("micro_f1", "macro_f1", "micro_precision", "micro_recall")
+
+
+def model_card(
+    metrics: Mapping[str, Any],
+    thresholds: Thresholds,
+    settings: Settings,
+    names: Iterable[str],
+    images: pd.DataFrame,
+    run: Path,
+) -> str:
+    """Markdown of everything a person should know of a run; plots are linked from its folder ``plots``."""
+    names = list(names)
+    judged, where = metrics["test"], "the test split, which no training has seen"
+    if judged is None:
+        judged, where = metrics["validation"], "the validation split, which flatters a little (there is no test split)"
+    counts = images["split"].value_counts()
+    train, val, test = (f"{counts.get(part, 0):,}" for part in ("train", "val", "test"))
+    scores = metrics["validation_map"]
+    parts = [
+        f"# {settings.backbone.name} tagging {len(names)} labels",
+        f"Trained on {train} images of `{Path(settings.data.path).name}` ({val} for validation, {test} for the test)"
+        f" with preset `{settings.preset}`: {_how(settings)}, input {settings.image.size} px, loss `{settings.loss.name}`, head `{settings.head.name}`.",
+        *[f"> {note}" for note in metrics["notes"]],
+        f"```\ntagger predict NEW_IMAGES --run {run}\ntagger evaluate --data OTHER_LABELLED_IMAGES --run {run}\n```",
+    ]
+    if judged is not None:
+        parts += [
+            "## How good it is",
+            f"Measured on {judged['num_images']:,} images of {where}, with 95 % bootstrap intervals over images."
+            " The labels it is judged by are as given: wrong ones count against the model.",
+            _table(
+                ["metric", "value", "95 % interval", "what it says"],
+                [
+                    [label, _number(row), _interval(row), says]
+                    for key, label, says in HEADLINES
+                    if (row := judged["overall"].get(key))
+                ],
+            ),
+            _gain(judged),
+            "## Per label",
+            _per_label(judged, thresholds, names),
+            "![AP and F1 of each label](plots/per_label.png)",
+            "![Precision and recall of each label](plots/precision_recall.png)",
+        ]
+    parts += [
+        "## How it was trained",
+        "![Learning curves](plots/learning_curves.png)",
+        "Validation mAP: " + ", ".join(f"{name} {_plain(value)}" for name, value in scores.items()) + ".",
+        "## Can its probabilities be believed?",
+        "Each label's probabilities are calibrated on out-of-sample predictions; `thresholds.json` says how.",
+        "![Reliability before and after calibration](plots/reliability.png)",
+        "## Labels that occur together",
+        "![Co-occurrence of labels](plots/cooccurrence.png)",
+        "## The split",
+        "Iterative stratification; exact duplicates are on one side. The last column is the largest relative"
+        " difference of a part's share of the label from the whole.",
+        _split(metrics["split"]),
+        "## Limits",
+        _limits(thresholds, names),
+        "Every setting is in `config.toml`; out-of-fold probabilities of all images are in `oof.npz`.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _how(settings: Settings) -> str:
+    if not settings.train.epochs:
+        return "frozen backbone, heads on its cached features"
+    networks = f", {settings.train.members} networks averaged" if settings.train.members > 1 else ""
+    return f"{settings.train.epochs} epochs of the whole network{networks}"
+
+
+def _gain(judged: Mapping[str, Any]) -> str:
+    rows = []
+    shared = judged["thresholds_compared"]["best_shared"]["threshold"]
+    titles = {
+        "per_label": "one threshold per label",
+        "best_shared": f"best shared threshold ({shared:.2f})",
+        "0.5": "0.5 for all",
+    }
+    for key, title in titles.items():
+        row = judged["thresholds_compared"][key]
+        rows.append([title, *(_plain(row.get(name)) for name in CHOICE_METRICS)])
+    gain = judged["threshold_gain"]["macro_f1"]
+    change = "-" if gain["value"] is None else f"{gain['value']:+.3f} {_interval(gain, sign=True)}"
+    return (
+        _table(["thresholds", "micro-F1", "macro-F1", "precision", "recall"], rows)
+        + f"\n\nThresholds per label change macro-F1 by {change} against the best shared one."
+    )
+
+
+def _per_label(judged: Mapping[str, Any], thresholds: Thresholds, names: list[str]) -> str:
+    rows = []
+    for name, threshold in zip(names, thresholds.labels, strict=True):
+        row = judged["per_label"][name]
+        scores = [_number(row[key]) for key in ("average_precision", "precision", "recall", "f1")]
+        scores[0] += " " + _interval(row["average_precision"])
+        scores[3] += " " + _interval(row["f1"])
+        note = row["note"] or threshold.how
+        rows.append([_safe(name), str(row["positives"]), *scores, f"{threshold.value:.2f}", note])
+    order = sorted(rows, key=lambda row: -int(row[1]))
+    return _table(["label", "positives", "AP", "precision", "recall", "F1", "threshold", "note"], order)
+
+
+def _split(rows: list[dict[str, Any]]) -> str:
+    parts = [part for part in ("train", "val", "test") if rows and part in rows[0]]
+    lines = []
+    for row in rows:
+        shares = [f"{row[part]} ({row[f'share_{part}']:.1%})" for part in parts]
+        lines.append([_safe(row["label"]), *shares, f"{row['largest_difference']:.0%}"])
+    return _table(["label", *parts, "difference"], lines)
+
+
+def _limits(thresholds: Thresholds, names: list[str]) -> str:
+    rare = [_safe(n) for n, t in zip(names, thresholds.labels, strict=True) if "not enough data" in t.how]
+    lines = ["* It knows only the labels above, and images like those it was trained on."]
+    if rare:
+        lines.append(f"* Too few examples for a threshold of their own: {', '.join(rare)}.")
+    lines.append("* Nobody has verified the labels; `tagger suspects` lists those most likely wrong.")
+    return "\n".join(lines)
+
+
+def _table(columns: list[str], rows: list[list[str]]) -> str:
+    rule = ["---", *(["---:"] * (len(columns) - 2)), "---"]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [columns, rule, *rows])
+
+
+def _safe(text: str) -> str:
+    """A label name that Markdown shows as it is, on one line.
+
+    >>> _safe("a|b *c*")
+    'a\\\\|b \\\\*c\\\\*'
+    """
+    for mark in "\\`*_{}[]()#+-!|<>~$":
+        text = text.replace(mark, "\\" + mark)
+    return " ".join(text.split())
+
+
+def _number(row: Mapping[str, Any]) -> str:
+    return _plain(row["value"])
+
+
+def _plain(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.3f}"
+
+
+def _interval(row: Mapping[str, Any], *, sign: bool = False) -> str:
+    if row["low"] is None:
+        return ""
+    return f"({row['low']:+.3f} to {row['high']:+.3f})" if sign else f"({row['low']:.2f}-{row['high']:.2f})"

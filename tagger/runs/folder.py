@@ -1,0 +1,227 @@
+"""The run folder: the only handshake between commands. This class alone knows its file names."""
+
+import csv
+import io
+import json
+import re
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tagger.arrays import Cells, Floats
+from tagger.config import Settings, dump_settings, read_settings
+from tagger.data import Group, Rule
+from tagger.errors import Problem, TaggerError, did_you_mean
+from tagger.runs.atomic import replacing, write_text
+from tagger.scoring import Calibration, Thresholds
+
+RUNS = Path("runs")
+
+
+class RunFolder:
+    """A run on disk. ``load_x`` gives what ``save_x`` wrote; each file is whole or absent."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+    # What others write or read as a file
+    @property
+    def model_path(self) -> Path:
+        """``model.safetensors``."""
+        return self.path / "model.safetensors"
+
+    @property
+    def card_path(self) -> Path:
+        """``README.md``, the model card."""
+        return self.path / "README.md"
+
+    @property
+    def plots_path(self) -> Path:
+        """The folder of plots that the model card shows."""
+        return self.path / "plots"
+
+    @property
+    def log_path(self) -> Path:
+        """``log.txt``."""
+        return self.path / "log.txt"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """What an interrupted training goes on from; removed when the run is finished."""
+        return self.path / "checkpoint"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a training has begun here."""
+        return (self.path / "config.toml").is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training here has ended: metrics are written last."""
+        return (self.path / "metrics.json").is_file()
+
+    def finish(self, metrics: dict[str, Any]) -> None:
+        """Write ``metrics.json``, which makes the run a finished one, and remove the checkpoint."""
+        write_text(self.path / "metrics.json", json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False))
+        shutil.rmtree(self.checkpoint_path, ignore_errors=True)
+
+    def load_metrics(self) -> dict[str, Any]:
+        """What ``finish`` wrote."""
+        return json.loads(self._read("metrics.json"))
+
+    def save_settings(self, settings: Settings) -> None:
+        """``config.toml``."""
+        write_text(self.path / "config.toml", dump_settings(settings))
+
+    def load_settings(self) -> Settings:
+        """The settings this run was made with; a format version that cannot be read is refused with a reason."""
+        self._read("config.toml")
+        return read_settings(self.path / "config.toml")
+
+    def save_labels(self, names: tuple[str, ...], groups: dict[str, Group], rules: tuple[Rule, ...]) -> None:
+        """``labels.json``: names in column order, groups, rules."""
+        written = [{"if": rule.premise, "then": rule.implied} for rule in rules]
+        tree = {"labels": list(names), "groups": groups, "rules": written}
+        write_text(self.path / "labels.json", json.dumps(tree, indent=1, ensure_ascii=False))
+
+    def load_labels(self) -> tuple[str, ...]:
+        """The label names, in column order."""
+        return tuple(json.loads(self._read("labels.json"))["labels"])
+
+    def load_rules(self) -> tuple[Rule, ...]:
+        """The rules between labels."""
+        return tuple(Rule(rule["if"], rule["then"]) for rule in json.loads(self._read("labels.json"))["rules"])
+
+    def save_images(self, images: pd.DataFrame) -> None:
+        """``images.parquet``: file, hash, size, split, fold; its rows are N's order."""
+        self._save_table("images.parquet", images)
+
+    def load_images(self) -> pd.DataFrame:
+        """file, hash, size, split, fold of each image."""
+        return self._load_table("images.parquet")
+
+    def save_cells(self, labels_NK: Cells, names: tuple[str, ...]) -> None:
+        """``labels.parquet``: one column a label, -1 unknown, 0, 1."""
+        self._save_table("labels.parquet", pd.DataFrame(labels_NK, columns=list(names), copy=False))
+
+    def load_cells(self) -> Cells:
+        """The cells (N, K) that were used, int8."""
+        return self._load_table("labels.parquet").to_numpy(dtype=np.int8)
+
+    def save_decision_rule(self, thresholds: Thresholds, calibration: Calibration, names: tuple[str, ...]) -> None:
+        """``thresholds.json``: per label the threshold (on the calibrated probability), how, interval, and curve."""
+        tree = thresholds.to_json()
+        for name, row, curve in zip(names, tree["labels"], calibration.to_json(), strict=True):
+            row.update(label=name, calibration=curve)
+        write_text(self.path / "thresholds.json", json.dumps(tree, indent=1, ensure_ascii=False))
+
+    def load_decision_rule(self) -> tuple[Thresholds, Calibration]:
+        """The thresholds and the calibration that precedes them."""
+        tree = json.loads(self._read("thresholds.json"))
+        return Thresholds.from_json(tree), Calibration.from_json([row["calibration"] for row in tree["labels"]])
+
+    def save_oof(self, probs_NK: Floats, fold_N: np.ndarray) -> None:
+        """``oof.npz``: probabilities from models that never saw the image, and its fold (-1: the test split)."""
+        with replacing(self.path / "oof.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, probs=probs_NK.astype(np.float32), fold=fold_N.astype(np.int16))
+
+    def load_oof(self) -> tuple[Floats, np.ndarray]:
+        """Out-of-fold probabilities (N, K) float32 and folds (N)."""
+        self._need("oof.npz")
+        with np.load(self.path / "oof.npz", allow_pickle=False) as file:
+            return file["probs"], file["fold"]
+
+    def save_embeddings(self, features_ND: Floats) -> None:
+        """``embeddings.npy``: pooled features, float16."""
+        with replacing(self.path / "embeddings.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, features_ND.astype(np.float16))
+
+    def load_embeddings(self) -> np.ndarray:
+        """Pooled features (N, D) float16, mapped, not read."""
+        self._need("embeddings.npy")
+        return np.load(self.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+
+    def save_history(self, rows: list[dict[str, Any]]) -> None:
+        """``history.csv``, one row an epoch."""
+        write_text(self.path / "history.csv", pd.DataFrame(rows).to_csv(index=False))
+
+    def load_history(self) -> pd.DataFrame:
+        """One row an epoch."""
+        return pd.read_csv(io.StringIO(self._read("history.csv")))
+
+    def save_unreadable(self, problems: list[Problem]) -> None:
+        """``unreadable.csv``: images that could not be read, and why."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([("file", "reason"), *((p.file, p.reason) for p in problems)])
+        write_text(self.path / "unreadable.csv", text.getvalue())
+
+    def save_card(self, text: str) -> None:
+        """``README.md``, the model card."""
+        write_text(self.card_path, text)
+
+    def _save_table(self, name: str, table: pd.DataFrame) -> None:
+        with replacing(self.path / name) as temporary:
+            table.to_parquet(temporary, index=False)
+
+    def _load_table(self, name: str) -> pd.DataFrame:
+        self._need(name)
+        return pd.read_parquet(self.path / name)
+
+    def _read(self, name: str) -> str:
+        self._need(name)
+        return (self.path / name).read_text("utf-8")
+
+    def _need(self, name: str) -> None:
+        if not (self.path / name).is_file():
+            raise TaggerError(f"{self.path}: no {name} in it. Is it a run folder of a finished training?")
+
+
+def find_run(path: str | Path | None = None) -> RunFolder:
+    """The finished run at ``path``, or the newest finished one in ``./runs``; TaggerError says what is missing."""
+    if path is None:
+        found = [run for run in _all_runs(RUNS) if run.finished]
+        if not found:
+            raise TaggerError(
+                "There is no finished run in ./runs. Train one (tagger train --data DIR) or give --run RUN."
+            )
+        return max(found, key=lambda run: (run.path / "metrics.json").stat().st_mtime)
+    run = RunFolder(path)
+    if not run.path.is_dir():
+        others = [str(other.path) for other in _all_runs(run.path.parent)]
+        raise TaggerError(f"{path}: no such run.{did_you_mean(str(path), others)}")
+    if not run.finished:
+        hint = " Finish it: tagger train --resume --run " + str(path) if run.exists else " It is no run folder."
+        raise TaggerError(f"{path}: this training is not finished (no metrics.json).{hint}")
+    return run
+
+
+def newest_unfinished() -> RunFolder:
+    """The unfinished run in ``./runs`` that was begun last; TaggerError if there is none."""
+    found = [run for run in _all_runs(RUNS) if not run.finished]
+    if not found:
+        raise TaggerError("There is no unfinished run in ./runs to resume. Give --run RUN, or train without --resume.")
+    return max(found, key=lambda run: (run.path / "config.toml").stat().st_mtime)
+
+
+def new_run_path(backbone: str) -> Path:
+    """A free folder name in ``./runs``: date, time and backbone."""
+    short = re.sub(r"[^A-Za-z0-9]+", "-", backbone.split(".")[0].split("_")[0]).strip("-") or "run"
+    stem = f"{datetime.now():%Y-%m-%d-%H%M}-{short}"
+    path, count = RUNS / stem, 1
+    while path.exists():
+        count += 1
+        path = RUNS / f"{stem}-{count}"
+    return path
+
+
+def _all_runs(folder: Path) -> list[RunFolder]:
+    if not folder.is_dir():
+        return []
+    return [run for entry in sorted(folder.iterdir()) if (run := RunFolder(entry)).exists]

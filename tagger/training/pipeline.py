@@ -1,0 +1,247 @@
+"""From images and cells to one trained model and honest probabilities of every image.
+
+Three ways, by what there is to start from:
+
+* frozen: heads on cached features; the model's head is their mean (preset ``quick``).
+* cross-fitted: a network from each part's head, trained without that part; the model is the mean of their weights.
+  They start from the same pretrained weights and stay close, so that the mean is as good as their ensemble.
+* single: one network on ``train``, stopped on ``val``; out-of-fold probabilities come from heads on pretrained
+  features, or, from random weights, from two networks that each saw one half.
+
+Fine-tuning that does not beat the heads out of fold is thrown away: the heads are kept and a note says so.
+"""
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from tagger.arrays import Cells, Floats
+from tagger.batches import ImageFiles, make_loader
+from tagger.config import Settings
+from tagger.data import label_stats
+from tagger.model import TagModel, new_backbone, new_head, save_model
+from tagger.runs import replacing, write_text
+from tagger.scoring import mean_average_precision
+from tagger.training.device import pick_precision
+from tagger.training.features import Features
+from tagger.training.fit import Task, fit
+from tagger.training.head_stage import HeadStage, fit_head, fit_heads, head_logits
+from tagger.training.inference import predict
+from tagger.training.seeds import seed_of
+
+Rows = NDArray[np.int64]
+Track = Callable[[Any, str], Any]
+History = list[dict[str, Any]]
+Scores = dict[str, float]
+
+
+@dataclass
+class Trained:
+    """A model, out-of-sample logits (N, K) of every image, and which of them may choose thresholds (``choosing_N``).
+
+    ``embeddings_ND`` (float16) are the features of the pretrained backbone, which has seen none of these labels; from
+    random weights, of the trained one. ``scores`` holds validation mAPs by name; ``notes`` are sentences for people.
+    """
+
+    model: TagModel
+    logits_NK: Floats
+    choosing_N: NDArray[np.bool_]
+    embeddings_ND: NDArray[np.float16]
+    history: History
+    scores: Scores = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed."""
+
+    images: ImageFiles
+    labels_NK: Cells
+    split_N: NDArray[np.str_]
+    fold_N: Rows
+    features: Features | None
+
+    def rows(self, *splits: str) -> Rows:
+        """The rows of some splits."""
+        return np.flatnonzero(np.isin(self.split_N, splits))
+
+
+def train_model(
+    material: Material, settings: Settings, accelerator: Accelerator, folder: Path, *, track: Track
+) -> Trained:
+    """The model and probabilities that the settings ask for; ``folder`` holds what an interrupted call goes on from."""
+    job = _Job(material, settings, accelerator, folder, track)
+    if material.features is None:
+        return job.from_nothing()
+    if settings.train.epochs == 0:
+        return job.frozen(job.heads(material.fold_N))
+    return job.single() if settings.train.members == 1 else job.cross_fitted()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The three ways, over the same material."""
+
+    material: Material
+    settings: Settings
+    accelerator: Accelerator
+    folder: Path
+    track: Track
+
+    def heads(self, part_N: Rows) -> HeadStage:
+        """Heads on the cached features, one without each part."""
+        m = self.material
+        assert m.features is not None
+        return fit_heads(m.features.views_VND, m.labels_NK, part_N, self.settings, track=self.track)
+
+    def frozen(self, heads: HeadStage) -> Trained:
+        """The pretrained backbone with the mean of the heads."""
+        m = self.material
+        assert m.features is not None
+        model = TagModel(new_backbone(self.settings), heads.head).eval()
+        logits_NK, test = heads.logits_NK.copy(), m.rows("test")
+        if len(test):
+            logits_NK[test] = head_logits(model.head, m.features.views_VND, test)
+        scores = {"heads": self.score(heads.logits_NK, "train", "val")}
+        return Trained(model, logits_NK, m.split_N != "test", m.features.mean_ND(), heads.history, scores)
+
+    def cross_fitted(self) -> Trained:
+        """Networks without one part each, their weights averaged."""
+        m = self.material
+        members = min(self.settings.train.members, int(m.fold_N.max()) + 1)
+        part_N = np.where(m.fold_N >= 0, m.fold_N % members, -1)
+        heads = self.heads(part_N)
+        logits_NK, history, weights = np.full_like(heads.logits_NK, np.nan), list(heads.history), []
+        for part, head in enumerate(heads.heads):
+            rows, held_out = np.flatnonzero((part_N >= 0) & (part_N != part)), np.flatnonzero(part_N == part)
+            model, lines, logits_NK[held_out] = self.network(f"network {part + 1} of {members}", rows, held_out, head)
+            history += lines
+            weights.append(model.state_dict())
+        frozen = self.frozen(heads)
+        scores = frozen.scores | {"networks": self.score(logits_NK, "train", "val")}
+        if scores["networks"] < scores["heads"]:
+            return _kept(frozen, scores, history)
+        return self.finished(_average(model, weights), logits_NK, m.split_N != "test", history, scores)
+
+    def single(self) -> Trained:
+        """One network on train, from a head that does not know val either."""
+        m = self.material
+        assert m.features is not None
+        heads, train, val = self.heads(m.fold_N), m.rows("train"), m.rows("val")
+        views_VND = m.features.views_VND
+        start, _ = fit_head(views_VND, m.labels_NK, train, val, self.settings, name="start")
+        before, logits_NK = heads.logits_NK.copy(), heads.logits_NK.copy()
+        before[val] = head_logits(start, views_VND, val)
+        model, lines, logits_NK[val] = self.network("network", train, val, start)
+        scores = {"heads": self.score(before, "val"), "network": self.score(logits_NK, "val")}
+        history = heads.history + lines
+        if scores["network"] < scores["heads"]:
+            return _kept(self.frozen(heads), scores, history)
+        return self.finished(model, logits_NK, m.split_N == "val", history, scores)
+
+    def from_nothing(self) -> Trained:
+        """One network from random weights; two halves give the out-of-fold probabilities, at the cost of one more."""
+        m = self.material
+        train, val = m.rows("train"), m.rows("val")
+        logits_NK, history = np.full(m.labels_NK.shape, np.nan, dtype=np.float32), []
+        for part in (0, 1):
+            half = (m.fold_N >= 0) & (m.fold_N % 2 == part)
+            rows, held_out = np.flatnonzero((m.fold_N >= 0) & ~half), np.flatnonzero(half)
+            _, lines, logits_NK[held_out] = self.network(f"half {part + 1} of 2", rows, held_out, None)
+            history += lines
+        scores = {"halves": self.score(logits_NK, "val")}
+        model, lines, logits_NK[val] = self.network("network", train, val, None)
+        scores["network"] = self.score(logits_NK, "val")
+        return self.finished(model, logits_NK, m.split_N != "test", history + lines, scores)
+
+    def finished(
+        self, model: TagModel, logits_NK: Floats, choosing_N: NDArray[np.bool_], history: History, scores: Scores
+    ) -> Trained:
+        """The result, with the test split's logits added: no network has seen it."""
+        m, test = self.material, self.material.rows("test")
+        if len(test):
+            logits_NK[test] = self.run(model, model, test)
+        if m.features is not None:
+            embeddings_ND = m.features.mean_ND()
+        else:
+            embeddings_ND = self.run(model, model.features, np.arange(len(m.labels_NK))).astype(np.float16)
+        return Trained(model.to("cpu").eval(), logits_NK, choosing_N, embeddings_ND, history, scores)
+
+    def network(
+        self, name: str, rows: Rows, held_out: Rows, head: torch.nn.Module | None
+    ) -> tuple[TagModel, History, Floats]:
+        """A network trained from ``head`` (or a new one), its history, logits of the rows held out; done only once."""
+        m, stem = self.material, name.replace(" ", "-")
+        weights, logits_file, done = (self.folder / f"{stem}{suffix}" for suffix in (".safetensors", ".npy", ".json"))
+        task = Task(m.images, m.labels_NK, rows, held_out, name)
+        model = self.untrained(task, head)
+        if not done.is_file():
+            checkpoint = self.folder / f"{stem}.pt"
+            history = fit(model, task, self.settings, self.accelerator, checkpoint, track=self.track)
+            save_model(model, weights)
+            with replacing(logits_file) as temporary, temporary.open("wb") as file:
+                np.save(file, self.run(model, model, held_out))
+            write_text(done, json.dumps(history))
+            checkpoint.unlink(missing_ok=True)
+        model.to("cpu").load_state_dict(load_file(weights))
+        return model, json.loads(done.read_text("utf-8")), np.load(logits_file, allow_pickle=False)
+
+    def untrained(self, task: Task, head: torch.nn.Module | None) -> TagModel:
+        """The network before its first step; without a head to start from, a new one at the labels' shares."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed_of(self.settings.seed, task.name, "weights"))
+            backbone = new_backbone(self.settings)
+            if head is not None:
+                return TagModel(backbone, copy.deepcopy(head))
+            new = new_head(backbone.num_features, task.labels_NK.shape[1], self.settings)
+        new.start_at(label_stats(task.labels_NK[task.rows]).priors_K)
+        return TagModel(backbone, new)
+
+    def run(self, model: TagModel, call: Callable[[torch.Tensor], torch.Tensor], rows: Rows) -> Floats:
+        """Logits (or what ``call`` gives) of some rows, the mean over test-time views."""
+        s, images = self.settings, self.material.images
+        model.to(self.accelerator.device).eval()
+        return predict(
+            call,
+            make_loader(images, rows, batch_size=s.train.batch_size, workers=s.image.num_workers),
+            len(images),
+            device=self.accelerator.device,
+            precision=pick_precision(s),
+            flip_views=s.image.flip_views,
+        )[rows]
+
+    def score(self, logits_NK: Floats, *splits: str) -> float:
+        """mAP on the images of some splits that have logits; NaN if undefined."""
+        rows = self.material.rows(*splits)
+        rows = rows[np.isfinite(logits_NK[rows]).all(1)]
+        return mean_average_precision(self.material.labels_NK[rows], logits_NK[rows])
+
+
+def _average(model: TagModel, weights: list[dict[str, torch.Tensor]]) -> TagModel:
+    """The model with the mean of several networks' weights (model soup, Wortsman et al. 2022, arXiv 2203.05482)."""
+    mean = {
+        name: torch.stack([member[name] for member in weights]).mean(0) if first.is_floating_point() else first
+        for name, first in weights[0].items()
+    }
+    model.load_state_dict(mean)
+    return model
+
+
+def _kept(frozen: Trained, scores: Scores, history: History) -> Trained:
+    """The frozen model, because fine-tuning did not help."""
+    tuned = next(score for name, score in scores.items() if name != "heads")
+    note = (
+        "Fine-tuning did not beat the heads on the frozen backbone on validation"
+        f" (mAP {tuned:.3f} against {scores['heads']:.3f}), so the frozen backbone was kept."
+    )
+    return replace(frozen, scores=scores, history=history, notes=[note])
