@@ -19,7 +19,8 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "train": "tagger.commands.train",
-    "load": "tagger.commands.predict",
+    "load": "tagger.commands.tagger_model",
+    "predict": "tagger.commands.predict",
     "evaluate": "tagger.commands.evaluate",
     "read_dataset": "tagger.data",
     "TaggerError": "tagger.errors",

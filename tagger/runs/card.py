@@ -42,7 +42,8 @@ def model_card(
     parts = [
         f"# {settings.backbone.name} tagging {len(names)} labels",
         f"Trained on {train} images of `{Path(settings.data.path).name}` ({val} for validation, {test} for the test)"
-        f" with preset `{settings.preset}`: {_how(settings)}, input {settings.image.size} px, loss `{settings.loss.name}`, head `{settings.head.name}`.",
+        f" with preset `{settings.preset}`: {_how(settings)}, input {settings.image.size} px,"
+        f" loss `{settings.loss.name}`, head `{settings.head.name}`.",
         *[f"> {note}" for note in metrics["notes"]],
         f"```\ntagger predict NEW_IMAGES --run {run}\ntagger evaluate --data OTHER_LABELLED_IMAGES --run {run}\n```",
     ]

@@ -162,6 +162,11 @@ class RunFolder:
         csv.writer(text, lineterminator="\n").writerows([("file", "reason"), *((p.file, p.reason) for p in problems)])
         write_text(self.path / "unreadable.csv", text.getvalue())
 
+    def load_unreadable(self) -> list[Problem]:
+        """Images that could not be read, and why."""
+        rows = csv.reader(io.StringIO(self._read("unreadable.csv")))
+        return [Problem(file, None, reason) for file, reason in list(rows)[1:]]
+
     def save_card(self, text: str) -> None:
         """``README.md``, the model card."""
         write_text(self.card_path, text)

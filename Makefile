@@ -1,0 +1,29 @@
+PYTHON ?= python3.11
+BIN = .venv/bin
+
+.PHONY: demo test check install clean
+
+demo: .venv/installed ## train, evaluate and predict on images made on the spot
+	$(BIN)/tagger demo --out demo
+
+test: .venv/tested ## the whole check: style, types, doctests, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+install: .venv/installed
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/tested: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	touch $@
+
+clean: ## remove the environment and what the demo made
+	rm -rf .venv demo build *.egg-info

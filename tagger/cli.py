@@ -1,0 +1,177 @@
+"""The command line: options to calls, errors to lines and exit codes. Nothing heavy is imported before a command runs.
+
+Exit codes: 0 done; 1 our fault (the traceback is in a log); 2 the user can fix it; 3 done, but some images could not
+be read; 130 stopped by Ctrl-C.
+"""
+
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tagger.errors import TaggerError
+
+app = typer.Typer(
+    help="Train an image tagger on imperfect labels, and tag new images with it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of images with labels.")]
+Run = Annotated[Path | None, typer.Option("--run", help="Run folder; default: the newest in ./runs.")]
+Labels = Annotated[Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")]
+
+
+@app.command()
+def train(
+    data: Data = None,
+    run: Annotated[Path | None, typer.Option("--run", help="Where to; default: a new folder in ./runs.")] = None,
+    preset: Annotated[str, typer.Option(help="quick, standard or best.")] = "standard",
+    backbone: Annotated[str | None, typer.Option(help="Any timm model.")] = None,
+    weights: Annotated[str | None, typer.Option(help="FILE (.safetensors, .pth), hub or none.")] = None,
+    labels: Labels = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+) -> None:
+    """Train on a folder of labelled images."""
+    from tagger.commands.train import train as call
+
+    screen = _screen()
+    folder = call(
+        data,
+        run=run,
+        preset=preset,
+        backbone=backbone,
+        weights=weights,
+        labels=labels,
+        resume=resume,
+        overrides=set_ or [],
+        screen=screen,
+    )
+    screen.say(f"Tag a folder with it: tagger predict FOLDER --run {folder.path}")
+    if folder.load_unreadable():
+        raise typer.Exit(3)
+
+
+@app.command()
+def predict(
+    folder: Annotated[Path, typer.Argument(help="Folder of images to tag; sub-folders too.")],
+    run: Run = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; a folder for txt.")] = None,
+    format: Annotated[str, typer.Option(help="csv, jsonl, parquet or txt (sidecars beside the images).")] = "csv",
+    on_existing: Annotated[str, typer.Option(help="skip, overwrite or merge what is there already.")] = "skip",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted prediction.")] = False,
+) -> None:
+    """Tag every image of a folder."""
+    from tagger.commands.predict import predict as call
+
+    screen = _screen()
+    done = call(folder, run=run, out=out, format=format, on_existing=on_existing, resume=resume, screen=screen)
+    skipped = f", {done.num_skipped:,} with a sidecar kept as they are" if done.num_skipped else ""
+    screen.say(f"{done.num_images:,} images tagged{skipped}: {done.out}")
+    _end_unreadable([str(problem) for problem in done.unreadable], screen)
+
+
+@app.command()
+def evaluate(
+    data: Data = None,
+    run: Run = None,
+    labels: Labels = None,
+    out: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
+) -> None:
+    """Measure a run on other labelled images."""
+    from tagger.commands.conclude import report
+    from tagger.commands.evaluate import evaluate as call
+
+    screen = _screen()
+    if data is None:
+        raise TaggerError("Which images? Give --data DIR.")
+    result = call(data, run, labels=labels, screen=screen)
+    report(result, str(data), screen)
+    if out is not None:
+        from json import dumps
+
+        from tagger.runs import write_text
+
+        write_text(out, dumps(result, indent=1, ensure_ascii=False))
+    _end_unreadable([f"{file}: {reason}" for file, reason in result["unreadable"].items()], screen)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to make.")] = Path("demo"),
+) -> None:
+    """Show the whole loop on images made on the spot: make, train, evaluate, predict."""
+    from data_tools.demo_loop import run_demo
+
+    run_demo(out, _screen())
+
+
+def main() -> None:
+    """The entry point: runs a command and turns what went wrong into one line and an exit code."""
+    sys.exit(_guarded(lambda: app(standalone_mode=False)))
+
+
+def _guarded(call: Callable[[], Any]) -> int:
+    import click
+
+    try:
+        return int(call() or 0)
+    except TaggerError as error:
+        return _fail(str(error), 2)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        return _fail(error.format_message(), 2)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return _fail("Stopped. Go on with --resume where the command has it.", 130)
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            return _crash()
+        where = f" ({error.filename})" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}. Make room or give access, then go on with --resume.", 2)
+    except Exception:
+        return _crash()
+
+
+def _crash() -> int:
+    """Our fault: say so in one line, keep the traceback in a log."""
+    log = Path("tagger-error.log")
+    try:
+        log.write_text(traceback.format_exc(), "utf-8")
+    except OSError:
+        traceback.print_exc()
+    kind, error = sys.exc_info()[:2]
+    return _fail(f"This is a fault of tagger ({kind.__name__ if kind else ''}: {error}). The details are in {log}.", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"tagger: {message}", file=sys.stderr)
+    return code
+
+
+def _screen() -> Any:
+    from tagger.commands.screen import Screen
+
+    return Screen()
+
+
+def _end_unreadable(lines: list[str], screen: Any) -> None:
+    """The first unreadable images, and exit code 3."""
+    if not lines:
+        return
+    screen.say(f"{len(lines)} could not be read:")
+    for line in lines[:8]:
+        screen.say(f"  {line}")
+    if len(lines) > 8:
+        screen.say(f"  ... and {len(lines) - 8} more")
+    raise typer.Exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""``tagger predict``: tag a folder tree, chunk by chunk, in constant memory, resumable to the same bytes."""
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from tagger.commands.screen import Screen
+from tagger.commands.tagger_model import Tagger, load
+from tagger.commands.writers import table_formats, write_sidecar
+from tagger.data import iter_images
+from tagger.errors import Problem, TaggerError, did_you_mean
+from tagger.runs import write_text
+
+CHUNK = 2048  # images between two saved states
+FORMATS = (*table_formats.names(), "txt")
+EXISTING = ("skip", "overwrite", "merge")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a prediction left: where it was written, how many images, which could not be read, which were skipped."""
+
+    out: Path
+    num_images: int
+    unreadable: list[Problem]
+    num_skipped: int = 0
+
+
+def predict(
+    folder: str | Path,
+    *,
+    run: str | Path | None = None,
+    out: str | Path | None = None,
+    format: str = "csv",
+    on_existing: str = "skip",
+    resume: bool = False,
+    screen: Screen | None = None,
+) -> Prediction:
+    """Tags of every image in ``folder`` and below, written to ``out`` (a file; for ``txt`` a folder).
+
+    The defaults: ``predictions.FORMAT`` here; ``txt`` sidecars go beside the images. Unreadable images are listed in
+    ``OUT.unreadable.csv``. ``resume`` goes on with an interrupted call over the same folder. TaggerError says what to
+    mend, before anything is written where possible.
+    """
+    screen = screen or Screen(quiet=True)
+    for value, known, what in ((format, FORMATS, "format"), (on_existing, EXISTING, "on-existing")):
+        if value not in known:
+            raise TaggerError(f"Unknown --{what} {value!r}.{did_you_mean(value, known)} Available: {', '.join(known)}")
+    problems: list[Problem] = []
+    files = iter_images(folder, on_problem=problems.append)
+    first = next(files, None)
+    if first is None:
+        raise TaggerError(f"{folder}: there are no images in it.")
+    files = _chain(first, files)
+    if format == "txt":
+        target = Path(out) if out is not None else Path(folder)
+        result = _sidecars(load(run, screen=screen), Path(folder), files, target, on_existing, problems)
+    else:
+        target = Path(out) if out is not None else Path(f"predictions.{format}")
+        _check_target(target, on_existing, resume=resume)
+        result = _table(load(run, screen=screen), Path(folder), files, target, format, problems, resume=resume)
+    _list_unreadable(result, format)
+    return result
+
+
+def _table(
+    tagger: Tagger,
+    root: Path,
+    files: Iterator[str],
+    out: Path,
+    format: str,
+    problems: list[Problem],
+    *,
+    resume: bool,
+) -> Prediction:
+    """One row an image, through part files in a folder beside ``out`` that is removed at the end."""
+    writer, parts_folder = table_formats.build(format), out.with_name(f".{out.name}.parts")
+    identity = _identity(tagger, root, format)
+    if resume and parts_folder.exists():
+        _check_same(parts_folder / "of.json", identity, out)
+    else:
+        shutil.rmtree(parts_folder, ignore_errors=True)
+        write_text(parts_folder / "of.json", identity)
+    parts, done = [], 0
+    for number, chunk in enumerate(_chunks(files)):
+        part, note = parts_folder / f"{number:08d}", parts_folder / f"{number:08d}.json"
+        listing = hashlib.blake2b("\n".join(chunk).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+        if not note.is_file():
+            tagged = tagger.tag(root, chunk, description=f"tagging (after {done:,})" if done else "tagging")
+            writer.write_part(tagger.table(tagged), part)
+            bad = [[chunk[row], reason] for row, reason in sorted(tagged.reasons.items())]
+            write_text(note, json.dumps({"listing": listing, "unreadable": bad}))
+        noted = json.loads(note.read_text("utf-8"))
+        if noted["listing"] != listing:
+            raise TaggerError(f"{root}: its images have changed since {out} was begun. Start again without --resume.")
+        problems += [Problem(file, None, reason) for file, reason in noted["unreadable"]]
+        parts.append(part)
+        done += len(chunk)
+    writer.join(parts, tagger.table(tagger.tag(root, [])), out)
+    shutil.rmtree(parts_folder)
+    return Prediction(out, done, problems)
+
+
+def _sidecars(
+    tagger: Tagger, root: Path, files: Iterator[str], out: Path, on_existing: str, problems: list[Problem]
+) -> Prediction:
+    """``NAME.txt`` for each image, under ``out`` as the images lie under ``root``. Doing it again changes nothing."""
+    done = skipped = 0
+    for chunk in _chunks(files):
+        places = {file: out / Path(file).with_suffix(".txt") for file in chunk}
+        wanted = [file for file in chunk if on_existing != "skip" or not places[file].exists()]
+        skipped += len(chunk) - len(wanted)
+        if not wanted:
+            continue
+        tagged = tagger.tag(root, wanted)
+        for row, (file, labels) in enumerate(zip(wanted, tagger.choose(tagged.probs_NK), strict=True)):
+            if row in tagged.reasons:
+                problems.append(Problem(file, None, tagged.reasons[row]))
+            else:
+                write_sidecar(places[file], labels, existing=on_existing)
+                done += 1
+    return Prediction(out, done, problems, skipped)
+
+
+def _check_target(out: Path, on_existing: str, *, resume: bool) -> None:
+    if out.is_dir():
+        raise TaggerError(f"--out {out} is a folder; name a file in it, such as {out / 'predictions.csv'}.")
+    if out.exists() and on_existing == "skip" and not resume:
+        raise TaggerError(f"{out} exists already. Replace it with --on-existing overwrite, or give another --out.")
+    if on_existing == "merge":
+        raise TaggerError("--on-existing merge is for sidecars (--format txt); tables are replaced as a whole.")
+    if not out.parent.exists():
+        raise TaggerError(f"--out {out}: there is no folder {out.parent}. Make it, or name another.")
+
+
+def _identity(tagger: Tagger, root: Path, format: str) -> str:
+    """What an interrupted prediction was: another model, folder or format cannot go on with its parts."""
+    model = hashlib.blake2b(tagger.run.model_path.read_bytes(), digest_size=16).hexdigest()
+    rule = tagger.thresholds.to_json() | {"calibration": tagger.calibration.to_json()}
+    return json.dumps({"model": model, "rule": rule, "folder": str(root.resolve()), "format": format, "chunk": CHUNK})
+
+
+def _check_same(path: Path, identity: str, out: Path) -> None:
+    if not path.is_file() or path.read_text("utf-8") != identity:
+        raise TaggerError(f"{out} was begun with another run, folder or format. Start again without --resume.")
+
+
+def _chunks(files: Iterator[str]) -> Iterator[list[str]]:
+    while chunk := list(islice(files, CHUNK)):
+        yield chunk
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _list_unreadable(result: Prediction, format: str) -> None:
+    """``OUT.unreadable.csv``, if there is anything to list; an older one goes."""
+    path = (
+        result.out / "unreadable.csv" if format == "txt" else result.out.with_name(result.out.name + ".unreadable.csv")
+    )
+    if not result.unreadable:
+        path.unlink(missing_ok=True)
+        return
+    text = io.StringIO()
+    rows = [("file", "reason"), *((p.file, p.reason) for p in result.unreadable)]
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,0 +1,99 @@
+"""A finished run as something that tags images: ``tagger.load(run).predict(paths)``."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tagger.arrays import Floats, sigmoid
+from tagger.batches import ImageFiles, make_loader
+from tagger.commands.screen import Screen
+from tagger.data import list_images
+from tagger.errors import TaggerError
+from tagger.model import load_model
+from tagger.runs import RunFolder, find_run
+from tagger.training.device import make_accelerator
+from tagger.training.inference import run_batches
+
+
+class Tagged(NamedTuple):
+    """Some images' calibrated probabilities (N, K), NaN in the rows of unreadable ones, whose reasons are by row."""
+
+    files: list[str]
+    probs_NK: Floats
+    reasons: dict[int, str]
+
+
+class Tagger:
+    """A trained model with its labels, calibration and thresholds."""
+
+    def __init__(self, run: RunFolder, *, screen: Screen | None = None):
+        self.run, self.screen = run, screen or Screen(quiet=True)
+        self.settings = run.load_settings()
+        self.labels = run.load_labels()
+        self.thresholds, self.calibration = run.load_decision_rule()
+        self.device = make_accelerator(self.settings).device
+        model = load_model(run.model_path, self.settings, len(self.labels))
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)
+
+    def predict(self, images: str | Path | Sequence[str | Path]) -> pd.DataFrame:
+        """One row an image: ``file``, ``labels`` (chosen ones joined by ``|``), then one probability column per label.
+
+        ``images`` is a folder or a list of files. An unreadable image has empty labels, no probabilities, and its
+        reason in the table's ``attrs["unreadable"]`` (file -> reason). TaggerError if the folder has no images.
+        """
+        if isinstance(images, str | Path):
+            root, files = Path(images), list(list_images(images).files)
+            if not files:
+                raise TaggerError(f"{root}: there are no images in it.")
+        else:
+            root, files = Path(), [str(path) for path in images]
+        tagged = self.tag(root, files)
+        table = self.table(tagged)
+        table.attrs["unreadable"] = {files[row]: reason for row, reason in tagged.reasons.items()}
+        return table
+
+    def tag(self, root: Path, files: list[str], *, description: str = "tagging") -> Tagged:
+        """Probabilities of ``root / file`` for each file; in fp32, so that they are the same on every processor."""
+        settings = self.settings
+        dataset = ImageFiles(root, files, size=settings.image.size, fit=settings.image.fit)
+        loader = make_loader(
+            dataset,
+            range(len(files)),
+            batch_size=settings.train.batch_size,
+            workers=_workers(len(files), settings.image),
+        )
+        probs_NK = np.full((len(files), len(self.labels)), np.nan)
+        reasons: dict[int, str] = {}
+        tracked = self.screen.track(loader, description)
+        for outputs in run_batches(self.model, tracked, device=self.device, flip_views=settings.image.flip_views):
+            logits_BK = outputs.outputs_VBX.mean(0).astype(np.float64)
+            probs_NK[outputs.indices_B] = self.calibration.apply(sigmoid(logits_BK))
+            reasons |= {int(i): r for i, r in zip(outputs.indices_B, outputs.reasons, strict=True) if r}
+        probs_NK[list(reasons)] = np.nan
+        return Tagged(files, probs_NK, reasons)
+
+    def choose(self, probs_NK: Floats) -> Iterator[list[str]]:
+        """The labels of each image whose probability reaches the label's threshold."""
+        names = np.array(self.labels, dtype=object)
+        for chosen_K in probs_NK >= self.thresholds.values_K:
+            yield names[chosen_K].tolist()
+
+    def table(self, tagged: Tagged) -> pd.DataFrame:
+        """The columns of a prediction file: file, labels, probabilities rounded to six digits."""
+        columns: dict[str, Any] = {"file": tagged.files, "labels": ["|".join(c) for c in self.choose(tagged.probs_NK)]}
+        columns |= {name: tagged.probs_NK[:, k].round(6) for k, name in enumerate(self.labels)}
+        return pd.DataFrame(columns)
+
+
+def load(run: str | Path | RunFolder | None = None, *, screen: Screen | None = None) -> Tagger:
+    """The tagger of a finished run: a path, what ``tagger.train`` gave, or the newest run in ``./runs``."""
+    return Tagger(run if isinstance(run, RunFolder) else find_run(run), screen=screen)
+
+
+def _workers(num_images: int, image: Any) -> int | None:
+    """No worker processes for a handful of images: starting them costs more than reading."""
+    return 0 if num_images <= 64 else image.num_workers
