@@ -30,7 +30,7 @@ SETTINGS = [
     "train.batch_size=64",
     "train.lr=0.002",
     "train.head_lr_factor=1",
-    "train.freeze_stages=0",
+    "train.freeze_share=0",
     "mix.mixup=0",
 ]
 

@@ -174,8 +174,8 @@ class TrainSettings(Section):
     """Share of the steps in which the rate rises; then it falls as a cosine."""
     clip: float = Field(1.0, ge=0)
     """Largest gradient norm; 0 is off."""
-    freeze_stages: int = Field(0, ge=0, le=64)
-    """First stages of the backbone (the stem is part of the first) that keep their weights."""
+    freeze_share: float = Field(0.0, ge=0, le=1)
+    """Share of the backbone's stages, from the input on, that keep their weights."""
     freeze_epochs: int = Field(0, ge=0)
     """First epochs in which only the head learns."""
     freeze_norm: bool | Literal["auto"] = "auto"

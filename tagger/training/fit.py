@@ -28,7 +28,7 @@ from tagger.runs import replacing
 from tagger.training.device import pick_precision
 from tagger.training.head_stage import soften, validation_row
 from tagger.training.inference import predict, to_float
-from tagger.training.optimiser import make_optimiser, make_schedule, parameter_groups
+from tagger.training.optimiser import frozen_parameters, make_optimiser, make_schedule, parameter_groups
 from tagger.training.seeds import rng_of, seed_of
 
 Rows = NDArray[np.int64]
@@ -213,8 +213,7 @@ def _norms_to_keep(model: TagModel, settings: Settings) -> list[nn.Module]:
     keep_all = settings.train.freeze_norm
     if keep_all == "auto":
         keep_all = settings.backbone.weights != "none"
-    stages = model.backbone.stages()[: settings.train.freeze_stages]
-    frozen = {name.rpartition(".")[0] for stage in stages for name in stage}
+    frozen = {name.rpartition(".")[0] for name in frozen_parameters(model.backbone, settings.train.freeze_share)}
     return [
         module
         for name, module in model.backbone.net.named_modules()

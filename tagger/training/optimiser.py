@@ -9,19 +9,18 @@ from torch import nn
 
 from tagger.config import TrainSettings
 from tagger.errors import TaggerError
-from tagger.model import TagModel
+from tagger.model import Backbone, TagModel
 
 
 def parameter_groups(model: TagModel, settings: TrainSettings) -> list[dict[str, Any]]:
     """Groups with an ``lr_scale`` each: backbone stages at 1 (times ``layer_decay`` for each stage further from the
     head), everything else at ``head_lr_factor``; no weight decay on biases and normalisation.
 
-    The first ``freeze_stages`` stages are in no group and stop taking gradients.
+    Frozen stages are in no group and stop taking gradients.
     """
     stages = model.backbone.stages()
-    frozen = [name for stage in stages[: settings.freeze_stages] for name in stage]
     named = dict(model.backbone.net.named_parameters())
-    for name in frozen:
+    for name in frozen_parameters(model.backbone, settings.freeze_share):
         named[name].requires_grad_(False)
     scale_of = {
         id(named[name]): settings.layer_decay ** (len(stages) - 1 - depth)
@@ -35,12 +34,18 @@ def parameter_groups(model: TagModel, settings: TrainSettings) -> list[dict[str,
             groups.setdefault(key, []).append(parameter)
     if not groups:
         raise TaggerError(
-            "train.freeze_stages leaves nothing to train: lower it, or train only a head (train.epochs=0)."
+            "train.freeze_share leaves nothing to train: lower it, or train only a head (train.epochs=0)."
         )
     return [
         {"params": group, "lr_scale": scale, "weight_decay": settings.weight_decay if decays else 0.0}
         for (scale, decays), group in groups.items()
     ]
+
+
+def frozen_parameters(backbone: Backbone, share: float) -> list[str]:
+    """Names (in ``backbone.net``) of the parameters in the first ``share`` of its stages."""
+    stages = backbone.stages()
+    return [name for stage in stages[: int(share * len(stages))] for name in stage]
 
 
 def make_optimiser(groups: list[dict[str, Any]], settings: TrainSettings) -> torch.optim.Optimizer:
