@@ -121,19 +121,17 @@ def _create(name: str, weights: str, chosen: dict[str, Any]) -> nn.Module:
         return timm.create_model(name, **chosen)
     except TypeError as error:
         raise TaggerError(f"backbone {name!r} does not take an option that was set: {error}") from None
-    except RuntimeError as error:
-        if weights == "hub":
-            raise _no_hub(name, error) from None
-        reason = " ".join(str(error).split())[:120]
-        raise TaggerError(
-            f"--weights {weights}: these are not weights of {name!r} ({reason} ...). Name the backbone they belong to."
-        ) from None
     except Exception as error:
         if weights == "hub":
             raise _no_hub(name, error) from None
         if weights == "none":
             raise
-        reason = f"{type(error).__name__}: {str(error)[:100]}"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:140]
+        if "loading state_dict" in reason:  # how torch begins its list of missing, surplus and misshapen tensors
+            raise TaggerError(
+                f"--weights {weights}: these are not weights of {name!r} ({reason} ...)."
+                " Name the backbone they belong to."
+            ) from None
         raise TaggerError(f"--weights {weights}: not readable as weights ({reason}). Is it the right file?") from None
 
 
