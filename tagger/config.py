@@ -51,7 +51,7 @@ class DataSettings(Section):
 
 
 class ImageSettings(Section):
-    size: int = Field(224, ge=16, le=2048)
+    size: int = Field(192, ge=16, le=2048)
     """Side of the square the network sees, in pixels."""
     fit: Literal["squash", "crop", "pad"] = "squash"
     """How a photo becomes a square: the whole of it squashed, its centre cut out, or padded."""
@@ -76,7 +76,7 @@ class BackboneSettings(Part):
 
 
 class HeadSettings(Part):
-    name: str = "mlp"
+    name: str = "linear"
     """A registered head; other keys of this section are its options."""
 
 

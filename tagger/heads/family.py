@@ -27,8 +27,9 @@ class Head(nn.Module):
         self.register_buffer("std", torch.ones(num_features))
 
     def forward(self, features_BD: Tensor) -> Tensor:
-        """Logits (B, K), float32."""
-        return self.classify((features_BD.float() - self.mean) / self.std)
+        """Logits (B, K), float32, also under autocast: a head costs nothing and thresholds are close to ties."""
+        with torch.autocast(features_BD.device.type, enabled=False):
+            return self.classify((features_BD.float() - self.mean) / self.std)
 
     def classify(self, features_BD: Tensor) -> Tensor:
         """Logits of standardised features; each head's own."""

@@ -4,6 +4,7 @@ Nothing random outlives an epoch: order, augmentation and dropout of epoch e are
 e), so weights, averaged weights and the optimiser's state are all that a checkpoint has to hold.
 """
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def fit(
         if not best or not settings.train.patience or not row["val_map"] <= best["val_map"]:
             best = {"epoch": epoch, "val_map": row["val_map"], "weights": loop.weights()}
         loop.save(checkpoint, epoch + 1, best, history)
+    accelerator.unwrap_model(loop.model, keep_fp32_wrapper=False)  # prepare() put autocast round the model's forward
     if best:
         model.load_state_dict(best["weights"])
     return history
@@ -163,7 +165,7 @@ class _Loop:
             device=self.accelerator.device,
             precision=pick_precision(self.settings),
         )
-        return validation_row(logits_NK[rows], self.task.labels_NK[rows], self.loss_of.cpu())
+        return validation_row(logits_NK[rows], self.task.labels_NK[rows], copy.deepcopy(self.loss_of).cpu())
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the averaged weights."""
