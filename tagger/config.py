@@ -21,7 +21,7 @@ Share = Field(ge=0.0, lt=1.0)
 class Section(BaseModel):
     """A closed section: an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True)
 
 
 class Part(BaseModel):
