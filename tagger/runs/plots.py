@@ -1,6 +1,7 @@
 """What do a run's numbers look like? Plots as PNG bytes; where they are written is the run folder's business."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,43 +81,59 @@ def precision_recall(
 def learning_curves(history: pd.DataFrame) -> bytes:
     """Loss, validation mAP and learning rate by epoch, as far as the columns are there; PNG bytes.
 
-    Columns used: epoch (else 1, 2, ...), train_loss, val_loss, val_map, lr. Empty values are skipped.
+    Columns used: stage, epoch (else 1, 2, ...), train_loss, val_loss, val_map, lr. Empty values are skipped. The stage
+    ``head`` has a row of its own; all others share one, a line each.
 
     >>> learning_curves(pd.DataFrame({"epoch": [1], "train_loss": [0.5]}))[1:4]
     b'PNG'
     """
-    known = [("train_loss", "loss", BLUE), ("val_loss", "loss", RED), ("val_map", "validation mAP", GREEN)]
-    known.append(("lr", "learning rate", GREY))
-    table = history.reindex(columns=["epoch", *(name for name, _, _ in known)]).apply(pd.to_numeric, errors="coerce")
+    table = history.reindex(columns=["epoch", *PANELS]).apply(pd.to_numeric, errors="coerce")
     table = table.replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
-    epochs = table["epoch"].where(table["epoch"].notna(), table.index + 1)
-    there = [(name, panel, colour) for name, panel, colour in known if table[name].notna().any()]
-    panels = list(dict.fromkeys(panel for _, panel, _ in there))
+    table["epoch"] = table["epoch"].where(table["epoch"].notna(), table.index + 1)
+    stages = history["stage"].astype(str).reset_index(drop=True) if "stage" in history else pd.Series("", table.index)
+    panels = list(dict.fromkeys(panel for name, (panel, _) in PANELS.items() if table[name].notna().any()))
     if not panels:
         return sentence("No epoch has been recorded.")
-    figure = new_figure(3.7 * len(panels), 3.0)
-    axes = dict(zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True))
+    rows = [part for part in (stages == "head", stages != "head") if part.any()]
+    figure = new_figure(3.7 * len(panels), 3.0 * len(rows))
+    grid = figure.subplots(len(rows), len(panels), squeeze=False)
+    for row, (part, axes) in enumerate(zip(rows, grid, strict=True)):
+        what = "heads: " if len(rows) > 1 and row == 0 else "network: " if len(rows) > 1 else ""
+        _curves(table[part], stages[part], dict(zip(panels, axes, strict=True)), what)
+    return png(figure)
+
+
+PANELS = {
+    "train_loss": ("loss", BLUE),
+    "val_loss": ("loss", RED),
+    "val_map": ("validation mAP", GREEN),
+    "lr": ("learning rate", GREY),
+}
+
+
+def _curves(table: pd.DataFrame, stages: pd.Series, axes: dict[str, Any], what: str) -> None:
+    """One row of panels: a line a stage in each, the first of them named in the legend."""
     words = {"train_loss": "training", "val_loss": "validation"}
-    for name, panel, colour in there:
-        ax, values = axes[panel], table[name].dropna()
-        marker = "o" if len(values) < 30 else ""
-        ax.plot(epochs[values.index], values, color=colour, lw=1.6, marker=marker, ms=3.5, label=words.get(name))
-        if name == "val_map":
-            best = values.idxmax()
-            ax.plot(epochs[best], values[best], "o", ms=9, mfc="none", mec=colour)
-            title = f"{panel}, best {values[best]:.3f} in epoch {epochs[best]:g}"
-            ax.set_title(title, fontsize=9, loc="left")
-        else:
-            ax.set_title(panel, fontsize=9, loc="left")
-        if name in words:
+    best = table["val_map"].max()
+    for name, (panel, colour) in PANELS.items():
+        if panel not in axes:
+            continue
+        ax, label = axes[panel], words.get(name)
+        for _, rows in table.groupby(stages, sort=False):
+            values = rows[name].dropna()
+            marker = "o" if 0 < len(values) < 30 else ""
+            ax.plot(rows["epoch"][values.index], values, color=colour, lw=1.4, marker=marker, ms=3, label=label)
+            label = None
+        title = f"{what}{panel}, best {best:.3f}" if name == "val_map" else f"{what}{panel}"
+        ax.set_title(title, fontsize=9, loc="left")
+        if name in words and ax.get_legend_handles_labels()[0]:
             ax.legend(frameon=False, fontsize=8)
     for ax in axes.values():
         plain(ax, grid="y")
         ax.set_xlabel("epoch", fontsize=9)
         ax.locator_params(axis="x", integer=True, nbins=6)
-        if epochs.min() == epochs.max():
-            ax.set_xticks([float(epochs.iloc[0])])
-    return png(figure)
+        if table["epoch"].min() == table["epoch"].max():
+            ax.set_xticks([float(table["epoch"].iloc[0])])
 
 
 def reliability(labels_NK: Cells, before_NK: Floats, after_NK: Floats | None = None, *, bins: int = 15) -> bytes:
