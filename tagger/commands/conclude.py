@@ -46,6 +46,12 @@ def conclude(
 
     val = material.split_N == "val"
     table = split_table(labels_NK, material.split_N, names)
+    worst = table.sort_values("largest_difference").iloc[-1]
+    screen.say(
+        "Split: "
+        + ", ".join(f"{(material.split_N == part).sum():,} {part}" for part in ("train", "val", "test"))
+        + f". A label's share differs most for {worst['label']!r}: by {worst['largest_difference']:.0%}."
+    )
     metrics: dict[str, Any] = {
         "test": judge(test) if test.any() else None,
         "validation": judge(val) if val.any() else None,
@@ -87,18 +93,11 @@ def report(metrics: dict[str, Any], where: str, screen: Screen) -> None:
     screen.table(f"On {metrics['num_images']:,} images of the {where}", ["", "value", "95 % interval"], rows)
     screen.say()
     lines = sorted(metrics["per_label"].items(), key=lambda item: -item[1]["positives"])
+    scores = ("average_precision", "precision", "recall", "f1")
     screen.table(
         "Per label",
-        ["label", "images", "AP", "precision", "recall", "F1", "threshold"],
-        (
-            [
-                name,
-                row["positives"],
-                *(row[k]["value"] for k in ("average_precision", "precision", "recall", "f1")),
-                row["threshold"],
-            ]
-            for name, row in lines
-        ),
+        ["label", "images", "AP", "precision", "recall", "F1", "threshold", ""],
+        ([name, row["positives"], *_scores(row, scores), row["threshold"], _short(row["note"])] for name, row in lines),
     )
     gain, shared = metrics["threshold_gain"]["macro_f1"], metrics["thresholds_compared"]["best_shared"]
     if gain["value"] is not None:
@@ -108,6 +107,15 @@ def report(metrics: dict[str, Any], where: str, screen: Screen) -> None:
             f" macro-F1 {gain['value']:+.3f}" + (f" ({between})" if between else "")
         )
     screen.say()
+
+
+def _scores(row: dict[str, Any], names: tuple[str, ...]) -> list[float | None]:
+    """The values that are worth printing: none where there is too little data."""
+    return [None if "not enough data" in row["note"] else row[name]["value"] for name in names]
+
+
+def _short(note: str) -> str:
+    return note.split(" (")[0].split(":")[0]
 
 
 def interval(row: dict[str, Any]) -> tuple[float | None, str]:

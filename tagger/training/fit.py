@@ -180,6 +180,7 @@ class _Loop:
             "model": self.raw.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
         }
         if self.accelerator.is_main_process:
             with replacing(path) as temporary:
@@ -193,6 +194,8 @@ class _Loop:
         self.raw.load_state_dict(state["model"])
         self.ema.module.load_state_dict(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.accelerator.scaler:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
         return state["epoch"], state["best"], state["history"]
 
     def _averaged(self) -> nn.Module:
