@@ -42,6 +42,7 @@ def run_demo(out: Path, screen: Screen) -> None:
         raise TaggerError(f"{out} is not empty and not a demo of ours. Name another folder with --out.")
     shutil.rmtree(out, ignore_errors=True)
     data, run = make_demo(out / "data"), out / "run"
+    new = (data / "new").rename(out / "new")  # a folder of its own, as a person's new photos would be
     screen.say(f"1. Images with several handwritten digits each, some labels wrong on purpose: {data}")
     screen.say("2. Train a small network on them, from random weights", style="bold")
     train(
@@ -54,10 +55,10 @@ def run_demo(out: Path, screen: Screen) -> None:
         screen=screen,
     )
     screen.say("3. Evaluate on new images whose labels are all right", style="bold")
-    result = evaluate(data / "new", run, labels=data / "truth" / "new_truth.csv", screen=screen)
+    result = evaluate(new, run, labels=data / "truth" / "new_truth.csv", screen=screen)
     report(result, "new images, against the truth", screen)
     screen.say("4. Predict: tag the new images", style="bold")
-    done = predict(data / "new", run=run, out=out / "predictions.csv", screen=screen)
+    done = predict(new, run=run, out=out / "predictions.csv", screen=screen)
     screen.say(f"{done.num_images} images tagged: {done.out}")
     for line in done.out.read_text("utf-8").splitlines()[1:6]:
         file, labels = line.split(",")[:2]

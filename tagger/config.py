@@ -59,6 +59,8 @@ class ImageSettings(Section):
     """Average the prediction over the image and its mirror image (test-time flip)."""
     workers: int = Field(-1, ge=-1, le=256)
     """Processes that read images; -1 decides from the cores there are."""
+    cache: float = Field(8.0, ge=0)
+    """Largest size, in gigabytes, of the file of decoded images that a training keeps while it runs; 0 is none."""
 
     @property
     def num_workers(self) -> int | None:

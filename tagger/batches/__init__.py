@@ -5,6 +5,7 @@ that one of ``samplers.samplers`` draws; ``augment.Augment`` and ``mixing.mix`` 
 """
 
 from tagger.batches.augment import Augment
+from tagger.batches.cache import CachedImages, cached, fill, fits
 from tagger.batches.dataset import Batch, ImageFiles
 from tagger.batches.decode import UnreadableImage, load_image
 from tagger.batches.loader import default_workers, make_loader
@@ -14,9 +15,13 @@ from tagger.batches.samplers import samplers
 __all__ = [
     "Augment",
     "Batch",
+    "CachedImages",
     "ImageFiles",
     "UnreadableImage",
+    "cached",
     "default_workers",
+    "fill",
+    "fits",
     "load_image",
     "make_loader",
     "mix",

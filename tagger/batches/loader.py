@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
+from tagger.batches.cache import CachedImages
 from tagger.batches.dataset import Batch, Item, collate
 
 
@@ -27,17 +28,18 @@ def make_loader(
     """A loader that gives ``Batch``es of ``dataset[i] for i in order``, in that order; one pass is one epoch.
 
     ``order`` may repeat or leave out items; IndexError if it names one that does not exist. ``workers=None`` is
-    ``default_workers()``. With ``drop_last`` a last batch that is not full is left out.
+    ``default_workers()``; cached images never need any. With ``drop_last`` a last batch that is not full is left out.
     """
     rows = [int(i) for i in order]
     length = len(dataset)  # type: ignore[arg-type]  # a map-style dataset has a length
     if rows and not (min(rows) >= 0 and max(rows) < length):
         raise IndexError(f"the order goes from {min(rows)} to {max(rows)}; the dataset has items 0 to {length - 1}")
-    num_workers = default_workers() if workers is None else workers
+    if workers is None or isinstance(dataset, CachedImages):
+        workers = 0 if isinstance(dataset, CachedImages) else default_workers()
     return DataLoader(
         dataset,  # type: ignore[arg-type]  # torch types a loader by its items, we by its batches
         batch_sampler=BatchSampler(rows, batch_size, drop_last),
-        num_workers=num_workers,
+        num_workers=workers,
         collate_fn=collate,
         worker_init_fn=_start_worker,
         pin_memory=torch.cuda.is_available(),

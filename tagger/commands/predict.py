@@ -63,9 +63,9 @@ def predict(
         result = _sidecars(load(run, screen=screen), Path(folder), files, target, on_existing, problems)
     else:
         target = Path(out) if out is not None else Path(f"predictions.{format}")
+        resume = resume and _mark(target).is_file()
         _check_target(target, on_existing, resume=resume)
         result = _table(load(run, screen=screen), Path(folder), files, target, format, problems, resume=resume)
-    _list_unreadable(result, format)
     return result
 
 
@@ -80,13 +80,13 @@ def _table(
     resume: bool,
 ) -> Prediction:
     """One row an image, through part files in a folder beside ``out`` that is removed at the end."""
-    writer, parts_folder = table_formats.build(format), out.with_name(f".{out.name}.parts")
-    identity = _identity(tagger, root, format)
-    if resume and parts_folder.exists():
-        _check_same(parts_folder / "of.json", identity, out)
+    writer, mark, identity = table_formats.build(format), _mark(out), _identity(tagger, root, format)
+    parts_folder = mark.parent
+    if resume:
+        _check_same(mark, identity, out)
     else:
         shutil.rmtree(parts_folder, ignore_errors=True)
-        write_text(parts_folder / "of.json", identity)
+        write_text(mark, identity)
     parts, done = [], 0
     for number, chunk in enumerate(_chunks(files)):
         part, note = parts_folder / f"{number:08d}", parts_folder / f"{number:08d}.json"
@@ -102,7 +102,9 @@ def _table(
         problems += [Problem(file, None, reason) for file, reason in noted["unreadable"]]
         parts.append(part)
         done += len(chunk)
+    _list_unreadable(problems, out.with_name(f"{out.name}.unreadable.csv"))
     writer.join(parts, tagger.table(tagger.tag(root, [])), out)
+    mark.unlink()  # without it the parts are waste, whenever their removal is interrupted
     shutil.rmtree(parts_folder)
     return Prediction(out, done, problems)
 
@@ -125,7 +127,13 @@ def _sidecars(
             else:
                 write_sidecar(places[file], labels, existing=on_existing)
                 done += 1
+    _list_unreadable(problems, out / "unreadable.csv")
     return Prediction(out, done, problems, skipped)
+
+
+def _mark(out: Path) -> Path:
+    """The file that says what was begun for ``out``, in the folder of its parts; it goes when ``out`` is whole."""
+    return out.with_name(f".{out.name}.parts") / "of.json"
 
 
 def _check_target(out: Path, on_existing: str, *, resume: bool) -> None:
@@ -161,15 +169,11 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _list_unreadable(result: Prediction, format: str) -> None:
-    """``OUT.unreadable.csv``, if there is anything to list; an older one goes."""
-    path = (
-        result.out / "unreadable.csv" if format == "txt" else result.out.with_name(result.out.name + ".unreadable.csv")
-    )
-    if not result.unreadable:
+def _list_unreadable(problems: list[Problem], path: Path) -> None:
+    """The images that could not be read, if there are any; an older list goes."""
+    if not problems:
         path.unlink(missing_ok=True)
         return
     text = io.StringIO()
-    rows = [("file", "reason"), *((p.file, p.reason) for p in result.unreadable)]
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows([("file", "reason"), *((p.file, p.reason) for p in problems)])
     write_text(path, text.getvalue())

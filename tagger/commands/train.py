@@ -1,5 +1,6 @@
 """``tagger train``: a folder of images and labels becomes a run."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from tagger.batches import ImageFiles, make_loader, samplers
+from tagger.batches import ImageFiles, cached, fill, fits, make_loader, samplers
 from tagger.commands.conclude import conclude
 from tagger.commands.screen import Screen
 from tagger.config import Settings, load_settings
@@ -24,6 +25,7 @@ from tagger.training.features import Features, extract_features, find_unreadable
 from tagger.training.pipeline import Material, train_model
 
 SHOWN_PROBLEMS = 8
+PIXELS = "pixels.npy"  # in the checkpoint: decoded images
 
 
 def train(
@@ -48,6 +50,10 @@ def train(
         folder = RunFolder(run) if run is not None else newest_unfinished()
         if folder.finished:
             raise TaggerError(f"{folder.path} is finished already; there is nothing to resume.")
+        if not folder.exists:
+            raise TaggerError(
+                f"{folder.path}: no training was begun there. Begin it: the same command without --resume."
+            )
         settings = folder.load_settings()
     else:
         if data is None:
@@ -68,10 +74,10 @@ def _settings(
     labels: str | Path | None,
     overrides: Sequence[str],
 ) -> Settings:
-    named = [f"backbone.name={backbone!r}"] * bool(backbone)
+    named = [f"backbone.name={json.dumps(backbone)}"] * bool(backbone)
     if weights is not None:
         weights = str(Path(weights).resolve()) if weights not in ("hub", "none") else weights
-        named.append(f"backbone.weights={weights!r}")
+        named.append(f"backbone.weights={json.dumps(weights, ensure_ascii=False)}")
     paths = {"path": str(data.resolve()), "labels": "" if labels is None else str(Path(labels).resolve())}
     settings = load_settings(preset, [*named, *overrides], data=paths)
     parse_aim(settings.threshold.aim)
@@ -115,9 +121,9 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     for note in split.notes:
         screen.say(note)
     images = images.assign(split=split.split, fold=split.fold)
-    readable_files = ImageFiles(files.root, images["file"].tolist(), size=files.size, fit=files.fit)
     features = features.only(readable) if features else None
-    material = Material(readable_files, labels_NK, split.split, split.fold, features)
+    pixels = cached(files, readable, folder.checkpoint_path / PIXELS)
+    material = Material(pixels, labels_NK, split.split, split.fold, features)
     trained = train_model(material, settings, accelerator, folder.checkpoint_path, track=screen.track)
     conclude(folder, material, trained, images, names, settings, screen)
     screen.say(f"Done in {_minutes(monotonic() - began)}. Model card: {folder.card_path}")
@@ -155,12 +161,15 @@ def _read_images(
     if first == "auto":
         first = settings.backbone.weights != "none" or settings.train.epochs == 0
     everything = np.arange(len(files))
-    loader = make_loader(files, everything, batch_size=settings.train.batch_size, workers=settings.image.num_workers)
+    batches = make_loader(files, everything, batch_size=settings.train.batch_size, workers=settings.image.num_workers)
+    tracked = screen.track(batches, "features" if first else "reading images")
+    if settings.train.epochs and fits(files, settings.image.cache):
+        tracked = fill(tracked, files, checkpoint / PIXELS)
     if not first:
-        return None, find_unreadable(screen.track(loader, "reading images"), checkpoint)
+        return None, find_unreadable(tracked, checkpoint)
     features = extract_features(
         backbone.to(accelerator.device).to(memory_format=torch.channels_last),
-        screen.track(loader, "features"),
+        tracked,
         len(files),
         device=accelerator.device,
         precision=pick_precision(settings),

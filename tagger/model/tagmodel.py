@@ -41,10 +41,16 @@ def new_head(num_features: int, num_labels: int, settings: Settings) -> Head:
 
 
 def save_model(model: TagModel, path: Path) -> None:
-    """Write all weights as safetensors; the number of heads goes into the file's metadata."""
+    """Write all weights as safetensors; the number of heads goes into the file's metadata.
+
+    The metadata has one entry only: safetensors writes several in an order that differs from process to process.
+    """
     members = len(model.head.members) if isinstance(model.head, HeadEnsemble) else 0
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, path, metadata={"format": "pt", "heads": str(members)})
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(tensors, path, metadata={"heads": str(members)})
+    path.chmod(mode)  # safetensors makes files that only their owner can read
 
 
 def load_model(path: Path, settings: Settings, num_labels: int) -> TagModel:

@@ -19,7 +19,7 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from tagger.arrays import Cells
-from tagger.batches import Augment, ImageFiles, make_loader, mix, samplers
+from tagger.batches import Augment, CachedImages, ImageFiles, make_loader, mix, samplers
 from tagger.config import Settings
 from tagger.data import label_stats
 from tagger.errors import TaggerError
@@ -41,7 +41,7 @@ VALIDATED = 1000  # images that an epoch's validation looks at, at most
 class Task:
     """What a network is trained on: images, their cells (N, K), and which rows teach and which validate."""
 
-    images: ImageFiles
+    images: ImageFiles | CachedImages
     labels_NK: Cells
     rows: Rows
     held_out: Rows

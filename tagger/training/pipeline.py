@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from tagger.arrays import Cells, Floats
-from tagger.batches import ImageFiles, make_loader
+from tagger.batches import CachedImages, ImageFiles, make_loader
 from tagger.config import Settings
 from tagger.data import label_stats
 from tagger.model import TagModel, new_backbone, new_head, save_model
@@ -65,7 +65,7 @@ class Trained:
 class Material:
     """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed."""
 
-    images: ImageFiles
+    images: ImageFiles | CachedImages
     labels_NK: Cells
     split_N: NDArray[np.str_]
     fold_N: Rows

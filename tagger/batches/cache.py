@@ -1,0 +1,55 @@
+"""Decoded once, read many times: images at training size in one memory-mapped file.
+
+Every epoch after the first pass costs a copy instead of a decode and needs no worker processes. The file is bounded:
+``fits`` says whether a data set is small enough to be cached.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from tagger.batches.dataset import Batch, ImageFiles, Item
+
+
+class CachedImages(Dataset[Item]):
+    """The items of ``ImageFiles``, from a file of decoded pixels (N, 3, size, size) uint8; all of them readable."""
+
+    def __init__(self, pixels: NDArray[np.uint8], files: Sequence[str], rows: NDArray[np.int64]):
+        self.pixels, self.files, self.rows = pixels, list(files), rows
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Item:
+        return torch.from_numpy(self.pixels[self.rows[int(index)]].copy()), int(index), None
+
+
+def fits(images: ImageFiles, most_gigabytes: float) -> bool:
+    """Whether the decoded images take no more than so many gigabytes (10^9 bytes).
+
+    >>> fits(ImageFiles(".", ["a.jpg"] * 1000, size=100), 0.03), fits(ImageFiles(".", ["a.jpg"] * 1001, size=100), 0.03)
+    (True, False)
+    """
+    return len(images) * 3 * images.size**2 <= most_gigabytes * 1e9
+
+
+def fill(batches: Iterable[Batch], images: ImageFiles, path: Path) -> Iterator[Batch]:
+    """The batches as they are, their pixels written to ``path`` on the way."""
+    shape = (len(images), 3, images.size, images.size)
+    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    for batch in batches:
+        pixels[batch.indices_B.numpy()] = batch.images_BCHW.numpy()
+        yield batch
+    pixels.flush()
+
+
+def cached(images: ImageFiles, rows: NDArray[np.int64], path: Path) -> CachedImages | ImageFiles:
+    """Some rows of the images, from the cache at ``path`` if there is one."""
+    files = [images.files[row] for row in rows]
+    if not path.is_file():
+        return ImageFiles(images.root, files, size=images.size, fit=images.fit)
+    return CachedImages(np.load(path, mmap_mode="r", allow_pickle=False), files, rows)
