@@ -1,6 +1,7 @@
 """``tagger predict``: tag a folder tree, chunk by chunk, in constant memory, resumable to the same bytes."""
 
 import csv
+import glob
 import hashlib
 import io
 import json
@@ -15,7 +16,7 @@ from tagger.commands.tagger_model import Tagger, load
 from tagger.commands.writers import table_formats, write_sidecar
 from tagger.data import iter_images
 from tagger.errors import Problem, TaggerError, did_you_mean
-from tagger.runs import write_text
+from tagger.runs import sweep, write_text
 
 CHUNK = 2048  # images between two saved states
 FORMATS = (*table_formats.names(), "txt")
@@ -104,6 +105,7 @@ def _table(
         done += len(chunk)
     _list_unreadable(problems, out.with_name(f"{out.name}.unreadable.csv"))
     writer.join(parts, tagger.table(tagger.tag(root, [])), out)
+    sweep(out.parent, glob.escape(out.name))
     mark.unlink()  # without it the parts are waste, whenever their removal is interrupted
     shutil.rmtree(parts_folder)
     return Prediction(out, done, problems)

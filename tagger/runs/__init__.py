@@ -1,6 +1,6 @@
 """The run folder: what a training leaves and every later command reads."""
 
-from tagger.runs.atomic import replacing, write_text
+from tagger.runs.atomic import replacing, sweep, write_text
 from tagger.runs.folder import RunFolder, find_run, new_run_path, newest_unfinished
 
-__all__ = ["RunFolder", "find_run", "new_run_path", "newest_unfinished", "replacing", "write_text"]
+__all__ = ["RunFolder", "find_run", "new_run_path", "newest_unfinished", "replacing", "sweep", "write_text"]

@@ -24,3 +24,9 @@ def write_text(path: Path, text: str) -> None:
     """The text as UTF-8 in ``path``, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, "utf-8", newline="\n")
+
+
+def sweep(folder: Path, name: str = "*") -> None:
+    """Remove what killed processes left of unfinished files called ``name`` (a pattern) in ``folder``."""
+    for leftover in folder.glob(f".{name}.*.part"):
+        leftover.unlink(missing_ok=True)

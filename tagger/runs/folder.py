@@ -16,7 +16,7 @@ from tagger.arrays import Cells, Floats
 from tagger.config import Settings, dump_settings, read_settings
 from tagger.data import Group, Rule
 from tagger.errors import Problem, TaggerError, did_you_mean
-from tagger.runs.atomic import replacing, write_text
+from tagger.runs.atomic import replacing, sweep, write_text
 from tagger.scoring import Calibration, Thresholds
 
 RUNS = Path("runs")
@@ -69,7 +69,9 @@ class RunFolder:
 
     def finish(self, metrics: dict[str, Any]) -> None:
         """Write ``metrics.json``, which makes the run a finished one, and remove the checkpoint."""
-        write_text(self.path / "metrics.json", json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False))
+        text = json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False)
+        sweep(self.path)
+        write_text(self.path / "metrics.json", text)
         shutil.rmtree(self.checkpoint_path, ignore_errors=True)
 
     def load_metrics(self) -> dict[str, Any]:
