@@ -206,6 +206,7 @@ def find_run(path: str | Path | None = None) -> RunFolder:
     if not run.finished:
         hint = " Finish it: tagger train --resume --run " + str(path) if run.exists else " It is no run folder."
         raise TaggerError(f"{path}: this training is not finished (no metrics.json).{hint}")
+    shutil.rmtree(run.checkpoint_path, ignore_errors=True)  # there only if the training was killed in its last moment
     return run
 
 

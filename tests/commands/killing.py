@@ -38,7 +38,7 @@ def arm(event: int) -> None:
         return result
 
     os.fsync, os.unlink, os.rmdir = before(os.fsync), before(os.unlink), before(os.rmdir)
-    Path.replace = replaced  # type: ignore[method-assign]
+    Path.replace = replaced  # type: ignore
 
 
 def run_child(step: dict[str, Any]) -> int:

@@ -141,6 +141,20 @@ def test_metrics_come_back_and_the_checkpoint_goes(run: RunFolder):
     assert not run.checkpoint_path.exists()
 
 
+def test_a_checkpoint_that_outlived_its_training_goes_when_the_run_is_used(tmp_path: Path):
+    run = finish(tmp_path / "run")
+    run.checkpoint_path.mkdir()  # killed just after its last file was written
+    assert find_run(run.path).finished
+    assert not run.checkpoint_path.exists()
+
+
+def test_files_that_a_killed_process_left_half_written_go_at_the_end(run: RunFolder):
+    run.path.mkdir()
+    (run.path / ".oof.npz.123.part").write_bytes(b"half")
+    run.finish({})
+    assert [path.name for path in run.path.iterdir()] == ["metrics.json"]
+
+
 def test_a_run_is_finished_when_its_metrics_are_there(run: RunFolder):
     assert not run.exists
     assert not run.finished
