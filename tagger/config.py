@@ -184,6 +184,8 @@ class TrainSettings(Section):
     """Keep the running statistics of batch normalisation; `auto`: when the weights are pretrained."""
     ema: float = Field(0.998, ge=0, lt=1)
     """Decay of the averaged weights that are validated and kept; 0 is off."""
+    keep: float = Field(0.0, ge=0, le=1)
+    """Share of the pretrained start in the final weights; 0 is plain fine-tuning, 1 the start."""
     patience: int = Field(0, ge=0)
     """Epochs without a better validation mAP after which training stops; 0 never."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

@@ -187,7 +187,10 @@ class _Job:
         model = self.untrained(task, head)
         if not done.is_file():
             checkpoint = self.folder / f"{stem}.pt"
+            start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
             history = fit(model, task, self.settings, self.accelerator, checkpoint, track=self.track)
+            if head is not None:
+                _pull_back(model, start, self.settings.train.keep)
             save_model(model, weights)
             with replacing(logits_file) as temporary, temporary.open("wb") as file:
                 np.save(file, self.run(model, model, held_out))
@@ -235,6 +238,18 @@ def _average(model: TagModel, weights: list[dict[str, torch.Tensor]]) -> TagMode
     }
     model.load_state_dict(mean)
     return model
+
+
+def _pull_back(model: TagModel, start: dict[str, torch.Tensor], share: float) -> None:
+    """Move the weights back by ``share`` of the way to where they started (WiSE-FT, Wortsman et al. 2022, 2109.01903).
+
+    What the pretrained network knows of rare labels survives, and most of what fine-tuning learnt stays.
+    """
+    mixed = {
+        name: tensor.lerp(start[name].to(tensor.device), share) if tensor.is_floating_point() else tensor
+        for name, tensor in model.state_dict().items()
+    }
+    model.load_state_dict(mixed)
 
 
 def _kept(frozen: Trained, scores: Scores, history: History) -> Trained:
