@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from tagger.batches.dataset import Batch, ImageFiles, Item
+from tagger.runs import new_array
 
 
 class CachedImages(Dataset[Item]):
@@ -40,7 +41,7 @@ def fits(images: ImageFiles, most_gigabytes: float) -> bool:
 def fill(batches: Iterable[Batch], images: ImageFiles, path: Path) -> Iterator[Batch]:
     """The batches as they are, their pixels written to ``path`` on the way."""
     shape = (len(images), 3, images.size, images.size)
-    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    pixels = new_array(path, np.uint8, shape)
     for batch in batches:
         pixels[batch.indices_B.numpy()] = batch.images_BCHW.numpy()
         yield batch

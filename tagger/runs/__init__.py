@@ -1,6 +1,15 @@
 """The run folder: what a training leaves and every later command reads."""
 
-from tagger.runs.atomic import replacing, sweep, write_text
+from tagger.runs.atomic import new_array, replacing, sweep, write_text
 from tagger.runs.folder import RunFolder, find_run, new_run_path, newest_unfinished
 
-__all__ = ["RunFolder", "find_run", "new_run_path", "newest_unfinished", "replacing", "sweep", "write_text"]
+__all__ = [
+    "RunFolder",
+    "find_run",
+    "new_array",
+    "new_run_path",
+    "newest_unfinished",
+    "replacing",
+    "sweep",
+    "write_text",
+]

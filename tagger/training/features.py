@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from tagger.batches import Batch
 from tagger.model import Backbone
-from tagger.runs import write_text
+from tagger.runs import new_array, write_text
 from tagger.training.inference import run_batches
 
 
@@ -55,7 +54,7 @@ def extract_features(
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
         shape = (2 if flip_views else 1, num_images, backbone.num_features)
-        views_VND: Any = np.lib.format.open_memmap(array, mode="w+", dtype=np.float16, shape=shape)
+        views_VND = new_array(array, np.float16, shape)
         unreadable: dict[int, str] = {}
         backbone.eval()
         for outputs in run_batches(backbone, loader, device=device, precision=precision, flip_views=flip_views):

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import tagger.runs.folder as folder_module
 from tagger.config import load_settings
 from tagger.data import Rule
 from tagger.errors import Problem, TaggerError
-from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished, replacing, write_text
+from tagger.runs import RunFolder, find_run, new_array, new_run_path, newest_unfinished, replacing, write_text
 from tagger.scoring import choose_thresholds, fit_calibration
 
 NAMES = ("plain", "with space", 'a,b "c"', "two\nlines", "猫", "|pipe", "ö̈", "=1+1", "0", "NaN")
@@ -231,3 +232,34 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(OSError, match="No space left"):
         run.finish({"value": 2})
     assert run.load_metrics() == {"value": 1}
+
+
+@pytest.mark.parametrize("error", [RuntimeError("unexpected pos 1730880 vs 1730776"), ValueError("I/O error")])
+def test_a_full_disk_is_named_whoever_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception):
+    def write() -> None:
+        with replacing(tmp_path / "weights"):
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    monkeypatch.setattr("tagger.runs.atomic.shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(OSError, match="No space left on device") as full:
+        write()
+    assert full.value.filename == str(tmp_path / "weights")
+
+
+def test_a_mapped_file_takes_its_room_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    array = new_array(tmp_path / "a.npy", np.float16, (1000, 100))
+    array[:] = 1
+    array.flush()
+    assert (tmp_path / "a.npy").stat().st_blocks * 512 >= 200_000
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.ones((1000, 100), dtype=np.float16))
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tagger.runs.atomic.os.posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        new_array(tmp_path / "b.npy", np.float16, (1000, 100))
+    assert error.value.filename == str(tmp_path / "b.npy")
+    assert not (tmp_path / "b.npy").exists()
