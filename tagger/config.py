@@ -206,7 +206,7 @@ class ThresholdSettings(Section):
 class Settings(Section):
     seed: int = Field(0, ge=0)
     """The same seed on the same machine gives the same run."""
-    device: str = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """`auto` (a GPU if there is one), `cpu`, `cuda` or `mps`."""
     data: DataSettings = DataSettings()
     image: ImageSettings = ImageSettings()

@@ -116,6 +116,7 @@ def test_a_preset_is_only_a_start():
         (["a.b.c=3"], "--set 'a.b.c=3': write it as section.key=value"),
         (["seed=1", "seed.x=3"], "'seed' is a setting, not a section"),
         (["train=3"], "train = 3: input should be a"),
+        (["device=tpu"], "device = 'tpu': input should be 'auto', 'cpu', 'cuda' or 'mps'"),
         (["train.lr=inf"], "train.lr = inf"),
         (["train.lr=nan"], "train.lr = nan"),
     ],

@@ -86,10 +86,11 @@ class _Loop:
         self.targets_NK = torch.from_numpy(task.labels_NK.astype(np.float32))
         model.to(accelerator.device)
         model.to(memory_format=torch.channels_last)
-        self.norms = _norms_to_keep(model, settings)
         optimiser = make_optimiser(parameter_groups(model, settings.train), settings.train)
         batch = settings.train.batch_size * accelerator.num_processes
-        self.steps = max(1, len(self.sampler.draw(rng_of(settings.seed, "length"))) // batch)
+        draws = len(self.sampler.draw(rng_of(settings.seed, "length")))
+        self.steps = max(1, draws // batch)
+        self.norms = _norms_to_keep(model, settings, alone=min(draws, settings.train.batch_size) == 1)
         self.schedule = make_schedule(optimiser, self.steps * settings.train.epochs, settings.train)
         self.raw = model
         # Decay min(ema, step / (step + 10)): an average over the last steps from the first step on.
@@ -213,8 +214,9 @@ class _Loop:
             parameter.requires_grad_(id(parameter) in grouped and not only_head)
 
 
-def _norms_to_keep(model: TagModel, settings: Settings) -> list[nn.Module]:
-    """Batch normalisations whose running statistics stay: all (``freeze_norm``), or those of frozen stages."""
+def _norms_to_keep(model: TagModel, settings: Settings, *, alone: bool) -> list[nn.Module]:
+    """Batch normalisations whose running statistics stay: all (``freeze_norm``; images that come ``alone`` have none),
+    or those of frozen stages."""
     keep_all = settings.train.freeze_norm
     if keep_all == "auto":
         keep_all = settings.backbone.weights != "none"
@@ -222,5 +224,5 @@ def _norms_to_keep(model: TagModel, settings: Settings) -> list[nn.Module]:
     return [
         module
         for name, module in model.backbone.net.named_modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and (keep_all or name in frozen)
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and (alone or keep_all or name in frozen)
     ]

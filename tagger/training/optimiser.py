@@ -63,7 +63,7 @@ def make_schedule(optimiser: torch.optim.Optimizer, steps: int, settings: TrainS
     warmup = int(steps * settings.warmup)
     return CosineLRScheduler(
         optimiser,
-        t_initial=max(steps - warmup, 1),
+        t_initial=max(steps - warmup, 2),  # of 1 timm warns; with one step it is the same
         warmup_t=warmup,
         warmup_lr_init=0.0,
         warmup_prefix=True,

@@ -257,6 +257,14 @@ def test_fewer_images_than_a_batch_still_train(task: Task, tmp_path: Path):
     assert math.isfinite(history[0]["train_loss"])
 
 
+@pytest.mark.parametrize("train", [{"batch_size": 1}, {}])
+def test_images_that_come_alone_have_no_batch_statistics(task: Task, tmp_path: Path, train: dict[str, Any]):
+    rows = task.rows if train else task.rows[:1]
+    alone = Task(task.images, task.labels_NK, rows, task.held_out, task.name)
+    _, history = run(alone, settings(epochs=1, **train), tmp_path / "c.pt")
+    assert math.isfinite(history[0]["train_loss"])
+
+
 def test_a_checkpoint_is_whole_or_absent(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Any):
     """The plug is pulled while the second epoch's checkpoint is written: the first one's is still there."""
     save, calls = torch.save, iter(range(10))
