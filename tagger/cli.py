@@ -92,7 +92,7 @@ def evaluate(
     if data is None:
         raise TaggerError("Which images? Give --data DIR.")
     result = call(data, run, labels=labels, screen=screen)
-    report(result, str(data), screen)
+    report(result, f"folder {data}", screen)
     if out is not None:
         from json import dumps
 
@@ -118,24 +118,22 @@ def main() -> None:
 
 
 def _guarded(call: Callable[[], Any]) -> int:
-    import click
-
     try:
         return int(call() or 0)
     except TaggerError as error:
         return _fail(str(error), 2)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
-        return _fail(error.format_message(), 2)
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return _fail("Stopped. Go on with --resume where the command has it.", 130)
     except OSError as error:
         if error.filename is None and error.errno is None:
             return _crash()
         where = f" ({error.filename})" if error.filename else ""
         return _fail(f"{error.strerror or error}{where}. Make room or give access, then go on with --resume.", 2)
-    except Exception:
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a wrong command or option; typer's own click has no public name
+            return _fail(f"{error.format_message()} See: tagger --help", 2)
         return _crash()
 
 
@@ -151,7 +149,7 @@ def _crash() -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"tagger: {message}", file=sys.stderr)
+    print(f"tagger: {' '.join(message.splitlines())}", file=sys.stderr)  # one line, also where a label's name has two
     return code
 
 

@@ -1,10 +1,21 @@
-"""What every test stands on: one thread, no network, a small drawn data set, and the optional folder of real data."""
+"""What every test stands on: one thread, no network, drawn photos, a small run, commands as a person runs them.
 
+The one conftest beside ``tests/data``'s: pytest's doctest collection takes several of the same name for one module.
+"""
+
+import contextlib
+import io
+import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import hypothesis
 import pytest
+from small import options
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; subprocesses inherit it
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -29,3 +40,57 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from data_tools.demo import make_demo
 
     return make_demo(tmp_path_factory.mktemp("demo") / "data", num_images=80, num_new=12, size=32)
+
+
+class End(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def tagger_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., End]:
+    """``tagger ARGUMENTS`` in an empty folder: exit code, standard output, standard error."""
+    from tagger import cli
+
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def call(*arguments: str | Path) -> End:
+        out, err = io.StringIO(), io.StringIO()
+        monkeypatch.setattr(sys, "argv", ["tagger", *map(str, arguments)])
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as stop:
+            cli.main()
+        return End(int(stop.value.code or 0), out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def finished(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run; to be read only."""
+    import tagger
+
+    path = tmp_path_factory.mktemp("finished") / "run"
+    return tagger.train(demo, run=path, backbone="test_resnet", weights="none", overrides=options()).path
+
+
+@pytest.fixture
+def kill(tmp_path: Path) -> Callable[[Sequence[dict[str, Any]]], list[int]]:
+    """Commands that are killed at chosen moments (see ``killing.py``); how each ended."""
+
+    def call(plan: Sequence[dict[str, Any]]) -> list[int]:
+        path = tmp_path / "plan.json"
+        path.write_text(json.dumps(plan), "utf-8")
+        driver = ROOT / "tests" / "commands" / "killing.py"
+        done = subprocess.run(
+            [sys.executable, str(driver), str(path)], capture_output=True, text=True, timeout=120, cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return list(json.loads(done.stdout.splitlines()[-1]))
+
+    return call

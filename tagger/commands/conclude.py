@@ -55,7 +55,7 @@ def conclude(
     metrics: dict[str, Any] = {
         "test": judge(test) if test.any() else None,
         "validation": judge(val) if val.any() else None,
-        "validation_map": trained.scores,
+        "validation_map": {name: score if np.isfinite(score) else None for name, score in trained.scores.items()},
         "notes": trained.notes,
         "split": table.to_dict("records"),
     }

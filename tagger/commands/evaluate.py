@@ -47,7 +47,9 @@ def evaluate(
         shared=tagger.thresholds.shared,
         seed=tagger.settings.seed,
     )
-    return result | {"unreadable": {tagged.files[row]: reason for row, reason in sorted(tagged.reasons.items())}}
+    unreadable = {problem.file: problem.reason for problem in dataset.unreadable}
+    unreadable |= {tagged.files[row]: reason for row, reason in sorted(tagged.reasons.items())}
+    return result | {"unreadable": unreadable}
 
 
 def match_labels(dataset: Dataset, names: tuple[str, ...], screen: Screen) -> Cells:

@@ -25,7 +25,7 @@ EXISTING = ("skip", "overwrite", "merge")
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a prediction left: where it was written, how many images, which could not be read, which were skipped."""
+    """What a prediction left: where it is, how many images it tagged, which could not be read, how many were kept."""
 
     out: Path
     num_images: int
@@ -88,7 +88,8 @@ def _table(
     else:
         shutil.rmtree(parts_folder, ignore_errors=True)
         write_text(mark, identity)
-    parts, done = [], 0
+    parts: list[Path] = []
+    done = num_unreadable = 0
     for number, chunk in enumerate(_chunks(files)):
         part, note = parts_folder / f"{number:08d}", parts_folder / f"{number:08d}.json"
         listing = hashlib.blake2b("\n".join(chunk).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
@@ -101,6 +102,7 @@ def _table(
         if noted["listing"] != listing:
             raise TaggerError(f"{root}: its images have changed since {out} was begun. Start again without --resume.")
         problems += [Problem(file, None, reason) for file, reason in noted["unreadable"]]
+        num_unreadable += len(noted["unreadable"])
         parts.append(part)
         done += len(chunk)
     _list_unreadable(problems, out.with_name(f"{out.name}.unreadable.csv"))
@@ -108,7 +110,7 @@ def _table(
     sweep(out.parent, glob.escape(out.name))
     mark.unlink()  # without it the parts are waste, whenever their removal is interrupted
     shutil.rmtree(parts_folder)
-    return Prediction(out, done, problems)
+    return Prediction(out, done - num_unreadable, problems)
 
 
 def _sidecars(

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from tagger.arrays import NO, YES
 from tagger.batches import ImageFiles, cached, fill, fits, make_loader, samplers
 from tagger.commands.conclude import conclude
 from tagger.commands.screen import Screen
 from tagger.config import Settings, load_settings
 from tagger.data import Dataset, read_dataset, split_images
+from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 from tagger.heads import heads
 from tagger.losses import losses
@@ -22,6 +24,7 @@ from tagger.runs import RunFolder, new_run_path, newest_unfinished
 from tagger.scoring import parse_aim
 from tagger.training.device import make_accelerator, pick_precision
 from tagger.training.features import Features, extract_features, find_unreadable
+from tagger.training.optimiser import make_optimiser
 from tagger.training.pipeline import Material, train_model
 
 SHOWN_PROBLEMS = 8
@@ -60,6 +63,8 @@ def train(
             raise TaggerError("Which images? Give --data DIR (or --resume to go on with an unfinished training).")
         settings = _settings(Path(data), preset, backbone, weights, labels, overrides)
         folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
+        if folder.path.exists() and not folder.path.is_dir():
+            raise TaggerError(f"--run {folder.path}: this is a file. Name a new folder.")
         if folder.exists:
             hint = "Choose another --run." if folder.finished else "Go on with it: --resume. Or choose another --run."
             raise TaggerError(f"{folder.path}: there is a run already. {hint}")
@@ -93,31 +98,36 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     begun = RunFolder(folder.checkpoint_path)  # what was read at the start, which a resumed training goes by
     if not folder.exists:
         dataset = read_dataset(settings.data.path, settings.data.labels or None)
+        check_learnable(dataset)
         _begin(folder, begun, settings, dataset, screen)
     screen.log_path = folder.log_path
     names, images, labels_NK = folder.load_labels(), begun.load_images(), begun.load_cells()
     screen.say(
-        f"{len(images):,} images, {len(names):,} labels -> {folder.path}"
+        f"{counted(len(images), 'image')}, {counted(len(names), 'label')} -> {folder.path}"
         f" ({settings.preset}, {settings.backbone.name}, {settings.image.size} px, {pick_precision(settings)})"
     )
     files = ImageFiles(settings.data.path, images["file"].tolist(), size=settings.image.size, fit=settings.image.fit)
     features, unreadable = _read_images(files, backbone, settings, accelerator, folder.checkpoint_path, screen)
     del backbone
     problems = [Problem(images["file"][row], None, reason) for row, reason in sorted(unreadable.items())]
-    folder.save_unreadable(problems)
+    folder.save_unreadable([*begun.load_unreadable(), *problems])
     if problems:
-        say_problems(f"{len(problems)} images could not be read and are left out", problems, screen)
+        say_problems(f"{counted(len(problems), 'image')} could not be read and left out", problems, screen)
     readable = np.setdiff1d(np.arange(len(images)), list(unreadable)).astype(np.int64)
     images, labels_NK = images.iloc[readable].reset_index(drop=True), labels_NK[readable]
-    split = split_images(
-        labels_NK,
-        images["hash"].tolist(),
-        val=settings.data.val,
-        test=settings.data.test,
-        folds=settings.data.folds,
-        seed=settings.seed,
-        names=names,
-    )
+    try:
+        split = split_images(
+            labels_NK,
+            images["hash"].tolist(),
+            val=settings.data.val,
+            test=settings.data.test,
+            folds=settings.data.folds,
+            seed=settings.seed,
+            names=names,
+        )
+    except TaggerError as error:
+        folder.take_back()
+        raise TaggerError(f"{settings.data.path}: {error}{_such_as(problems)}") from None
     for note in split.notes:
         screen.say(note)
     images = images.assign(split=split.split, fold=split.fold)
@@ -137,13 +147,14 @@ def _begin(folder: RunFolder, begun: RunFolder, settings: Settings, dataset: Dat
     begun.path.mkdir(exist_ok=True)
     screen.log_path = folder.log_path
     if dataset.problems:
-        say_problems(f"{len(dataset.problems)} things to know about the data", list(dataset.problems), screen)
+        title = f"{counted(len(dataset.problems), 'thing')} to know about the data"
+        say_problems(title, list(dataset.problems), screen)
     if dataset.unlisted:
-        screen.say(
-            f"{len(dataset.unlisted):,} images have no row in the labels: left out, `tagger predict` can tag them."
-        )
+        left_out = counted(len(dataset.unlisted), "image")
+        screen.say(f"{left_out} without a row in the labels: left out, `tagger predict` can tag them.")
     begun.save_images(dataset.images)
     begun.save_cells(dataset.labels_NK, dataset.labels)
+    begun.save_unreadable(list(dataset.unreadable))
     folder.save_labels(dataset.labels, dataset.groups, dataset.rules)
     folder.save_settings(settings)
 
@@ -157,9 +168,7 @@ def _read_images(
     screen: Screen,
 ) -> tuple[Features | None, dict[int, str]]:
     """Features of every image where the training begins with them, and which images cannot be read."""
-    first = settings.features.enabled
-    if first == "auto":
-        first = settings.backbone.weights != "none" or settings.train.epochs == 0
+    first = begins_with_features(settings)
     everything = np.arange(len(files))
     batches = make_loader(files, everything, batch_size=settings.train.batch_size, workers=settings.image.num_workers)
     tracked = screen.track(batches, "features" if first else "reading images")
@@ -180,9 +189,37 @@ def _read_images(
 
 
 def check_parts(settings: Settings) -> None:
-    """TaggerError if a head, loss or sampler, or an option of theirs, does not exist: before hours are spent."""
+    """TaggerError if a head, loss, sampler or optimiser, or an option of theirs, does not exist: before hours pass."""
     for family, part in ((heads, settings.head), (losses, settings.loss), (samplers, settings.sampler)):
         family.check(part.name, part.options)
+    make_optimiser([{"params": [torch.nn.Parameter(torch.zeros(1))]}], settings.train)
+    networks_have_parts = begins_with_features(settings) and settings.train.members > 1
+    if not settings.data.val and settings.train.epochs and not networks_have_parts:
+        raise TaggerError(
+            "data.val = 0: one network is compared with others on validation images. Give e.g. data.val=0.1."
+        )
+
+
+def begins_with_features(settings: Settings) -> bool:
+    """Whether heads are trained on the backbone's features first."""
+    if settings.features.enabled == "auto":
+        return settings.backbone.weights != "none" or settings.train.epochs == 0
+    return settings.features.enabled
+
+
+def check_learnable(dataset: Dataset) -> None:
+    """TaggerError if no label has both an image that shows it and one that does not."""
+    cells_NK = dataset.labels_NK
+    if not ((cells_NK == YES).any(axis=0) & (cells_NK == NO).any(axis=0)).any():
+        raise TaggerError(
+            f"{dataset.root}: there is nothing to learn, as no label has both an image with it and one without"
+            f" ({shortlist([repr(name) for name in dataset.labels], 3)}). Add images of the other kind."
+        )
+
+
+def _such_as(problems: list[Problem]) -> str:
+    """`` (5 cannot be read, such as x.jpg: not an image)``, or nothing."""
+    return f" ({len(problems)} cannot be read, such as {problems[0]})" if problems else ""
 
 
 def say_problems(title: str, problems: list[Problem], screen: Screen) -> None:

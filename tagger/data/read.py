@@ -28,8 +28,8 @@ class Dataset:
 
     ``images`` has the columns ``file`` (posix path relative to ``root``), ``hash`` (of the bytes) and ``size`` (bytes),
     sorted by file. ``unlisted`` are images that the label source does not name. ``problems`` is everything found wrong
-    that does not stop; ``source`` says what was recognised and what was ignored. ``groups`` and ``rules`` come from
-    ``labels.toml``.
+    that does not stop; ``unreadable`` are those of them that are images or folders left out. ``source`` says what was
+    recognised and what was ignored. ``groups`` and ``rules`` come from ``labels.toml``.
     """
 
     root: Path
@@ -41,6 +41,7 @@ class Dataset:
     source: str
     groups: dict[str, Group]
     rules: tuple[Rule, ...]
+    unreadable: tuple[Problem, ...] = ()
 
 
 def read_dataset(
@@ -95,6 +96,7 @@ def read_dataset(
         source=f"Labels from {table.summary}" + (f"; ignored: {', '.join(ignored)}." if ignored else "."),
         groups=vocabulary.groups,
         rules=vocabulary.rules,
+        unreadable=(*listing.problems, *unread),
     )
 
 

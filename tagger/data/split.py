@@ -59,7 +59,7 @@ def split_images(
     if len(targets_GK) < len(wanted):
         needed = " and ".join(["one for training"] + [f"one for {PARTS[part]}" for part in wanted[1:]])
         raise TaggerError(
-            f"{len(targets_GK)} different images are too few: at least {len(wanted)} are needed, {needed}"
+            f"{counted(len(targets_GK), 'different image')}: too few. At least {len(wanted)} are needed, {needed}"
         )
     rng = np.random.RandomState(seed)  # iterstrat takes no Generator
     part_G = np.array(wanted)[_stratify(targets_GK, shares[wanted], rng)]

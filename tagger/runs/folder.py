@@ -74,6 +74,11 @@ class RunFolder:
         write_text(self.path / "metrics.json", text)
         shutil.rmtree(self.checkpoint_path, ignore_errors=True)
 
+    def take_back(self) -> None:
+        """Undo the beginning of a training that cannot go on: this is no run any more, and can become one again."""
+        (self.path / "config.toml").unlink(missing_ok=True)
+        shutil.rmtree(self.checkpoint_path, ignore_errors=True)
+
     def load_metrics(self) -> dict[str, Any]:
         """What ``finish`` wrote."""
         return json.loads(self._read("metrics.json"))

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 import timm
 import torch
-from conftest import options, train_argv  # type: ignore[import-not-found]
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from small import options, train_argv
 
 import tagger
 from tagger.data import read_dataset

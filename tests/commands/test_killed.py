@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conftest import train_argv  # type: ignore[import-not-found]
+from small import train_argv
 
 from tagger.runs import find_run
 
