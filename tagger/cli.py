@@ -119,13 +119,14 @@ def main() -> None:
 
 def _guarded(call: Callable[[], Any]) -> int:
     try:
-        return int(call() or 0)
+        code = int(call() or 0)
+        return _stopped() if code == 130 else code  # typer turns Ctrl-C into this code
     except TaggerError as error:
         return _fail(str(error), 2)
     except typer.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("Stopped. Go on with --resume where the command has it.", 130)
+        return _stopped()
     except OSError as error:
         if error.filename is None and error.errno is None:
             return _crash()
@@ -135,6 +136,10 @@ def _guarded(call: Callable[[], Any]) -> int:
         if hasattr(error, "format_message"):  # a wrong command or option; typer's own click has no public name
             return _fail(f"{error.format_message()} See: tagger --help", 2)
         return _crash()
+
+
+def _stopped() -> int:
+    return _fail("Stopped. Go on with --resume where the command has it.", 130)
 
 
 def _crash() -> int:

@@ -124,12 +124,14 @@ def _sidecars(
         skipped += len(chunk) - len(wanted)
         if not wanted:
             continue
-        tagged = tagger.tag(root, wanted)
+        tagged, written = tagger.tag(root, wanted), set()
         for row, (file, labels) in enumerate(zip(wanted, tagger.choose(tagged.probs_NK), strict=True)):
             if row in tagged.reasons:
                 problems.append(Problem(file, None, tagged.reasons[row]))
             else:
-                write_sidecar(places[file], labels, existing=on_existing)
+                place = places[file]  # a.jpg and a.png share a.txt, which then has the labels of both
+                write_sidecar(place, labels, existing="merge" if place in written else on_existing)
+                written.add(place)
                 done += 1
     _list_unreadable(problems, out / "unreadable.csv")
     return Prediction(out, done, problems, skipped)
