@@ -1,5 +1,7 @@
 """Where and in which precision the network runs: one accelerator, made from the settings."""
 
+from typing import Any
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -13,9 +15,10 @@ def make_accelerator(settings: Settings) -> Accelerator:
 
     It is the one code path to GPUs and to several processes (``torchrun``). TaggerError if the device is not there.
     """
-    if settings.device == "cuda" and not torch.cuda.is_available():
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(settings.device, True):
         raise TaggerError(
-            "device = 'cuda', but torch sees no GPU. Use --set device=auto, or install a torch build for it."
+            f"device = {settings.device!r}, but torch sees none. Use --set device=auto, or a torch built for it."
         )
     precision = pick_precision(settings)
     AcceleratorState._reset_state()  # accelerate keeps the last precision of this process; a library must not
@@ -25,8 +28,7 @@ def make_accelerator(settings: Settings) -> Accelerator:
 def pick_precision(settings: Settings) -> str:
     """``fp32``, ``bf16`` or ``fp16``: what was asked for, or with ``auto`` what the hardware computes fast.
 
-    bf16 on a processor means that it has instructions for it (AVX-512 BF16 or AMX). Measured on two such cores:
-    mobilenetv2 at 192 px takes 1.7 x as many training steps a second as in fp32.
+    bf16 on a processor means that it has instructions for it (AVX-512 BF16 or AMX); emulated, it would be slower.
     """
     chosen = settings.train.precision
     if chosen != "auto":
@@ -35,5 +37,5 @@ def pick_precision(settings: Settings) -> str:
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     if settings.device != "cpu" and torch.backends.mps.is_available():
         return "fp16"
-    can = torch.cpu.get_capabilities()
+    can: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # absent in older torch
     return "bf16" if can.get("avx512_bf16") or can.get("amx_bf16") else "fp32"

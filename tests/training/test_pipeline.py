@@ -177,3 +177,27 @@ def test_a_network_that_is_done_is_not_trained_again(
     for name, tensor in first.model.state_dict().items():
         assert torch.equal(tensor, second.model.state_dict()[name]), name
     assert made.rows("test").size
+
+
+def weights_of(images: ImageFiles, tmp_path: Path, keep: float) -> dict[str, torch.Tensor]:
+    """Weights of the averaged network that kept a share of its start."""
+    chosen = settings(members=2, keep=keep)
+    folder = tmp_path / str(keep)
+    folder.mkdir()
+    trained = train_model(material(images, features=True), chosen, make_accelerator(chosen), folder, track=no_track)
+    assert not trained.notes, "the heads were kept: this seed says nothing about the networks"
+    return trained.model.state_dict()
+
+
+def test_weights_that_keep_a_share_of_their_start_lie_on_the_line_to_it(
+    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pipeline, "mean_average_precision", lambda labels_NK, logits_NK: 0.5)
+    ends = {keep: weights_of(images, tmp_path, keep) for keep in (0.0, 0.25, 1.0)}
+    moved = 0.0
+    for name, tuned in ends[0.0].items():
+        if tuned.is_floating_point():
+            between = 0.75 * tuned + 0.25 * ends[1.0][name]
+            torch.testing.assert_close(ends[0.25][name], between, atol=1e-5, rtol=1e-4)
+            moved += (tuned - ends[1.0][name]).abs().sum().item()
+    assert moved > 0
