@@ -169,10 +169,7 @@ def _end_unreadable(lines: list[str], screen: Any) -> None:
     if not lines:
         return
     screen.say(f"{len(lines)} could not be read:")
-    for line in lines[:8]:
-        screen.say(f"  {line}")
-    if len(lines) > 8:
-        screen.say(f"  ... and {len(lines) - 8} more")
+    screen.few(lines)
     raise typer.Exit(3)
 
 

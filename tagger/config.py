@@ -5,7 +5,6 @@ part's own options are described in one place only, its signature; they are chec
 """
 
 import tomllib
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tagger.errors import TaggerError, did_you_mean
 
 FORMAT_VERSION = 1
-Share = Field(ge=0.0, lt=1.0)
 
 
 class Section(BaseModel):
@@ -223,35 +221,6 @@ class Settings(Section):
     """The preset these settings began from."""
 
 
-def preset_names() -> list[str]:
-    """The presets that ship with the package."""
-    return sorted(p.name.removesuffix(".toml") for p in files("tagger.presets").iterdir() if p.name.endswith(".toml"))
-
-
-def load_settings(preset: str = "standard", overrides: list[str] | None = None, **named: dict[str, Any]) -> Settings:
-    """Settings of a preset with ``section.key=value`` overrides, and named sections on top.
-
-    All bad keys and values are reported in one TaggerError, each with the nearest known name.
-
-    >>> load_settings("quick", ["train.lr=0.01"]).train.lr
-    0.01
-    """
-    if preset not in preset_names():
-        raise TaggerError(
-            f"Unknown preset {preset!r}.{did_you_mean(preset, preset_names())} Available: {', '.join(preset_names())}"
-        )
-    tree = tomllib.loads((files("tagger.presets") / f"{preset}.toml").read_text("utf-8"))
-    tree["preset"] = preset
-    for text in overrides or []:
-        _put(tree, text)
-    for section, values in named.items():
-        if isinstance(values, dict):
-            tree.setdefault(section, {}).update(values)
-        else:
-            tree[section] = values
-    return check_settings(tree)
-
-
 def check_settings(tree: dict[str, Any]) -> Settings:
     """Settings of nested dicts; TaggerError lists every unknown key and bad value."""
     try:
@@ -278,25 +247,6 @@ def read_settings(path: Path) -> Settings:
             " Use the tagger it was made with, or train again."
         )
     return check_settings(tree)
-
-
-def _put(tree: dict[str, Any], text: str) -> None:
-    key, equals, value = text.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts) or len(parts) > 2:
-        raise TaggerError(f"--set {text!r}: write it as section.key=value, e.g. --set train.lr=0.001")
-    if len(parts) == 2 and not isinstance(tree.setdefault(parts[0], {}), dict):
-        raise TaggerError(f"--set {text!r}: {parts[0]!r} is a setting, not a section")
-    target = tree if len(parts) == 1 else tree[parts[0]]
-    target[parts[-1]] = _value(value.strip())
-
-
-def _value(text: str) -> Any:
-    """A TOML value if it is one, else the text itself, so that ``--set loss.name=focal`` needs no quotes."""
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return {"True": True, "False": False}.get(text, text)
 
 
 def _explain(error: Any) -> str:

@@ -18,6 +18,7 @@ LAYERS = """
     review runs
     suspects
     scoring data
+    presets
     config registry arrays errors
 """.strip().splitlines()
 LEVEL = {name: depth for depth, line in enumerate(LAYERS) for name in line.split()}

@@ -11,17 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tagger.config import (
-    FORMAT_VERSION,
-    Part,
-    Settings,
-    check_settings,
-    dump_settings,
-    load_settings,
-    preset_names,
-    read_settings,
-)
+from tagger.config import FORMAT_VERSION, Part, Settings, check_settings, dump_settings, read_settings
 from tagger.errors import TaggerError
+from tagger.presets import load_settings, preset_names
 
 
 def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, Any]]:

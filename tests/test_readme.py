@@ -13,7 +13,7 @@ import typer
 
 import tagger
 from tagger.cli import app
-from tagger.config import load_settings, preset_names
+from tagger.presets import load_settings, preset_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -30,10 +30,7 @@ def evaluate(
     tagger = load(run, screen=screen)
     dataset = read_dataset(data, labels)
     screen.say(dataset.source)
-    for problem in dataset.problems[:8]:
-        screen.say(f"  {problem}")
-    if len(dataset.problems) > 8:
-        screen.say(f"  ... and {len(dataset.problems) - 8} more")
+    screen.few(dataset.problems)
     labels_NK = match_labels(dataset, tagger.labels, screen)
     tagged = tagger.tag(dataset.root, dataset.images["file"].tolist())
     rows = np.setdiff1d(np.arange(len(labels_NK)), list(tagged.reasons)).astype(np.int64)

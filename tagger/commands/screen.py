@@ -1,6 +1,6 @@
 """What a person sees while a command works: lines, and progress with a rate and the time left (only on a terminal)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+SHOWN = 8  # lines of a long list on screen
 
 
 class _Rate(ProgressColumn):
@@ -30,6 +32,16 @@ class Screen:
         """One line, as it is: no markup is read in it."""
         self.console.print(Text(text, style=style or ""))
         self.log(text)
+
+    def few(self, lines: Sequence[object]) -> None:
+        """The first lines, indented, and how many more there are; all of them in the log."""
+        for line in lines[:SHOWN]:
+            self.say(f"  {line}")
+        for line in lines[SHOWN:]:
+            self.log(f"  {line}")
+        if len(lines) > SHOWN:
+            where = f", all of them in {self.log_path}" if self.log_path else ""
+            self.say(f"  ... and {len(lines) - SHOWN} more{where}")
 
     def log(self, text: str) -> None:
         """One line for the log only."""

@@ -13,13 +13,14 @@ from tagger.arrays import NO, YES
 from tagger.batches import ImageFiles, cached, fill, fits, make_loader, samplers
 from tagger.commands.conclude import conclude
 from tagger.commands.screen import Screen
-from tagger.config import Settings, load_settings
+from tagger.config import Settings
 from tagger.data import Dataset, read_dataset, split_images
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 from tagger.heads import heads
 from tagger.losses import losses
 from tagger.model import Backbone, new_backbone
+from tagger.presets import load_settings
 from tagger.runs import RunFolder, new_run_path, newest_unfinished
 from tagger.scoring import parse_aim
 from tagger.training.device import make_accelerator, pick_precision
@@ -27,7 +28,6 @@ from tagger.training.features import Features, extract_features, find_unreadable
 from tagger.training.optimiser import make_optimiser
 from tagger.training.pipeline import Material, train_model
 
-SHOWN_PROBLEMS = 8
 PIXELS = "pixels.npy"  # in the checkpoint: decoded images
 
 
@@ -112,7 +112,8 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     problems = [Problem(images["file"][row], None, reason) for row, reason in sorted(unreadable.items())]
     folder.save_unreadable([*begun.load_unreadable(), *problems])
     if problems:
-        say_problems(f"{counted(len(problems), 'image')} could not be read and left out", problems, screen)
+        screen.say(f"{counted(len(problems), 'image')} could not be read and left out:")
+        screen.few(problems)
     readable = np.setdiff1d(np.arange(len(images)), list(unreadable)).astype(np.int64)
     images, labels_NK = images.iloc[readable].reset_index(drop=True), labels_NK[readable]
     try:
@@ -147,8 +148,8 @@ def _begin(folder: RunFolder, begun: RunFolder, settings: Settings, dataset: Dat
     begun.path.mkdir(exist_ok=True)
     screen.log_path = folder.log_path
     if dataset.problems:
-        title = f"{counted(len(dataset.problems), 'thing')} to know about the data"
-        say_problems(title, list(dataset.problems), screen)
+        screen.say(f"{counted(len(dataset.problems), 'thing')} to know about the data:")
+        screen.few(dataset.problems)
     if dataset.unlisted:
         left_out = counted(len(dataset.unlisted), "image")
         screen.say(f"{left_out} without a row in the labels: left out, `tagger predict` can tag them.")
@@ -220,17 +221,6 @@ def check_learnable(dataset: Dataset) -> None:
 def _such_as(problems: list[Problem]) -> str:
     """`` (5 cannot be read, such as x.jpg: not an image)``, or nothing."""
     return f" ({len(problems)} cannot be read, such as {problems[0]})" if problems else ""
-
-
-def say_problems(title: str, problems: list[Problem], screen: Screen) -> None:
-    """The first few problems on screen, all of them in the log."""
-    screen.say(f"{title}:")
-    for problem in problems[:SHOWN_PROBLEMS]:
-        screen.say(f"  {problem}")
-    for problem in problems[SHOWN_PROBLEMS:]:
-        screen.log(f"  {problem}")
-    if len(problems) > SHOWN_PROBLEMS:
-        screen.say(f"  ... and {len(problems) - SHOWN_PROBLEMS} more, all of them in {screen.log_path}")
 
 
 def _minutes(seconds: float) -> str:

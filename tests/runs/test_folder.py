@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tagger.runs.folder as folder_module
-from tagger.config import load_settings
 from tagger.data import Rule
 from tagger.errors import Problem, TaggerError
+from tagger.presets import load_settings
 from tagger.runs import RunFolder, find_run, new_array, new_run_path, newest_unfinished, replacing, write_text
 from tagger.scoring import choose_thresholds, fit_calibration
 
