@@ -90,7 +90,7 @@ def report(metrics: dict[str, Any], where: str, screen: Screen) -> None:
     """The headline numbers and the per-label table of ``evaluate``'s result."""
     names = ("map", "micro_f1", "macro_f1", "micro_precision", "micro_recall", "exact_match")
     rows = [["mAP" if name == "map" else name.replace("_", " "), *interval(metrics["overall"][name])] for name in names]
-    screen.table(f"On {metrics['num_images']:,} images of the {where}", ["", "value", "95 % interval"], rows)
+    screen.table(f"On {metrics['num_images']:,} images ({where})", ["", "value", "95 % interval"], rows)
     screen.say()
     lines = sorted(metrics["per_label"].items(), key=lambda item: -item[1]["positives"])
     scores = ("average_precision", "precision", "recall", "f1")
