@@ -15,6 +15,7 @@ from tagger.commands.conclude import conclude
 from tagger.commands.screen import Screen
 from tagger.config import Settings
 from tagger.data import Dataset, read_dataset, split_images
+from tagger.data.images import check_folder
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 from tagger.heads import heads
@@ -61,7 +62,7 @@ def train(
     else:
         if data is None:
             raise TaggerError("Which images? Give --data DIR (or --resume to go on with an unfinished training).")
-        settings = _settings(Path(data), preset, backbone, weights, labels, overrides)
+        settings = _settings(check_folder(data), preset, backbone, weights, labels, overrides)
         folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
         if folder.path.exists() and not folder.path.is_dir():
             raise TaggerError(f"--run {folder.path}: this is a file. Name a new folder.")

@@ -151,6 +151,12 @@ def _check_hub(name: str) -> None:
 
 def _no_hub(name: str, error: Exception) -> TaggerError:
     return TaggerError(
-        f"The pretrained weights of {name!r} could not be fetched ({type(error).__name__}). Without a network give"
+        f"The pretrained weights of {name!r} could not be fetched ({_reason(error)}). Without a network give"
         " --weights FILE (safetensors or torch), or --weights none to start from random weights."
     )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return "huggingface.co cannot be reached"
+    return f"{type(error).__name__}: {error}"[:100]
