@@ -1,7 +1,7 @@
 """The frozen backbone's features of every image, computed once and kept on disk until the run is finished.
 
 One pass over the images also finds those that cannot be read. Both views of an image (as it is, mirrored) are kept:
-heads train on either at random and are asked for the mean of both, worth +.01 mAP (docs/results.md).
+heads train on either at random and are asked for the mean of both.
 """
 
 import json
