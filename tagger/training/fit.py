@@ -119,11 +119,12 @@ class _Loop:
         generator = torch.Generator().manual_seed(seed)
         self._set_modes(only_head=epoch < train.freeze_epochs)
         total, done = 0.0, epoch * self.steps
-        with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
-            torch.default_generator.manual_seed(seed)
+        device = self.accelerator.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # dropout draws from it
+            torch.manual_seed(seed)
             for batch in track(batches, f"{task.name}, epoch {epoch + 1}/{train.epochs}"):
-                images = self.augment(to_float(batch.images_BCHW, self.accelerator.device), generator)
-                targets = self.targets_NK[batch.indices_B].to(self.accelerator.device)
+                images = self.augment(to_float(batch.images_BCHW, device), generator)
+                targets = self.targets_NK[batch.indices_B].to(device)
                 total += self._step(images, targets, generator, batch.indices_B)
                 done += 1
                 self.schedule.step_update(done)
