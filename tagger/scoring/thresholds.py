@@ -2,8 +2,8 @@
 
 What: the threshold that is best under a Platt curve of the label, held near the curve of all labels; counting takes
 over as positives come in. Why: the threshold of the best F1 on the data at hand fits its noise; the F1 curve is flat
-and ragged near its top. Measured: means of 200 random splits, thresholds chosen on a half and scored on the other half. The
-photos' probabilities were of an earlier head; those of another run give other digits in the third place.
+and ragged near its top. Measured: means of 200 random splits, thresholds chosen on a half and scored on the other half.
+The photos' probabilities were of an earlier head; those of another run give other digits in the third place.
 
     python benchmarks/thresholds.py FILE.npz         14 labels of 8,000 photos (38 to 2,560 positives), out-of-fold
     python benchmarks/thresholds.py synthetic        14 labels of different share, difficulty and bias
