@@ -155,6 +155,39 @@ class RunFolder:
         self._need("embeddings.npy")
         return np.load(self.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
 
+    def save_dynamics(self, mean_NK: Floats, spread_NK: Floats) -> None:
+        """``dynamics.npz``: mean and standard deviation over the epochs of each held-out probability, float16."""
+        with replacing(self.path / "dynamics.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, mean=mean_NK.astype(np.float16), spread=spread_NK.astype(np.float16))
+
+    def load_dynamics(self) -> tuple[Floats, Floats] | None:
+        """What ``save_dynamics`` wrote, or None for a run without it."""
+        if not (self.path / "dynamics.npz").is_file():
+            return None
+        with np.load(self.path / "dynamics.npz", allow_pickle=False) as file:
+            return file["mean"], file["spread"]
+
+    def save_suspects(self, suspects: pd.DataFrame) -> None:
+        """``suspects.parquet``: the cells most likely wrong, most doubtful first, and the blind audit slice."""
+        self._save_table("suspects.parquet", suspects)
+
+    def load_suspects(self) -> pd.DataFrame:
+        """What ``save_suspects`` wrote; TaggerError if ``tagger suspects`` has not been run."""
+        if not (self.path / "suspects.parquet").is_file():
+            raise TaggerError(f"{self.path}: no suspects yet. Find them: tagger suspects --run {self.path}")
+        return pd.read_parquet(self.path / "suspects.parquet")
+
+    def save_neighbours(self, index_NM: np.ndarray, similarity_NM: Floats) -> None:
+        """``neighbours.npz``: rows of the nearest images of each image (-1: none), nearest first, and cosines."""
+        with replacing(self.path / "neighbours.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, index=index_NM.astype(np.int32), similarity=similarity_NM.astype(np.float16))
+
+    def load_neighbours(self) -> tuple[np.ndarray, Floats]:
+        """What ``save_neighbours`` wrote: (N, M) rows and cosines."""
+        self._need("neighbours.npz")
+        with np.load(self.path / "neighbours.npz", allow_pickle=False) as file:
+            return file["index"], file["similarity"]
+
     def save_history(self, rows: list[dict[str, Any]]) -> None:
         """``history.csv``, one row an epoch."""
         write_text(self.path / "history.csv", pd.DataFrame(rows).to_csv(index=False))
