@@ -27,6 +27,7 @@ from tagger.losses import losses
 from tagger.model import TagModel
 from tagger.runs import replacing
 from tagger.training.device import pick_precision
+from tagger.training.dynamics import Dynamics, begins_to_count
 from tagger.training.head_stage import soften, validation_row
 from tagger.training.inference import predict, to_float
 from tagger.training.optimiser import frozen_parameters, make_optimiser, make_schedule, parameter_groups
@@ -49,20 +50,27 @@ class Task:
 
 
 def fit(
-    model: TagModel, task: Task, settings: Settings, accelerator: Accelerator, checkpoint: Path, *, track: Track
+    model: TagModel,
+    task: Task,
+    settings: Settings,
+    accelerator: Accelerator,
+    checkpoint: Path,
+    *,
+    track: Track,
+    watch: Dynamics | None = None,
 ) -> list[dict[str, Any]]:
     """Train ``model`` in place and give one history row an epoch. It ends with the averaged weights of its best epoch.
 
     ``checkpoint`` is written after every epoch; a call that finds one goes on from there. TaggerError, with the images
-    of the batch, if the loss is not a number.
+    of the batch, if the loss is not a number. ``watch`` takes in what each epoch's validation says of its images.
     """
-    loop = _Loop(model, task, settings, accelerator)
+    loop = _Loop(model, task, settings, accelerator, watch or Dynamics(*task.labels_NK.shape))
     start, best, history = loop.load(checkpoint)
     for epoch in range(start, settings.train.epochs):
         if best and settings.train.patience and epoch - best["epoch"] > settings.train.patience:
             break
         loss = loop.train_epoch(epoch, track)
-        row = {"stage": task.name, "epoch": epoch + 1, "train_loss": loss, "lr": loop.lr, **loop.validate()}
+        row = {"stage": task.name, "epoch": epoch + 1, "train_loss": loss, "lr": loop.lr, **loop.validate(epoch)}
         history.append(row)
         # Without patience the last epoch is kept: the cosine ends there, and choosing costs a biased validation score.
         if not best or not settings.train.patience or not row["val_map"] <= best["val_map"]:
@@ -77,8 +85,8 @@ def fit(
 class _Loop:
     """The moving parts of one training."""
 
-    def __init__(self, model: TagModel, task: Task, settings: Settings, accelerator: Accelerator):
-        self.task, self.settings, self.accelerator = task, settings, accelerator
+    def __init__(self, model: TagModel, task: Task, settings: Settings, accelerator: Accelerator, watch: Dynamics):
+        self.task, self.settings, self.accelerator, self.watch = task, settings, accelerator, watch
         self.stats = label_stats(task.labels_NK[task.rows])
         self.loss_of = losses.build(settings.loss.name, self.stats, **settings.loss.options).to(accelerator.device)
         self.sampler = samplers.build(settings.sampler.name, task.labels_NK[task.rows], **settings.sampler.options)
@@ -152,7 +160,7 @@ class _Loop:
         self.optimiser.step()
         return value
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, epoch: int) -> dict[str, float]:
         """Loss and mAP of the averaged weights on (a fixed sample of) the held-out images."""
         rows = self.task.held_out
         if len(rows) > VALIDATED:
@@ -167,6 +175,8 @@ class _Loop:
             device=self.accelerator.device,
             precision=pick_precision(self.settings),
         )
+        if epoch >= begins_to_count(self.settings.train.epochs):
+            self.watch.add(rows, logits_NK[rows])
         return validation_row(logits_NK[rows], self.task.labels_NK[rows], copy.deepcopy(self.loss_of).cpu())
 
     def weights(self) -> dict[str, Tensor]:
@@ -179,6 +189,7 @@ class _Loop:
             "epoch": epoch,
             "best": best,
             "history": history,
+            "dynamics": self.watch.state(),
             "model": self.raw.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -198,6 +209,7 @@ class _Loop:
         self.optimiser.load_state_dict(state["optimiser"])
         if self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.watch.load(state["dynamics"])
         return state["epoch"], state["best"], state["history"]
 
     def _averaged(self) -> nn.Module:

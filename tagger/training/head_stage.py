@@ -22,6 +22,7 @@ from tagger.heads import Head, HeadEnsemble, LinearHead, merge
 from tagger.losses import losses
 from tagger.model import new_head
 from tagger.scoring import mean_average_precision
+from tagger.training.dynamics import Dynamics, begins_to_count
 from tagger.training.seeds import rng_of, seed_of
 
 Track = Callable[[Any, str], Any]
@@ -30,11 +31,15 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class HeadStage:
-    """The heads of each part (trained without it), out-of-part logits (N, K; NaN outside all parts), and history."""
+    """The heads of each part (trained without it), out-of-part logits (N, K; NaN outside all parts), and history.
+
+    ``dynamics``: how the out-of-part probabilities moved over the epochs (and repeats), of the same cells.
+    """
 
     heads: tuple[nn.Module, ...]
     logits_NK: Floats
     history: list[dict[str, Any]]
+    dynamics: Dynamics
 
     @property
     def head(self) -> nn.Module:
@@ -46,11 +51,11 @@ def fit_heads(
     views_VND: NDArray[np.float16], labels_NK: Cells, part_N: Rows, settings: Settings, *, track: Track
 ) -> HeadStage:
     """Train heads on all parts but one, for each part of ``part_N`` (-1: in none, such as the test split)."""
-    logits_NK = np.full(labels_NK.shape, np.nan, dtype=np.float32)
+    logits_NK, dynamics = np.full(labels_NK.shape, np.nan, dtype=np.float32), Dynamics(*labels_NK.shape)
     members, histories = [], []
     for part in track(np.unique(part_N[part_N >= 0]).tolist(), "heads"):
         rows, held_out = np.flatnonzero((part_N >= 0) & (part_N != part)), np.flatnonzero(part_N == part)
-        head, history = fit_head(views_VND, labels_NK, rows, held_out, settings, name=f"part {part}")
+        head, history = fit_head(views_VND, labels_NK, rows, held_out, settings, name=f"part {part}", watch=dynamics)
         logits_NK[held_out] = head_logits(head, views_VND, held_out)
         members.append(head)
         histories.append(history)
@@ -58,16 +63,28 @@ def fit_heads(
         {key: float(np.mean([h[i][key] for h in histories])) for key in histories[0][i]}
         for i in range(len(histories[0]))
     ]
-    return HeadStage(tuple(members), logits_NK, [{"stage": "head", **row, "epoch": int(row["epoch"])} for row in mean])
+    history = [{"stage": "head", **row, "epoch": int(row["epoch"])} for row in mean]
+    return HeadStage(tuple(members), logits_NK, history, dynamics)
 
 
 def fit_head(
-    views_VND: NDArray[np.float16], labels_NK: Cells, rows: Rows, held_out: Rows, settings: Settings, *, name: str
+    views_VND: NDArray[np.float16],
+    labels_NK: Cells,
+    rows: Rows,
+    held_out: Rows,
+    settings: Settings,
+    *,
+    name: str,
+    watch: Dynamics | None = None,
 ) -> tuple[nn.Module, list[dict[str, Any]]]:
-    """A head (``features.repeats`` of them, averaged) trained on some rows, and its history on the held-out ones."""
+    """A head (``features.repeats`` of them, averaged) trained on some rows, and its history on the held-out ones.
+
+    ``watch`` takes in what it says of them after each epoch.
+    """
+    watch = watch or Dynamics(*labels_NK.shape)
     repeats, histories = [], []
     for repeat in range(settings.features.repeats):
-        head, history = _fit_one(views_VND, labels_NK, rows, held_out, settings, f"{name} repeat {repeat}")
+        head, history = _fit_one(views_VND, labels_NK, rows, held_out, settings, f"{name} repeat {repeat}", watch)
         repeats.append(head)
         histories.append(history)
     return combine(repeats), histories[0]
@@ -93,7 +110,13 @@ def head_logits(head: nn.Module, views_VND: NDArray[np.float16], rows: Rows, *, 
 
 
 def _fit_one(
-    views_VND: NDArray[np.float16], labels_NK: Cells, rows: Rows, held_out: Rows, settings: Settings, name: str
+    views_VND: NDArray[np.float16],
+    labels_NK: Cells,
+    rows: Rows,
+    held_out: Rows,
+    settings: Settings,
+    name: str,
+    watch: Dynamics,
 ) -> tuple[Head, list[dict[str, Any]]]:
     chosen, (num_views, _, num_features) = settings.features, views_VND.shape
     stats = label_stats(labels_NK[rows])
@@ -131,7 +154,10 @@ def _fit_one(
                 "train_loss": total / max(batches, 1),
                 "lr": schedule.get_last_lr()[0],
             }
-            history.append(row | validation_row(head_logits(head, views_VND, held_out), labels_NK[held_out], loss_of))
+            logits_RK = head_logits(head, views_VND, held_out)
+            history.append(row | validation_row(logits_RK, labels_NK[held_out], loss_of))
+            if epoch >= begins_to_count(chosen.epochs):
+                watch.add(held_out, logits_RK)
     return head.eval(), history
 
 

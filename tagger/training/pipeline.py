@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from tagger.arrays import Cells, Floats
 from tagger.batches import CachedImages, ImageFiles, make_loader
@@ -32,6 +32,7 @@ from tagger.model import TagModel, new_backbone, new_head, save_model
 from tagger.runs import replacing, write_text
 from tagger.scoring import mean_average_precision
 from tagger.training.device import pick_precision
+from tagger.training.dynamics import Dynamics
 from tagger.training.features import Features
 from tagger.training.fit import Task, fit
 from tagger.training.head_stage import HeadStage, fit_head, fit_heads, head_logits
@@ -49,7 +50,9 @@ class Trained:
     """A model, out-of-sample logits (N, K) of every image, and which of them may choose thresholds (``choosing_N``).
 
     ``embeddings_ND`` (float16) are the features of the pretrained backbone, which has seen none of these labels; from
-    random weights, of the trained one. ``scores`` holds validation mAPs by name; ``notes`` are sentences for people.
+    random weights, of the trained one. ``dynamics``: how held-out probabilities moved over the epochs, of the heads or,
+    from random weights, of the two halves (of the images that their validation looks at). ``scores`` holds validation
+    mAPs by name; ``notes`` are sentences for people.
     """
 
     model: TagModel
@@ -57,6 +60,7 @@ class Trained:
     choosing_N: NDArray[np.bool_]
     embeddings_ND: NDArray[np.float16]
     history: History
+    dynamics: Dynamics
     scores: Scores = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -113,7 +117,9 @@ class _Job:
         if len(test):
             logits_NK[test] = head_logits(model.head, m.features.views_VND, test)
         scores = {"heads": self.score(heads.logits_NK, "train", "val")}
-        return Trained(model, logits_NK, m.split_N != "test", m.features.mean_ND(), heads.history, scores)
+        return Trained(
+            model, logits_NK, m.split_N != "test", m.features.mean_ND(), heads.history, heads.dynamics, scores
+        )
 
     def cross_fitted(self) -> Trained:
         """Networks without one part each, their weights averaged."""
@@ -131,7 +137,7 @@ class _Job:
         scores = frozen.scores | {"networks": self.score(logits_NK, "train", "val")}
         if scores["networks"] < scores["heads"]:
             return _kept(frozen, scores, history)
-        return self.finished(_average(model, weights), logits_NK, m.split_N != "test", history, scores)
+        return self.finished(_average(model, weights), logits_NK, m.split_N != "test", history, heads.dynamics, scores)
 
     def single(self) -> Trained:
         """One network on train, from a head that does not know val either."""
@@ -147,25 +153,32 @@ class _Job:
         history = heads.history + lines
         if scores["network"] < scores["heads"]:
             return _kept(self.frozen(heads), scores, history)
-        return self.finished(model, logits_NK, m.split_N == "val", history, scores)
+        return self.finished(model, logits_NK, m.split_N == "val", history, heads.dynamics, scores)
 
     def from_nothing(self) -> Trained:
         """One network from random weights; two halves give the out-of-fold probabilities, at the cost of one more."""
         m = self.material
         train, val = m.rows("train"), m.rows("val")
-        logits_NK, history = np.full(m.labels_NK.shape, np.nan, dtype=np.float32), []
+        logits_NK, history, dynamics = np.full(m.labels_NK.shape, np.nan, np.float32), [], Dynamics(*m.labels_NK.shape)
         for part in (0, 1):
             half = (m.fold_N >= 0) & (m.fold_N % 2 == part)
             rows, held_out = np.flatnonzero((m.fold_N >= 0) & ~half), np.flatnonzero(half)
-            _, lines, logits_NK[held_out] = self.network(f"half {part + 1} of 2", rows, held_out, None)
+            name = f"half {part + 1} of 2"
+            _, lines, logits_NK[held_out] = self.network(name, rows, held_out, None, watch=dynamics)
             history += lines
         scores = {"halves": self.score(logits_NK, "val")}
         model, lines, logits_NK[val] = self.network("network", train, val, None)
         scores["network"] = self.score(logits_NK, "val")
-        return self.finished(model, logits_NK, m.split_N != "test", history + lines, scores)
+        return self.finished(model, logits_NK, m.split_N != "test", history + lines, dynamics, scores)
 
     def finished(
-        self, model: TagModel, logits_NK: Floats, choosing_N: NDArray[np.bool_], history: History, scores: Scores
+        self,
+        model: TagModel,
+        logits_NK: Floats,
+        choosing_N: NDArray[np.bool_],
+        history: History,
+        dynamics: Dynamics,
+        scores: Scores,
     ) -> Trained:
         """The result, with the test split's logits added: no network has seen it."""
         m, test = self.material, self.material.rows("test")
@@ -175,28 +188,37 @@ class _Job:
             embeddings_ND = m.features.mean_ND()
         else:
             embeddings_ND = self.run(model, model.features, np.arange(len(m.labels_NK))).astype(np.float16)
-        return Trained(model.to("cpu").eval(), logits_NK, choosing_N, embeddings_ND, history, scores)
+        return Trained(model.to("cpu").eval(), logits_NK, choosing_N, embeddings_ND, history, dynamics, scores)
 
     def network(
-        self, name: str, rows: Rows, held_out: Rows, head: torch.nn.Module | None
+        self, name: str, rows: Rows, held_out: Rows, head: torch.nn.Module | None, *, watch: Dynamics | None = None
     ) -> tuple[TagModel, History, Floats]:
-        """A network trained from ``head`` (or a new one), its history, logits of the rows held out; done only once."""
+        """A network trained from ``head`` (or a new one), its history, logits of the rows held out; done only once.
+
+        ``watch`` takes in what its epochs' validations say.
+        """
         m, stem = self.material, name.replace(" ", "-")
-        weights, logits_file, done = (self.folder / f"{stem}{suffix}" for suffix in (".safetensors", ".npy", ".json"))
+        suffixes = (".safetensors", ".npy", ".dynamics.safetensors", ".json")
+        weights, logits_file, dynamics_file, done = (self.folder / f"{stem}{suffix}" for suffix in suffixes)
         task = Task(m.images, m.labels_NK, rows, held_out, name)
         model = self.untrained(task, head)
         if not done.is_file():
             checkpoint = self.folder / f"{stem}.pt"
             start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-            history = fit(model, task, self.settings, self.accelerator, checkpoint, track=self.track)
+            own = Dynamics(*m.labels_NK.shape)
+            history = fit(model, task, self.settings, self.accelerator, checkpoint, track=self.track, watch=own)
             if head is not None:
                 _pull_back(model, start, self.settings.train.keep)
             save_model(model, weights)
             with replacing(logits_file) as temporary, temporary.open("wb") as file:
                 np.save(file, self.run(model, model, held_out))
+            with replacing(dynamics_file) as temporary:
+                save_file(own.state(), temporary)
             write_text(done, json.dumps(history))
             checkpoint.unlink(missing_ok=True)
         model.to("cpu").load_state_dict(load_file(weights))
+        if watch is not None:
+            watch.load(load_file(dynamics_file))
         return model, json.loads(done.read_text("utf-8")), np.load(logits_file, allow_pickle=False)
 
     def untrained(self, task: Task, head: torch.nn.Module | None) -> TagModel:

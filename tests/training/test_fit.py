@@ -16,6 +16,7 @@ from tagger.config import Settings, check_settings
 from tagger.errors import TaggerError
 from tagger.model import TagModel, new_backbone, new_head
 from tagger.training.device import make_accelerator
+from tagger.training.dynamics import Dynamics
 from tagger.training.fit import Task, fit
 
 N, EPOCHS, STEPS = 20, 3, 4  # 16 images learn in batches of 4
@@ -142,6 +143,18 @@ def test_a_training_stopped_in_every_epoch_ends_the_same(task: Task, tmp_path: P
     assert history == whole[1]
 
 
+def test_dynamics_of_a_stopped_training_are_those_of_a_whole_one(task: Task, tmp_path: Path):
+    whole, stopped = (Dynamics(*task.labels_NK.shape) for _ in range(2))
+    chosen = settings()
+    fit(new_model(chosen), task, chosen, make_accelerator(chosen), tmp_path / "a.pt", track=no_track, watch=whole)
+    with pytest.raises(KeyboardInterrupt):
+        run(task, chosen, tmp_path / "b.pt", stop_after(STEPS + 1))
+    fit(new_model(chosen), task, chosen, make_accelerator(chosen), tmp_path / "b.pt", track=no_track, watch=stopped)
+    np.testing.assert_array_equal(whole.mean_NK, stopped.mean_NK)
+    np.testing.assert_array_equal(whole.spread_NK, stopped.spread_NK)
+    assert np.flatnonzero(np.isfinite(whole.mean_NK).all(1)).tolist() == task.held_out.tolist()
+
+
 def test_a_finished_training_is_not_trained_again(task: Task, tmp_path: Path):
     first = run(task, settings(epochs=1), tmp_path / "c.pt")
     again = run(task, settings(epochs=1), tmp_path / "c.pt", stop_after(0))
@@ -177,7 +190,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> list[State
     """Validation gives these scores; the averaged weights of each epoch are collected."""
     seen: list[State] = []
 
-    def validate(loop: Any) -> dict[str, float]:
+    def validate(loop: Any, epoch: int) -> dict[str, float]:
         seen.append(loop.weights())
         return {"val_loss": 1.0, "val_map": scores[len(seen) - 1]}
 

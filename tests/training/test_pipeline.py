@@ -173,6 +173,10 @@ def test_a_network_that_is_done_is_not_trained_again(
     monkeypatch.setattr(pipeline, "fit", again)
     _, second = go(way, images, tmp_path)
     np.testing.assert_array_equal(first.logits_NK, second.logits_NK)
+    for dynamics in (first.dynamics, second.dynamics):  # of every image that some part or half held out
+        assert np.flatnonzero(np.isfinite(dynamics.mean_NK).all(1)).tolist() == made.rows("train", "val").tolist()
+    np.testing.assert_array_equal(first.dynamics.mean_NK, second.dynamics.mean_NK)
+    np.testing.assert_array_equal(first.dynamics.spread_NK, second.dynamics.spread_NK)
     assert first.history == second.history
     for name, tensor in first.model.state_dict().items():
         assert torch.equal(tensor, second.model.state_dict()[name]), name
