@@ -94,12 +94,24 @@ def evaluate(
     result = call(data, run, labels=labels, screen=screen)
     report(result, f"folder {data}", screen)
     if out is not None:
-        from json import dumps
-
-        from tagger.runs import write_text
-
-        write_text(out, dumps(result, indent=1, ensure_ascii=False))
+        _write_json(out, result)
     _end_unreadable([f"{file}: {reason}" for file, reason in result["unreadable"].items()], screen)
+
+
+@app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="A run folder, such as the one before.")],
+    run_b: Annotated[Path, typer.Argument(help="Another run folder, such as the one after.")],
+    out: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
+) -> None:
+    """Say how much better one run is than another, on test images that neither has trained on."""
+    from tagger.commands.compare import compare as call
+    from tagger.commands.compare import show
+
+    result = call(run_a, run_b)
+    show(result, _screen(), first=run_a.name, second=run_b.name)
+    if out is not None:
+        _write_json(out, result)
 
 
 @app.command()
@@ -162,6 +174,14 @@ def _screen() -> Any:
     from tagger.commands.screen import Screen
 
     return Screen()
+
+
+def _write_json(out: Path, tree: dict[str, Any]) -> None:
+    from json import dumps
+
+    from tagger.runs import write_text
+
+    write_text(out, dumps(tree, indent=1, ensure_ascii=False))
 
 
 def _end_unreadable(lines: list[str], screen: Any) -> None:

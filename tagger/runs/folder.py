@@ -48,6 +48,11 @@ class RunFolder:
         return self.path / "plots"
 
     @property
+    def members_path(self) -> Path:
+        """The folder of the networks that were each trained without a part: retraining goes on from them."""
+        return self.path / "members"
+
+    @property
     def log_path(self) -> Path:
         """``log.txt``."""
         return self.path / "log.txt"
@@ -71,6 +76,7 @@ class RunFolder:
         """Write ``metrics.json``, which makes the run a finished one, and remove the checkpoint."""
         text = json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False)
         sweep(self.path)
+        sweep(self.members_path)
         write_text(self.path / "metrics.json", text)
         shutil.rmtree(self.checkpoint_path, ignore_errors=True)
 
@@ -101,6 +107,10 @@ class RunFolder:
     def load_labels(self) -> tuple[str, ...]:
         """The label names, in column order."""
         return tuple(json.loads(self._read("labels.json"))["labels"])
+
+    def load_groups(self) -> dict[str, Group]:
+        """Groups of labels."""
+        return dict(json.loads(self._read("labels.json"))["groups"])
 
     def load_rules(self) -> tuple[Rule, ...]:
         """The rules between labels."""
@@ -176,6 +186,16 @@ class RunFolder:
         if not (self.path / "suspects.parquet").is_file():
             raise TaggerError(f"{self.path}: no suspects yet. Find them: tagger suspects --run {self.path}")
         return pd.read_parquet(self.path / "suspects.parquet")
+
+    def save_judged(self, judged_NK: np.ndarray, names: tuple[str, ...]) -> None:
+        """``judged.parquet``: the cells (bool) of the test split by which a retrained run and others are compared."""
+        self._save_table("judged.parquet", pd.DataFrame(judged_NK, columns=list(names), copy=False))
+
+    def load_judged(self) -> np.ndarray | None:
+        """The cells (N, K) that may judge, or None for a run in which every known cell of the test split may."""
+        if not (self.path / "judged.parquet").is_file():
+            return None
+        return self._load_table("judged.parquet").to_numpy(dtype=bool)
 
     def save_neighbours(self, index_NM: np.ndarray, similarity_NM: Floats) -> None:
         """``neighbours.npz``: rows of the nearest images of each image (-1: none), nearest first, and cosines."""

@@ -10,6 +10,7 @@ from tagger.scoring.cutoffs import best_shared_threshold
 from tagger.scoring.evaluate import evaluate
 from tagger.scoring.measure import LOWER_IS_BETTER, Measure, choice_metrics
 from tagger.scoring.metrics import Counts, averages, choose, count, f_beta, precision, recall, skew_normalised_accuracy
+from tagger.scoring.paired import paired_table
 from tagger.scoring.ranking import average_precision, mean_average_precision, ranking_loss
 from tagger.scoring.reliability import ReliabilityBins, brier_loss, calibration_error, reliability_bins
 from tagger.scoring.thresholds import LabelThreshold, Thresholds, choose_thresholds
@@ -40,6 +41,7 @@ __all__ = [
     "interval",
     "mean_average_precision",
     "paired_difference",
+    "paired_table",
     "parse_aim",
     "precision",
     "ranking_loss",

@@ -1,0 +1,183 @@
+"""``tagger compare``: is one run better than another, and where? On test images that neither has trained on.
+
+Loads no torch: the app calls it too. What a cell is judged by: where a run says which cells of its test split may judge
+(a retrained one does, see ``retrain``), those and their labels; else the cells on whose label both runs agree.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tagger.arrays import UNKNOWN, Cells, Floats
+from tagger.commands.screen import Screen
+from tagger.data.wording import counted, shortlist
+from tagger.errors import TaggerError, did_you_mean
+from tagger.runs import RunFolder, find_run
+from tagger.scoring import paired_table
+
+HEADLINES = ("map", "micro_f1", "macro_f1", "micro_precision", "micro_recall", "exact_match", "calibration_error")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run, as far as it can be compared: by hash, what its test images are labelled and predicted."""
+
+    path: Path
+    names: tuple[str, ...]
+    row_of: dict[str, int]  # hash -> row, test images only
+    learnt: frozenset[str]  # hashes of train and val
+    labels_NK: Cells
+    judged_NK: np.ndarray | None
+    probs_NK: Floats
+    thresholds_K: Floats
+    num_decisions: int
+
+    @classmethod
+    def of(cls, run: RunFolder) -> "Side":
+        """What ``run`` holds; TaggerError if a file is missing."""
+        images, metrics = run.load_images(), run.load_metrics()
+        test_N, hashes = (images["split"] == "test").to_numpy(), images["hash"].to_numpy(dtype=str)
+        row_of = {str(hashes[row]): int(row) for row in np.flatnonzero(test_N)[::-1]}
+        return cls(
+            path=run.path,
+            names=run.load_labels(),
+            row_of=row_of,
+            learnt=frozenset(hashes[~test_N].tolist()),
+            labels_NK=run.load_cells(),
+            judged_NK=run.load_judged(),
+            probs_NK=run.load_oof()[0],
+            thresholds_K=run.load_decision_rule()[0].values_K,
+            num_decisions=int(metrics.get("decisions", {}).get("number", 0)),
+        )
+
+    def take(self, hashes: list[str], names: list[str]) -> tuple[Cells, Cells, Floats, Floats]:
+        """(labels, the labels that may judge, probabilities, thresholds) of some images and labels, in that order."""
+        place = {name: k for k, name in enumerate(self.names)}
+        at = np.ix_([self.row_of[h] for h in hashes], [place[name] for name in names])
+        labels_NK = self.labels_NK[at]
+        judging_NK = labels_NK if self.judged_NK is None else np.where(self.judged_NK[at], labels_NK, UNKNOWN)
+        return labels_NK, judging_NK.astype(np.int8), self.probs_NK[at], self.thresholds_K[at[1][0]]
+
+
+def compare(run_a: str | Path | RunFolder, run_b: str | Path | RunFolder, *, draws: int = 1000) -> dict[str, Any]:
+    """Run b against run a: {"overall", "per_label", "num_images", "num_cells", "notes"}.
+
+    "overall" holds for each metric {"a", "b", "difference", "low", "high"}: b minus a on the same cells, with a paired
+    95 % bootstrap interval over images. "per_label" holds for each label such a row for ``average_precision``, ``f1``,
+    ``precision`` and ``recall`` (no interval below 10 images with it), and "positives". Undefined values are None.
+    Images are matched by hash, labels by name. TaggerError if no test image or no label is common.
+    """
+    a, b = (Side.of(run if isinstance(run, RunFolder) else find_run(run)) for run in (run_a, run_b))
+    names, hashes, notes = _common_labels(a, b), *_common_images(a, b)
+    labels_a, judging_a, probs_a, thresholds_a = a.take(hashes, names)
+    labels_b, judging_b, probs_b, thresholds_b = b.take(hashes, names)
+    cells_NK, more = _cells((labels_a, judging_a, a), (labels_b, judging_b, b))
+    if not (cells_NK != UNKNOWN).any():
+        raise TaggerError(f"{a.path} and {b.path}: no cell of their common test images is known, so none can judge.")
+    return {
+        **paired_table(cells_NK, probs_a, thresholds_a, probs_b, thresholds_b, names, draws=draws),
+        "num_images": int((cells_NK != UNKNOWN).any(axis=1).sum()),
+        "num_cells": int((cells_NK != UNKNOWN).sum()),
+        "notes": [*_one_sided_labels(a, b), *notes, *more],
+    }
+
+
+def _common_labels(a: Side, b: Side) -> list[str]:
+    names = [name for name in b.names if name in a.names]
+    if not names:
+        hint = next((h for name in b.names if (h := did_you_mean(name, a.names))), "")
+        raise TaggerError(f"{a.path} and {b.path} have no label in common.{hint}")
+    return names
+
+
+def _one_sided_labels(a: Side, b: Side) -> list[str]:
+    """A note for the labels that only one run knows."""
+    pairs = ((a, b), (b, a))
+    found = [(side, [repr(name) for name in side.names if name not in other.names]) for side, other in pairs]
+    return [f"Only {side.path} knows {shortlist(only)}: not compared." for side, only in found if only]
+
+
+def _common_images(a: Side, b: Side) -> tuple[list[str], list[str]]:
+    """(hashes that are test images of both, sorted; notes)."""
+    hashes = sorted(a.row_of.keys() & b.row_of.keys())
+    lines = []
+    for side, other in ((a, b), (b, a)):
+        seen = len(side.row_of.keys() & other.learnt)
+        absent = len(side.row_of) - len(hashes) - seen
+        if seen:
+            lines.append(f"{counted(seen, 'test image')} of {side.path}: {other.path} trained on them, so left out.")
+        if absent:
+            lines.append(f"{counted(absent, 'test image')} of {side.path}: {other.path} does not know them.")
+    if not hashes:
+        have = "; ".join(lines) or "; ".join(f"{s.path} has no test split" for s in (a, b) if not s.row_of)
+        raise TaggerError(
+            f"{a.path} and {b.path} share no test image ({have.rstrip('.')})."
+            " Compare a run with one that `tagger retrain` made of it, which keeps the test split; or measure both on"
+            " other images with tagger evaluate."
+        )
+    return hashes, lines
+
+
+def _cells(one: tuple[Cells, Cells, Side], two: tuple[Cells, Cells, Side]) -> tuple[Cells, list[str]]:
+    """(the labels to judge by, -1 where a cell may not; notes)."""
+    judges = [judging for _, judging, side in (one, two) if side.judged_NK is not None]
+    if judges:
+        last = two if two[2].judged_NK is not None and two[2].num_decisions >= one[2].num_decisions else one
+        last = last if last[2].judged_NK is not None else two
+        cells_NK = last[1].copy()
+        for labels_NK, judging_NK, side in (one, two):  # left out by either: left out
+            if side.judged_NK is not None:
+                cells_NK[(labels_NK != UNKNOWN) & (judging_NK == UNKNOWN)] = UNKNOWN
+        left_out = int(((last[0] != UNKNOWN) & (cells_NK == UNKNOWN)).sum())
+        note = f"{counted(left_out, 'cell')} left out: decided because a model had picked them."
+        return cells_NK, [note] if left_out else []
+    cells_NK = np.where(one[0] == two[0], one[0], UNKNOWN).astype(np.int8)
+    differing = int(((one[0] != two[0]) & (one[0] != UNKNOWN) & (two[0] != UNKNOWN)).sum())
+    note = f"{counted(differing, 'cell')} left out: the two runs' labels differ there."
+    return cells_NK, [note] if differing else []
+
+
+def show(result: dict[str, Any], screen: Screen, *, first: str, second: str) -> None:
+    """The comparison as tables: overall, then per label, the largest differences first."""
+    judged = f"{counted(result['num_images'], 'test image')}, {counted(result['num_cells'], 'cell')}"
+    rows = [[_title(name), *_row(result["overall"][name])] for name in HEADLINES]
+    head = ["before", "after"] if (first, second) == ("before", "after") else [first, second]
+    screen.table(f"On {judged}", ["", *head, "difference", "95 % interval"], rows)
+    screen.say()
+    lines = sorted(result["per_label"].items(), key=lambda item: -abs(item[1]["average_precision"]["difference"] or 0))
+    screen.table(
+        "Average precision per label",
+        ["label", "images", *head, "difference", "95 % interval"],
+        ([name, row["positives"], *_row(row["average_precision"])] for name, row in lines),
+    )
+    for note in result["notes"]:
+        screen.say(note)
+    screen.say(verdict(result["overall"]["map"]))
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """One sentence on the difference in mAP.
+
+    >>> verdict({"a": 0.5, "b": 0.6, "difference": 0.1, "low": 0.05, "high": 0.15})
+    'mAP +0.100 (0.050 to 0.150): better.'
+    >>> verdict({"a": 0.5, "b": 0.51, "difference": 0.01, "low": -0.05, "high": 0.15})
+    'mAP +0.010 (-0.050 to 0.150): too close to call on these images.'
+    """
+    if row["difference"] is None or row["low"] is None:
+        return "mAP cannot be compared: no label has both kinds of image here."
+    if row["low"] == row["high"] == 0:
+        word = "no difference"
+    else:
+        word = "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "too close to call on these images"
+    return f"mAP {row['difference']:+.3f} ({row['low']:.3f} to {row['high']:.3f}): {word}."
+
+
+def _title(name: str) -> str:
+    return "mAP" if name == "map" else name.replace("_", " ")
+
+
+def _row(row: dict[str, Any]) -> list[float | str | None]:
+    between = "" if row["low"] is None else f"{row['low']:+.3f} to {row['high']:+.3f}"
+    return [row["a"], row["b"], None if row["difference"] is None else f"{row['difference']:+.3f}", between]
