@@ -1,0 +1,19 @@
+"""Names of files, labels and reviewers may hold Markdown and HTML: how do they become plain text on a page?
+
+Most of Streamlit's widgets read their texts as Markdown, where a file named ``![x](http://...)`` would make the
+browser call out. Every name goes through ``escape`` on its way there. Tables, select boxes, text inputs and altair
+show text as it is; there the name goes in unchanged.
+"""
+
+import re
+
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@=^\"'/])")
+
+
+def escape(text: object) -> str:
+    """The text such that Markdown shows exactly it, on one line: no image, link, formula, icon or tag comes of it.
+
+    >>> print(escape("![x](http://a.b) :sea:"))
+    \\!\\[x\\]\\(http\\:\\/\\/a\\.b\\) \\:sea\\:
+    """
+    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
