@@ -1,0 +1,149 @@
+"""The worker beside the app: right answers, errors in words, restarts, time limits, and no torch in this process."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tagger.errors import TaggerError
+from tagger.ui.worker_client import WorkerClient
+
+
+@pytest.fixture(scope="module")
+def worker(finished: Path) -> Iterator[WorkerClient]:
+    """A client of the small run."""
+    client = WorkerClient(finished)
+    yield client
+    client.close()
+
+
+def photo(demo: Path, number: int = 0) -> Path:
+    """One of the drawn photos."""
+    return sorted((demo / "images").iterdir())[number]
+
+
+def test_probabilities_are_those_of_the_python_api(worker: WorkerClient, finished: Path, demo: Path, tmp_path: Path):
+    import tagger
+
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"")
+    paths = [photo(demo, 0), bad, photo(demo, 1)]
+    tags = worker.predict(paths)
+    expected = tagger.load(finished).predict(paths)
+    assert [t.reason for t in tags] == [None, "0 bytes", None]
+    assert tags[1].probs is None
+    for n in (0, 2):
+        np.testing.assert_allclose(np.array(tags[n].probs), expected.iloc[n, 2:].to_numpy(float), atol=1e-5)
+    assert worker.predict([]) == []
+
+
+def test_a_heat_map_is_a_small_grey_png(worker: WorkerClient, demo: Path):
+    png = worker.heat_map(photo(demo), "one")
+    image = Image.open(io.BytesIO(png))
+    assert image.mode == "L"
+    assert max(image.size) <= 56
+    assert len(png) < 4000
+
+
+def test_errors_are_words_and_leave_the_worker_running(worker: WorkerClient, demo: Path, tmp_path: Path):
+    worker.predict([])
+    pid = worker.pid
+    with pytest.raises(TaggerError, match=r"no label 'onee'\. Did you mean 'one'"):
+        worker.heat_map(photo(demo), "onee")
+    with pytest.raises(TaggerError, match="no such file"):
+        worker.heat_map(tmp_path / "absent.jpg", "one")
+    with pytest.raises(TaggerError, match="Unknown job 'dance'"):
+        worker._ask(job="dance")
+    with pytest.raises(TaggerError, match=r"could not answer .*KeyError"):
+        worker._ask(job="predict")
+    assert worker.pid == pid
+
+
+def test_a_worker_that_died_is_started_again(worker: WorkerClient, demo: Path):
+    before = worker.predict([photo(demo)])
+    pid = worker.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert worker.predict([photo(demo)]) == before
+    assert worker.pid != pid
+
+
+def test_threads_get_their_own_answers(worker: WorkerClient, demo: Path):
+    expected = {n: worker.predict([photo(demo, n)]) for n in range(4)}
+    found: dict[int, object] = {}
+
+    def ask(n: int) -> None:
+        found[n] = worker.predict([photo(demo, n)])
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == expected
+
+
+def test_a_question_that_takes_too_long_ends_the_worker_and_says_so(finished: Path, demo: Path):
+    client = WorkerClient(finished, answer_seconds=0.0)
+    with pytest.raises(TaggerError, match="did not answer within 0 s"):
+        client.predict([photo(demo)])
+    assert client.pid is None
+
+
+def test_a_run_that_cannot_be_loaded_is_an_error_in_words(tmp_path: Path):
+    with pytest.raises(TaggerError, match="no such run"):
+        WorkerClient(tmp_path / "absent").predict([])
+
+
+def test_the_client_loads_no_torch_and_its_worker_ends_with_it(finished: Path):
+    code = """import sys
+from pathlib import Path
+from tagger.ui.worker_client import shared_worker
+client = shared_worker(Path(sys.argv[1]))
+assert client is shared_worker(Path(sys.argv[1]))
+client.predict([])
+print(client.pid, "torch" in sys.modules, flush=True)
+if sys.argv[2] == "crash":
+    import os
+    os._exit(9)
+"""
+    for way in ("end", "crash"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(finished), way], capture_output=True, text=True, check=False
+        )
+        pid, has_torch = done.stdout.split()
+        assert has_torch == "False"
+        deadline = time.monotonic() + 60
+        while running(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not running(pid), way
+
+
+def running(pid: str) -> bool:
+    """Whether there is such a process that is not merely waiting to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_libraries_print_is_no_answer(finished: Path):
+    """Only answers are on standard output, one JSON object a line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tagger.commands.worker", "--run", str(finished)],
+        input='nonsense\n{"id": 7, "job": "predict", "paths": []}\n', capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    ready, error, answer = [json.loads(line) for line in done.stdout.splitlines()]
+    assert ready == {"ready": True}
+    assert "could not answer" in error["error"]
+    assert answer == {"id": 7, "result": []}
