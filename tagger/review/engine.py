@@ -1,0 +1,120 @@
+"""How the store reaches its database: short connections, and writers that wait for each other.
+
+SQLite: WAL, and every write begins with BEGIN IMMEDIATE (a deferred read-then-write fails as "locked" under load).
+Elsewhere one advisory lock does the same, so that ids become visible in their order and nobody who reads "after id N"
+ever misses a decision that was numbered earlier but written later.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from tagger.errors import TaggerError
+
+WAIT_SECONDS = 30
+LOCK = 7_402_316_981  # any number, the same for every tagger
+
+
+def default_url(data_root: Path) -> str:
+    """``sqlite:///DATA/.tagger/review.db``: where the decisions about the images in ``data_root`` are.
+
+    >>> default_url(Path("/photos"))
+    'sqlite:////photos/.tagger/review.db'
+    """
+    return f"sqlite:///{data_root / '.tagger' / 'review.db'}"
+
+
+def open_engine(url: str) -> Engine:
+    """An engine without a pool for an SQLAlchemy URL; TaggerError says what is wrong with the URL."""
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, poolclass=NullPool)
+    except ArgumentError:
+        raise TaggerError(f"--store {url!r} is no database URL. Example: sqlite:///photos/.tagger/review.db") from None
+    except ModuleNotFoundError as error:
+        hint = "pip install 'tagger[postgresql]'" if "psycopg" in str(error) else f"pip install {error.name}"
+        raise TaggerError(f"--store {url.split(':')[0]}: its driver is not installed. Install it: {hint}") from None
+    except SQLAlchemyError as error:
+        raise TaggerError(f"--store {url!r}: {error}") from None
+    if parsed.database in (None, "", ":memory:"):
+        raise TaggerError(f"--store {url!r} forgets everything at the end. Give a file: sqlite:///review.db")
+    try:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TaggerError(f"{parsed.database}: its folder cannot be made ({error.strerror}). Give --store.") from None
+    # check_same_thread: connections are not shared, but the one kept open may be closed by another thread
+    options = {"timeout": WAIT_SECONDS, "check_same_thread": False}
+    engine = create_engine(parsed, poolclass=NullPool, connect_args=options)
+    event.listen(engine, "connect", _leave_transactions_to_us)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees one moment of the database."""
+    with _reported(engine), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
+    """A connection that no other writer gets in the way of; all is written at the end, or nothing.
+
+    ``durable``: wait until the disk has it (SQLite), so that not even a power cut takes it back.
+    """
+    with _reported(engine), engine.connect() as connection:
+        if engine.dialect.name == "sqlite" and not durable:
+            _run(connection, "PRAGMA synchronous=OFF")
+        with connection.execution_options(tagger_writes=True).begin():
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+            yield connection
+
+
+def keep_open(engine: Engine) -> Connection:
+    """A connection to hold on to, so that SQLite does not tidy its log away after every other one (20 ms a time).
+
+    Puts a SQLite database in WAL mode, where readers and a writer do not wait for each other.
+    """
+    with _reported(engine):
+        connection = engine.connect()
+        if engine.dialect.name == "sqlite":
+            _run(connection, "PRAGMA journal_mode=WAL")
+        return connection
+
+
+def _run(connection: Connection, statement: str) -> None:
+    connection.connection.cursor().execute(statement).close()  # outside any transaction
+
+
+def _leave_transactions_to_us(dbapi_connection: Any, _: Any) -> None:
+    dbapi_connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("tagger_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _reported(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        where = engine.url.render_as_string(hide_password=True)
+        reason = (str(getattr(error, "orig", error)) or type(error).__name__).splitlines()[0]
+        raise TaggerError(
+            f"{where}: {reason}. Is it the right --store, can it be written, is its disk full?"
+        ) from error
