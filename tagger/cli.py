@@ -66,12 +66,22 @@ def predict(
     format: Annotated[str, typer.Option(help="csv, jsonl, parquet or txt (sidecars beside the images).")] = "csv",
     on_existing: Annotated[str, typer.Option(help="skip, overwrite or merge what is there already.")] = "skip",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted prediction.")] = False,
+    thresholds: Annotated[str | None, typer.Option(help="A threshold set that was saved in the review app.")] = None,
 ) -> None:
     """Tag every image of a folder."""
     from tagger.commands.predict import predict as call
 
     screen = _screen()
-    done = call(folder, run=run, out=out, format=format, on_existing=on_existing, resume=resume, screen=screen)
+    done = call(
+        folder,
+        run=run,
+        out=out,
+        format=format,
+        on_existing=on_existing,
+        resume=resume,
+        thresholds=thresholds,
+        screen=screen,
+    )
     skipped = f", {done.num_skipped:,} with a sidecar kept as they are" if done.num_skipped else ""
     screen.say(f"{done.num_images:,} images tagged{skipped}: {done.out}")
     _end_unreadable([str(problem) for problem in done.unreadable], screen)

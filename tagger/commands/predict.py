@@ -41,13 +41,14 @@ def predict(
     format: str = "csv",
     on_existing: str = "skip",
     resume: bool = False,
+    thresholds: str | None = None,
     screen: Screen | None = None,
 ) -> Prediction:
     """Tags of every image in ``folder`` and below, written to ``out`` (a file; for ``txt`` a folder).
 
     The defaults: ``predictions.FORMAT`` here; ``txt`` sidecars go beside the images. Unreadable images are listed in
-    ``OUT.unreadable.csv``. ``resume`` goes on with an interrupted call over the same folder. TaggerError says what to
-    mend, before anything is written where possible.
+    ``OUT.unreadable.csv``. ``resume`` goes on with an interrupted call over the same folder. ``thresholds`` names a set
+    that was saved in the review app. TaggerError says what to mend, before anything is written where possible.
     """
     screen = screen or Screen(quiet=True)
     for value, known, what in ((format, FORMATS, "format"), (on_existing, EXISTING, "on-existing")):
@@ -59,14 +60,18 @@ def predict(
     if first is None:
         raise TaggerError(f"{folder}: there are no images in it.")
     files = _chain(first, files)
+
+    def tagger() -> Tagger:
+        return load(run, thresholds=thresholds, screen=screen)
+
     if format == "txt":
         target = Path(out) if out is not None else Path(folder)
-        result = _sidecars(load(run, screen=screen), Path(folder), files, target, on_existing, problems)
+        result = _sidecars(tagger(), Path(folder), files, target, on_existing, problems)
     else:
         target = Path(out) if out is not None else Path(f"predictions.{format}")
         resume = resume and _mark(target).is_file()
         _check_target(target, on_existing, resume=resume)
-        result = _table(load(run, screen=screen), Path(folder), files, target, format, problems, resume=resume)
+        result = _table(tagger(), Path(folder), files, target, format, problems, resume=resume)
     return result
 
 

@@ -1,5 +1,6 @@
 """What a person sees while a command works: lines, and progress with a rate and the time left (only on a terminal)."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from tagger.commands.progress import ProgressFile
 
 SHOWN = 8  # lines of a long list on screen
 
@@ -27,11 +30,13 @@ class Screen:
         self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
         self.errors = Console(stderr=True, quiet=quiet, highlight=False)
         self.log_path: Path | None = None
+        self.progress = ProgressFile.of({} if quiet else os.environ)
 
     def say(self, text: str = "", *, style: str | None = None) -> None:
         """One line, as it is: no markup is read in it."""
         self.console.print(Text(text, style=style or ""))
         self.log(text)
+        self.progress.said(text)
 
     def few(self, lines: Sequence[object]) -> None:
         """The first lines, indented, and how many more there are; all of them in the log."""
@@ -60,7 +65,8 @@ class Screen:
 
     def track(self, items: Iterable[Any], description: str) -> Iterator[Any]:
         """The items, with progress; batches count as their images."""
-        if not self.errors.is_terminal or self.errors.quiet:
+        drawn = self.errors.is_terminal and not self.errors.quiet
+        if not drawn and self.progress.path is None:
             yield from items
             return
         sampler = getattr(items, "batch_sampler", None)
@@ -72,11 +78,14 @@ class Screen:
             _Rate(),
             TimeRemainingColumn(compact=True),
         )
-        with Progress(*columns, console=self.errors, transient=True) as progress:
-            task = progress.add_task(description, total=total)
+        self.progress.step(description, 0, total)
+        with Progress(*columns, console=self.errors, transient=True, disable=not drawn) as progress:
+            task, done = progress.add_task(description, total=total), 0
             for item in items:
                 yield item
-                progress.advance(task, len(item.indices_B) if hasattr(item, "indices_B") else 1)
+                done += len(item.indices_B) if hasattr(item, "indices_B") else 1
+                progress.update(task, completed=done)
+                self.progress.step(description, done, total)
 
 
 def _cell(value: object) -> str:

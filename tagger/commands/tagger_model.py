@@ -28,13 +28,15 @@ class Tagged(NamedTuple):
 
 
 class Tagger:
-    """A trained model with its labels, calibration and thresholds."""
+    """A trained model with its labels, calibration and thresholds: the run's own, or a set saved beside them."""
 
-    def __init__(self, run: RunFolder, *, screen: Screen | None = None):
+    def __init__(self, run: RunFolder, *, thresholds: str | None = None, screen: Screen | None = None):
         self.run, self.screen = run, screen or Screen(quiet=True)
         self.settings = run.load_settings()
         self.labels = run.load_labels()
         self.thresholds, self.calibration = run.load_decision_rule()
+        if thresholds is not None:
+            self.thresholds = self.thresholds.replaced(run.load_threshold_set(thresholds), self.labels, how=thresholds)
         self.device = make_accelerator(self.settings).device
         model = load_model(run.model_path, self.settings, len(self.labels))
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
@@ -89,9 +91,14 @@ class Tagger:
         return pd.DataFrame(columns)
 
 
-def load(run: str | Path | RunFolder | None = None, *, screen: Screen | None = None) -> Tagger:
-    """The tagger of a finished run: a path, what ``tagger.train`` gave, or the newest run in ``./runs``."""
-    return Tagger(run if isinstance(run, RunFolder) else find_run(run), screen=screen)
+def load(
+    run: str | Path | RunFolder | None = None, *, thresholds: str | None = None, screen: Screen | None = None
+) -> Tagger:
+    """The tagger of a finished run: a path, what ``tagger.train`` gave, or the newest run in ``./runs``.
+
+    ``thresholds`` names a set that was saved in the review app.
+    """
+    return Tagger(run if isinstance(run, RunFolder) else find_run(run), thresholds=thresholds, screen=screen)
 
 
 def _workers(num_images: int, image: Any) -> int | None:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,29 @@ class RunFolder:
         """The thresholds and the calibration that precedes them."""
         tree = json.loads(self._read("thresholds.json"))
         return Thresholds.from_json(tree), Calibration.from_json([row["calibration"] for row in tree["labels"]])
+
+    def save_threshold_set(self, name: str, values: Mapping[str, float]) -> None:
+        """``thresholds/NAME.json``: label -> threshold, chosen by hand. TaggerError for a name that is no file name."""
+        if not re.fullmatch(r"\w[\w .-]{0,59}", name) or name.endswith((".", " ")):
+            raise TaggerError(
+                f"{name!r} is no name for a threshold set: use up to 60 letters, digits, spaces, - and _."
+            )
+        text = json.dumps({"thresholds": dict(values)}, indent=1, ensure_ascii=False, allow_nan=False)
+        write_text(self.path / "thresholds" / f"{name}.json", text)
+
+    def load_threshold_set(self, name: str) -> dict[str, float]:
+        """What ``save_threshold_set`` wrote; TaggerError, with the nearest name, if there is no such set."""
+        known = self.threshold_sets()
+        if name not in known:
+            raise TaggerError(
+                f"{self.path}: no threshold set {name!r}.{did_you_mean(name, known)}"
+                f" Available: {', '.join(known) or 'none; save one on the Overview page of tagger review'}"
+            )
+        return dict(json.loads(self._read(f"thresholds/{name}.json"))["thresholds"])
+
+    def threshold_sets(self) -> list[str]:
+        """The names of the threshold sets that were saved beside the run's own, sorted."""
+        return sorted(path.stem for path in (self.path / "thresholds").glob("*.json"))
 
     def save_oof(self, probs_NK: Floats, fold_N: np.ndarray) -> None:
         """``oof.npz``: probabilities from models that never saw the image, and its fold (-1: the test split)."""

@@ -25,6 +25,7 @@ A prior of 300 suits labels that are alike (the photos) and hurts others; 50 is 
 n / (n + 2) towards the shared threshold is kept, at a cost of .0003, so that a label of few positives cannot go astray.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,19 @@ class Thresholds:
     def values_K(self) -> Floats:
         """The thresholds as an array, (K,) float64."""
         return np.array([label.value for label in self.labels], dtype=np.float64)
+
+    def replaced(self, values: Mapping[str, float], names: Sequence[str], *, how: str) -> "Thresholds":
+        """These thresholds with those of some labels replaced by values chosen by hand; ``how`` says where from.
+
+        >>> one = Thresholds((LabelThreshold(0.25, "own", 0.2, 0.3, 40),), 0.3, "f1")
+        >>> one.replaced({"cat": 0.5, "gone": 0.1}, ["cat"], how="strict").labels[0].value
+        0.5
+        """
+        rows = [
+            LabelThreshold(float(values[name]), how, None, None, row.positives) if name in values else row
+            for name, row in zip(names, self.labels, strict=True)
+        ]
+        return Thresholds(tuple(rows), self.shared, self.aim)
 
     def to_json(self) -> dict[str, Any]:
         """What ``json`` can write: aim, shared, and per label value, how, interval [low, high] or None, positives."""
