@@ -30,6 +30,7 @@ from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
 from tagger.training.head_stage import soften, validation_row
 from tagger.training.inference import predict, to_float
+from tagger.training.lessons import Lessons, parted
 from tagger.training.optimiser import frozen_parameters, make_optimiser, make_schedule, parameter_groups
 from tagger.training.seeds import rng_of, seed_of
 
@@ -40,13 +41,17 @@ VALIDATED = 1000  # images that an epoch's validation looks at, at most
 
 @dataclass(frozen=True)
 class Task:
-    """What a network is trained on: images, their cells (N, K), and which rows teach and which validate."""
+    """What a network is trained on: images, their cells (N, K), and which rows teach and which validate.
+
+    ``lessons`` may hold other targets than the cells, and weights.
+    """
 
     images: ImageFiles | CachedImages
     labels_NK: Cells
     rows: Rows
     held_out: Rows
     name: str
+    lessons: Lessons | None = None
 
 
 def fit(
@@ -91,7 +96,7 @@ class _Loop:
         self.loss_of = losses.build(settings.loss.name, self.stats, **settings.loss.options).to(accelerator.device)
         self.sampler = samplers.build(settings.sampler.name, task.labels_NK[task.rows], **settings.sampler.options)
         self.augment = Augment(settings.augment)
-        self.targets_NK = torch.from_numpy(task.labels_NK.astype(np.float32))
+        self.lessons = task.lessons or Lessons.of(task.labels_NK)
         model.to(accelerator.device)
         model.to(memory_format=torch.channels_last)
         optimiser = make_optimiser(parameter_groups(model, settings.train), settings.train)
@@ -132,7 +137,7 @@ class _Loop:
             torch.manual_seed(seed)
             for batch in track(batches, f"{task.name}, epoch {epoch + 1}/{train.epochs}"):
                 images = self.augment(to_float(batch.images_BCHW, device), generator)
-                targets = self.targets_NK[batch.indices_B].to(device)
+                targets = self.lessons.batch(batch.indices_B).to(device)
                 total += self._step(images, targets, generator, batch.indices_B)
                 done += 1
                 self.schedule.step_update(done)
@@ -145,7 +150,8 @@ class _Loop:
             images, targets, generator, mixup_alpha=s.mix.mixup, cutmix_alpha=s.mix.cutmix, prob=s.mix.prob
         )
         images = images.contiguous(memory_format=torch.channels_last)
-        loss = self.loss_of(self.model(images), soften(targets, s.loss.smoothing))
+        targets_BK, weights_BK = parted(targets, self.task.labels_NK.shape[1])
+        loss = self.loss_of(self.model(images), soften(targets_BK, s.loss.smoothing), weights_BK)
         value = float(loss.item())
         if not math.isfinite(value):
             files = ", ".join(self.task.images.files[i] for i in indices_B[:3].tolist())

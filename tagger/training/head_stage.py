@@ -23,6 +23,7 @@ from tagger.losses import losses
 from tagger.model import new_head
 from tagger.scoring import mean_average_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
+from tagger.training.lessons import Lessons, parted
 from tagger.training.seeds import rng_of, seed_of
 
 Track = Callable[[Any, str], Any]
@@ -48,14 +49,25 @@ class HeadStage:
 
 
 def fit_heads(
-    views_VND: NDArray[np.float16], labels_NK: Cells, part_N: Rows, settings: Settings, *, track: Track
+    views_VND: NDArray[np.float16],
+    labels_NK: Cells,
+    part_N: Rows,
+    settings: Settings,
+    *,
+    track: Track,
+    lessons: Lessons | None = None,
 ) -> HeadStage:
-    """Train heads on all parts but one, for each part of ``part_N`` (-1: in none, such as the test split)."""
+    """Train heads on all parts but one, for each part of ``part_N`` (-1: in none, such as the test split).
+
+    ``lessons`` may hold other targets than the labels, and weights.
+    """
     logits_NK, dynamics = np.full(labels_NK.shape, np.nan, dtype=np.float32), Dynamics(*labels_NK.shape)
     members, histories = [], []
     for part in track(np.unique(part_N[part_N >= 0]).tolist(), "heads"):
         rows, held_out = np.flatnonzero((part_N >= 0) & (part_N != part)), np.flatnonzero(part_N == part)
-        head, history = fit_head(views_VND, labels_NK, rows, held_out, settings, name=f"part {part}", watch=dynamics)
+        head, history = fit_head(
+            views_VND, labels_NK, rows, held_out, settings, name=f"part {part}", watch=dynamics, lessons=lessons
+        )
         logits_NK[held_out] = head_logits(head, views_VND, held_out)
         members.append(head)
         histories.append(history)
@@ -76,15 +88,17 @@ def fit_head(
     *,
     name: str,
     watch: Dynamics | None = None,
+    lessons: Lessons | None = None,
 ) -> tuple[nn.Module, list[dict[str, Any]]]:
     """A head (``features.repeats`` of them, averaged) trained on some rows, and its history on the held-out ones.
 
     ``watch`` takes in what it says of them after each epoch.
     """
-    watch = watch or Dynamics(*labels_NK.shape)
+    watch, lessons = watch or Dynamics(*labels_NK.shape), lessons or Lessons.of(labels_NK)
     repeats, histories = [], []
     for repeat in range(settings.features.repeats):
-        head, history = _fit_one(views_VND, labels_NK, rows, held_out, settings, f"{name} repeat {repeat}", watch)
+        seeded = f"{name} repeat {repeat}"
+        head, history = _fit_one(views_VND, labels_NK, lessons, rows, held_out, settings, seeded, watch)
         repeats.append(head)
         histories.append(history)
     return combine(repeats), histories[0]
@@ -112,6 +126,7 @@ def head_logits(head: nn.Module, views_VND: NDArray[np.float16], rows: Rows, *, 
 def _fit_one(
     views_VND: NDArray[np.float16],
     labels_NK: Cells,
+    lessons: Lessons,
     rows: Rows,
     held_out: Rows,
     settings: Settings,
@@ -122,7 +137,6 @@ def _fit_one(
     stats = label_stats(labels_NK[rows])
     loss_of = losses.build(settings.loss.name, stats, **settings.loss.options)
     sampler = samplers.build(settings.sampler.name, labels_NK[rows], **settings.sampler.options)
-    targets_NK = torch.from_numpy(labels_NK.astype(np.float32))
     rng = rng_of(settings.seed, "head", name)
     history = []
     with torch.random.fork_rng(devices=[]):  # the weights' start and dropout draw from torch's global generator
@@ -142,8 +156,9 @@ def _fit_one(
                     break
                 batch = order[at : at + chosen.batch_size]
                 features_BD = _draw_views(views_VND, batch, num_views, rng)
-                features_BD, targets_BK = _mix(features_BD, targets_NK[batch], chosen.mixup, rng)
-                loss = loss_of(head(features_BD), soften(targets_BK, settings.loss.smoothing))
+                features_BD, mixed = _mix(features_BD, lessons.batch(batch), chosen.mixup, rng)
+                targets_BK, weights_BK = parted(mixed, labels_NK.shape[1])
+                loss = loss_of(head(features_BD), soften(targets_BK, settings.loss.smoothing), weights_BK)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()

@@ -28,6 +28,7 @@ from tagger.arrays import Cells, Floats
 from tagger.batches import CachedImages, ImageFiles, make_loader
 from tagger.config import Settings
 from tagger.data import label_stats
+from tagger.errors import TaggerError
 from tagger.model import TagModel, new_backbone, new_head, save_model
 from tagger.runs import replacing, write_text
 from tagger.scoring import mean_average_precision
@@ -37,12 +38,15 @@ from tagger.training.features import Features
 from tagger.training.fit import Task, fit
 from tagger.training.head_stage import HeadStage, fit_head, fit_heads, head_logits
 from tagger.training.inference import predict
+from tagger.training.lessons import Lessons
 from tagger.training.seeds import seed_of
+from tagger.training.warm_start import WarmStart, gentler
 
 Rows = NDArray[np.int64]
 Track = Callable[[Any, str], Any]
 History = list[dict[str, Any]]
 Scores = dict[str, float]
+Tuned = tuple[TagModel, Floats, NDArray[np.bool_], History, Dynamics, Scores]
 
 
 @dataclass
@@ -67,13 +71,17 @@ class Trained:
 
 @dataclass(frozen=True)
 class Material:
-    """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed."""
+    """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed.
+
+    Metrics count ``labels_NK``; ``lessons`` (None: just these labels) may teach other targets, and weigh cells.
+    """
 
     images: ImageFiles | CachedImages
     labels_NK: Cells
     split_N: NDArray[np.str_]
     fold_N: Rows
     features: Features | None
+    lessons: Lessons | None = None
 
     def rows(self, *splits: str) -> Rows:
         """The rows of some splits."""
@@ -81,10 +89,21 @@ class Material:
 
 
 def train_model(
-    material: Material, settings: Settings, accelerator: Accelerator, folder: Path, *, track: Track
+    material: Material,
+    settings: Settings,
+    accelerator: Accelerator,
+    folder: Path,
+    *,
+    track: Track,
+    members: Path | None = None,
+    start: WarmStart | None = None,
 ) -> Trained:
-    """The model and probabilities that the settings ask for; ``folder`` holds what an interrupted call goes on from."""
-    job = _Job(material, settings, accelerator, folder, track)
+    """The model and probabilities that the settings ask for; ``folder`` holds what an interrupted call goes on from.
+
+    Networks that are trained without a part stay in the folder ``members`` (default: ``folder``). With a ``start`` each
+    goes on from its predecessor there, and more gently.
+    """
+    job = _Job(material, settings, accelerator, folder, track, members or folder, start)
     if material.features is None:
         return job.from_nothing()
     if settings.train.epochs == 0:
@@ -101,22 +120,26 @@ class _Job:
     accelerator: Accelerator
     folder: Path
     track: Track
+    members: Path
+    start: WarmStart | None
 
     def heads(self, part_N: Rows) -> HeadStage:
         """Heads on the cached features, one without each part."""
         m = self.material
         assert m.features is not None
-        return fit_heads(m.features.views_VND, m.labels_NK, part_N, self.settings, track=self.track)
+        views_VND = m.features.views_VND
+        return fit_heads(views_VND, m.labels_NK, part_N, self.settings, track=self.track, lessons=m.lessons)
 
-    def frozen(self, heads: HeadStage) -> Trained:
+    def frozen(self, heads: HeadStage, scores: Scores | None = None) -> Trained:
         """The pretrained backbone with the mean of the heads."""
         m = self.material
         assert m.features is not None
-        model = TagModel(new_backbone(self.settings), heads.head).eval()
+        backbone = self.start.backbone() if self.start else new_backbone(self.settings)
+        model = TagModel(backbone, heads.head).eval()
         logits_NK, test = heads.logits_NK.copy(), m.rows("test")
         if len(test):
             logits_NK[test] = head_logits(model.head, m.features.views_VND, test)
-        scores = {"heads": self.score(heads.logits_NK, "train", "val")}
+        scores = scores or {"heads": self.score(heads.logits_NK, "train", "val")}
         return Trained(
             model, logits_NK, m.split_N != "test", m.features.mean_ND(), heads.history, heads.dynamics, scores
         )
@@ -133,11 +156,12 @@ class _Job:
             model, lines, logits_NK[held_out] = self.network(f"network {part + 1} of {members}", rows, held_out, head)
             history += lines
             weights.append(model.state_dict())
-        frozen = self.frozen(heads)
-        scores = frozen.scores | {"networks": self.score(logits_NK, "train", "val")}
-        if scores["networks"] < scores["heads"]:
-            return _kept(frozen, scores, history)
-        return self.finished(_average(model, weights), logits_NK, m.split_N != "test", history, heads.dynamics, scores)
+        scores = {
+            name: self.score(of_NK, "train", "val")
+            for name, of_NK in (("heads", heads.logits_NK), ("networks", logits_NK))
+        }
+        tuned = _average(model, weights), logits_NK, m.split_N != "test", history, heads.dynamics, scores
+        return self.better(heads, tuned)
 
     def single(self) -> Trained:
         """One network on train, from a head that does not know val either."""
@@ -145,15 +169,24 @@ class _Job:
         assert m.features is not None
         heads, train, val = self.heads(m.fold_N), m.rows("train"), m.rows("val")
         views_VND = m.features.views_VND
-        start, _ = fit_head(views_VND, m.labels_NK, train, val, self.settings, name="start")
+        start, _ = fit_head(views_VND, m.labels_NK, train, val, self.settings, name="start", lessons=m.lessons)
         before, logits_NK = heads.logits_NK.copy(), heads.logits_NK.copy()
         before[val] = head_logits(start, views_VND, val)
         model, lines, logits_NK[val] = self.network("network", train, val, start)
         scores = {"heads": self.score(before, "val"), "network": self.score(logits_NK, "val")}
         history = heads.history + lines
-        if scores["network"] < scores["heads"]:
-            return _kept(self.frozen(heads), scores, history)
-        return self.finished(model, logits_NK, m.split_N == "val", history, heads.dynamics, scores)
+        return self.better(heads, (model, logits_NK, m.split_N == "val", history, heads.dynamics, scores))
+
+    def better(self, heads: HeadStage, tuned: Tuned) -> Trained:
+        """What fine-tuning gave, unless the heads on the frozen backbone were better on validation."""
+        *_, history, _, scores = tuned
+        if not next(score for name, score in scores.items() if name != "heads") < scores["heads"]:
+            return self.finished(*tuned)
+        try:
+            return _kept(self.frozen(heads, scores), scores, history)
+        except TaggerError as error:  # in a retraining: the pretrained weights may be gone by now
+            note = f"The heads on the frozen backbone were better on validation, but it cannot be had any more: {error}"
+            return replace(self.finished(*tuned), notes=[note])
 
     def from_nothing(self) -> Trained:
         """One network from random weights; two halves give the out-of-fold probabilities, at the cost of one more."""
@@ -198,18 +231,23 @@ class _Job:
         ``watch`` takes in what its epochs' validations say.
         """
         m, stem = self.material, name.replace(" ", "-")
-        suffixes = (".safetensors", ".npy", ".dynamics.safetensors", ".json")
-        weights, logits_file, dynamics_file, done = (self.folder / f"{stem}{suffix}" for suffix in suffixes)
-        task = Task(m.images, m.labels_NK, rows, held_out, name)
-        model = self.untrained(task, head)
+        suffixes = (".npy", ".dynamics.safetensors", ".json")
+        logits_file, dynamics_file, done = (self.folder / f"{stem}{suffix}" for suffix in suffixes)
+        weights = self.members / f"{stem}.safetensors"
+        task = Task(m.images, m.labels_NK, rows, held_out, name, m.lessons)
+        before = self.start.member(stem) if self.start else None
+        settings, model = (
+            (self.settings, self.untrained(task, head)) if before is None else (gentler(self.settings), before)
+        )
         if not done.is_file():
             checkpoint = self.folder / f"{stem}.pt"
             start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
             own = Dynamics(*m.labels_NK.shape)
-            history = fit(model, task, self.settings, self.accelerator, checkpoint, track=self.track, watch=own)
-            if head is not None:
-                _pull_back(model, start, self.settings.train.keep)
-            save_model(model, weights)
+            history = fit(model, task, settings, self.accelerator, checkpoint, track=self.track, watch=own)
+            if head is not None and before is None:
+                _pull_back(model, start, settings.train.keep)
+            with replacing(weights) as temporary:
+                save_model(model, temporary)
             with replacing(logits_file) as temporary, temporary.open("wb") as file:
                 np.save(file, self.run(model, model, held_out))
             with replacing(dynamics_file) as temporary:

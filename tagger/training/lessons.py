@@ -1,0 +1,50 @@
+"""What does a cell teach, and how much? Targets and weights beside the labels that metrics count.
+
+Without them each known cell teaches its label, all alike. A retraining trusts cells that a person verified more, and
+may hold back or soften those that are doubted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tagger.arrays import Cells, Floats
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """targets_NK (float32, 0..1, negative: teaches nothing) and weights_NK (0 or more; None: all alike)."""
+
+    targets_NK: Tensor
+    weights_NK: Tensor | None
+
+    @classmethod
+    def of(cls, labels_NK: Cells, targets_NK: Floats | None = None, weights_NK: Floats | None = None) -> "Lessons":
+        """Targets are the labels where there are no others; weights that are all one are none, so change no bit.
+
+        >>> lessons = Lessons.of(np.array([[1, -1]], np.int8), weights_NK=np.ones((1, 2)))
+        >>> lessons.targets_NK.tolist(), lessons.weights_NK
+        ([[1.0, -1.0]], None)
+        """
+        targets = np.asarray(labels_NK if targets_NK is None else targets_NK, dtype=np.float32)
+        if weights_NK is None or (np.asarray(weights_NK) == 1).all():
+            return cls(torch.from_numpy(targets), None)
+        return cls(torch.from_numpy(targets), torch.from_numpy(np.asarray(weights_NK, dtype=np.float32)))
+
+    def batch(self, rows: NDArray[np.int64] | Tensor) -> Tensor:
+        """Targets of some rows, their weights (if any) as further columns: what is mixed is mixed in one go."""
+        targets_BK = self.targets_NK[rows]
+        return targets_BK if self.weights_NK is None else torch.cat([targets_BK, self.weights_NK[rows]], dim=1)
+
+
+def parted(batch: Tensor, num_labels: int) -> tuple[Tensor, Tensor | None]:
+    """(targets_BK, weights_BK or None) of what ``Lessons.batch`` gave.
+
+    >>> parted(torch.tensor([[1.0, 2.0]]), 1)
+    (tensor([[1.]]), tensor([[2.]]))
+    """
+    weights_BK = batch[:, num_labels:]
+    return batch[:, :num_labels], weights_BK if weights_BK.shape[1] else None
