@@ -1,0 +1,61 @@
+"""All signals in one doubt per cell: their weights are learnt from the given labels, image parts apart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, YES, Floats
+from tagger.suspects.constraints import respect_declared
+from tagger.suspects.evidence import Evidence, log_odds
+from tagger.suspects.noise import doubt_of, noise_rates, true_probs
+from tagger.suspects.regression import cross_fitted
+from tagger.suspects.signals import Signal
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """``doubt_NK``: probability that the given value is wrong (NaN: unknown cell, or a label not ranked).
+
+    ``parts``: by signal, how many nats it adds towards *yes* (N, K), compared with the label's mean image.
+    """
+
+    doubt_NK: Floats
+    parts: Mapping[str, Floats]
+    drop_K: Floats
+    stray_K: Floats
+
+
+def combine(evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray[np.bool_]) -> Doubt:
+    """One doubt per cell, *missing* and *spurious* on one scale: the probability of an error."""
+    labels_NK = evidence.labels_NK
+    learnt = [name for name, signal in found.items() if not signal.trusted]
+    parts = {name: np.zeros(labels_NK.shape, np.float32) for name in found}
+    given_NK = np.zeros(labels_NK.shape, np.float32)
+    for k in np.flatnonzero(rankable_K):
+        columns_NF = np.stack([found[name].for_yes_NK[:, k] for name in learnt], axis=1)
+        known_N = labels_NK[:, k] >= NO
+        logits_N, weights_F = cross_fitted(
+            columns_NF, labels_NK[:, k] == YES, known_N, evidence.part_N, increasing=True
+        )
+        given_NK[:, k] = 1 / (1 + np.exp(-logits_N))
+        for name, column_N, weight in zip(learnt, columns_NF.T, weights_F, strict=True):
+            parts[name][:, k] = weight * (column_N - column_N.mean())
+    drop_K, stray_K = noise_rates(given_NK[:, rankable_K], labels_NK[:, rankable_K])
+    drop_all_K, stray_all_K = np.full(len(rankable_K), 0.05), np.full(len(rankable_K), 0.01)
+    drop_all_K[rankable_K], stray_all_K[rankable_K] = drop_K, stray_K
+    logits_NK = log_odds(true_probs(given_NK, drop_all_K, stray_all_K), 1e-5)
+    for name, signal in found.items():
+        if signal.trusted:
+            parts[name] = signal.for_yes_NK
+            logits_NK += signal.for_yes_NK
+    q_NK = np.clip(1 / (1 + np.exp(-logits_NK.astype(np.float64))), 1e-5, 1 - 1e-5)
+    doubt_NK = doubt_of(q_NK, labels_NK, drop_all_K, stray_all_K)
+    doubt_NK[:, ~rankable_K] = np.nan
+    if evidence.settled_NK is not None:
+        doubt_NK[evidence.settled_NK] = 0.0
+    doubt_NK = respect_declared(doubt_NK, evidence)
+    if evidence.settled_NK is not None:
+        doubt_NK[evidence.settled_NK] = np.nan
+    return Doubt(doubt_NK.astype(np.float32), parts, drop_all_K, stray_all_K)

@@ -1,0 +1,60 @@
+"""What may be held against a cell: labels, out-of-sample probabilities, nearest images, rules. Arrays only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, YES, Cells, Floats
+from tagger.data import Group, Rule
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The material of all signals.
+
+    ``labels_NK``: the given cells. ``probs_NK``: from models that saw neither the image nor a near-duplicate.
+    ``part_N``: its fold; what is learnt here is learnt on the other parts. ``group_N``: images with one number are
+    near-duplicates. ``nearest_NM`` (rows, -1 none) and ``similarity_NM`` (cosine): the nearest images outside the
+    group. ``dynamics_NK``: mean held-out probability over the epochs of training, where it was kept. ``settled_NK``:
+    cells that a person has verified; they are evidence, and never suspects.
+    """
+
+    labels_NK: Cells
+    probs_NK: Floats
+    names: tuple[str, ...]
+    part_N: NDArray[np.integer]
+    group_N: NDArray[np.integer]
+    nearest_NM: NDArray[np.integer] | None = None
+    similarity_NM: Floats | None = None
+    dynamics_NK: Floats | None = None
+    settled_NK: NDArray[np.bool_] | None = None
+    rules: tuple[Rule, ...] = ()
+    groups: Mapping[str, Group] = field(default_factory=dict)
+
+    @property
+    def positives_K(self) -> NDArray[np.int64]:
+        """Images given each label."""
+        return (self.labels_NK == YES).sum(axis=0)
+
+    @property
+    def priors_K(self) -> NDArray[np.float64]:
+        """Each label's share of *yes* among its known cells, never 0 or 1."""
+        known_K = (self.labels_NK >= NO).sum(axis=0)
+        return (self.positives_K + 0.5) / (known_K + 1.0)
+
+    def rankable_K(self, min_positives: int) -> NDArray[np.bool_]:
+        """The labels with enough images on both sides to tell signal from noise."""
+        negatives_K = (self.labels_NK == NO).sum(axis=0)
+        return (self.positives_K >= min_positives) & (negatives_K >= min_positives)
+
+
+def log_odds(probs: Floats, floor: float = 1e-4) -> Floats:
+    """Log-odds in nats, float32, of probabilities held between ``floor`` and 1 - ``floor``.
+
+    >>> [round(float(x), 2) for x in log_odds(np.array([0.5, 1.0]))]
+    [0.0, 9.21]
+    """
+    clipped = np.clip(np.asarray(probs, dtype=np.float64), floor, 1 - floor)
+    return (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)

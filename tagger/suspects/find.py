@@ -1,0 +1,48 @@
+"""From the evidence to the ranked suspects, in one call."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tagger.suspects.combine import Doubt, combine
+from tagger.suspects.evidence import Evidence
+from tagger.suspects.rank import rank
+from tagger.suspects.signals import signals
+
+MIN_POSITIVES = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """The suspects, the doubt of every cell, and notes about labels that are not ranked."""
+
+    table: pd.DataFrame
+    doubt: Doubt
+    notes: tuple[str, ...]
+
+
+def find_suspects(
+    evidence: Evidence,
+    files: NDArray[np.str_],
+    hashes: NDArray[np.str_],
+    *,
+    limit: int = 100_000,
+    min_positives: int = MIN_POSITIVES,
+    seed: int = 0,
+) -> Found:
+    """The cells most likely wrong (see ``rank``). A label with fewer positives than ``min_positives`` is only noted."""
+    rankable_K = evidence.rankable_K(min_positives)
+    found = {name: signals.build(name, evidence) for name in signals.names()}
+    doubt = combine(evidence, found, rankable_K)
+    table = rank(evidence, doubt, found, files, hashes, limit=limit, seed=seed)
+    positives_K = evidence.positives_K
+    notes = tuple(
+        f"`{name}` is not ranked: {count} images have it, {min_positives} are needed to tell errors from noise"
+        if count < min_positives
+        else f"`{name}` is not ranked: nearly every image has it, so there is nothing to compare with"
+        for name, count, ranked in zip(evidence.names, positives_K, rankable_K, strict=True)
+        if not ranked
+    )
+    return Found(table, doubt, notes)

@@ -1,0 +1,84 @@
+"""The cells most likely wrong, most doubtful first, each with its reason; and the blind audit slice."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, YES, Floats
+from tagger.suspects.audit import draw_audit, stratum_of
+from tagger.suspects.combine import Doubt
+from tagger.suspects.evidence import Evidence
+from tagger.suspects.signals import Signal
+
+DIRECTIONS = ("missing", "spurious")
+
+
+def rank(
+    evidence: Evidence,
+    doubt: Doubt,
+    found: Mapping[str, Signal],
+    files: NDArray[np.str_],
+    hashes: NDArray[np.str_],
+    *,
+    limit: int = 100_000,
+    floor: float = 0.01,
+    audit: int = 600,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The table of suspects: at most ``limit`` cells of doubt ``floor`` or more, and ``audit`` random ones.
+
+    Audit cells carry ``audit``, ``stratum`` and ``weight`` (cells of the stratum for each audited one) and
+    ``audit_order``; those that are no suspects stand at the end.
+    """
+    num_labels = evidence.labels_NK.shape[1]
+    flat_C = doubt.doubt_NK.ravel()
+    ranked_C = np.flatnonzero(~np.isnan(flat_C))
+    doubts_C = flat_C[ranked_C]
+    listed = ranked_C[doubts_C >= floor]
+    if len(listed) > limit:
+        listed = listed[np.argpartition(-flat_C[listed], limit - 1)[:limit]]
+    listed = listed[np.lexsort((listed, -flat_C[listed]))]
+    asked = ranked_C[draw_audit(doubts_C, np.random.default_rng(seed), size=audit)]
+    extra = asked[~np.isin(asked, listed)]
+    cells = np.concatenate([listed, extra[np.lexsort((extra, -flat_C[extra]))]])
+    rows, columns = np.divmod(cells, num_labels)
+    given = evidence.labels_NK[rows, columns]
+    toward = np.where(given == YES, -1.0, 1.0).astype(np.float32)
+    nats = {name: toward * part_NK[rows, columns] for name, part_NK in doubt.parts.items()}
+    main = np.array(list(nats))[np.argmax(np.stack(list(nats.values())), axis=0)] if len(cells) else np.array([], str)
+    reasons = [
+        found[name].reason(int(row), int(k)) if score > 0.3 else found["self_confidence"].reason(int(row), int(k))
+        for name, row, k, score in zip(main, rows, columns, _largest(nats, len(cells)), strict=True)
+    ]
+    order = pd.Series(np.arange(len(asked)), index=asked)
+    stratum_C = stratum_of(doubts_C)
+    total_S = np.bincount(stratum_C, minlength=10)
+    drawn_S = np.bincount(stratum_of(flat_C[asked]), minlength=10)
+    stratum = stratum_of(flat_C[cells])
+    audited = np.isin(cells, asked)
+    return pd.DataFrame(
+        {
+            "file": files[rows],
+            "hash": hashes[rows],
+            "label": np.array(evidence.names, dtype=object)[columns],
+            "given": given,
+            "suggested": np.where(given == YES, NO, YES).astype(np.int8),
+            "doubt": flat_C[cells].astype(np.float32),
+            "direction": np.where(given == YES, "spurious", "missing"),
+            "reason": reasons,
+            "row": rows.astype(np.int32),
+            "main_signal": main,
+            "audit": audited,
+            "audit_order": order.reindex(cells).fillna(-1).to_numpy(np.int32),
+            "stratum": stratum,
+            "weight": np.where(audited, total_S[stratum] / np.maximum(drawn_S[stratum], 1), 0).astype(np.float32),
+            "stratum_size": total_S[stratum].astype(np.int64),
+            **{f"signal_{name}": part for name, part in nats.items()},
+        }
+    )
+
+
+def _largest(nats: Mapping[str, Floats], count: int) -> Floats:
+    return np.max(np.stack(list(nats.values())), axis=0) if count else np.zeros(0, np.float32)

@@ -1,0 +1,57 @@
+"""Which implications do the labels follow almost always, and what do they say here? "baby implies people"."""
+
+import numpy as np
+
+from tagger.arrays import NO, YES
+from tagger.data import MinedRule, Rule, mine_rules
+from tagger.suspects.evidence import Evidence, log_odds
+from tagger.suspects.signals.family import Signal, signals
+
+
+@signals.register("rules")
+class MinedRules(Signal):
+    """For the implied label where the premise is *yes*; against the premise where the implied label is *no*.
+
+    Rules are mined from the labels; those of ``labels.toml`` count as followed by all but one in a thousand.
+    """
+
+    def __init__(self, evidence: Evidence, *, min_support: int = 10, min_confidence: float = 0.8):
+        super().__init__(evidence)
+        labels_NK, names = evidence.labels_NK, evidence.names
+        column = {name: k for k, name in enumerate(names)}
+        mined = mine_rules(labels_NK, names, min_support=min_support, min_confidence=min_confidence)
+        rules = {(rule.premise, rule.implied): rule for rule in mined}
+        rules |= {(rule.premise, rule.implied): _certain(rule) for rule in evidence.rules}
+        self.for_yes_NK = np.zeros(labels_NK.shape, np.float32)
+        self.spoken: dict[tuple[int, int], list[MinedRule]] = {}
+        base_K = log_odds(evidence.priors_K)
+        for rule in sorted(rules.values(), key=lambda rule: rule.confidence):
+            premise, implied = column[rule.premise], column[rule.implied]
+            self.spoken.setdefault((implied, YES), []).insert(0, rule)
+            self.spoken.setdefault((premise, NO), []).insert(0, rule)
+            strength = float(log_odds(np.array(rule.confidence), 1e-3))
+            has_premise, lacks_implied = labels_NK[:, premise] == YES, labels_NK[:, implied] == NO
+            toward, against = self.for_yes_NK[:, implied], self.for_yes_NK[:, premise]
+            toward[has_premise] = np.maximum(toward[has_premise], strength - base_K[implied])
+            against[lacks_implied] = np.minimum(against[lacks_implied], -strength - base_K[premise])
+
+    def reason(self, row: int, k: int) -> str:
+        labels_K, column = self.evidence.labels_NK[row], self.evidence.names.index
+        for rule in self.spoken.get((k, YES), []):
+            if labels_K[column(rule.premise)] == YES:
+                return f"It has `{rule.premise}`, and {_share(rule)} with `{rule.premise}` also have `{rule.implied}`"
+        for rule in self.spoken.get((k, NO), []):
+            if labels_K[column(rule.implied)] == NO:
+                return f"It lacks `{rule.implied}`, and {_share(rule)} with `{rule.premise}` have it"
+        return "No rule speaks about this label"
+
+
+def _certain(rule: Rule) -> MinedRule:
+    return MinedRule(rule.premise, rule.implied, 0, 0.999)
+
+
+def _share(rule: MinedRule) -> str:
+    """``34 of 36 images``; by the user's own rule, all."""
+    if not rule.support:
+        return "by your rule all images"
+    return f"{rule.support:,} of {round(rule.support / rule.confidence):,} images"

@@ -1,0 +1,28 @@
+"""How probable is the label to a model that never saw the image? Northcutt et al. 2021, arXiv 1911.00068."""
+
+from tagger.suspects.evidence import Evidence, log_odds
+from tagger.suspects.signals.family import Signal, signals
+
+
+@signals.register("self_confidence")
+class SelfConfidence(Signal):
+    """The log-odds of the out-of-sample probability."""
+
+    def __init__(self, evidence: Evidence):
+        super().__init__(evidence)
+        self.for_yes_NK = log_odds(evidence.probs_NK)
+
+    def reason(self, row: int, k: int) -> str:
+        name = self.evidence.names[k]
+        return f"A model that never saw this image gives `{name}` {_percent(float(self.evidence.probs_NK[row, k]))}"
+
+
+def _percent(prob: float) -> str:
+    """A probability in words, never a plain 0 or 100.
+
+    >>> _percent(0.934), _percent(0.0003), _percent(0.9999)
+    ('93 %', 'less than 1 %', 'more than 99 %')
+    """
+    if prob < 0.01:
+        return "less than 1 %"
+    return "more than 99 %" if prob > 0.99 else f"{prob:.0%}".replace("%", " %")
