@@ -38,5 +38,6 @@ def draw_audit(doubt_C: Floats, rng: np.random.Generator, *, size: int) -> NDArr
             places = rng.permutation(np.flatnonzero(stratum_C == stratum))[:share]
             drawn.append(places)
             when.append((np.arange(share) + rng.random(share)) / share)
-    order = np.argsort(np.concatenate(when)) if when else []
-    return np.concatenate(drawn)[order] if drawn else np.zeros(0, np.int64)
+    if not drawn:
+        return np.zeros(0, np.int64)
+    return np.concatenate(drawn)[np.argsort(np.concatenate(when))]

@@ -19,7 +19,7 @@ def respect_declared(doubt_NK: Floats, evidence: Evidence) -> Floats:
     column = {name: k for k, name in enumerate(evidence.names)}
     for rule in evidence.rules:
         rows = np.flatnonzero(broken_rule_N(evidence.labels_NK, evidence.names, rule))
-        cells = np.ix_(rows, [column[rule.premise], column[rule.implied]])
+        cells = np.ix_(rows, np.array([column[rule.premise], column[rule.implied]]))
         doubts_R2 = np.nan_to_num(doubt_NK[cells], nan=TINY).clip(TINY, 1 - TINY)
         some_wrong_R1 = 1 - (1 - doubts_R2).prod(axis=1, keepdims=True)
         doubt_NK[cells] = np.where(np.isnan(doubt_NK[cells]), np.nan, doubts_R2 / some_wrong_R1)

@@ -130,7 +130,7 @@ def _draw(
 
 
 def _next(doubt_Q: Floats, num_verdicts: int, rng: np.random.Generator) -> tuple[int, int, int]:
-    """Median and 95 % interval of the errors among the next cells; surer the more verdicts the doubts were fitted on."""
+    """Median and 95 % interval of the errors among the next cells; the more verdicts, the surer are their doubts."""
     if not len(doubt_Q):
         return 0, 0, 0
     clipped_Q = np.clip(doubt_Q.astype(np.float64), 1e-4, 1 - 1e-4)

@@ -54,7 +54,7 @@ def true_probs(given_probs: Floats, drop_K: Floats, stray_K: Floats) -> Floats:
     before less sure ones also where the equation says 0 or 1.
 
     >>> true_probs(np.array([[0.1], [0.45], [0.8]]), np.array([0.2]), np.array([0.1])).round(2).tolist()
-    [[0.0], [0.5], [0.99]]
+    [[0.01], [0.5], [0.99]]
     """
     solved = np.clip((given_probs - stray_K) / (1 - drop_K - stray_K), 0.0, 1.0)
     return np.clip((1 - OWN) * solved + OWN * given_probs, 1e-5, 1 - 1e-5)
