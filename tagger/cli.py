@@ -109,6 +109,21 @@ def evaluate(
 
 
 @app.command()
+def suspects(
+    run: Run = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most cells to list.")] = 100_000,
+    store: Annotated[str | None, typer.Option(help="Review store; default: the one in the data folder.")] = None,
+) -> None:
+    """Find the labels most likely wrong."""
+    from tagger.commands.suspects import suspects as call
+    from tagger.runs import find_run
+
+    screen, folder = _screen(), find_run(run)
+    call(folder, limit=limit, store=store, screen=screen)
+    screen.say(f"Settle them: tagger review --run {folder.path}")
+
+
+@app.command()
 def compare(
     run_a: Annotated[Path, typer.Argument(help="A run folder, such as the one before.")],
     run_b: Annotated[Path, typer.Argument(help="Another run folder, such as the one after.")],

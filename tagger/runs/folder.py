@@ -211,6 +211,16 @@ class RunFolder:
             raise TaggerError(f"{self.path}: no suspects yet. Find them: tagger suspects --run {self.path}")
         return pd.read_parquet(self.path / "suspects.parquet")
 
+    def save_origin(self, origin: dict[str, Any]) -> None:
+        """``origin.json``: what a retraining is made from; in its checkpoint, for one that goes on."""
+        write_text(self.path / "origin.json", json.dumps(origin, indent=1, ensure_ascii=False))
+
+    def load_origin(self) -> dict[str, Any] | None:
+        """What ``save_origin`` wrote, or None where there is none."""
+        if not (self.path / "origin.json").is_file():
+            return None
+        return dict(json.loads(self._read("origin.json")))
+
     def save_judged(self, judged_NK: np.ndarray, names: tuple[str, ...]) -> None:
         """``judged.parquet``: the cells (bool) of the test split by which a retrained run and others are compared."""
         self._save_table("judged.parquet", pd.DataFrame(judged_NK, columns=list(names), copy=False))

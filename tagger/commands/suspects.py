@@ -1,0 +1,99 @@
+"""``tagger suspects``: which label cells of a run are most likely wrong, and why."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import make_url
+
+from tagger.arrays import Cells
+from tagger.commands.screen import Screen
+from tagger.review import Store, apply_decisions, default_url
+from tagger.runs import RunFolder, find_run
+from tagger.suspects import Evidence, find_suspects, nearest_images
+
+SHOWN = 20
+
+
+def suspects(
+    run: str | Path | RunFolder | None = None,
+    *,
+    limit: int = 100_000,
+    store: str | None = None,
+    screen: Screen | None = None,
+) -> pd.DataFrame:
+    """The suspects of a run, most doubtful first, also written to its ``suspects.parquet``; ``limit`` is the most.
+
+    Decisions in the review store (``store``, or the data folder's own) count: what a person has verified is evidence
+    for the rest and no suspect. Columns: file, hash, label, given, suggested, doubt, direction, reason and more.
+    """
+    screen = screen or Screen(quiet=True)
+    folder = run if isinstance(run, RunFolder) else find_run(run)
+    images, names = folder.load_images(), folder.load_labels()
+    labels_NK, settled_NK = _decided(folder, images, names, store)
+    probs_NK, fold_N = folder.load_oof()
+    group_N = images["group"].to_numpy() if "group" in images else np.unique(images["hash"], return_inverse=True)[1]
+    screen.log_path = folder.log_path
+    nearest_NM, similarity_NM = nearest_images(folder.load_embeddings(), group_N)
+    folder.save_neighbours(nearest_NM, similarity_NM)
+    dynamics = folder.load_dynamics()
+    evidence = Evidence(
+        labels_NK=labels_NK,
+        probs_NK=probs_NK,
+        names=names,
+        part_N=fold_N,
+        group_N=group_N,
+        nearest_NM=nearest_NM,
+        similarity_NM=similarity_NM,
+        dynamics_NK=None if dynamics is None else dynamics[0],
+        settled_NK=settled_NK,
+        rules=folder.load_rules(),
+        groups=folder.load_groups(),
+    )
+    found = find_suspects(
+        evidence, images["file"].to_numpy(), images["hash"].to_numpy(), limit=limit, seed=folder.load_settings().seed
+    )
+    folder.save_suspects(found.table)
+    _report(found.table, found.notes, int(settled_NK.sum()), screen)
+    return found.table
+
+
+def _decided(
+    folder: RunFolder, images: pd.DataFrame, names: tuple[str, ...], store: str | None
+) -> tuple[Cells, np.ndarray]:
+    """The run's cells after people's decisions, and which of them people verified."""
+    labels_NK = folder.load_cells()
+    url = store or default_url(Path(folder.load_settings().data.path))
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        return labels_NK, np.zeros(labels_NK.shape, bool)
+    opened = Store.open(url)
+    try:
+        rows = opened.decisions()
+    finally:
+        opened.close()
+    named = set(names)
+    rows = [row if row.label in named else replace(row, label="") for row in rows]
+    applied = apply_decisions(images["file"].tolist(), images["hash"].tolist(), labels_NK, names, rows)
+    return applied.labels_NK, applied.verified_NK
+
+
+def _report(table: pd.DataFrame, notes: tuple[str, ...], settled: int, screen: Screen) -> None:
+    """Counts, the first suspects, and which labels could not be ranked."""
+    likely = table[table["doubt"] >= 0.5]
+    missing = int((likely["direction"] == "missing").sum())
+    expected = float(table.loc[table["doubt"] >= 0.01, "doubt"].sum())
+    screen.say(
+        f"{len(table):,} cells to look at; {len(likely):,} are more likely wrong than right"
+        f" ({missing:,} missing, {len(likely) - missing:,} spurious). About {expected:,.0f} errors expected."
+    )
+    if settled:
+        screen.say(f"{settled:,} cells are verified by people and not asked again.")
+    for note in notes:
+        screen.say(note)
+    for row in table.head(SHOWN).itertuples():
+        screen.say(f"  {row.doubt:.2f}  {row.direction:8s}  {row.label}  {row.file}", style="bold")
+        screen.say(f"        {row.reason}")
+    if len(table) > SHOWN:
+        screen.say(f"  ... and {len(table) - SHOWN:,} more")
