@@ -3,11 +3,11 @@
 Pure arrays and tables: no file, no model, no torch.
 """
 
-from tagger.suspects.estimate import Estimate, estimate
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.find import MIN_POSITIVES, Found, find_suspects
-from tagger.suspects.learn import learn
 from tagger.suspects.nearest import nearest_images
+from tagger.suspects.refit import learn
+from tagger.suspects.remaining import Estimate, estimate
 from tagger.suspects.signals import signals
 
 __all__ = [
