@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, or_, select, update
 
 from tagger.errors import TaggerError
 from tagger.review import schema
@@ -81,6 +81,13 @@ class Store:
         """The decisions with an id greater than ``after``, in id order."""
         return self._decisions(schema.decisions.c.id > after)
 
+    def news(self, after: int) -> tuple[list[Recorded], int]:
+        """The decisions with an id greater than ``after``, and the id of the newest label operation (0: none)."""
+        query = select(schema.decisions).where(schema.decisions.c.id > after).order_by(schema.decisions.c.id)
+        with reading(self._engine) as connection:
+            rows = [Recorded(**row) for row in connection.execute(query).mappings()]
+            return rows, connection.execute(select(func.max(schema.operations.c.id))).scalar() or 0
+
     def history(self, hash: str) -> list[Recorded]:
         """The decisions about one image, in id order."""
         return self._decisions(schema.decisions.c.hash == hash)
@@ -153,11 +160,7 @@ class Store:
     def _decisions(self, condition: Any) -> list[Recorded]:
         query = select(schema.decisions).where(condition).order_by(schema.decisions.c.id)
         with reading(self._engine) as connection:
-            return [_recorded(row) for row in connection.execute(query).mappings()]
-
-
-def _recorded(row: RowMapping) -> Recorded:
-    return Recorded(**row)
+            return [Recorded(**row) for row in connection.execute(query).mappings()]
 
 
 def _known(

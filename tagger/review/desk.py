@@ -1,0 +1,302 @@
+"""Everything the app needs to know, in one object for all its sessions: what to ask, what is known, how far it is."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tagger.arrays import UNKNOWN, Cells, Floats
+from tagger.errors import TaggerError, did_you_mean
+from tagger.review.album import Album
+from tagger.review.cards import Card, Disagreement, ImageView, LabelProgress, Progress
+from tagger.review.decision import Cell, Decision
+from tagger.review.ledger import Ledger, Marks
+from tagger.review.queue import Filter, audit_plan, mix, ranked
+from tagger.review.ranking import Ranking
+from tagger.review.store import Store
+
+LEASE_SECONDS = 90.0
+NUM_NEIGHBOURS = 12
+
+
+class Desk:
+    """The review of one run, shared by all threads of an app. Decisions of other processes are taken in as they come.
+
+    ``suspects``, ``images``, ``labels_NK``, ``names`` and ``neighbours`` (index_NM, similarity_NM; or None) are the
+    run's, ``probs_NK`` its out-of-fold probabilities. After every ``refit_every`` verdicts the doubts are learnt anew
+    in the background and the queue takes the new order. ``learn``, ``estimate``: of ``tagger.suspects`` unless given.
+    """
+
+    def __init__(
+        self,
+        suspects: pd.DataFrame,
+        images: pd.DataFrame,
+        labels_NK: Cells,
+        names: Sequence[str],
+        neighbours: tuple[np.ndarray, Floats] | None,
+        store: Store,
+        *,
+        run: str,
+        refit_every: int = 20,
+        probs_NK: Floats | None = None,
+        learn: Callable[..., np.ndarray] | None = None,
+        estimate: Callable[..., Any] | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ):
+        self.run, self.store, self._lease_seconds = run, store, lease_seconds
+        self._table = suspects = suspects.reset_index(drop=True)
+        tables = suspects, images, labels_NK, tuple(names), neighbours, probs_NK
+        self._album = Album(*tables, num_neighbours=NUM_NEIGHBOURS)
+        given_S = suspects["given"].to_numpy(np.int8)
+        cells = suspects["hash"].tolist(), suspects["label"].tolist(), given_S
+        self._ledger = Ledger(*cells, tuple(names), self._album.given)
+        self._audit_S, self._suspect_S = suspects["audit"].to_numpy(bool), ranked(suspects)
+        self._plan, self._gaps = audit_plan(self._audit_S, run)
+        self._masks: dict[tuple[Any, ...], np.ndarray] = {}
+        self._lock = threading.RLock()
+        self._ranking = Ranking(suspects, refit_every=refit_every, learn=learn, estimate=estimate)
+        self.poll()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels after all operations, in order."""
+        return self._ledger.vocabulary.names
+
+    def poll(self) -> int:
+        """How many new decisions were taken in, of this and other processes; label operations too."""
+        with self._lock:
+            rows, last_operation = self.store.news(self._ledger.last_id)
+            known = self._ledger.operations
+            if last_operation != (known[-1].id if known else 0):
+                self._ledger.adopt(self.store.operations())
+                self._masks.clear()
+            num_verdicts = self._ledger.take_in(rows)
+            self._ranking.heed(num_verdicts, self._ledger.verdicts)
+            return len(rows)
+
+    def record(self, decisions: Sequence[Decision]) -> list[int]:
+        """The ids of the decisions, on any cell of any image; they are written, and in force here."""
+        ids = self.store.record(decisions)
+        self.poll()
+        return ids
+
+    def next_cards(
+        self, client: str, reviewer: str, filter: Filter | None = None, *, count: int, exclude: Iterable[int] = ()
+    ) -> list[Card]:
+        """The next cards, which nobody else gets while this client asks again in time. ``exclude``: positions it has.
+
+        Without a filter, about one in ten is a blind one of the audit slice.
+        """
+        filter, has = filter or Filter(), list(exclude)
+        self.poll()
+        with self._lock:
+            if filter.disputed:
+                wanted = ((self.position(*cell), cell, False) for cell in self._disputed(filter))
+                return self._hand_out(client, None, [one for one in wanted if one[0] not in set(has)], count)
+            marks = self._ledger.marks(reviewer)
+            order = self._candidates(marks, filter, has)
+            skipped = marks.skipped_S[order]
+            order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
+            audits, since = self._audits(marks, has) if filter == Filter() else [], marks.since_blind
+            for position in has:
+                since = 0 if position >= 0 and self._audit_S[position] else since + 1
+            mixed = mix(_each(order), audits, since=since)
+            return self._hand_out(client, marks if filter.decided is False else None, self._cells(mixed), count)
+
+    def grid(
+        self,
+        client: str,
+        reviewer: str,
+        filter: Filter,
+        *,
+        after: int | None = None,
+        count: int,
+        exclude: Iterable[int] = (),
+    ) -> list[Card]:
+        """The next tiles of one label and direction, in the queue's order, from ``after`` (a position) on; leased.
+
+        Cells of the audit slice are not among them: they are to be asked blindly.
+        """
+        if filter.label is None or filter.direction is None:
+            raise TaggerError("A grid shows one label and one direction. Choose both.")
+        self.poll()
+        with self._lock:
+            marks = self._ledger.marks(reviewer)
+            order = self._candidates(marks, filter, list(exclude))
+            if filter.decided is False:
+                order = order[~self._audit_S[order]]
+            if after is not None:
+                order = order[self._ranking.place_S[order] > self._ranking.place_S[after]]
+            tiles = self._cells((position, False) for position in _each(order))
+            return self._hand_out(client, marks if filter.decided is False else None, tiles, count)
+
+    def card(self, image_row: int, label: str) -> Card:
+        """The card of any cell. TaggerError if there is no such image or label."""
+        with self._lock:
+            name = self._ledger.vocabulary.resolve(label)
+            if name is None:
+                raise TaggerError(f"There is no label {label!r}.{did_you_mean(label, self.names)}")
+            row = self._known(image_row)
+            position = self.position(self._album.hashes[row], name)
+            return self._album.cards([(position, row, name, False)], self._ranking.doubt_S, self._ledger)[0]
+
+    def image(self, image_row: int) -> ImageView:
+        """An image with all its labels and its history."""
+        with self._lock:
+            return self._album.image(self._known(image_row), self._ledger)
+
+    def row(self, hash: str) -> int | None:
+        """The image row of a hash, or None."""
+        return self._album.row(hash)
+
+    def position(self, hash: str, label: str) -> int:
+        """The position of a cell in the suspects table, or a negative number of its own if it is not in it."""
+        position = self._ledger.positions.get((hash, label))
+        if position is not None:
+            return position
+        names = self.names
+        return -1 - ((self._album.row(hash) or 0) * len(names) + names.index(label))
+
+    def search(self, text: str, limit: int = 50) -> list[int]:
+        """The rows of the first images whose file name holds ``text``, in any case."""
+        return self._album.search(text, limit)
+
+    def progress(self, reviewer: str) -> Progress:
+        """How far the work is. ``found``: verified cells whose given label was wrong."""
+        with self._lock:
+            ledger = self._ledger
+            open_S = self._suspect_S & ~ledger.gone_S & ~ledger.disputed_S & (ledger.value_S == UNKNOWN)
+            left = dict.fromkeys(self.names, 0)
+            counts = self._table["label"][open_S].value_counts()
+            for label, number in counts.items():
+                name = ledger.vocabulary.resolve(str(label))
+                if name in left:
+                    left[name] += int(number)
+            rows = [
+                LabelProgress(label=name, decided=ledger.num_decided[name], found=ledger.num_found[name], left=number)
+                for name, number in left.items()
+            ]
+            return Progress(
+                decided=sum(row.decided for row in rows),
+                mine=len(ledger.marks(reviewer).cells),
+                found=sum(row.found for row in rows),
+                left=int(open_S.sum()),
+                disputed=len(ledger.disputed),
+                per_label=tuple(rows),
+            )
+
+    def disagreements(self) -> list[Disagreement]:
+        """The disputed cells, the longest waiting first."""
+        with self._lock:
+            return [self._disagreement(cell) for cell in self._disputed(Filter())]
+
+    def estimate(self) -> Any:
+        """How many errors are left and whether one may stop (``tagger.suspects.Estimate``)."""
+        with self._lock:
+            ledger = self._ledger
+            open_S = self._suspect_S & ~ledger.gone_S & ~ledger.disputed_S & (ledger.value_S == UNKNOWN)
+            order, verdicts = self._ranking.order, ledger.verdicts()
+            doubt_S = self._ranking.doubt_S
+        return self._ranking.estimate(doubt_S, verdicts, order[open_S[order]])
+
+    def wait(self) -> None:
+        """Return when no refit is under way."""
+        self._ranking.wait()
+
+    def _candidates(self, marks: Marks, filter: Filter, has: Sequence[int]) -> np.ndarray:
+        """The positions that match, in the queue's order."""
+        ledger = self._ledger
+        mask_S = self._mask(filter) & self._suspect_S & ~ledger.gone_S
+        if filter.decided is not None:
+            decided_S = ledger.value_S != UNKNOWN
+            mask_S &= decided_S if filter.decided else ~(decided_S | ledger.disputed_S)
+        if filter.reviewer is not None:
+            mask_S &= ledger.marks(filter.reviewer).judged_S
+        elif filter.decided is False:
+            mask_S &= ~marks.judged_S
+        mask_S[[position for position in has if position >= 0]] = False
+        order = self._ranking.order
+        return order[mask_S[order]]
+
+    def _audits(self, marks: Marks, has: Sequence[int]) -> list[tuple[int, int]]:
+        """(position, cards before it) of the audit cells that this reviewer was not asked, those skipped last."""
+        ask_S = ~(marks.judged_S | self._ledger.gone_S | self._ledger.disputed_S)
+        ask_S[[position for position in has if position >= 0]] = False
+        open_ = ask_S[self._plan]
+        plan, gaps = self._plan[open_], self._gaps[open_]
+        last = np.argsort(marks.skipped_S[plan], kind="stable")
+        return list(zip(plan[last].tolist(), gaps[last].tolist(), strict=True))
+
+    def _mask(self, filter: Filter) -> np.ndarray:
+        key = filter.label, filter.direction, filter.signal, filter.text.casefold()
+        if key not in self._masks:
+            if len(self._masks) > 100:
+                self._masks.clear()
+            table, resolve = self._table, self._ledger.vocabulary.resolve
+            mask_S = np.ones(len(table), bool)
+            if filter.label is not None:
+                wanted = [label for label in table["label"].unique() if resolve(label) == filter.label]
+                mask_S &= table["label"].isin(wanted).to_numpy(bool)
+            if filter.direction is not None:
+                mask_S &= (table["direction"] == filter.direction).to_numpy(bool)
+            if filter.signal is not None:
+                mask_S &= (table["main_signal"] == filter.signal).to_numpy(bool)
+            if key[-1]:
+                mask_S &= np.fromiter((key[-1] in file.casefold() for file in table["file"]), bool, len(table))
+            self._masks[key] = mask_S
+        return self._masks[key]
+
+    def _cells(self, positions: Iterable[tuple[int, bool]]) -> Iterator[tuple[int, Cell, bool]]:
+        for position, blind in positions:
+            row, label = self._album.suspect(position)
+            yield position, (self._album.hashes[row], self._ledger.vocabulary.resolve(label) or label), blind
+
+    def _hand_out(
+        self, client: str, marks: Marks | None, wanted: Iterable[tuple[int, Cell, bool]], count: int
+    ) -> list[Card]:
+        """Cards of the first wanted cells that nobody else holds. ``marks``: leave out what was decided meanwhile."""
+        seen: dict[Cell, tuple[int, bool]] = {}
+
+        def offered() -> Iterator[Cell]:
+            for position, cell, blind in wanted:
+                seen[cell] = position, blind
+                yield cell
+
+        cells = self.store.lease(client, offered(), count=count, seconds=self._lease_seconds)
+        self.poll()  # whoever decided a cell just before we got hold of it had written it by then
+        chosen = []
+        for cell in cells:
+            position, blind = seen[cell]
+            state = self._ledger.states.get(cell)
+            taken = marks is not None and position >= 0 and marks.judged_S[position]
+            if marks is None or not (taken or (state and not blind and (state.decided or state.disputed))):
+                row = self._album.suspect(position)[0] if position >= 0 else self._album.row(cell[0])
+                chosen.append((position, row or 0, cell[1], blind))
+        return self._album.cards(chosen, self._ranking.doubt_S, self._ledger)
+
+    def _disputed(self, filter: Filter) -> list[Cell]:
+        ledger = self._ledger
+        cells = [cell for cell in ledger.disputed if filter.label in (None, cell[1]) and cell[1] in self.names]
+        return sorted((c for c in cells if self._album.row(c[0]) is not None), key=lambda c: ledger.states[c].last_id)
+
+    def _disagreement(self, cell: Cell) -> Disagreement:
+        row = self._album.row(cell[0])
+        return Disagreement(
+            position=self.position(*cell),
+            row=row,
+            file=None if row is None else self._album.files[row],
+            hash=cell[0],
+            label=cell[1],
+            verdicts=tuple(sorted(self._ledger.states[cell].verdicts.items())),
+        )
+
+    def _known(self, row: int) -> int:
+        if not 0 <= row < len(self._album.files):
+            raise TaggerError(f"There is no image {row}; the run has {len(self._album.files)}.")
+        return row
+
+
+def _each(order: np.ndarray) -> Iterator[int]:
+    return (int(position) for position in order)

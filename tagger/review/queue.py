@@ -1,0 +1,83 @@
+"""In which order to ask: most doubtful first, and now and then, blindly, a cell of the random audit slice."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+AUDIT_EVERY = 10  # about so many cards from one blind card to the next
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which suspects a person wants to see. None: any. ``text`` is a part of the file name, in any case."""
+
+    label: str | None = None
+    direction: str | None = None
+    signal: str | None = None
+    reviewer: str | None = None  # only cells that this reviewer judged
+    decided: bool | None = False
+    text: str = ""
+    disputed: bool = False
+
+
+def ranked(table: pd.DataFrame) -> np.ndarray:
+    """Which rows of a suspects table are suspects (bool): all but those that are only there for the audit.
+
+    >>> ranked(pd.DataFrame({"audit": [True, True, False], "reason": ["", "18 of 25", "odd"]})).tolist()
+    [False, True, True]
+    """
+    return ~table["audit"].to_numpy(bool) | (table["reason"].fillna("") != "").to_numpy(bool)
+
+
+def by_doubt(doubt_S: np.ndarray) -> np.ndarray:
+    """The positions in order, most doubtful first; equal ones in the order of the table.
+
+    >>> by_doubt(np.array([0.1, 0.9, 0.9])).tolist()
+    [1, 2, 0]
+    """
+    return np.argsort(-np.asarray(doubt_S, np.float32), kind="stable")
+
+
+def audit_plan(audit_S: np.ndarray, run: str) -> tuple[np.ndarray, np.ndarray]:
+    """The audit cells' positions in the random order in which everybody is asked them, and the cards before each.
+
+    Both depend on the run's name only, so that all reviewers judge the same cells.
+
+    >>> positions, gaps = audit_plan(np.array([True, False, True]), "run")
+    >>> sorted(positions.tolist()), len(gaps)
+    ([0, 2], 2)
+    """
+    rng = np.random.default_rng(zlib.crc32(run.encode()))
+    positions = rng.permutation(np.flatnonzero(audit_S))
+    half = AUDIT_EVERY // 2
+    return positions, rng.integers(half - 1, AUDIT_EVERY + half - 1, size=len(positions), endpoint=True)
+
+
+def mix(ranked: Iterable[int], audits: Iterable[tuple[int, int]], *, since: int) -> Iterator[tuple[int, bool]]:
+    """(position, blind) one by one: the ranked ones in order, with audit cells between them.
+
+    ``audits``: (position, number of cards before it) in order; ``since``: cards since the last blind one. When the
+    ranked ones have run out, the audit cells follow one another. Whichever place of a cell comes first counts.
+
+    >>> list(mix([5, 6, 7], [(9, 2), (8, 2)], since=1))
+    [(5, False), (9, True), (6, False), (7, False), (8, True)]
+    """
+    given: set[int] = set()
+    one, other = iter(ranked), iter(audits)
+    position, audit = next(one, None), next(other, None)
+    while position is not None or audit is not None:
+        if audit is not None and audit[0] in given:
+            audit = next(other, None)
+        elif position is not None and position in given:
+            position = next(one, None)
+        elif audit is not None and (position is None or since >= audit[1]):
+            given.add(audit[0])
+            yield audit[0], True
+            since, audit = 0, next(other, None)
+        elif position is not None:
+            given.add(position)
+            yield position, False
+            since, position = since + 1, next(one, None)
