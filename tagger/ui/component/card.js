@@ -1,0 +1,284 @@
+// One photo, one question. "Yes" and "no" always answer the same question ("Does this show sea?"), whatever the label
+// says now and whatever the model thinks, so that a habit of the fingers cannot betray the eye. Enter takes the
+// suggestion; on a blind card there is none, and Enter does nothing but say so.
+
+const AHEAD = 8; // cards fetched and decoded ahead of the one on screen
+const DIGITS = "1234567890";
+
+class CardView {
+  constructor(app) {
+    this.app = app;
+    this.queue = [];
+    this.answered = new Set(); // positions that the server may still offer before it has our answer
+    this.size = 1024;
+    this.ready = false;
+    this.since = 0;
+    this.all = false; // whether every label is listed
+    this.build();
+  }
+
+  get card() {
+    return this.queue[0] ?? null;
+  }
+
+  build() {
+    this.stage = el("div", { class: "stage" });
+    this.heat = el("canvas", { class: "heat", width: 224, height: 224, "aria-hidden": "true", hidden: true });
+    this.file = el("div", { class: "file", dir: "auto" });
+    this.question = el("h2", { class: "question", tabindex: "-1" });
+    this.claim = el("p", { class: "claim" });
+    this.reason = el("p", { class: "reason" });
+    this.yes = this.answer("yes", "Y", "→", "y ArrowRight");
+    this.no = this.answer("no", "N", "←", "n ArrowLeft");
+    this.chips = el("div", { class: "chips", role: "group", "aria-label": "Labels of this photo" });
+    this.near = el("div", { class: "near" });
+    this.nearTitle = el("h3", { text: "Most similar photos" });
+    const small = (text, hint, shortcut, act) =>
+      el("button", { class: "small", type: "button", "aria-keyshortcuts": shortcut, onclick: act }, key(hint), text);
+    this.heatButton = small("Heat map", "H", "h", () => this.toggleHeat());
+    this.node = el(
+      "div",
+      { class: "card" },
+      el("div", { class: "photo" }, el("div", { class: "frame" }, this.stage, this.heat), this.file),
+      el(
+        "div",
+        { class: "panel" },
+        el("div", { class: "ask" }, this.question, this.claim, this.reason),
+        el("div", { class: "answers" }, this.no.button, this.yes.button),
+        el(
+          "div",
+          { class: "others" },
+          small("Unsure", "U", "u", () => this.decide("unsure")),
+          small("Skip", "S", "s", () => this.decide("skip")),
+          small("Undo", "Z", "z Backspace", () => this.app.undo()),
+          this.heatButton,
+        ),
+        el("div", { class: "labels" }, el("h3", { text: "Labels of this photo" }), this.chips),
+        el("div", { class: "similar" }, this.nearTitle, this.near),
+      ),
+    );
+    this.node.prepend(el("div", { class: "empty", hidden: true }));
+    this.empty = this.node.firstChild;
+  }
+
+  answer(verdict, letter, arrow, shortcuts) {
+    const title = el("span", { class: "title" });
+    const effect = el("span", { class: "effect" });
+    const keys = el("span", { class: "keys" }, key(letter), key(arrow));
+    const enter = el("kbd", { class: "enter", text: "Enter", "aria-hidden": "true" });
+    const button = el(
+      "button",
+      { class: `answer ${verdict}`, type: "button", "aria-keyshortcuts": shortcuts, onclick: () => this.decide(verdict) },
+      el("span", { class: "line" }, title, enter),
+      effect,
+      keys,
+    );
+    return { button, title, effect, enter };
+  }
+
+  // what to ask the server for
+  want() {
+    const known = this.queue.map((card) => card.position);
+    return { mode: "card", count: Math.max(0, AHEAD + 1 - this.queue.length), hold: known, exclude: [...this.answered] };
+  }
+
+  receive(reply, payload) {
+    const sent = new Set(payload.decisions.map((row) => row.position));
+    for (const position of sent) this.answered.delete(position); // the server knows by now
+    for (const row of this.app.session.outbox.waiting) if (row.position >= 0) this.answered.add(row.position);
+    const have = new Set(this.queue.map((card) => card.position));
+    const idle = !this.card;
+    for (const card of reply.cards ?? []) {
+      if (have.has(card.position) || this.answered.has(card.position)) continue;
+      this.queue.push(card);
+    }
+    this.prefetch();
+    if (idle) this.present();
+  }
+
+  reset() {
+    this.queue = [];
+    this.answered.clear();
+    this.ready = false;
+    this.present();
+  }
+
+  prefetch() {
+    if (this.stage.clientWidth) this.size = this.app.data.image_size || stageSize(this.stage);
+    for (const card of this.queue.slice(0, AHEAD + 1)) {
+      this.app.photos.get(card, this.size);
+      for (const other of card.neighbours) this.app.photos.get(other, 128);
+    }
+  }
+
+  present() {
+    const card = this.card;
+    this.node.classList.toggle("nothing", !card);
+    this.empty.hidden = Boolean(card);
+    if (!card) {
+      this.app.describeEmpty(this.empty);
+      return;
+    }
+    this.ready = false;
+    this.hideHeat();
+    const photo = this.app.photos.get(card, this.size);
+    if (photo.ready) this.show(card, photo);
+    else {
+      this.node.classList.add("loading");
+      photo.done.then(() => this.card === card && this.show(card, photo));
+    }
+  }
+
+  // The photo and its question change in the same frame; keys count from the frame after it.
+  show(card, photo) {
+    this.node.classList.remove("loading");
+    this.stage.classList.toggle("unseen", !photo.ready);
+    this.stage.replaceChildren(photo.ready ? photo.node : el("p", { text: "This photo cannot be shown." }));
+    if (photo.ready) photo.node.alt = `Photo ${card.file}`;
+    this.ask(card);
+    requestAnimationFrame(() => {
+      if (this.card !== card) return;
+      this.ready = true;
+      this.since = performance.now();
+      this.detail(card);
+      this.app.announce(this.spoken(card));
+    });
+  }
+
+  ask(card) {
+    this.file.textContent = card.file;
+    this.question.replaceChildren("Does this show ", name(card.label), "?");
+    const missing = card.direction === "missing";
+    this.node.classList.toggle("blind", card.blind);
+    if (card.blind) this.claim.textContent = "Please check. This one is asked without a suggestion.";
+    else if (card.suggested === null) this.claim.textContent = `Labelled ${word(card.given)}.`;
+    else this.claim.replaceChildren(el("span", { class: "tag", text: missing ? "Probably missing" : "Probably wrong" }));
+    this.reason.textContent = card.blind ? "" : card.reason;
+    const suggested = card.blind ? null : card.suggested;
+    const [adds, drops] = [card.given === 1 ? "keeps the label" : "adds the label", card.given === 0 ? "stays without it" : "removes the label"];
+    this.fill(this.yes, "Yes", card.blind ? "it is there" : adds, suggested === 1); // a blind card does not say what is given
+    this.fill(this.no, "No", card.blind ? "it is not there" : drops, suggested === 0);
+  }
+
+  fill(answer, title, effect, suggested) {
+    answer.title.textContent = title;
+    answer.effect.textContent = effect;
+    answer.enter.hidden = !suggested;
+    answer.button.classList.toggle("suggested", suggested);
+  }
+
+  detail(card) {
+    const others = card.labels.filter((label) => label.name !== card.label);
+    const shown = this.all ? others : others.slice(0, DIGITS.length);
+    this.chips.replaceChildren(...shown.map((label, place) => this.chip(card, label, place)));
+    if (others.length > DIGITS.length) {
+      const text = this.all ? "Fewer" : `${others.length - DIGITS.length} more`;
+      this.chips.append(el("button", { class: "chip more", type: "button", text, onclick: () => this.toggleAll() }));
+    }
+    this.near.replaceChildren(...card.neighbours.map((other) => this.neighbour(card, other)));
+    this.nearTitle.hidden = card.neighbours.length === 0;
+    this.heatButton.hidden = !this.app.data.heat || card.blind; // what the model looks at would be a hint
+  }
+
+  chip(card, label, place) {
+    const on = label.value === 1;
+    return el(
+      "button",
+      {
+        class: `chip ${on ? "on" : "off"}${label.verified ? " verified" : ""}`,
+        type: "button",
+        "aria-pressed": String(on),
+        "aria-keyshortcuts": DIGITS[place],
+        title: label.verified ? "decided by a person" : undefined,
+        onclick: () => this.toggle(place),
+      },
+      place < DIGITS.length ? key(DIGITS[place]) : null,
+      el("span", { class: "mark", "aria-hidden": "true", text: on ? "✓" : "" }),
+      el("span", { class: "text", dir: "auto", text: label.name }),
+    );
+  }
+
+  neighbour(card, other) {
+    const has = other.has === 1;
+    const says = `${has ? "has" : other.has === 0 ? "has not" : "unknown:"} ${card.label}`;
+    const photo = el("img", { alt: "", src: this.app.url(other, 128), draggable: "false" });
+    return el(
+      "figure",
+      { class: has ? "has" : "lacks", title: `${other.file}: ${other.labels.join(", ") || "no label"}` },
+      photo,
+      el("figcaption", { dir: "auto" }, el("span", { class: "mark", "aria-hidden": "true", text: has ? "✓" : "–" }),
+        el("span", { class: "spoken", text: says }), el("span", { class: "text", text: other.labels.join(", ") || "no label" })),
+    );
+  }
+
+  spoken(card) {
+    const yes = card.labels.filter((label) => label.value === 1).map((label) => label.name);
+    const claim = card.blind ? "Please check." : `${this.claim.textContent}. ${card.reason}.`;
+    return `${card.file}. Does this show ${card.label}? ${claim} Labels: ${yes.join(", ") || "none"}.`;
+  }
+
+  accept() {
+    const card = this.card;
+    if (!card || !this.ready) return;
+    if (card.blind || card.suggested === null) this.app.nudge("There is no suggestion here: answer Y or N.");
+    else this.decide(card.suggested === 1 ? "yes" : "no");
+  }
+
+  keep() {
+    const card = this.card;
+    if (!card || !this.ready) return;
+    if (card.blind || card.given < 0) this.app.nudge("There is no suggestion here: answer Y or N.");
+    else this.decide(card.given === 1 ? "yes" : "no");
+  }
+
+  decide(verdict) {
+    const card = this.card;
+    if (!card || !this.ready) return; // never a verdict on a photo that is not on screen yet
+    if (this.stage.classList.contains("unseen") && (verdict === "yes" || verdict === "no")) {
+      this.app.nudge("This photo cannot be shown: skip it (S).");
+      return;
+    }
+    const seconds = Math.round(performance.now() - this.since) / 1000;
+    this.queue.shift();
+    this.answered.add(card.position);
+    this.present(); // first what is seen, then what is saved
+    const rows = this.app.session.decide([this.app.decision(card, verdict, { seconds })]);
+    this.app.remember({ mode: "card", cards: [card], rows });
+  }
+
+  toggle(place) {
+    const card = this.card;
+    const label = card?.labels.filter((other) => other.name !== card.label)[place];
+    if (!label || !this.ready) return;
+    const value = label.value === 1 ? 0 : 1;
+    const cell = { ...card, label: label.name, current: label.value, suggested: null, doubt: null, blind: false };
+    const rows = this.app.session.decide([this.app.decision(cell, value ? "yes" : "no", { source: "edit", position: -1 })]);
+    this.app.remember({ mode: "edit", card, label, before: { value: label.value, verified: label.verified }, rows });
+    label.value = value;
+    label.verified = true;
+    this.detail(card);
+    this.app.announce(`${label.name}: ${value ? "yes" : "no"}`);
+  }
+
+  toggleAll() {
+    this.all = !this.all;
+    this.detail(this.card);
+  }
+
+  takeBack(entry) {
+    if (entry.mode === "edit") {
+      Object.assign(entry.label, entry.before);
+      if (this.card === entry.card) this.detail(this.card);
+      return;
+    }
+    for (const card of entry.cards) this.answered.delete(card.position);
+    this.queue.unshift(...entry.cards);
+    this.queue.length = Math.min(this.queue.length, 4 * AHEAD);
+    this.prefetch();
+    this.present();
+  }
+}
+
+function word(value) {
+  return value === 1 ? "yes" : value === 0 ? "no" : "unknown";
+}

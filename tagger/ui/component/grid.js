@@ -1,0 +1,193 @@
+// Two dozen photos, one question: mark the exceptions, settle all of them with one key, in one transaction.
+
+const TILE_KEYS = [..."abcdefjklmnopqrstvwxy12345"]; // without g, h, i, u, z, which mean something
+const TILES = 24;
+
+class GridView {
+  constructor(app) {
+    this.app = app;
+    this.pages = []; // { label, direction, cards, marks: Set of places }
+    this.answered = new Set();
+    this.focus = 0;
+    this.ready = false;
+    this.since = 0;
+    this.exhausted = false;
+    this.build();
+  }
+
+  get page() {
+    return this.pages[0] ?? null;
+  }
+
+  build() {
+    this.title = el("h2", { class: "question", tabindex: "-1" });
+    this.hint = el("p", { class: "claim" });
+    this.tiles = el("div", { class: "tiles", role: "grid", "aria-label": "Photos" });
+    this.settleText = el("span", { class: "title" });
+    this.settleEffect = el("span", { class: "effect" });
+    const small = (text, hint, shortcut, act) =>
+      el("button", { class: "small", type: "button", "aria-keyshortcuts": shortcut, onclick: act }, key(hint), text);
+    this.settleButton = el(
+      "button",
+      { class: "answer suggested settle", type: "button", "aria-keyshortcuts": "Enter", onclick: () => this.settle() },
+      el("span", { class: "line" }, this.settleText, el("kbd", { class: "enter", text: "Enter", "aria-hidden": "true" })),
+      this.settleEffect,
+    );
+    this.bar = el(
+      "div",
+      { class: "gridbar" },
+      el("div", { class: "ask" }, this.title, this.hint),
+      el("div", { class: "others" }, small("Invert marks", "I", "i", () => this.invert()), small("Undo", "Z", "z Backspace", () => this.app.undo())),
+      this.settleButton,
+    );
+    this.empty = el("div", { class: "empty", hidden: true });
+    this.node = el("div", { class: "grid" }, this.empty, this.bar, this.tiles);
+  }
+
+  want() {
+    const held = this.pages.flatMap((page) => page.cards.map((card) => card.position));
+    const last = this.pages.at(-1);
+    const group = last ? { label: last.label, direction: last.direction } : null;
+    const count = this.pages.length < 3 ? TILES : 0;
+    return { mode: "grid", count, group, hold: held, exclude: [...this.answered] };
+  }
+
+  receive(reply, payload) {
+    for (const row of payload.decisions) this.answered.delete(row.position);
+    for (const row of this.app.session.outbox.waiting) if (row.position >= 0) this.answered.add(row.position);
+    const have = new Set(this.pages.flatMap((page) => page.cards.map((card) => card.position)));
+    const fresh = (reply.cards ?? []).filter((card) => !have.has(card.position) && !this.answered.has(card.position));
+    const idle = !this.page;
+    if (fresh.length) {
+      const { label, direction } = fresh[0];
+      this.pages.push({ label, direction, cards: fresh, marks: new Set() });
+      this.prefetch();
+      if (this.pages.length < 3) this.app.session.sync();
+    }
+    if (idle) this.present();
+  }
+
+  reset() {
+    this.pages = [];
+    this.answered.clear();
+    this.present();
+  }
+
+  prefetch() {
+    for (const page of this.pages) for (const card of page.cards) this.app.photos.get(card, 256);
+  }
+
+  present() {
+    const page = this.page;
+    this.node.classList.toggle("nothing", !page);
+    this.empty.hidden = Boolean(page);
+    if (!page) return this.app.describeEmpty(this.empty);
+    this.ready = false;
+    this.focus = 0;
+    const missing = page.direction === "missing";
+    const count = page.cards.length;
+    const these = count === 1 ? "This photo" : `These ${count}`;
+    this.title.replaceChildren(`${these} ${missing ? (count === 1 ? "lacks " : "lack ") : count === 1 ? "has " : "have "}`,
+      name(page.label), missing ? ", but probably show it" : ", but probably do not show it");
+    this.hint.textContent = `Mark the photos that ${missing ? "do not show" : "do show"} it, then settle all.`;
+    this.nodes = page.cards.map((card, place) => this.tile(page, card, place));
+    this.tiles.replaceChildren(...this.nodes);
+    this.count();
+    const photos = page.cards.map((card) => this.app.photos.get(card, 256).done);
+    Promise.all(photos).then(() => {
+      if (this.page !== page) return;
+      requestAnimationFrame(() => {
+        this.ready = true;
+        this.since = performance.now();
+        this.app.announce(`${this.title.textContent}. ${this.hint.textContent}`);
+      });
+    });
+  }
+
+  tile(page, card, place) {
+    const entry = this.app.photos.get(card, 256);
+    const frame = el("span", { class: "pic" });
+    entry.done.then((seen) => frame.append(seen ? entry.node : el("span", { class: "spoken", text: "cannot be shown" })));
+    return el(
+      "button",
+      {
+        class: "tile",
+        type: "button",
+        tabindex: place === this.focus ? "0" : "-1",
+        "aria-pressed": String(page.marks.has(place)),
+        "aria-label": card.file,
+        title: `${card.file}\n${card.reason}`,
+        "aria-keyshortcuts": TILE_KEYS[place],
+        onclick: () => this.mark(place),
+      },
+      frame,
+      el("span", { class: "badge", "aria-hidden": "true", text: "✕" }),
+      place < TILE_KEYS.length ? key(TILE_KEYS[place].toUpperCase()) : null,
+    );
+  }
+
+  mark(place) {
+    const page = this.page;
+    if (!page || place < 0 || place >= page.cards.length) return;
+    if (page.marks.has(place)) page.marks.delete(place);
+    else page.marks.add(place);
+    this.nodes[place].setAttribute("aria-pressed", String(page.marks.has(place)));
+    this.move(place);
+    this.count();
+  }
+
+  invert() {
+    this.page?.cards.forEach((_, place) => {
+      if (this.page.marks.has(place)) this.page.marks.delete(place);
+      else this.page.marks.add(place);
+      this.nodes[place].setAttribute("aria-pressed", String(this.page.marks.has(place)));
+    });
+    this.count();
+  }
+
+  count() {
+    const { cards, marks, direction } = this.page;
+    const change = cards.length - marks.size;
+    this.settleText.textContent = `Settle all ${cards.length}`;
+    const verb = direction === "missing" ? "get the label" : "lose the label";
+    this.settleEffect.textContent = `${change} ${verb}, ${marks.size} stay${marks.size === 1 ? "s" : ""} as ${marks.size === 1 ? "it is" : "they are"}`;
+  }
+
+  move(place) {
+    this.nodes[this.focus]?.setAttribute("tabindex", "-1");
+    this.focus = Math.max(0, Math.min(this.nodes.length - 1, place));
+    this.nodes[this.focus].setAttribute("tabindex", "0");
+    this.nodes[this.focus].focus({ preventScroll: false });
+  }
+
+  arrow(code) {
+    if (!this.page) return;
+    const columns = getComputedStyle(this.tiles).gridTemplateColumns.split(" ").length;
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[code];
+    this.move(this.node.getRootNode().activeElement?.classList.contains("tile") ? this.focus + step : this.focus);
+  }
+
+  settle() {
+    const page = this.page;
+    if (!page || !this.ready) return;
+    const seconds = Math.round((performance.now() - this.since) / page.cards.length) / 1000;
+    const made = page.cards.map((card, place) => {
+      const value = page.marks.has(place) ? card.given : card.suggested;
+      return this.app.decision(card, value === 1 ? "yes" : "no", { source: "grid", seconds });
+    });
+    this.pages.shift();
+    for (const card of page.cards) this.answered.add(card.position);
+    this.present();
+    const rows = this.app.session.decide(made);
+    this.app.remember({ mode: "grid", page, cards: page.cards, rows });
+  }
+
+  takeBack(entry) {
+    const page = entry.page ?? { label: entry.cards[0].label, direction: entry.cards[0].direction, cards: entry.cards, marks: new Set() };
+    page.marks = new Set(page.marks);
+    for (const card of page.cards) this.answered.delete(card.position);
+    this.pages.unshift(page);
+    this.prefetch();
+    this.present();
+  }
+}

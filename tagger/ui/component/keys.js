@@ -1,0 +1,91 @@
+// Which key does what? One table for the handler, the help and the tests' eyes.
+
+const CARD_KEYS = [
+  ["Y", "→", "yes, the photo shows the label"],
+  ["N", "←", "no, it does not"],
+  ["Enter", "", "take the suggestion (the button marked Enter)"],
+  ["K", "", "keep the label as it is"],
+  ["U", "", "unsure: somebody else may know"],
+  ["S", "", "skip for now"],
+  ["Z", "Backspace", "undo, step by step"],
+  ["1 … 9, 0", "", "turn one of the photo's other labels on or off"],
+  ["H", "", "where the model looks"],
+];
+const GRID_KEYS = [
+  ["A … Y, 1 … 5", "", "mark a photo as an exception"],
+  ["← ↑ ↓ →", "", "move; Space marks"],
+  ["I", "", "invert the marks"],
+  ["Enter", "", "settle the whole page"],
+  ["Z", "Backspace", "undo the whole page"],
+];
+const BOTH_KEYS = [
+  ["G", "", "one photo / many photos"],
+  ["?", "", "this help"],
+];
+
+// The handler sits on window, before Streamlit's: "c" and "r" would open its dialogs.
+function onKey(event, app) {
+  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.composedPath()[0];
+  if (isText(target) || document.querySelector('[role="dialog"], [data-baseweb="popover"] [role="listbox"]')) return;
+  if (app.help.open) {
+    if (["Escape", "Enter", "?"].includes(event.key)) stop(event), app.toggleHelp(false);
+    else if (event.key.length === 1) stop(event);
+    return;
+  }
+  if ((event.key === "Enter" || event.key === " ") && isControl(target) && !target.classList.contains("tile")) return;
+  const act = actionOf(event, app);
+  if (!act) return;
+  stop(event);
+  if (!event.repeat) act(); // a key that is held down is one decision, not twenty
+}
+
+function actionOf(event, app) {
+  const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1]; // by place: a French keyboard has & on the 1
+  if (pressed === "?") return () => app.toggleHelp(true);
+  if (pressed === "g") return () => app.setMode(app.mode === "grid" ? "card" : "grid");
+  if (pressed === "z" || pressed === "Backspace") return () => app.undo();
+  return app.mode === "grid" ? gridAction(pressed, digit, app.grid) : cardAction(pressed, digit, event.shiftKey, app.card);
+}
+
+function cardAction(pressed, digit, shift, card) {
+  if (digit && !shift) return () => card.toggle(DIGITS.indexOf(digit));
+  const acts = {
+    y: () => card.decide("yes"),
+    ArrowRight: () => card.decide("yes"),
+    n: () => card.decide("no"),
+    ArrowLeft: () => card.decide("no"),
+    Enter: () => card.accept(),
+    k: () => card.keep(),
+    u: () => card.decide("unsure"),
+    s: () => card.decide("skip"),
+    h: () => card.toggleHeat(),
+  };
+  return acts[pressed] ?? (/^[cr]$/.test(pressed) ? () => {} : null);
+}
+
+function gridAction(pressed, digit, grid) {
+  if (pressed.startsWith("Arrow")) return () => grid.arrow(pressed);
+  if (pressed === "Enter") return () => grid.settle();
+  if (pressed === " ") return () => grid.mark(grid.focus);
+  if (pressed === "i") return () => grid.invert();
+  const place = TILE_KEYS.indexOf(digit ?? pressed);
+  return place >= 0 ? () => grid.mark(place) : null;
+}
+
+function isText(node) {
+  if (!node || node.nodeType !== 1) return false;
+  if (node.isContentEditable || node.tagName === "TEXTAREA" || node.tagName === "SELECT") return true;
+  const buttons = ["checkbox", "radio", "button", "submit", "range", "file", "color"];
+  return node.tagName === "INPUT" && !buttons.includes(node.type); // a focused toggle is an INPUT too
+}
+
+function isControl(node) {
+  return Boolean(node?.closest?.('button, a[href], summary, input, [role="button"], [role="option"], [role="tab"]'));
+}
+
+function stop(event) {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}

@@ -1,0 +1,59 @@
+// Photos that are fetched and decoded before they are wanted, so that the next one is on screen within a frame.
+
+const KEPT = 120;
+
+class Photos {
+  constructor(url) {
+    this.url = url; // (item, size) => address
+    this.kept = new Map(); // address -> { node, done }
+  }
+
+  // { node: <img> decoded or not yet, done: Promise of true (shown) or false (cannot be) }
+  get(item, size) {
+    const address = this.url(item, size);
+    const known = this.kept.get(address);
+    if (known) {
+      this.kept.delete(address); // the latest used are last
+      this.kept.set(address, known);
+      return known;
+    }
+    const node = el("img", { alt: "", draggable: "false", decoding: "async" });
+    const entry = { node, ready: false, done: null };
+    if (!address) {
+      entry.done = Promise.resolve(false);
+    } else {
+      node.src = address;
+      entry.done = node.decode().then(() => (entry.ready = true), () => this.retry(node, entry));
+    }
+    this.kept.set(address, entry);
+    for (const old of this.kept.keys()) {
+      if (this.kept.size <= KEPT) break;
+      if (!this.kept.get(old).node.isConnected) this.kept.delete(old);
+      else break;
+    }
+    return entry;
+  }
+
+  // The server may have been away for a moment: three more tries, then it cannot be shown.
+  async retry(node, entry) {
+    const address = node.src;
+    for (const pause of [400, 1200, 3000]) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      node.src = "";
+      node.src = address;
+      try {
+        await node.decode();
+        return (entry.ready = true);
+      } catch {
+        // once more
+      }
+    }
+    this.kept.delete(address);
+    return false;
+  }
+}
+
+function stageSize(element) {
+  const pixels = Math.max(element.clientWidth, element.clientHeight) * (window.devicePixelRatio || 1);
+  return pixels <= 560 ? 512 : pixels <= 1200 ? 1024 : 1600;
+}

@@ -1,0 +1,75 @@
+// One talk with the server at a time: what waits in the outbox goes out, and the next cards come back with the
+// answer. What fails is tried again, later and later; what the person decided stays in the outbox meanwhile.
+
+const RETRY_MS = [300, 600, 1200, 2500, 5000];
+const TIMEOUT_MS = 20000;
+
+class Session {
+  constructor(place) {
+    this.outbox = new Outbox(place, safeStorage());
+    this.send = null; // (payload) => Promise of the reply; set by the view
+    this.view = null; // who wants cards: { want(), receive(reply), show(status) }
+    this.busy = false;
+    this.again = false;
+    this.failures = 0;
+    addEventListener("online", () => this.sync());
+    addEventListener("pagehide", () => this.sayGoodbye());
+    setInterval(() => this.sync(), 25000); // renews the leases of the cards on screen
+  }
+
+  decide(decisions) {
+    const rows = this.outbox.push(decisions);
+    this.sync();
+    return rows.map((row) => ({ client: row.client, seq: row.seq }));
+  }
+
+  async sync() {
+    if (this.busy) {
+      this.again = true;
+      return;
+    }
+    if (!this.send || !this.view) return;
+    this.busy = true;
+    this.again = false;
+    const rows = this.outbox.rows();
+    const payload = { client: this.outbox.client, decisions: rows, ...this.view.want() };
+    this.view.show(this.status());
+    try {
+      const reply = await withTimeout(this.send(payload), TIMEOUT_MS);
+      this.failures = 0;
+      this.outbox.acknowledge([...reply.saved, ...reply.refused]);
+      this.view.receive(reply, payload);
+    } catch (error) {
+      this.failures += 1;
+      setTimeout(() => this.sync(), RETRY_MS[Math.min(this.failures, RETRY_MS.length) - 1]);
+    }
+    this.busy = false;
+    this.view?.show(this.status());
+    if (this.again || (this.failures === 0 && this.outbox.count > 0)) this.sync();
+  }
+
+  status() {
+    return { waiting: this.outbox.count, failures: this.failures };
+  }
+
+  sayGoodbye() {
+    if (!this.view?.goodbye) return;
+    const rows = this.outbox.rows(100); // a page that closes may send 64 kB
+    this.view.goodbye({ client: this.outbox.client, decisions: rows, release: true });
+  }
+}
+
+function withTimeout(promise, milliseconds) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("no answer")), milliseconds);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function safeStorage() {
+  try {
+    return window.localStorage;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,26 @@
+"""Which colours does the app have? Calm greys, one blue for what is suggested; the same in light and dark."""
+
+THEME = {
+    "theme.font": "sans-serif",
+    "theme.baseRadius": "8px",
+    "theme.light.primaryColor": "#2563b0",
+    "theme.light.backgroundColor": "#ffffff",
+    "theme.light.secondaryBackgroundColor": "#f4f5f7",
+    "theme.light.textColor": "#1d2430",
+    "theme.light.borderColor": "#d9dde3",
+    "theme.dark.primaryColor": "#6ea8ec",
+    "theme.dark.backgroundColor": "#15181d",
+    "theme.dark.secondaryBackgroundColor": "#1f242b",
+    "theme.dark.textColor": "#e6e9ee",
+    "theme.dark.borderColor": "#363d47",
+}
+
+# Streamlit leaves six rems above the first line; a photo needs the room. Nothing a person wrote goes in here.
+STYLE = """
+<style>
+.stMainBlockContainer { padding: 3.4rem 1.6rem 0.5rem; max-width: none; }
+.stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
+[data-testid="stSidebarUserContent"] { padding-top: 0; }
+@media (max-width: 700px) { .stMainBlockContainer { padding: 3.4rem 0.75rem 0.5rem; } }
+</style>
+"""

@@ -1,0 +1,136 @@
+"""Who may talk to the app's own routes, and what may a page of it do?
+
+Streamlit's cross-site protection covers its own endpoints only. Here: every answer carries a strict policy (a file
+named like a Markdown image cannot call out, whatever widget shows it); what writes needs a token that only our own
+page knows; and where the app listens beyond this machine, everything needs the key of the printed address.
+"""
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from hmac import compare_digest
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PREFIX = "/tagger/"
+TOKEN_HEADER = "x-tagger-token"
+MAX_BODY = 1 << 20  # bytes of one request to our routes; 500 waiting decisions are about 150 kB
+COOKIE = "tagger_key"
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+
+
+def content_policy(index_html: str = "") -> str:
+    """The Content-Security-Policy of every answer; inline scripts of ``index_html`` are allowed by their hash.
+
+    >>> "script-src 'self' blob:;" in content_policy()
+    True
+    """
+    inline = re.findall(r"<script>(.*?)</script>", index_html, flags=re.DOTALL)
+    hashes = "".join(f" 'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in inline)
+    return (
+        f"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:;"
+        f" script-src 'self' blob:{hashes}; connect-src 'self'; object-src 'none'; base-uri 'self';"
+        f" form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+def streamlit_index() -> str:
+    """The text of the page that Streamlit serves, whose one inline script the policy must allow."""
+    import streamlit
+
+    path = Path(streamlit.__file__).parent / "static" / "index.html"
+    return path.read_text("utf-8") if path.is_file() else ""
+
+
+class Guard:
+    """An ASGI layer: adds the policy to every answer, and refuses what no page of ours would ask.
+
+    ``token`` must come with everything that writes to ``/tagger/``. ``key``, if given, must come with everything: as
+    ``?token=KEY`` once, then as a cookie.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str, key: str | None = None, policy: str | None = None):
+        self.app, self.token, self.key = app, token, key
+        self.policy = policy or content_policy(streamlit_index())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        if self.key is not None and not _has_cookie(scope, self.key):
+            await self._ask_key(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refusal(scope) if scope["path"].startswith(PREFIX) else None
+        await (refusal or self.app)(scope, receive, self._with_policy(send))
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        writes = scope["method"] not in ("GET", "HEAD")
+        if site not in (None, "same-origin", "none") or (writes and site == "none"):
+            return PlainTextResponse("Only the app's own pages may ask this.", 403)
+        if origin is not None and origin.partition("://")[2] != headers.get("host"):
+            return PlainTextResponse("Only the app's own pages may ask this.", 403)
+        if writes and not _same(headers.get(TOKEN_HEADER, ""), self.token):
+            return PlainTextResponse("The token is missing or wrong. Reload the page.", 403)
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > MAX_BODY:
+            return PlainTextResponse(f"At most {MAX_BODY:,} bytes.", 413)
+        return None
+
+    async def _ask_key(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        answer: Response = PlainTextResponse("Open the address that `tagger review` printed, with its ?token=...", 401)
+        if scope["type"] == "http" and _same(query.pop("token", [""])[0], self.key or ""):
+            rest = f"?{urlencode(query, doseq=True)}" if query else ""
+            answer = RedirectResponse(f"{scope['path']}{rest}", 303)
+            answer.set_cookie(COOKIE, self.key or "", httponly=True, samesite="strict", max_age=30 * 24 * 3600)
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 4401})
+        else:
+            await answer(scope, receive, self._with_policy(send))
+
+    def _with_policy(self, send: Send) -> Callable[[Message], Any]:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = self.policy
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            await send(message)
+
+        return sending
+
+
+async def read_body(request: Request, limit: int = MAX_BODY) -> bytes | None:
+    """The body of a request, or None as soon as it is longer than ``limit`` (its announced length may be a lie)."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _has_cookie(scope: Scope, key: str) -> bool:
+    cookies: SimpleCookie = SimpleCookie()
+    cookies.load(Headers(scope=scope).get("cookie", ""))
+    return COOKIE in cookies and _same(cookies[COOKIE].value, key)
+
+
+def _same(given: str, wanted: str) -> bool:
+    return compare_digest(given.encode("utf-8", "replace"), wanted.encode())
