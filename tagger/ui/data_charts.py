@@ -1,0 +1,86 @@
+"""The charts of a data set, and the small tables that they draw."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from tagger.arrays import YES, Cells, Floats
+from tagger.ui.charts import BLUE, GREEN, HEAT, ORANGE, row_height
+
+SPLITS = {"train": BLUE, "val": ORANGE, "test": GREEN}
+
+
+def label_counts(labels_NK: Cells, split_N: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
+    """label, split, images: how many images of the split have the label; a row for every pair.
+
+    >>> label_counts(np.array([[1], [0]]), np.array(["train", "test"]), ["cat"])["images"].tolist()
+    [1, 0, 0]
+    """
+    parts = [
+        pd.DataFrame({"label": list(names), "split": split, "images": (labels_NK[split_N == split] == YES).sum(axis=0)})
+        for split in SPLITS
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def label_counts_chart(table: pd.DataFrame, *, most: int) -> alt.Chart:
+    """A bar a label, stacked by split, the most frequent first."""
+    totals = table.groupby("label")["images"].sum().sort_values(ascending=False, kind="stable")
+    shown = totals.index[:most].tolist()
+    colour = alt.Color(
+        "split:N",
+        scale=alt.Scale(domain=list(SPLITS), range=list(SPLITS.values())),
+        legend=alt.Legend(orient="top", title=None),
+    )
+    return (
+        alt.Chart(table[table["label"].isin(shown)], height=row_height(len(shown)) + 40)
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("images:Q", title="images"),
+            y=alt.Y("label:N", title=None, sort=shown, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
+            color=colour,
+            order=alt.Order("place:Q"),
+            tooltip=["label", "split", alt.Tooltip("images:Q", format=",")],
+        )
+        .transform_calculate(place=f"indexof({list(SPLITS)}, datum.split)")
+    )
+
+
+def cooccurrence_table(counts_KK: Floats, names: Sequence[str], *, most: int) -> pd.DataFrame:
+    """label, other, share, images of every pair among the most frequent labels; a label with itself has no share.
+
+    >>> cooccurrence_table(np.array([[2.0, 1.0], [1.0, 4.0]]), ["cat", "dog"], most=9)["share"].round(2).tolist()
+    [0.25, 0.5]
+    """
+    yes_K = np.diagonal(counts_KK)
+    shown = [k for k in np.argsort(-yes_K, kind="stable").tolist()[:most] if yes_K[k]]
+    rows = [
+        {"label": names[a], "other": names[b], "share": counts_KK[a, b] / yes_K[a], "images": int(counts_KK[a, b])}
+        for a in shown
+        for b in shown
+        if a != b
+    ]
+    return pd.DataFrame(rows, columns=["label", "other", "share", "images"])
+
+
+def cooccurrence_chart(table: pd.DataFrame) -> alt.Chart:
+    """The shares as a heat map, most frequent labels first."""
+    order = table["label"].drop_duplicates().tolist()
+    below = alt.Axis(labelAngle=-60, labelLimit=160, labelOverlap=False)
+    beside = alt.Axis(labelLimit=160, labelOverlap=False)
+    return (
+        alt.Chart(table, height=max(260, 18 * len(order) + 110))
+        .mark_rect(cornerRadius=1)
+        .encode(
+            x=alt.X("other:N", title=None, sort=order, axis=below),
+            y=alt.Y("label:N", title=None, sort=order, axis=beside),
+            color=alt.Color(
+                "share:Q",
+                scale=alt.Scale(domain=[0, 1], range=HEAT),
+                legend=alt.Legend(title=None, format=".0%", orient="right", gradientLength=160),
+            ),
+            tooltip=["label", "other", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("images:Q", format=",")],
+        )
+    )

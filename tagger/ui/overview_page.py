@@ -1,0 +1,131 @@
+"""How good is this run, label by label, and what would other thresholds do?"""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from tagger.review import Store
+from tagger.runs import RunFolder
+from tagger.ui.charts import show_chart
+from tagger.ui.escape import escape
+from tagger.ui.overview_charts import learning_chart, reliability_chart, reliability_table
+from tagger.ui.run_data import RunData, run_data
+from tagger.ui.threshold_panel import threshold_panel
+
+HEADLINES = (
+    ("map", "mAP", "How well each label's images are ranked before the others, averaged over labels. 1 is perfect."),
+    ("micro_f1", "Micro-F1", "F1 over all cells together, so that frequent labels count most."),
+    ("macro_f1", "Macro-F1", "F1 averaged over labels, so that rare labels count as much."),
+    ("micro_precision", "Precision", "Of the labels that the model chooses, the share that is right."),
+    ("micro_recall", "Recall", "Of the labels that are right, the share that the model chooses."),
+    ("exact_match", "Exact match", "Images with every label right."),
+)
+
+
+def show(run: RunFolder, store: Store) -> None:
+    """The page: headline numbers, then tables and curves by tab."""
+    data = run_data(run)
+    st.title("Overview")
+    st.caption(escape(_subtitle(run, data)))
+    for note in data.metrics.get("notes", []):
+        st.info(escape(note), icon=":material/info:")
+    if data.headline is None:
+        st.warning("This run has neither a test nor a validation split, so there is nothing to judge it by.")
+    else:
+        _headlines(data.headline, "test" if data.metrics.get("test") else "validation")
+    labels, thresholds, training, trust, card = st.tabs(
+        ["Labels", "Thresholds", "Training", "Probabilities", "Model card"]
+    )
+    with labels:
+        _label_table(data)
+    with thresholds:
+        threshold_panel(run, data)
+    with training:
+        _training(data)
+    with trust:
+        _reliability(data)
+    with card:
+        st.caption("What the run folder's README.md says, as text.")
+        st.code(run.card_path.read_text("utf-8") if run.card_path.is_file() else "There is none.", language=None)
+
+
+def _subtitle(run: RunFolder, data: RunData) -> str:
+    settings, counts = run.load_settings(), data.images["split"].value_counts()
+    parts = ", ".join(f"{counts.get(part, 0):,} {word}" for part, word in _PARTS if counts.get(part, 0))
+    return f"{run.path.name} · {settings.backbone.name} · {len(data.names)} labels · images: {parts}"
+
+
+_PARTS = (("train", "training"), ("val", "validation"), ("test", "test"))
+
+
+def _headlines(table: dict[str, Any], split: str) -> None:
+    with st.container(horizontal=True, gap="xsmall"):
+        for key, title, meaning in HEADLINES:
+            row = table["overall"][key]
+            value = "–" if row["value"] is None else f"{row['value']:.3f}"
+            between = None if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
+            st.metric(title, value, between, delta_color="off", delta_arrow="off", help=meaning, border=True)
+    st.caption(
+        f"Measured on {table['num_images']:,} images of the {split} split; below each value its 95 % interval."
+        " Labels there may hold errors too: settle suspects, and these numbers get more honest."
+    )
+
+
+def _label_table(data: RunData) -> None:
+    if data.headline is None:
+        return
+    rows = []
+    for name, row in data.headline["per_label"].items():
+        few = "not enough data" in row["note"]
+        ap = row["average_precision"]
+        rows.append(
+            {
+                "label": name,
+                "images": row["positives"],
+                "AP": None if few else ap["value"],
+                "95 % interval": "" if ap["low"] is None else f"{ap['low']:.2f} to {ap['high']:.2f}",
+                **{title: None if few else row[title.lower()]["value"] for title in ("Precision", "Recall", "F1")},
+                "threshold": row["threshold"],
+                "note": row["note"],
+            }
+        )
+    table = pd.DataFrame(rows).sort_values("images", ascending=False, kind="stable")
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content" if len(table) <= 20 else 740,
+        column_config={
+            "AP": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1),
+            "images": st.column_config.NumberColumn(help="Images of the split that have the label"),
+            **dict.fromkeys(("Precision", "Recall", "F1", "threshold"), number),
+            "note": None if not any(table["note"]) else st.column_config.TextColumn(width="medium"),
+        },
+    )
+
+
+def _training(data: RunData) -> None:
+    charts = learning_chart(data.history)
+    if not charts:
+        st.write("No epoch has been recorded.")
+        return
+    for column, (title, chart) in zip(st.columns(len(charts)), charts, strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            show_chart(chart, alt_text=f"{title} by epoch")
+    st.caption("One line for each network that was trained; the run's own is the last, the others gave suspects.")
+
+
+def _reliability(data: RunData) -> None:
+    table = reliability_table(data.labels_NK[data.judged_N], data.probs_NK[data.judged_N])
+    left, right = st.columns([3, 2])
+    with left:
+        show_chart(reliability_chart(table), alt_text="Observed share of yes by predicted probability")
+    with right:
+        st.markdown("**Can the probabilities be taken at their word?**")
+        st.write(
+            "Of all cells that the model gives 0.8, about 80 % should have the label: then the dots lie on the"
+            " diagonal. Each dot stands for as many cells as any other."
+        )
+        st.caption(f"Measured on {data.judged_where}.")

@@ -1,0 +1,61 @@
+"""What a run holds, read once for all pages and browser sessions: arrays stay in memory, nothing goes into sessions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from tagger.arrays import Cells, Floats
+from tagger.runs import RunFolder
+from tagger.scoring import Thresholds
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The parts of a run that pages show. N and K are the run's."""
+
+    names: tuple[str, ...]
+    images: pd.DataFrame
+    labels_NK: Cells
+    probs_NK: Floats
+    thresholds: Thresholds
+    metrics: dict[str, Any]
+    history: pd.DataFrame
+    judged_N: np.ndarray  # rows that metrics and curves may come from: the test split, or else the out-of-fold ones
+
+    @property
+    def judged_where(self) -> str:
+        """The rows of ``judged_N`` in words."""
+        if (self.images["split"].to_numpy()[self.judged_N] == "test").all():
+            return "the test split, which no training has seen"
+        return "training and validation images, each predicted by a model that had not seen it (there is no test split)"
+
+    @property
+    def headline(self) -> dict[str, Any] | None:
+        """``evaluate``'s table on the test split, or else on the validation split; None without either."""
+        return self.metrics.get("test") or self.metrics.get("validation")
+
+
+def run_data(run: RunFolder) -> RunData:
+    """What the run holds; from memory, unless it was written anew. TaggerError for a run that lacks a file."""
+    return _read(str(run.path.absolute()), (run.path / "metrics.json").stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the run")
+def _read(path: str, stamp: int) -> RunData:
+    run = RunFolder(path)
+    images, (probs_NK, _) = run.load_images(), run.load_oof()
+    predicted_N = np.asarray(~np.isnan(probs_NK).any(axis=1))
+    test_N = (images["split"] == "test").to_numpy(dtype=bool) & predicted_N
+    return RunData(
+        names=run.load_labels(),
+        images=images,
+        labels_NK=run.load_cells(),
+        probs_NK=probs_NK,
+        thresholds=run.load_decision_rule()[0],
+        metrics=run.load_metrics(),
+        history=run.load_history(),
+        judged_N=test_N if test_N.any() else predicted_N,
+    )

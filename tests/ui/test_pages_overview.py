@@ -1,0 +1,132 @@
+"""The Overview and Data pages on a small run: they show what the run holds, and keep a threshold set."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tagger.review import Store
+from tagger.runs import RunFolder
+from tagger.scoring import choose, count, f_beta
+
+
+def page(name: str, path: str, url: str) -> None:
+    """A script that is one page."""
+    from importlib import import_module
+
+    from tagger.review import Store
+    from tagger.runs import RunFolder
+
+    store = Store.open(url)
+    try:
+        import_module(f"tagger.ui.{name}_page").show(RunFolder(path), store)
+    finally:
+        store.close()
+
+
+def open_page(name: str, run: Path, tmp_path: Path) -> AppTest:
+    """The page as a browser would first see it."""
+    url = f"sqlite:///{tmp_path}/review.db"
+    app = AppTest.from_function(page, kwargs={"name": name, "path": str(run), "url": url}, default_timeout=60).run()
+    assert not app.exception, app.exception
+    return app
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> RunFolder:
+    """A copy of the small run, to be written in."""
+    return RunFolder(shutil.copytree(finished, tmp_path / "run"))
+
+
+def test_the_overview_shows_the_runs_numbers(run: RunFolder, tmp_path: Path):
+    app = open_page("overview", run.path, tmp_path)
+    overall = run.load_metrics()["test"]["overall"]
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["mAP"] == f"{overall['map']['value']:.3f}"
+    assert shown["Micro-F1"] == f"{overall['micro_f1']['value']:.3f}"
+    table = app.dataframe[0].value
+    assert sorted(table["label"]) == sorted(run.load_labels())
+
+
+def test_a_threshold_that_is_moved_and_saved_comes_back_as_a_set(run: RunFolder, tmp_path: Path):
+    app = open_page("overview", run.path, tmp_path)
+    k = app.selectbox(key="threshold label").value
+    app.slider[0].set_value(0.25).run()
+    shown = {metric.label: metric.value for metric in app.metric}
+    labels_NK, (probs_NK, _) = run.load_cells(), run.load_oof()
+    test_N = (run.load_images()["split"] == "test").to_numpy()
+    counts = count(labels_NK[test_N], choose(probs_NK[test_N], 0.25))
+    assert shown["Chosen"] == f"{int(counts.tp[k] + counts.fp[k]):,}"
+    assert shown["F1"] == f"{f_beta(counts)[k]:.3f}"
+    app.text_input(key="threshold name").set_value("by hand")
+    app.button[0].click().run()
+    assert not app.exception
+    assert "\\-\\-thresholds" in app.success[0].value
+    names, own = run.load_labels(), run.load_decision_rule()[0].values_K
+    saved = run.load_threshold_set("by hand")
+    assert saved[names[k]] == 0.25
+    np.testing.assert_array_equal([saved[n] for n in names if n != names[k]], np.delete(own, k))
+
+    app.text_input(key="threshold name").set_value("by hand")
+    app.button[0].click().run()
+    assert "already" in app.error[0].value
+    app.selectbox(key="threshold base").set_value("by hand").run()
+    assert app.slider[0].value == 0.25
+
+
+def test_a_name_that_is_no_file_name_is_refused_in_words(run: RunFolder, tmp_path: Path):
+    app = open_page("overview", run.path, tmp_path)
+    app.text_input(key="threshold name").set_value("../elsewhere")
+    app.button[0].click().run()
+    assert "no name for a threshold set" in app.error[0].value
+    assert run.threshold_sets() == []
+
+
+def test_the_data_page_counts_what_the_run_has(run: RunFolder, tmp_path: Path):
+    app = open_page("data", run.path, tmp_path)
+    labels_NK = run.load_cells()
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Images"] == f"{len(labels_NK):,}"
+    assert shown["Labels set"] == f"{int((labels_NK == 1).sum()):,}"
+    table = app.dataframe[0].value.set_index("label")
+    for k, name in enumerate(run.load_labels()):
+        assert table.loc[name, "all"] == (labels_NK[:, k] == 1).sum()
+        assert table.loc[name, ["train", "val", "test"]].sum() == table.loc[name, "all"]
+
+
+def test_near_duplicates_are_counted_where_the_run_knows_them(run: RunFolder, tmp_path: Path):
+    images = run.load_images()
+    run.save_images(images.assign(group=[0, 0, 1, 1, *range(2, len(images) - 2)]))
+    shown = {metric.label: metric.value for metric in open_page("data", run.path, tmp_path).metric}
+    assert shown["Near-duplicates"] == "2"
+
+
+@pytest.mark.parametrize("name", ["overview", "data"])
+def test_hostile_names_reach_markdown_only_escaped(name: str, finished: Path, tmp_path: Path):
+    hostile = "![x](http://evil.example/p.png)<img src=x onerror=alert(1)>"
+    run = RunFolder(shutil.copytree(finished, tmp_path / hostile.replace("/", "_")))
+    names = run.load_labels()
+    changed = (hostile, *names[1:])
+    for file in ("labels.json", "metrics.json", "thresholds.json"):
+        path = run.path / file
+        path.write_text(path.read_text("utf-8").replace(f'"{names[0]}"', f'"{hostile}"'), "utf-8")
+    assert run.load_labels() == changed
+    app = open_page(name, run.path, tmp_path)
+    if name == "overview":
+        app.slider[0].set_value(0.5).run()
+    texts: list[Any] = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success, *app.metric]
+    for element in texts:
+        text = str(getattr(element, "label", "")) + str(element.value)
+        assert not re.search(r"(?<!\\)(<img|!\[|\]\()", text), text
+
+
+def test_pages_write_nothing_to_the_store(finished: Path, tmp_path: Path):
+    for name in ("overview", "data"):
+        open_page(name, finished, tmp_path)
+    store = Store.open(f"sqlite:///{tmp_path}/review.db")
+    assert store.last_id() == 0
+    store.close()
