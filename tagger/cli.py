@@ -25,6 +25,9 @@ app = typer.Typer(
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of images with labels.")]
 Run = Annotated[Path | None, typer.Option("--run", help="Run folder; default: the newest in ./runs.")]
 Labels = Annotated[Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")]
+Store = Annotated[
+    str | None, typer.Option("--store", help="Address of the review store; default: DATA/.tagger/review.db.")
+]
 
 
 @app.command()
@@ -124,6 +127,35 @@ def suspects(
 
 
 @app.command()
+def apply(
+    out: Annotated[Path, typer.Option(help="The CSV file to write; NAME.changes.csv beside it lists the changes.")],
+    run: Run = None,
+    store: Store = None,
+) -> None:
+    """Write the labels with all decisions in them; your own label file stays as it is."""
+    from tagger.commands.apply import apply as call
+
+    screen = _screen()
+    written = call(run, out=out, store=store, screen=screen)
+    screen.say(f"Train on them: tagger train --data DIR --labels {written.out}")
+
+
+@app.command()
+def retrain(
+    run: Run = None,
+    out: Annotated[Path | None, typer.Option(help="Where to; default: a new folder in ./runs.")] = None,
+    store: Store = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted retraining.")] = False,
+) -> None:
+    """Learn from the decisions: a new run, compared with the last one."""
+    from tagger.commands.retrain import retrain as call
+
+    screen = _screen()
+    folder = call(run, out=out, store=store, resume=resume, screen=screen)
+    screen.say(f"Tag a folder with it: tagger predict FOLDER --run {folder.path}")
+
+
+@app.command()
 def compare(
     run_a: Annotated[Path, typer.Argument(help="A run folder, such as the one before.")],
     run_b: Annotated[Path, typer.Argument(help="Another run folder, such as the one after.")],
@@ -137,6 +169,21 @@ def compare(
     show(result, _screen(), first=run_a.name, second=run_b.name)
     if out is not None:
         _write_json(out, result)
+
+
+@app.command()
+def review(
+    run: Run = None,
+    host: Annotated[str, typer.Option(help="Where to listen; beyond this machine a key is asked for.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Default: the first free one from 8501 on.")] = None,
+    store: Annotated[str | None, typer.Option(help="Database of decisions; default: DATA/.tagger/review.db.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Your name; default: that of your account.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Settle the suspects in the browser, one key each."""
+    from tagger.ui.server import serve
+
+    serve(run, host=host, port=port, store=store, reviewer=reviewer, browser=browser, say=_screen().say)
 
 
 @app.command()

@@ -18,9 +18,9 @@ THEME = {
 # Streamlit leaves six rems above the first line; a photo needs the room. Nothing a person wrote goes in here.
 STYLE = """
 <style>
-.stMainBlockContainer { padding: 3.4rem 1.6rem 0.5rem; max-width: none; }
+.stMainBlockContainer { padding: 4.4rem 1.6rem 0.5rem; max-width: none; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
-@media (max-width: 700px) { .stMainBlockContainer { padding: 3.4rem 0.75rem 0.5rem; } }
+@media (max-width: 700px) { .stMainBlockContainer { padding: 4.4rem 0.75rem 0.5rem; } }
 </style>
 """

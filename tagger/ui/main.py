@@ -27,7 +27,7 @@ HEARTBEAT_SECONDS = 5  # also what wakes an idle page after the app was restarte
 
 def main() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title="tagger", layout="wide")
+    st.set_page_config(page_title="tagger", layout="wide", initial_sidebar_state=240)
     st.html(STYLE)
     try:
         place = current(sys.argv[1] if len(sys.argv) > 1 else None)
@@ -80,10 +80,9 @@ def _heartbeat(place: Workplace) -> None:
     progress = place.desk.progress(st.session_state["reviewer"])
     whole = progress.decided + progress.left
     st.progress(progress.decided / whole if whole else 0.0, text=f"{progress.decided:,} of {whole:,} decided")
-    left, reason = estimate_lines(place.desk.estimate())
+    estimate = place.desk.estimate()
+    left, reason = estimate_lines(estimate)
     st.caption(escape(left))
-    if place.desk.estimate().may_stop:
-        st.success(f"You may stop here. {escape(reason)}", icon=":material/check:")
-    else:
-        st.caption(escape(reason))
-    st.caption(escape(f"Run {place.run.path.name}"))
+    if estimate.may_stop:
+        st.success(f"You may stop here. {escape(reason)}")
+    st.caption(escape(f"Run: {place.run.path.name}"))

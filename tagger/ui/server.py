@@ -53,7 +53,8 @@ def serve(
         threading.Thread(target=_open_browser, args=(port, address), daemon=True).start()
     sys.argv = ["tagger-review"]  # the pages' script must not see the command's own options
     try:
-        app.run(config=pinned(host, port))
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how one stops it
+            app.run(config=pinned(host, port))
     finally:
         place.store.close()
 

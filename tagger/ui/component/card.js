@@ -153,7 +153,7 @@ class CardView {
     if (card.blind) this.claim.textContent = "Please check. This one is asked without a suggestion.";
     else if (card.suggested === null) this.claim.textContent = `Labelled ${word(card.given)}.`;
     else this.claim.replaceChildren(el("span", { class: "tag", text: missing ? "Probably missing" : "Probably wrong" }));
-    this.reason.textContent = card.blind ? "" : card.reason;
+    this.reason.replaceChildren(...(card.blind ? [] : withNames(card.reason)));
     const suggested = card.blind ? null : card.suggested;
     const [adds, drops] = [card.given === 1 ? "keeps the label" : "adds the label", card.given === 0 ? "stays without it" : "removes the label"];
     this.fill(this.yes, "Yes", card.blind ? "it is there" : adds, suggested === 1); // a blind card does not say what is given
@@ -213,7 +213,7 @@ class CardView {
 
   spoken(card) {
     const yes = card.labels.filter((label) => label.value === 1).map((label) => label.name);
-    const claim = card.blind ? "Please check." : `${this.claim.textContent}. ${card.reason}.`;
+    const claim = card.blind ? "Please check." : `${this.claim.textContent}. ${this.reason.textContent}.`;
     return `${card.file}. Does this show ${card.label}? ${claim} Labels: ${yes.join(", ") || "none"}.`;
   }
 

@@ -21,6 +21,11 @@ function name(text) {
   return el("b", { class: "name", text, dir: "auto" });
 }
 
+// "18 of its 25 nearest images have `sea`": what stands in backticks is a name
+function withNames(text) {
+  return String(text).split("`").map((part, place) => (place % 2 ? name(part) : part)).filter((part) => part !== "");
+}
+
 function plural(count, word) {
   return `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 }
