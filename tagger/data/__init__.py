@@ -3,6 +3,7 @@
 from tagger.data.hashes import hash_files
 from tagger.data.images import Listing, iter_images, list_images
 from tagger.data.labels_toml import Vocabulary, parse_labels_toml
+from tagger.data.near_duplicates import near_duplicate_groups
 from tagger.data.read import Dataset, read_dataset
 from tagger.data.rules import Group, MinedRule, Rule, broken_group_N, broken_rule_N
 from tagger.data.sources import sources
@@ -25,6 +26,7 @@ __all__ = [
     "label_stats",
     "list_images",
     "mine_rules",
+    "near_duplicate_groups",
     "parse_labels_toml",
     "read_dataset",
     "sources",

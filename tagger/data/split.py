@@ -1,4 +1,4 @@
-"""Which images train, which choose, which judge? Iterative stratification, with exact duplicates on one side.
+"""Which images train, which choose, which judge? Iterative stratification, with copies of an image on one side.
 
 ``iterstrat``'s algorithm is called directly with the three shares at once, rather than through its splitters twice, so
 that a rare label's few images are weighed against all three parts together. It needs no grouping to be fast: 100,000
@@ -33,6 +33,7 @@ def split_images(
     labels_NK: Cells,
     hashes: Sequence[str] | NDArray[np.str_],
     *,
+    groups: NDArray[np.int64] | None = None,
     val: float = 0.1,
     test: float = 0.1,
     folds: int = 5,
@@ -41,7 +42,8 @@ def split_images(
 ) -> Split:
     """Each image's part and fold, so that every label has nearly the same share everywhere.
 
-    Images with one hash stay together; "no label" is balanced like a label; unknown cells count as *no*. The result
+    Images with one hash stay together, or, with ``groups`` (N; ``near_duplicate_groups`` of images and hashes), those
+    of one group; "no label" is balanced like a label; unknown cells count as *no*. The result
     depends on the set of images and on ``seed``, not on their order. Sechidis et al. 2011, "On the stratification of
     multi-label data". TaggerError if there are fewer different images than parts.
 
@@ -53,7 +55,7 @@ def split_images(
         raise TaggerError(
             f"val={val}, test={test}, folds={folds}: give shares from 0 that leave some for training, and folds >= 1"
         )
-    targets_GK, group_N = _unique_images(labels_NK, hashes)
+    targets_GK, group_N = _unique_images(labels_NK, _group_keys(hashes, groups))
     shares = np.array([1 - val - test, val, test])
     wanted = [part for part in range(3) if shares[part] > 0]
     if len(targets_GK) < len(wanted):
@@ -105,11 +107,21 @@ def split_table(labels_NK: Cells, split: NDArray[np.str_], names: Sequence[str])
     return pd.DataFrame({"label": list(names), **positives, **shares, "largest_difference": largest_K})
 
 
-def _unique_images(
-    labels_NK: Cells, hashes: Sequence[str] | NDArray[np.str_]
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """(targets_GK of the G different images by hash, with a last column "no label"; the group of each of N)."""
-    unique, group_N = np.unique(np.asarray(hashes, dtype=str), return_inverse=True)
+def _group_keys(hashes: Sequence[str] | NDArray[np.str_], groups: NDArray[np.int64] | None) -> NDArray[np.str_]:
+    """The smallest hash of each image's group: a name for the group that the order of images does not change."""
+    hashes_N = np.asarray(hashes, dtype=str)
+    if groups is None:
+        return hashes_N
+    order = np.lexsort((hashes_N, groups))
+    _, first, group_N = np.unique(groups[order], return_index=True, return_inverse=True)
+    keys_N = np.empty_like(hashes_N)
+    keys_N[order] = hashes_N[order[first]][group_N]
+    return keys_N
+
+
+def _unique_images(labels_NK: Cells, keys_N: NDArray[np.str_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """(targets_GK of the G different images by key, with a last column "no label"; the group of each of N)."""
+    unique, group_N = np.unique(keys_N, return_inverse=True)
     targets_GK = np.zeros((len(unique), labels_NK.shape[1] + 1), dtype=bool)
     np.logical_or.at(targets_GK, group_N, np.pad(labels_NK == YES, ((0, 0), (0, 1))))
     targets_GK[:, -1] = ~targets_GK.any(axis=1)

@@ -109,3 +109,25 @@ def test_the_table_agrees_with_counting_by_hand():
             assert table.loc[label, f"share_{part}"] == pytest.approx((cells == 1).mean())
             largest = max(largest, abs((cells == 1).mean() - whole) / whole)
         assert table.loc[label, "largest_difference"] == pytest.approx(largest)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_stay_together_whatever_the_order_of_images(seed):
+    rng = np.random.default_rng(seed)
+    labels_NK, hashes = drawn_labels(200, 4), np.array(own_hashes(200))
+    groups = rng.integers(0, 60, 200)
+    split = split_images(labels_NK, hashes, groups=groups, seed=seed)
+    for group in set(groups):
+        assert len(set(split.split[groups == group])) == len(set(split.fold[groups == group])) == 1
+    order = rng.permutation(200)
+    smallest = np.array([np.flatnonzero(groups[order] == group).min() for group in groups[order]])
+    moved = split_images(labels_NK[order], hashes[order], groups=smallest, seed=seed)
+    assert np.array_equal(moved.split, split.split[order])
+    assert np.array_equal(moved.fold, split.fold[order])
+
+
+def test_groups_of_one_image_each_change_nothing():
+    labels_NK = drawn_labels(100, 3)
+    alone, none = (split_images(labels_NK, own_hashes(100), groups=groups) for groups in (np.arange(100), None))
+    assert np.array_equal(alone.split, none.split)
+    assert np.array_equal(alone.fold, none.fold)

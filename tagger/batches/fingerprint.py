@@ -1,0 +1,72 @@
+"""What does an image look like, in 259 bytes? So that copies of it can be found that are not the same file.
+
+The area means of 16 x 16 cells in grey, and the mean colour: what survives re-encoding and resizing. They are taken
+from the batches of the one pass that ``tagger train`` makes over all images anyway. Grey bars that ``image.fit = pad``
+added are left out, for photos of one shape would be alike through them.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tagger.batches.dataset import Batch, ImageFiles
+from tagger.batches.decode import PAD_COLOUR
+from tagger.runs import new_array
+
+CELLS = 16
+Fingerprints = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def fingerprint(images_BCHW: Tensor, *, padded: bool = False) -> Fingerprints:
+    """(thumbnails (B, 16, 16) in grey, mean colours (B, 3)), uint8, of uint8 images of any size on the CPU.
+
+    >>> thumbs, colours = fingerprint(torch.full((1, 3, 40, 40), 9, dtype=torch.uint8))
+    >>> thumbs.shape, thumbs.min().item(), colours.tolist()
+    ((1, 16, 16), 9, [[9, 9, 9]])
+    """
+    height, width = images_BCHW.shape[-2:]
+    rows_B2, columns_B2 = torch.tensor([[0, height]]), torch.tensor([[0, width]])
+    if padded:
+        inside_BHW = (images_BCHW != torch.tensor(PAD_COLOUR, dtype=torch.uint8)[:, None, None]).any(1)
+        rows_B2, columns_B2 = _extent(inside_BHW.any(2)), _extent(inside_BHW.any(1))
+    down, across = _area_means(rows_B2, height), _area_means(columns_B2, width)
+    cells = down[:, None] @ images_BCHW.float() @ across[:, None].mT
+    return cells.mean(1).round().byte().numpy(), cells.mean((2, 3)).round().byte().numpy()
+
+
+def note(batches: Iterable[Batch], images: ImageFiles, path: Path) -> Iterator[Batch]:
+    """The batches as they are, the fingerprints of their images written to ``path`` on the way."""
+    prints = new_array(path, np.uint8, (len(images), CELLS * CELLS + 3))
+    for batch in batches:
+        thumbs, colours = fingerprint(batch.images_BCHW, padded=images.fit == "pad")
+        prints[batch.indices_B.numpy()] = np.concatenate([thumbs.reshape(len(thumbs), -1), colours], axis=1)
+        yield batch
+    prints.flush()
+
+
+def load_fingerprints(path: Path) -> Fingerprints | None:
+    """What ``note`` wrote: thumbnails (N, 16, 16) and colours (N, 3), mapped; None if there is no such file."""
+    if not path.is_file():
+        return None
+    prints = np.load(path, mmap_mode="r", allow_pickle=False)
+    return prints[:, :-3].reshape(-1, CELLS, CELLS), prints[:, -3:]
+
+
+def _extent(inside_BL: Tensor) -> Tensor:
+    """(B, 2): from the first to behind the last True of each row; all of it where there is none."""
+    length = inside_BL.shape[1]
+    first, last = inside_BL.byte().argmax(1), length - inside_BL.flip(1).byte().argmax(1)
+    return torch.stack([first, last], 1)
+
+
+def _area_means(ends_B2: Tensor, size: int) -> Tensor:
+    """(B, 16, size): the matrix that averages pixels ``ends_B2`` over 16 equal stretches."""
+    start_B1, end_B1 = ends_B2.double().split(1, dim=1)
+    edges = start_B1 + (end_B1 - start_B1) * torch.linspace(0, 1, CELLS + 1, dtype=torch.float64)
+    pixels = torch.arange(size, dtype=torch.float64)
+    overlap = torch.minimum(edges[:, 1:, None], pixels + 1) - torch.maximum(edges[:, :-1, None], pixels)
+    return (overlap.clamp(min=0) / (edges[:, 1:] - edges[:, :-1])[:, :, None]).float()

