@@ -54,7 +54,7 @@ def test_the_overview_shows_the_runs_numbers(run: RunFolder, tmp_path: Path):
 
 def test_a_threshold_that_is_moved_and_saved_comes_back_as_a_set(run: RunFolder, tmp_path: Path):
     app = open_page("overview", run.path, tmp_path)
-    k = app.selectbox(key="threshold label").value
+    k = int(app.selectbox(key="threshold label").value or 0)
     app.slider[0].set_value(0.25).run()
     shown = {metric.label: metric.value for metric in app.metric}
     labels_NK, (probs_NK, _) = run.load_cells(), run.load_oof()
