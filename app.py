@@ -2,4 +2,5 @@
 
 from tagger.ui.main import main
 
-main()
+if __name__ == "__main__":  # Streamlit runs it so
+    main()

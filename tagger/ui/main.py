@@ -47,10 +47,16 @@ def _pages(place: Workplace) -> list[st.Page]:
     def review() -> None:
         import_module("tagger.ui.review_page").show(place)
 
+    def photos() -> None:
+        import_module("tagger.ui.photos_page").show(place)
+
     def other(name: str) -> Callable[[], None]:
         return lambda: import_module(f"tagger.ui.{name}_page").show(place.run, place.store)
 
-    pages = [st.Page(review, title="Review", url_path="review", default=True)]
+    pages = [
+        st.Page(review, title="Review", url_path="review", default=True),
+        st.Page(photos, title="Photos", url_path="photos"),
+    ]
     for name, title in PAGES.items():
         if find_spec(f"tagger.ui.{name}_page") is not None:
             pages.append(st.Page(other(name), title=title, url_path=name))

@@ -24,7 +24,7 @@ class CardView {
   build() {
     this.stage = el("div", { class: "stage" });
     this.heat = el("canvas", { class: "heat", width: 224, height: 224, "aria-hidden": "true", hidden: true });
-    this.file = el("div", { class: "file", dir: "auto" });
+    this.file = el("a", { class: "file", dir: "auto", target: "_blank", title: "All labels of this photo, and their history" });
     this.question = el("h2", { class: "question", tabindex: "-1" });
     this.claim = el("p", { class: "claim" });
     this.reason = el("p", { class: "reason" });
@@ -147,6 +147,7 @@ class CardView {
 
   ask(card) {
     this.file.textContent = card.file;
+    this.file.href = `photos?image=${encodeURIComponent(card.hash)}`;
     this.question.replaceChildren("Does this show ", name(card.label), "?");
     const missing = card.direction === "missing";
     this.node.classList.toggle("blind", card.blind);

@@ -1,0 +1,144 @@
+"""The page Photos: find one by its file name, set all its labels, see and take back what was decided about it."""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+import streamlit as st
+
+from tagger.arrays import YES
+from tagger.review import Decision, ImageView, LabelView, Recorded
+from tagger.ui.escape import escape
+from tagger.ui.pictures import Unseen
+from tagger.ui.workplace import Workplace
+
+MOST_FOUND = 50
+MOST_STEPS = 40
+
+
+def show(place: Workplace) -> None:
+    """Draw the page."""
+    row = _chosen_row(place)
+    if row is None:
+        st.caption("Type a part of a file name to see the photo, all its labels and their history.")
+        return
+    view = place.desk.image(row)
+    picture, side = st.columns([3, 2], gap="medium")
+    with picture:
+        try:
+            st.image(place.pictures.preview(view.file, view.hash, size=1024), width="stretch")
+        except Unseen as error:
+            st.warning(f"This photo cannot be shown: {escape(error)}")
+        st.caption(escape(view.file))
+    with side:
+        _labels(place, view)
+        _history(place, view)
+
+
+def _chosen_row(place: Workplace) -> int | None:
+    """The photo of the address (``?image=HASH``), or the one chosen among those found."""
+    wanted = st.query_params.get("image")
+    known = place.desk.row(wanted) if wanted else None
+    default = place.desk.image(known).file if known is not None else ""
+    text = st.text_input("File name", value=default, key="find", placeholder="part of a file name").strip()
+    rows = place.desk.search(text, MOST_FOUND) if text else []
+    if not rows:
+        if text:
+            st.info("No photo's name holds this.")
+        return None
+    files = {row: place.desk.image(row).file for row in rows}
+    row = st.selectbox(f"{len(rows)} found", rows, format_func=files.__getitem__, key="found")
+    st.query_params["image"] = place.desk.image(row).hash
+    return row
+
+
+def _labels(place: Workplace, view: ImageView) -> None:
+    """All labels as switches; the key holds the last decision, so that a change from elsewhere shows."""
+    key = f"labels {view.hash} {view.history[-1].id if view.history else 0}"
+    names = [label.name for label in view.labels]
+    st.pills(
+        "Labels",
+        names,
+        selection_mode="multi",
+        default=[label.name for label in view.labels if label.current == YES],
+        format_func=escape,
+        key=key,
+        wrap=True,
+        on_change=lambda: _edit(place, view, st.session_state[key]),
+    )
+    disputed = [label.name for label in view.labels if label.disputed]
+    if disputed:
+        st.caption(f"Reviewers differ on {escape(', '.join(disputed))}.")
+
+
+def _edit(place: Workplace, view: ImageView, chosen: Sequence[str]) -> None:
+    changed = [label for label in view.labels if (label.name in chosen) != (label.current == YES)]
+    place.desk.record(
+        [_decision(place, view.hash, label, "yes" if label.name in chosen else "no") for label in changed]
+    )
+
+
+def _decision(place: Workplace, hash: str, label: LabelView, verdict: str) -> Decision:
+    return Decision(
+        hash=hash,
+        label=label.name,
+        verdict=verdict,
+        before=label.current,
+        suggested=None,
+        doubt=None,
+        run=place.run.path.name,
+        reviewer=st.session_state["reviewer"],
+        seconds=None,
+        client=_client(),
+        seq=_next_number(),
+        settles=label.disputed,
+        source="edit",
+    )
+
+
+def _history(place: Workplace, view: ImageView) -> None:
+    """What was decided, newest first, each step with a button that takes it back."""
+    if not view.history:
+        st.caption("Nobody has decided anything about this photo yet.")
+        return
+    st.markdown("**History**")
+    undone = {step.undoes for step in view.history if step.verdict == "undo"}
+    for step in list(reversed(view.history))[:MOST_STEPS]:
+        text, button = st.columns([4, 1], vertical_alignment="center")
+        text.markdown(_sentence(step, step.id in undone))
+        if step.verdict != "undo" and step.id not in undone:
+            button.button("Undo", key=f"undo {step.id}", on_click=_take_back, args=(place, step))
+
+
+def _sentence(step: Recorded, undone: bool) -> str:
+    what = f"took back a decision on {step.label}" if step.verdict == "undo" else f"{step.label}: {step.verdict}"
+    line = f"{escape(what)} :gray[{escape(step.reviewer)}, {escape(step.time[:16].replace('T', ' '))}]"
+    return f"~~{line}~~" if undone else line
+
+
+def _take_back(place: Workplace, step: Recorded) -> None:
+    decision = Decision(
+        hash=step.hash,
+        label=step.label,
+        verdict="undo",
+        before=step.before,
+        suggested=None,
+        doubt=None,
+        run=place.run.path.name,
+        reviewer=st.session_state["reviewer"],
+        seconds=None,
+        client=_client(),
+        seq=_next_number(),
+        undoes=step.id,
+        source="edit",
+    )
+    place.desk.record([decision])
+
+
+def _client() -> str:
+    """This session's name in the store."""
+    return str(st.session_state.setdefault("client", uuid4().hex))
+
+
+def _next_number() -> int:
+    st.session_state["seq"] = st.session_state.get("seq", 0) + 1
+    return int(st.session_state["seq"])
