@@ -4,7 +4,7 @@ Pure arrays and tables: no file, no model, no torch.
 """
 
 from tagger.suspects.evidence import Evidence
-from tagger.suspects.find import MIN_POSITIVES, Found, find_suspects
+from tagger.suspects.find import MIN_POSITIVES, Found, find_suspects, reconsider
 from tagger.suspects.nearest import nearest_images
 from tagger.suspects.refit import learn
 from tagger.suspects.remaining import Estimate, estimate
@@ -19,5 +19,6 @@ __all__ = [
     "find_suspects",
     "learn",
     "nearest_images",
+    "reconsider",
     "signals",
 ]

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from tagger.suspects.combine import Doubt, combine
 from tagger.suspects.evidence import Evidence
-from tagger.suspects.rank import rank
-from tagger.suspects.signals import signals
+from tagger.suspects.rank import describe, rank
+from tagger.suspects.signals import Signal, signals
 
 MIN_POSITIVES = 10
 
@@ -34,8 +34,7 @@ def find_suspects(
 ) -> Found:
     """The cells most likely wrong (see ``rank``). A label with fewer positives than ``min_positives`` is only noted."""
     rankable_K = evidence.rankable_K(min_positives)
-    found = {name: signals.build(name, evidence) for name in signals.names()}
-    doubt = combine(evidence, found, rankable_K)
+    found, doubt = _weigh(evidence, rankable_K)
     table = rank(evidence, doubt, found, files, hashes, limit=limit, seed=seed)
     positives_K = evidence.positives_K
     notes = tuple(
@@ -46,3 +45,24 @@ def find_suspects(
         if not ranked
     )
     return Found(table, doubt, notes)
+
+
+def reconsider(evidence: Evidence, table: pd.DataFrame, *, min_positives: int = MIN_POSITIVES) -> pd.DataFrame:
+    """The same rows of a table of suspects, in the same order, judged anew by evidence that holds people's decisions.
+
+    Corrected labels speak for or against the other labels of their image and of similar images, and the weights and
+    noise rates are learnt again. Rows that are settled now keep what they had.
+    """
+    found, doubt = _weigh(evidence, evidence.rankable_K(min_positives))
+    column = {name: k for k, name in enumerate(evidence.names)}
+    rows, columns = table["row"].to_numpy(), table["label"].map(column).to_numpy()
+    open_T = np.isfinite(doubt.doubt_NK[rows, columns])
+    out = table.copy()
+    for name, values in describe(evidence, doubt, found, rows[open_T], columns[open_T]).items():
+        out.loc[open_T, name] = values
+    return out
+
+
+def _weigh(evidence: Evidence, rankable_K: NDArray[np.bool_]) -> tuple[dict[str, Signal], Doubt]:
+    found: dict[str, Signal] = {name: signals.build(name, evidence) for name in signals.names()}
+    return found, combine(evidence, found, rankable_K)

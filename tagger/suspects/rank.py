@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Floats
-from tagger.suspects.audit import draw_audit, stratum_of
+from tagger.arrays import NO, YES
+from tagger.suspects.audit import EDGES, draw_audit, stratum_of
 from tagger.suspects.combine import Doubt
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.signals import Signal
 
-DIRECTIONS = ("missing", "spurious")
+WEAK = 0.3  # nats: what adds less is no reason
+NUM_STRATA = len(EDGES) + 1
 
 
 def rank(
@@ -45,17 +46,10 @@ def rank(
     cells = np.concatenate([listed, extra[np.lexsort((extra, -flat_C[extra]))]])
     rows, columns = np.divmod(cells, num_labels)
     given = evidence.labels_NK[rows, columns]
-    toward = np.where(given == YES, -1.0, 1.0).astype(np.float32)
-    nats = {name: toward * part_NK[rows, columns] for name, part_NK in doubt.parts.items()}
-    main = np.array(list(nats))[np.argmax(np.stack(list(nats.values())), axis=0)] if len(cells) else np.array([], str)
-    reasons = [
-        found[name].reason(int(row), int(k)) if score > 0.3 else found["self_confidence"].reason(int(row), int(k))
-        for name, row, k, score in zip(main, rows, columns, _largest(nats, len(cells)), strict=True)
-    ]
     order = pd.Series(np.arange(len(asked)), index=asked)
     stratum_C = stratum_of(doubts_C)
-    total_S = np.bincount(stratum_C, minlength=10)
-    drawn_S = np.bincount(stratum_of(flat_C[asked]), minlength=10)
+    total_S = np.bincount(stratum_C, minlength=NUM_STRATA)
+    drawn_S = np.bincount(stratum_of(flat_C[asked]), minlength=NUM_STRATA)
     stratum = stratum_of(flat_C[cells])
     audited = np.isin(cells, asked)
     return pd.DataFrame(
@@ -65,20 +59,35 @@ def rank(
             "label": np.array(evidence.names, dtype=object)[columns],
             "given": given,
             "suggested": np.where(given == YES, NO, YES).astype(np.int8),
-            "doubt": flat_C[cells].astype(np.float32),
             "direction": np.where(given == YES, "spurious", "missing"),
-            "reason": reasons,
             "row": rows.astype(np.int32),
-            "main_signal": main,
             "audit": audited,
             "audit_order": order.reindex(cells).fillna(-1).to_numpy(np.int32),
             "stratum": stratum,
             "weight": np.where(audited, total_S[stratum] / np.maximum(drawn_S[stratum], 1), 0).astype(np.float32),
             "stratum_size": total_S[stratum].astype(np.int64),
-            **{f"signal_{name}": part for name, part in nats.items()},
+            **describe(evidence, doubt, found, rows, columns),
         }
     )
 
 
-def _largest(nats: Mapping[str, Floats], count: int) -> Floats:
-    return np.max(np.stack(list(nats.values())), axis=0) if count else np.zeros(0, np.float32)
+def describe(
+    evidence: Evidence,
+    doubt: Doubt,
+    found: Mapping[str, Signal],
+    rows: NDArray[np.integer],
+    columns: NDArray[np.integer],
+) -> dict[str, NDArray]:
+    """For each cell its doubt, what each signal adds against the given value (nats), the main one and its sentence."""
+    toward = np.where(evidence.labels_NK[rows, columns] == YES, -1.0, 1.0).astype(np.float32)
+    nats = {name: toward * part_NK[rows, columns] for name, part_NK in doubt.parts.items()}
+    stacked = np.stack(list(nats.values()))
+    main = np.array(list(nats), dtype=object)[stacked.argmax(axis=0)]
+    main[stacked.max(axis=0, initial=-np.inf) < WEAK] = "self_confidence"
+    reasons = [found[name].reason(int(row), int(k)) for name, row, k in zip(main, rows, columns, strict=True)]
+    return {
+        "doubt": doubt.doubt_NK[rows, columns].astype(np.float32),
+        "reason": np.array(reasons, dtype=object),
+        "main_signal": main,
+        **{f"signal_{name}": part for name, part in nats.items()},
+    }

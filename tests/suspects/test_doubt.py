@@ -1,0 +1,149 @@
+"""The doubt is Bayes' rule with the data's own noise rates; planted errors come first; declared rules hold."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from drawn import NAMES, draw
+from sklearn.metrics import average_precision_score
+
+from tagger.arrays import sigmoid
+from tagger.data import Rule
+from tagger.suspects import find_suspects, reconsider
+from tagger.suspects.constraints import at_most_one_right, respect_declared
+from tagger.suspects.noise import doubt_of, noise_rates
+
+
+def found_in(drawn, **options):
+    num = len(drawn.truth_NK)
+    files, hashes = np.array([f"{n}.jpg" for n in range(num)]), np.array([f"h{n}" for n in range(num)])
+    return find_suspects(drawn.evidence, files, hashes, **options)
+
+
+def test_the_doubt_is_bayes_rule_as_counted_in_a_large_simulation() -> None:
+    rng = np.random.default_rng(0)
+    q, drop, stray, num = 0.7, 0.2, 0.1, 400_000
+    truth = rng.random(num) < q
+    given = np.where(truth, rng.random(num) >= drop, rng.random(num) < stray)
+    rates = np.array([drop]), np.array([stray])
+    missing = doubt_of(np.array([[q]]), np.array([[0]], np.int8), *rates)[0, 0]
+    spurious = doubt_of(np.array([[q]]), np.array([[1]], np.int8), *rates)[0, 0]
+    assert missing == pytest.approx(truth[~given].mean(), abs=0.005)
+    assert spurious == pytest.approx((~truth[given]).mean(), abs=0.005)
+
+
+def test_noise_rates_are_found_where_probabilities_are_good() -> None:
+    rng = np.random.default_rng(0)
+    logits_NK = rng.normal(size=(20_000, 3)) * 4 - 2
+    q_NK = sigmoid(logits_NK)
+    truth_NK = rng.random(q_NK.shape) < q_NK
+    drop, stray = 0.2, 0.03
+    labels_NK = np.where(truth_NK, rng.random(q_NK.shape) >= drop, rng.random(q_NK.shape) < stray).astype(np.int8)
+    drop_K, stray_K = noise_rates((1 - drop) * q_NK + stray * (1 - q_NK), labels_NK)
+    np.testing.assert_allclose(drop_K, drop, atol=0.03)
+    np.testing.assert_allclose(stray_K, stray, atol=0.01)
+
+
+def test_planted_errors_are_found_in_both_directions_and_better_than_by_the_probability_alone() -> None:
+    drawn = draw(1200, noise=0.12)
+    labels_NK, probs_NK = drawn.evidence.labels_NK, drawn.evidence.probs_NK
+    wrong_NK = labels_NK != drawn.truth_NK
+    doubt_NK = np.nan_to_num(found_in(drawn).doubt.doubt_NK)
+    alone_NK = np.where(labels_NK == 1, 1 - probs_NK, probs_NK)
+    ours = average_precision_score(wrong_NK.ravel(), doubt_NK.ravel())
+    theirs = average_precision_score(wrong_NK.ravel(), alone_NK.ravel())
+    assert ours > 1.1 * theirs
+    for value in (0, 1):
+        side = labels_NK == value
+        assert average_precision_score(wrong_NK[side], doubt_NK[side]) > 0.85
+
+
+def test_the_doubts_are_probabilities_of_being_wrong() -> None:
+    drawn = draw(3000, noise=0.15, seed=3)
+    doubt_NK = found_in(drawn).doubt.doubt_NK
+    wrong_NK = drawn.evidence.labels_NK != drawn.truth_NK
+    assert doubt_NK.sum() == pytest.approx(wrong_NK.sum(), rel=0.35)
+    sure = doubt_NK > 0.8
+    assert wrong_NK[sure].mean() > 0.75
+
+
+def test_the_table_lists_the_most_doubtful_first_with_reasons_and_both_values() -> None:
+    drawn = draw(600)
+    table = found_in(drawn, limit=50).table
+    ranked = table[~table["audit"] | (table["doubt"] >= table["doubt"].iloc[49])].head(50)
+    assert ranked["doubt"].is_monotonic_decreasing
+    assert (table["given"] + table["suggested"] == 1).all()
+    assert ((table["given"] == 0) == (table["direction"] == "missing")).all()
+    assert table["reason"].str.len().min() > 10
+    assert not table.duplicated(["file", "label"]).any()
+    rows, columns = table["row"], table["label"].map({name: k for k, name in enumerate(NAMES)})
+    assert (drawn.evidence.labels_NK[rows, columns] == table["given"]).all()
+
+
+def test_a_label_with_few_images_says_so_and_is_not_ranked() -> None:
+    drawn = draw(300)
+    labels_NK = drawn.evidence.labels_NK.copy()
+    labels_NK[:, 3] = 0
+    labels_NK[:4, 3] = 1
+    found = found_in(replace(drawn, evidence=replace(drawn.evidence, labels_NK=labels_NK)))
+    assert "car" not in set(found.table["label"])
+    assert found.notes == ("`car` is not ranked: 4 images have it, 10 are needed to tell errors from noise",)
+
+
+def test_nothing_to_rank_gives_an_empty_table() -> None:
+    drawn = draw(60)
+    labels_NK = np.zeros_like(drawn.evidence.labels_NK)
+    found = found_in(replace(drawn, evidence=replace(drawn.evidence, labels_NK=labels_NK)))
+    assert len(found.table) == 0
+    assert len(found.notes) == 4
+
+
+def test_unknown_and_settled_cells_are_no_suspects() -> None:
+    drawn = draw(400)
+    labels_NK, settled_NK = drawn.evidence.labels_NK.copy(), np.zeros(drawn.truth_NK.shape, bool)
+    labels_NK[:100, 0], settled_NK[100:200, 1] = -1, True
+    evidence = replace(drawn.evidence, labels_NK=labels_NK, settled_NK=settled_NK)
+    table = found_in(replace(drawn, evidence=evidence)).table
+    assert not ((table["label"] == "people") & (table["row"] < 100)).any()
+    assert not ((table["label"] == "baby") & table["row"].between(100, 199)).any()
+
+
+def test_reconsidering_with_corrected_labels_keeps_the_rows_and_finds_more() -> None:
+    drawn = draw(1200, noise=0.2, seed=5)
+    table = found_in(drawn).table
+    labels_NK, settled_NK = drawn.evidence.labels_NK.copy(), np.zeros(drawn.truth_NK.shape, bool)
+    column = {name: k for k, name in enumerate(NAMES)}
+    rows, columns = table["row"].to_numpy(), table["label"].map(column).to_numpy()
+    wrong_T = (labels_NK != drawn.truth_NK)[rows, columns]
+    told = np.arange(len(table)) < 300
+    labels_NK[rows[told], columns[told]] = drawn.truth_NK[rows[told], columns[told]]
+    settled_NK[rows[told], columns[told]] = True
+    again = reconsider(replace(drawn.evidence, labels_NK=labels_NK, settled_NK=settled_NK), table)
+    assert again[["file", "label", "given"]].equals(table[["file", "label", "given"]])
+    assert again["doubt"][told].equals(table["doubt"][told])
+    before, after = (average_precision_score(wrong_T[~told], t["doubt"][~told]) for t in (table, again))
+    assert after > before
+
+
+def test_a_declared_rule_makes_one_of_its_two_cells_wrong_for_certain() -> None:
+    drawn = draw(50)
+    labels_NK = np.zeros((50, 4), np.int8)
+    labels_NK[0, 1] = 1
+    evidence = replace(drawn.evidence, labels_NK=labels_NK, rules=(Rule("baby", "people"),))
+    doubt_NK = np.full((50, 4), 0.3)
+    doubt_NK[0, :2] = 0.2, 0.4
+    after = respect_declared(doubt_NK, evidence)
+    some_wrong = 1 - 0.8 * 0.6
+    np.testing.assert_allclose(after[0, :2], [0.2 / some_wrong, 0.4 / some_wrong])
+    np.testing.assert_array_equal(after[1:], doubt_NK[1:])
+
+
+def test_of_several_yes_in_an_exclusive_group_one_at_most_is_right_as_enumeration_says() -> None:
+    doubts = np.array([0.3, 0.6, 0.9])
+    worlds = {right: np.prod([1 - d if r else d for r, d in zip(right, doubts, strict=True)])
+              for right in product((0, 1), repeat=3) if sum(right) <= 1}  # fmt: skip
+    total = sum(worlds.values())
+    for place in range(3):
+        wrong = sum(weight for right, weight in worlds.items() if not right[place]) / total
+        assert at_most_one_right(doubts)[place] == pytest.approx(wrong)
