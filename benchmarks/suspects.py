@@ -5,8 +5,8 @@
 
 Errors are planted in the labels of ``data/photos``: of each label's positives 20 % are dropped, and as many wrong ones
 are added as 15 % of its positives. ``random``: anywhere. ``hard``: positives are dropped where a model trained on the
-clean labels is least sure (small objects), wrong ones are added where it comes close to them (look-alikes). ``quick`` is
-trained on the wrong labels (kept in OUT, not trained again), ``tagger suspects`` ranks the cells, and a truthful
+clean labels is least sure (small objects), wrong ones are added where it comes close to them (look-alikes). ``quick``
+is trained on the wrong labels (kept in OUT, not trained again), ``tagger suspects`` ranks the cells, and a truthful
 reviewer goes through them, the ranking learning after every 20 answers. Photos' own errors count as right here, for
 both sides. Photos: $TAGGER_SHARED or ../shared. Ratios with 95 % intervals over seeds (t) when there are several.
 """
@@ -137,11 +137,8 @@ def image_scores(
     given = [np.flatnonzero(labels_K == YES).tolist() for labels_K in labels_NK]
     wrong_N = wrong_NK.any(axis=1)
     out = {}
-    for name, options in {
-        "ema": {"method": "exponential_moving_average", "aggregator_kwargs": {}},
-        "softmin": {"method": "softmin", "aggregator_kwargs": {}},
-    }.items():
-        aggregator = {"method": options["method"]}
+    for name, method in {"ema": "exponential_moving_average", "softmin": "softmin"}.items():
+        aggregator = {"method": method}
         scores = get_label_quality_scores(given, probs_NK, method="self_confidence", aggregator_kwargs=aggregator)
         out[f"cleanlab_{name}"] = float(average_precision_score(wrong_N, 1 - scores))
     any_wrong = 1 - np.exp(np.log1p(-np.clip(cell_doubt_NK, 0, 0.999999)).sum(axis=1))
@@ -199,6 +196,11 @@ def interval(values: list[float]) -> str:
     return f"{mean:.3f} ({mean - half:.3f} to {mean + half:.3f})"
 
 
+def _row(name: str, ours: list[float], theirs: list[float]) -> None:
+    ratio = [a / b for a, b in zip(ours, theirs, strict=True)]
+    print(f"| {name} | {interval(ours)} | {interval(theirs)} | {interval(ratio)} |")
+
+
 def print_table(lines: list[dict]) -> None:
     """What matters, per kind, as Markdown."""
     for kind in dict.fromkeys(line["kind"] for line in lines):
@@ -207,20 +209,13 @@ def print_table(lines: list[dict]) -> None:
         print("| | tagger | cleanlab | ratio |\n|---|---|---|---|")
         for side in ("both", "missing", "spurious"):
             ours, theirs = ([r["ap"][side][who] for r in rows] for who in ("tagger", "cleanlab"))
-            ratio = [a / b for a, b in zip(ours, theirs, strict=True)]
-            print(f"| average precision, {side} | {interval(ours)} | {interval(theirs)} | {interval(ratio)} |")
+            _row(f"average precision, {side}", ours, theirs)
         for how in ("learning", "fixed"):
             ours, theirs = ([r["found"][who] for r in rows] for who in (how, "cleanlab"))
-            ratio = [a / b for a, b in zip(ours, theirs, strict=True)]
-            print(
-                f"| found after as many reviews as errors, {how} | {interval(ours)} | {interval(theirs)} | {interval(ratio)} |"
-            )
+            _row(f"found after as many reviews as errors, {how}", ours, theirs)
         for who in ("ema", "softmin"):
             ours, theirs = [r["images"]["tagger"] for r in rows], [r["images"][f"cleanlab_{who}"] for r in rows]
-            ratio = [a / b for a, b in zip(ours, theirs, strict=True)]
-            print(
-                f"| images, average precision against {who} | {interval(ours)} | {interval(theirs)} | {interval(ratio)} |"
-            )
+            _row(f"images, average precision against {who}", ours, theirs)
         for r in rows:
             print(f"seed {r['seed']}: {json.dumps(r['estimate'])}")
         print(f"slowest refit {max(r['found']['slowest_refit_s'] for r in rows):.2f} s")
