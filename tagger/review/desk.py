@@ -53,7 +53,7 @@ class Desk:
         cells = suspects["hash"].tolist(), suspects["label"].tolist(), given_S
         self._ledger = Ledger(*cells, tuple(names), self._album.given)
         self._audit_S, self._suspect_S = suspects["audit"].to_numpy(bool), ranked(suspects)
-        self._plan, self._gaps = audit_plan(self._audit_S, run)
+        self._plan, self._gaps = audit_plan(suspects, run)
         self._masks: dict[tuple[Any, ...], np.ndarray] = {}
         self._lock = threading.RLock()
         self._ranking = Ranking(suspects, refit_every=refit_every, learn=learn, estimate=estimate)
@@ -99,11 +99,14 @@ class Desk:
             order = self._candidates(marks, filter, has)
             skipped = marks.skipped_S[order]
             order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
+            others = self.store.leased(but=client)  # what cannot be had must not count as a card between two blind ones
             audits, since = self._audits(marks, has) if filter == Filter() else [], marks.since_blind
             for position in has:
                 since = 0 if position >= 0 and self._audit_S[position] else since + 1
-            mixed = mix(_each(order), audits, since=since)
-            return self._hand_out(client, marks if filter.decided is False else None, self._cells(mixed), count)
+            ranked = (position for position in _each(order) if self._cell(position) not in others)
+            free = (audit for audit in audits if self._cell(audit[0]) not in others)
+            mixed = self._cells(mix(ranked, free, since=since))
+            return self._hand_out(client, marks if filter.decided is False else None, mixed, count)
 
     def grid(
         self,
@@ -220,14 +223,14 @@ class Desk:
         order = self._ranking.order
         return order[mask_S[order]]
 
-    def _audits(self, marks: Marks, has: Sequence[int]) -> list[tuple[int, int]]:
+    def _audits(self, marks: Marks, has: Sequence[int]) -> Iterable[tuple[int, int]]:
         """(position, cards before it) of the audit cells that this reviewer was not asked, those skipped last."""
         ask_S = ~(marks.judged_S | self._ledger.gone_S | self._ledger.disputed_S)
         ask_S[[position for position in has if position >= 0]] = False
         open_ = ask_S[self._plan]
         plan, gaps = self._plan[open_], self._gaps[open_]
         last = np.argsort(marks.skipped_S[plan], kind="stable")
-        return list(zip(plan[last].tolist(), gaps[last].tolist(), strict=True))
+        return zip(plan[last].tolist(), gaps[last].tolist(), strict=True)
 
     def _mask(self, filter: Filter) -> np.ndarray:
         key = filter.label, filter.direction, filter.signal, filter.text.casefold()
@@ -248,10 +251,12 @@ class Desk:
             self._masks[key] = mask_S
         return self._masks[key]
 
+    def _cell(self, position: int) -> Cell:
+        row, label = self._album.suspect(position)
+        return self._album.hashes[row], self._ledger.vocabulary.resolve(label) or label
+
     def _cells(self, positions: Iterable[tuple[int, bool]]) -> Iterator[tuple[int, Cell, bool]]:
-        for position, blind in positions:
-            row, label = self._album.suspect(position)
-            yield position, (self._album.hashes[row], self._ledger.vocabulary.resolve(label) or label), blind
+        return ((position, self._cell(position), blind) for position, blind in positions)
 
     def _hand_out(
         self, client: str, marks: Marks | None, wanted: Iterable[tuple[int, Cell, bool]], count: int

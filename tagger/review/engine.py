@@ -90,11 +90,15 @@ def keep_open(engine: Engine) -> Connection:
         connection = engine.connect()
         if engine.dialect.name == "sqlite":
             _run(connection, "PRAGMA journal_mode=WAL")
+            _run(connection, "SELECT count(*) FROM sqlite_master")  # only who has read holds the log open
         return connection
 
 
 def _run(connection: Connection, statement: str) -> None:
-    connection.connection.cursor().execute(statement).close()  # outside any transaction
+    cursor = connection.connection.cursor()  # outside any transaction
+    cursor.execute(statement)
+    cursor.fetchall()
+    cursor.close()
 
 
 def _leave_transactions_to_us(dbapi_connection: Any, _: Any) -> None:

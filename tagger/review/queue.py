@@ -24,12 +24,14 @@ class Filter:
 
 
 def ranked(table: pd.DataFrame) -> np.ndarray:
-    """Which rows of a suspects table are suspects (bool): all but those that are only there for the audit.
+    """Which rows of a suspects table are suspects (bool): all but those at its end that are only there for the audit.
 
-    >>> ranked(pd.DataFrame({"audit": [True, True, False], "reason": ["", "18 of 25", "odd"]})).tolist()
-    [False, True, True]
+    >>> ranked(pd.DataFrame({"audit": [True, False, True, True]})).tolist()
+    [True, True, False, False]
     """
-    return ~table["audit"].to_numpy(bool) | (table["reason"].fillna("") != "").to_numpy(bool)
+    audit_S = table["audit"].to_numpy(bool)
+    last = np.flatnonzero(~audit_S)[-1:].sum()
+    return ~audit_S | (np.arange(len(audit_S)) < last)
 
 
 def by_doubt(doubt_S: np.ndarray) -> np.ndarray:
@@ -41,17 +43,19 @@ def by_doubt(doubt_S: np.ndarray) -> np.ndarray:
     return np.argsort(-np.asarray(doubt_S, np.float32), kind="stable")
 
 
-def audit_plan(audit_S: np.ndarray, run: str) -> tuple[np.ndarray, np.ndarray]:
+def audit_plan(table: pd.DataFrame, run: str) -> tuple[np.ndarray, np.ndarray]:
     """The audit cells' positions in the random order in which everybody is asked them, and the cards before each.
 
-    Both depend on the run's name only, so that all reviewers judge the same cells.
+    The order is the table's ``audit_order``, or drawn from the run's name; all reviewers judge the same cells.
 
-    >>> positions, gaps = audit_plan(np.array([True, False, True]), "run")
-    >>> sorted(positions.tolist()), len(gaps)
-    ([0, 2], 2)
+    >>> positions, gaps = audit_plan(pd.DataFrame({"audit": [True, False, True], "audit_order": [1, -1, 0]}), "run")
+    >>> positions.tolist(), len(gaps)
+    ([2, 0], 2)
     """
     rng = np.random.default_rng(zlib.crc32(run.encode()))
-    positions = rng.permutation(np.flatnonzero(audit_S))
+    positions = rng.permutation(np.flatnonzero(table["audit"].to_numpy(bool)))
+    if "audit_order" in table:
+        positions = positions[np.argsort(table["audit_order"].to_numpy()[positions], kind="stable")]
     half = AUDIT_EVERY // 2
     return positions, rng.integers(half - 1, AUDIT_EVERY + half - 1, size=len(positions), endpoint=True)
 

@@ -119,6 +119,13 @@ class Store:
                 connection.execute(insert(schema.leases), rows)
         return list(taken)
 
+    def leased(self, *, but: str) -> set[Cell]:
+        """The cells that anybody but this client holds now."""
+        lease = schema.leases.c
+        held = (lease.client != but) & (lease.expires > self._now().timestamp())
+        with reading(self._engine) as connection:
+            return {(row.hash, row.label) for row in connection.execute(select(schema.leases).where(held))}
+
     def release(self, client: str) -> None:
         """Give back all that a client holds."""
         with writing(self._engine, durable=False) as connection:
