@@ -7,8 +7,9 @@ Errors are planted in the labels of ``data/photos``: of each label's positives 2
 are added as 15 % of its positives. ``random``: anywhere. ``hard``: positives are dropped where a model trained on the
 clean labels is least sure (small objects), wrong ones are added where it comes close to them (look-alikes). ``quick``
 is trained on the wrong labels (kept in OUT, not trained again), ``tagger suspects`` ranks the cells, and a truthful
-reviewer goes through them, the ranking learning after every 20 answers. Photos' own errors count as right here, for
-both sides. Photos: $TAGGER_SHARED or ../shared. Ratios with 95 % intervals over seeds (t) when there are several.
+reviewer goes through them. The ranking learns after every 20 answers, and all cells are judged anew after every 200, as
+in the app. Photos' own errors count as right here, for both sides. Photos: $TAGGER_SHARED or ../shared. Ratios have 95 %
+intervals over seeds (t) when there are several.
 """
 
 import argparse
@@ -26,12 +27,12 @@ from sklearn.metrics import average_precision_score
 import tagger
 from tagger.arrays import NO, YES, Cells, Floats
 from tagger.commands.screen import Screen
-from tagger.commands.suspects import suspects
+from tagger.commands.suspects import evidence_of, suspects
 from tagger.runs import RunFolder
-from tagger.suspects import estimate, learn
+from tagger.suspects import Evidence, estimate, learn, reconsider
 
 SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
-DROPPED, ADDED, BATCH = 0.20, 0.15, 20
+DROPPED, ADDED, BATCH, RECONSIDERED = 0.20, 0.15, 20, 200
 
 
 def plant(truth_NK: Cells, probs_NK: Floats | None, rng: np.random.Generator) -> Cells:
@@ -85,20 +86,26 @@ def write_labels(path: Path, run: RunFolder, labels_NK: Cells) -> None:
     pd.DataFrame({"file": files, "labels": joined}).to_csv(path, index=False)
 
 
-def review(table: pd.DataFrame, wrong_T: NDArray[np.bool_], fixed_C: NDArray[np.bool_]) -> dict[str, object]:
+def review(
+    evidence: Evidence, table: pd.DataFrame, wrong_T: NDArray[np.bool_], fixed_C: NDArray[np.bool_]
+) -> dict[str, object]:
     """Errors found after as many reviews as there are errors, learning, not learning and by cleanlab's fixed order."""
     total = int(fixed_C.sum())
     listed = np.flatnonzero(table["doubt"] >= 0.01)
     doubt, decided, slowest = table["doubt"].to_numpy(), np.zeros(len(table), bool), 0.0
     told: list[int] = []
+    current = table
     while len(told) < min(total, len(listed)):
         order = listed[~decided[listed]]
         batch = order[np.argsort(-doubt[order], kind="stable")][: min(BATCH, total - len(told))]
         decided[batch] = True
         told += batch.tolist()
         began = perf_counter()
-        doubt = learn(table, pd.DataFrame({"position": told, "wrong": wrong_T[told]}))
+        verdicts = pd.DataFrame({"position": told, "wrong": wrong_T[told]})
+        doubt = learn(current, verdicts)
         slowest = max(slowest, perf_counter() - began)
+        if len(told) % RECONSIDERED == 0:
+            current = reconsider(evidence, table, verdicts)
     return {
         "learning": int(wrong_T[told].sum()) / total,
         "fixed": int(wrong_T[listed[:total]].sum()) / total,
@@ -181,7 +188,7 @@ def run_once(out: Path, kind: str, seed: int) -> dict[str, object]:
             side: {"tagger": precision(doubt_NK, cells), "cleanlab": precision(fixed_NK, cells)}
             for side, cells in (("both", everything), ("missing", labels_NK == NO), ("spurious", labels_NK == YES))
         },
-        "found": review(table, wrong_T, wrong_NK.ravel()[fixed_order]),
+        "found": review(evidence_of(run), table, wrong_T, wrong_NK.ravel()[fixed_order]),
         "estimate": honesty(table, wrong_T, int(wrong_NK.sum())),
         "images": image_scores(labels_NK, probs_NK.astype(np.float64), doubt_NK, wrong_NK),
     }

@@ -30,20 +30,31 @@ def suspects(
     """
     screen = screen or Screen(quiet=True)
     folder = run if isinstance(run, RunFolder) else find_run(run)
-    images, names = folder.load_images(), folder.load_labels()
-    labels_NK, settled_NK = _decided(folder, images, names, store)
-    probs_NK, fold_N = folder.load_oof()
-    group_N = images["group"].to_numpy() if "group" in images else np.unique(images["hash"], return_inverse=True)[1]
     screen.log_path = folder.log_path
-    nearest_NM, similarity_NM = nearest_images(folder.load_embeddings(), group_N)
-    folder.save_neighbours(nearest_NM, similarity_NM)
+    images = folder.load_images()
+    labels_NK, settled_NK = _decided(folder, images, folder.load_labels(), store)
+    group_N = near_duplicates(images)
+    folder.save_neighbours(*nearest_images(folder.load_embeddings(), group_N))
+    evidence = evidence_of(folder, labels_NK, settled_NK)
+    found = find_suspects(
+        evidence, images["file"].to_numpy(), images["hash"].to_numpy(), limit=limit, seed=folder.load_settings().seed
+    )
+    folder.save_suspects(found.table)
+    _report(found.table, found.notes, int(settled_NK.sum()), screen)
+    return found.table
+
+
+def evidence_of(folder: RunFolder, labels_NK: Cells | None = None, settled_NK: np.ndarray | None = None) -> Evidence:
+    """What a run holds for or against its cells, with other labels than its own if they are given."""
+    images, (probs_NK, fold_N) = folder.load_images(), folder.load_oof()
+    nearest_NM, similarity_NM = folder.load_neighbours()
     dynamics = folder.load_dynamics()
-    evidence = Evidence(
-        labels_NK=labels_NK,
+    return Evidence(
+        labels_NK=folder.load_cells() if labels_NK is None else labels_NK,
         probs_NK=probs_NK,
-        names=names,
+        names=folder.load_labels(),
         part_N=fold_N,
-        group_N=group_N,
+        group_N=near_duplicates(images),
         nearest_NM=nearest_NM,
         similarity_NM=similarity_NM,
         dynamics_NK=None if dynamics is None else dynamics[0],
@@ -51,12 +62,11 @@ def suspects(
         rules=folder.load_rules(),
         groups=folder.load_groups(),
     )
-    found = find_suspects(
-        evidence, images["file"].to_numpy(), images["hash"].to_numpy(), limit=limit, seed=folder.load_settings().seed
-    )
-    folder.save_suspects(found.table)
-    _report(found.table, found.notes, int(settled_NK.sum()), screen)
-    return found.table
+
+
+def near_duplicates(images: pd.DataFrame) -> np.ndarray:
+    """One number for each group of near-duplicates (N); in a run that does not know them, of exact duplicates."""
+    return images["group"].to_numpy() if "group" in images else np.unique(images["hash"], return_inverse=True)[1]
 
 
 def _decided(

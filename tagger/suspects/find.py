@@ -1,6 +1,6 @@
 """From the evidence to the ranked suspects, in one call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -47,18 +47,27 @@ def find_suspects(
     return Found(table, doubt, notes)
 
 
-def reconsider(evidence: Evidence, table: pd.DataFrame, *, min_positives: int = MIN_POSITIVES) -> pd.DataFrame:
-    """The same rows of a table of suspects, in the same order, judged anew by evidence that holds people's decisions.
+def reconsider(
+    evidence: Evidence, table: pd.DataFrame, verdicts: pd.DataFrame, *, min_positives: int = MIN_POSITIVES
+) -> pd.DataFrame:
+    """The same rows of a table of suspects, in the same order, judged anew by what people have found since.
 
-    Corrected labels speak for or against the other labels of their image and of similar images, and the weights and
-    noise rates are learnt again. Rows that are settled now keep what they had.
+    ``evidence`` is what the table was made from; ``verdicts`` has ``position`` (row of the table) and ``wrong``
+    (whether the given label was). Corrected labels speak for or against the other labels of their image and of similar
+    images, and the weights and noise rates are learnt again. Rows with a verdict keep what they had.
     """
-    found, doubt = _weigh(evidence, evidence.rankable_K(min_positives))
     column = {name: k for k, name in enumerate(evidence.names)}
     rows, columns = table["row"].to_numpy(), table["label"].map(column).to_numpy()
+    told, wrong = verdicts["position"].to_numpy(np.int64), verdicts["wrong"].to_numpy(bool)
+    labels_NK = evidence.labels_NK.copy()
+    settled_NK = np.zeros(labels_NK.shape, bool) if evidence.settled_NK is None else evidence.settled_NK.copy()
+    settled_NK[rows[told], columns[told]] = True
+    labels_NK[rows[told[wrong]], columns[told[wrong]]] = table["suggested"].to_numpy(np.int8)[told[wrong]]
+    now = replace(evidence, labels_NK=labels_NK, settled_NK=settled_NK)
+    found, doubt = _weigh(now, now.rankable_K(min_positives))
     open_T = np.isfinite(doubt.doubt_NK[rows, columns])
     out = table.copy()
-    for name, values in describe(evidence, doubt, found, rows[open_T], columns[open_T]).items():
+    for name, values in describe(now, doubt, found, rows[open_T], columns[open_T]).items():
         out.loc[open_T, name] = values
     return out
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from drawn import NAMES, draw
 from sklearn.metrics import average_precision_score
@@ -112,14 +113,11 @@ def test_unknown_and_settled_cells_are_no_suspects() -> None:
 def test_reconsidering_with_corrected_labels_keeps_the_rows_and_finds_more() -> None:
     drawn = draw(1200, noise=0.2, seed=5)
     table = found_in(drawn).table
-    labels_NK, settled_NK = drawn.evidence.labels_NK.copy(), np.zeros(drawn.truth_NK.shape, bool)
     column = {name: k for k, name in enumerate(NAMES)}
     rows, columns = table["row"].to_numpy(), table["label"].map(column).to_numpy()
-    wrong_T = (labels_NK != drawn.truth_NK)[rows, columns]
+    wrong_T = (drawn.evidence.labels_NK != drawn.truth_NK)[rows, columns]
     told = np.arange(len(table)) < 300
-    labels_NK[rows[told], columns[told]] = drawn.truth_NK[rows[told], columns[told]]
-    settled_NK[rows[told], columns[told]] = True
-    again = reconsider(replace(drawn.evidence, labels_NK=labels_NK, settled_NK=settled_NK), table)
+    again = reconsider(drawn.evidence, table, pd.DataFrame({"position": np.flatnonzero(told), "wrong": wrong_T[told]}))
     assert again[["file", "label", "given"]].equals(table[["file", "label", "given"]])
     assert again["doubt"][told].equals(table["doubt"][told])
     before, after = (average_precision_score(wrong_T[~told], t["doubt"][~told]) for t in (table, again))
