@@ -26,7 +26,8 @@ Data = Annotated[Path | None, typer.Option("--data", help="Folder of images with
 Run = Annotated[Path | None, typer.Option("--run", help="Run folder; default: the newest in ./runs.")]
 Labels = Annotated[Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")]
 Store = Annotated[
-    str | None, typer.Option("--store", help="Address of the review store; default: DATA/.tagger/review.db.")
+    str | None,
+    typer.Option("--store", envvar="TAGGER_STORE", help="Address of the review store; default: DATA/.tagger/review.db."),
 ]
 
 

@@ -1,0 +1,190 @@
+"""A retraining as a process of its own, found again after a browser refresh or a restart of the app.
+
+What is known of it lies in a note of the store (process id, when that process began, where it writes) and in files
+beside the new run: a log, and a progress file (``tagger/commands/progress.py``). A process id alone is not trusted,
+because the system gives it to others later: the process must have begun when ours did, for the same new run. Only that
+one process is ever stopped.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import psutil
+
+from tagger.errors import TaggerError
+from tagger.review import Store
+from tagger.runs import RunFolder
+
+NOTE = "retrain"
+TAIL_BYTES = 40_000
+START = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # an app in the background hands down that it is ignored
+sys.argv[0] = "tagger"
+from tagger.cli import main
+main()
+"""
+BEGIN_SECONDS = 30.0  # for which nobody else may begin, until the note is there
+
+
+@dataclass(frozen=True)
+class Job:
+    """A retraining that was begun: from run to out (paths), by which process, since when (ISO 8601, local)."""
+
+    run: str
+    out: str
+    pid: int
+    born: float  # the process's creation time
+    begun: str
+    folder: str  # of its log and progress
+    stopped: bool = False  # a person stopped it
+
+    @property
+    def log_path(self) -> Path:
+        """Everything that it printed."""
+        return Path(self.folder) / "log.txt"
+
+    @property
+    def progress_path(self) -> Path:
+        """JSON lines of how far it is."""
+        return Path(self.folder) / "progress.jsonl"
+
+
+@dataclass(frozen=True)
+class Status:
+    """kind "running", "done", "stopped" or "failed"; the step it is at, its share done (0..1), the lines it said."""
+
+    kind: str
+    step: str
+    share: float | None
+    said: tuple[str, ...]
+
+
+def command(run: Path, out: Path) -> list[str]:
+    """The process to start; the store's address goes by the environment, where others do not see its password."""
+    return [sys.executable, "-c", START, "retrain", "--run", str(run), "--out", str(out)]
+
+
+def begin_job(
+    run: Path, out: Path, store: Store, *, make_command: Callable[[Path, Path], list[str]] = command, now: datetime
+) -> Job:
+    """The job, begun and noted. TaggerError while another one runs, or where ``out`` is there already."""
+    mine = f"retrain-{token_hex(8)}"
+    if not store.lease(mine, [("the app", "retrain")], count=1, seconds=BEGIN_SECONDS):
+        raise TaggerError("Somebody else is beginning a retraining just now. Look again in a moment.")
+    try:
+        current = load_job(store)
+        if current is not None and alive(current):
+            raise TaggerError(f"A retraining is running already, since {current.begun}. Wait for it, or stop it.")
+        if out.exists():
+            raise TaggerError(f"{out} is there already. Name another folder.")
+        folder = out.parent / f".{out.name}.retrain"
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in folder.iterdir():
+            file.unlink()
+        job = _start(run, out, folder, store, make_command, now)
+        _save(store, job)
+        return job
+    finally:
+        store.release(mine)
+
+
+def _start(
+    run: Path, out: Path, folder: Path, store: Store, make_command: Callable[[Path, Path], list[str]], now: datetime
+) -> Job:
+    address = store._engine.url.render_as_string(hide_password=False)  # shown to nobody: it goes to our own process
+    env = os.environ | {"TAGGER_PROGRESS": str(folder / "progress.jsonl"), "TAGGER_STORE": address}
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            make_command(run.absolute(), out.absolute()),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # neither Ctrl-C for the app nor its end reaches the training
+            cwd=folder,
+            env=env,
+        )
+    try:
+        born = psutil.Process(process.pid).create_time()
+    except psutil.Error:
+        born = 0.0  # it has ended already; the log says why
+    threading.Thread(target=process.wait, daemon=True).start()  # so that it leaves no zombie while we live
+    begun = now.isoformat(sep=" ", timespec="minutes")
+    return Job(str(run.absolute()), str(out.absolute()), process.pid, born, begun, str(folder.absolute()))
+
+
+def load_job(store: Store) -> Job | None:
+    """The last job that anybody began, or None; dismissed ones are forgotten."""
+    text = store.load_note(NOTE)
+    return Job(**json.loads(text)) if text else None
+
+
+def dismiss_job(store: Store) -> None:
+    """Forget the job; its files stay."""
+    store.save_note(NOTE, "")
+
+
+def stop_job(job: Job, store: Store) -> None:
+    """Ask the process to end, as Ctrl-C would: it keeps what it can go on from. Nothing if it has ended."""
+    if alive(job):
+        _save(store, Job(**(asdict(job) | {"stopped": True})))
+        os.kill(job.pid, signal.SIGINT)
+
+
+def alive(job: Job) -> bool:
+    """Whether exactly this process still runs."""
+    try:
+        process = psutil.Process(job.pid)
+        same = abs(process.create_time() - job.born) < 5 and job.out in process.cmdline()  # clocks are set right
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def job_status(job: Job) -> Status:
+    """How far the job is, from its process and its files."""
+    running = alive(job)  # before the files: what it writes last is then in them
+    lines = [line for line in map(_parse, _tail(job.progress_path).splitlines()) if line]
+    step = next((line for line in reversed(lines) if "step" in line), None)
+    share = step["done"] / step["total"] if step and step.get("total") else None
+    kind = "running" if running else "done" if RunFolder(job.out).finished else "stopped" if job.stopped else "failed"
+    said = tuple(str(line["said"]) for line in lines if "said" in line)
+    return Status(kind, str(step["step"]) if step else "", share, said)
+
+
+def log_tail(job: Job, *, lines: int = 30) -> str:
+    """The last lines of what it printed."""
+    return "\n".join(_tail(job.log_path).splitlines()[-lines:])
+
+
+def _save(store: Store, job: Job) -> None:
+    store.save_note(NOTE, json.dumps(asdict(job)))
+
+
+def _tail(path: Path) -> str:
+    """The end of a file that may be large or absent."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    """A line of the progress file; None for one that is cut off."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,82 @@
+"""The Compare page: which runs it offers first, the numbers of ``tagger compare``, refusals in words."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tagger.commands.compare import compare
+from tagger.runs import RunFolder
+from tagger.ui.compare_page import family
+from tagger.ui.comparison import difference_chart, label_table, overall_table
+
+
+@pytest.fixture
+def runs(finished: Path, tmp_path: Path) -> tuple[RunFolder, RunFolder]:
+    """A run and another whose probabilities are a little better."""
+    old = RunFolder(shutil.copytree(finished, tmp_path / "old"))
+    new = RunFolder(shutil.copytree(finished, tmp_path / "![new](x)"))
+    probs_NK, fold_N = new.load_oof()
+    new.save_oof(0.7 * probs_NK + 0.3 * (new.load_cells() == 1), fold_N)
+    metrics = new.load_metrics() | {"retrained_from": str(old.path)}
+    (new.path / "metrics.json").write_text(json.dumps(metrics), "utf-8")
+    os.utime(old.path / "metrics.json", (1, 1))
+    return old, new
+
+
+def page(path: str) -> None:
+    """A script that is the page."""
+    from tagger.runs import RunFolder
+    from tagger.ui.compare_page import show
+
+    show(RunFolder(path), None)  # type: ignore[arg-type]  # it needs no store
+
+
+def open_page(run: RunFolder) -> AppTest:
+    """The page of a run as a browser would first see it."""
+    app = AppTest.from_function(page, kwargs={"path": str(run.path)}, default_timeout=60).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_a_run_is_compared_with_the_one_that_it_came_from(runs: tuple[RunFolder, RunFolder]):
+    old, new = runs
+    for here in runs:
+        app = open_page(here)
+        assert [box.value for box in app.selectbox] == [str(old.path), str(new.path)]
+        expected = overall_table(compare(old, new))
+        shown = app.dataframe[0].value
+        assert shown.loc["mAP", "difference"] == pytest.approx(expected.loc["mAP", "difference"])
+        assert float(str(shown.loc["mAP", "difference"])) > 0
+
+
+def test_the_same_run_twice_and_a_single_run_are_explained(runs: tuple[RunFolder, RunFolder]):
+    old, new = runs
+    app = open_page(old)
+    app.selectbox[1].set_value(str(old.path)).run()
+    assert "the same run" in app.info[0].value
+    shutil.rmtree(new.path)
+    assert "one run only" in open_page(old).info[0].value
+    assert [run.path for run in family(old)] == [old.path]
+
+
+def test_runs_of_other_images_are_refused_in_words(runs: tuple[RunFolder, RunFolder]):
+    old, new = runs
+    images = new.load_images()
+    new.save_images(images.assign(hash=["0" + hash[1:][::-1] for hash in images["hash"]]))
+    assert "share no test image" in open_page(old).warning[0].value.replace("\\", "")
+
+
+def test_rows_without_an_interval_are_drawn_as_a_dot():
+    row: dict[str, Any] = {"a": 0.5, "b": 0.6, "difference": 0.1, "low": None, "high": None}
+    none = dict.fromkeys(("a", "b", "difference", "low", "high"))
+    result = {"per_label": {"few": {"average_precision": row}, "never": {"average_precision": none}}}
+    table = label_table(result)
+    assert table.index.tolist() == ["few"]
+    (rule, *_), data = difference_chart(table).to_dict()["layer"][1:], difference_chart(table).to_dict()["datasets"]
+    assert rule["mark"]["type"] == "rule"
+    assert any(one.get("low") == one.get("high") == pytest.approx(0.1) for rows in data.values() for one in rows)
