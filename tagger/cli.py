@@ -27,7 +27,7 @@ Run = Annotated[Path | None, typer.Option("--run", help="Run folder; default: th
 Labels = Annotated[Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")]
 Store = Annotated[
     str | None,
-    typer.Option("--store", envvar="TAGGER_STORE", help="Address of the review store; default: DATA/.tagger/review.db."),
+    typer.Option("--store", envvar="TAGGER_STORE", help="Where the decisions are; default: DATA/.tagger/review.db."),
 ]
 
 
