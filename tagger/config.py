@@ -190,6 +190,8 @@ class TrainSettings(Section):
     """`auto`: bf16 where the processor or GPU computes it, else fp16 on a GPU, else fp32."""
     compile: bool = False
     """Compile the network with torch.compile (pays on a GPU, needs a C compiler on a CPU)."""
+    verified_weight: float = Field(1.0, gt=0)
+    """How much more a cell that a person verified weighs than another, in a retraining."""
     members: int = Field(1, ge=1, le=20)
     """1: one network, trained without val. More: each without one part of train + val, then their weights averaged."""
 

@@ -32,12 +32,12 @@ class Side:
     judged_NK: np.ndarray | None
     probs_NK: Floats
     thresholds_K: Floats
-    num_decisions: int
+    num_decisions: float
 
     @classmethod
     def of(cls, run: RunFolder) -> "Side":
         """What ``run`` holds; TaggerError if a file is missing."""
-        images, metrics = run.load_images(), run.load_metrics()
+        images = run.load_images()
         test_N, hashes = (images["split"] == "test").to_numpy(), images["hash"].to_numpy(dtype=str)
         row_of = {str(hashes[row]): int(row) for row in np.flatnonzero(test_N)[::-1]}
         return cls(
@@ -49,7 +49,7 @@ class Side:
             judged_NK=run.load_judged(),
             probs_NK=run.load_oof()[0],
             thresholds_K=run.load_decision_rule()[0].values_K,
-            num_decisions=int(metrics.get("decisions", {}).get("number", 0)),
+            num_decisions=_num_decisions(run),
         )
 
     def take(self, hashes: list[str], names: list[str]) -> tuple[Cells, Cells, Floats, Floats]:
@@ -59,6 +59,11 @@ class Side:
         labels_NK = self.labels_NK[at]
         judging_NK = labels_NK if self.judged_NK is None else np.where(self.judged_NK[at], labels_NK, UNKNOWN)
         return labels_NK, judging_NK.astype(np.int8), self.probs_NK[at], self.thresholds_K[at[1][0]]
+
+
+def _num_decisions(run: RunFolder) -> float:
+    """How many decisions a run knows of; one that is being written knows the most."""
+    return run.load_metrics().get("decisions", {}).get("number", 0) if run.finished else float("inf")
 
 
 def compare(run_a: str | Path | RunFolder, run_b: str | Path | RunFolder, *, draws: int = 1000) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """What a finished training leaves: thresholds, metrics, plots, the model card; ``metrics.json`` last."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tagger.arrays import sigmoid
+from tagger.arrays import UNKNOWN, sigmoid
 from tagger.commands.screen import Screen
 from tagger.config import Settings
 from tagger.data import label_stats, split_table
@@ -25,8 +26,15 @@ def conclude(
     names: tuple[str, ...],
     settings: Settings,
     screen: Screen,
+    *,
+    judged_NK: np.ndarray | None = None,
+    more: Callable[[], dict[str, Any]] = dict,
 ) -> None:
-    """Choose thresholds on out-of-sample probabilities, judge them on the test split, and write the whole run."""
+    """Choose thresholds on out-of-sample probabilities, judge them on the test split, and write the whole run.
+
+    With ``judged_NK`` (bool) only those cells of the test split judge. ``more`` gives further keys of ``metrics.json``
+    when all other files are written.
+    """
     labels_NK, raw_NK = material.labels_NK, sigmoid(trained.logits_NK.astype(np.float64))
     choosing, test = trained.choosing_N, material.split_N == "test"
     calibration = fit_calibration(labels_NK[choosing], raw_NK[choosing], seed=settings.seed)
@@ -39,9 +47,14 @@ def conclude(
         seed=settings.seed,
     )
 
+    judging_NK = labels_NK
+    if judged_NK is not None:
+        judging_NK = np.where(judged_NK | ~test[:, None], labels_NK, np.int8(UNKNOWN))
+        folder.save_judged(judged_NK, names)
+
     def judge(rows: np.ndarray) -> dict[str, Any]:
         return evaluate(
-            labels_NK[rows], probs_NK[rows], thresholds.values_K, names, shared=thresholds.shared, seed=settings.seed
+            judging_NK[rows], probs_NK[rows], thresholds.values_K, names, shared=thresholds.shared, seed=settings.seed
         )
 
     val = material.split_N == "val"
@@ -80,7 +93,7 @@ def conclude(
         with replacing(folder.plots_path / f"{name}.png") as temporary:
             temporary.write_bytes(png)
     folder.save_card(model_card(metrics, thresholds, settings, names, images, folder.path))
-    folder.finish(metrics)
+    folder.finish(metrics | more())
     for note in trained.notes:
         screen.say(note)
     if shown_metrics := metrics["test"] or metrics["validation"]:

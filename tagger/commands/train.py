@@ -58,6 +58,10 @@ def train(
             raise TaggerError(
                 f"{folder.path}: no training was begun there. Begin it: the same command without --resume."
             )
+        if RunFolder(folder.checkpoint_path).load_origin() is not None:
+            raise TaggerError(
+                f"{folder.path}: a retraining. Go on with it: tagger retrain --resume --out {folder.path}"
+            )
         settings = folder.load_settings()
     else:
         if data is None:
@@ -136,9 +140,11 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     features = features.only(readable) if features else None
     pixels = cached(files, readable, folder.checkpoint_path / PIXELS)
     material = Material(pixels, labels_NK, split.split, split.fold, features)
-    trained = train_model(material, settings, accelerator, folder.checkpoint_path, track=screen.track)
+    trained = train_model(
+        material, settings, accelerator, folder.checkpoint_path, track=screen.track, members=folder.members_path
+    )
     conclude(folder, material, trained, images, names, settings, screen)
-    screen.say(f"Done in {_minutes(monotonic() - began)}. Model card: {folder.card_path}")
+    screen.say(f"Done in {minutes(monotonic() - began)}. Model card: {folder.card_path}")
     return folder
 
 
@@ -224,5 +230,10 @@ def _such_as(problems: list[Problem]) -> str:
     return f" ({len(problems)} cannot be read, such as {problems[0]})" if problems else ""
 
 
-def _minutes(seconds: float) -> str:
+def minutes(seconds: float) -> str:
+    """A time for people.
+
+    >>> minutes(20), minutes(600)
+    ('20 s', '10.0 min')
+    """
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"

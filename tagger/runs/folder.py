@@ -205,6 +205,11 @@ class RunFolder:
         """``suspects.parquet``: the cells most likely wrong, most doubtful first, and the blind audit slice."""
         self._save_table("suspects.parquet", suspects)
 
+    @property
+    def has_suspects(self) -> bool:
+        """Whether ``tagger suspects`` has been run on it."""
+        return (self.path / "suspects.parquet").is_file()
+
     def load_suspects(self) -> pd.DataFrame:
         """What ``save_suspects`` wrote; TaggerError if ``tagger suspects`` has not been run."""
         if not (self.path / "suspects.parquet").is_file():

@@ -55,18 +55,19 @@ def fit_heads(
     settings: Settings,
     *,
     track: Track,
-    lessons: Lessons | None = None,
+    lessons: Callable[[Rows], Lessons] | None = None,
 ) -> HeadStage:
     """Train heads on all parts but one, for each part of ``part_N`` (-1: in none, such as the test split).
 
-    ``lessons`` may hold other targets than the labels, and weights.
+    ``lessons`` may give other targets than the labels, and weights, for each part that is held out.
     """
     logits_NK, dynamics = np.full(labels_NK.shape, np.nan, dtype=np.float32), Dynamics(*labels_NK.shape)
     members, histories = [], []
     for part in track(np.unique(part_N[part_N >= 0]).tolist(), "heads"):
         rows, held_out = np.flatnonzero((part_N >= 0) & (part_N != part)), np.flatnonzero(part_N == part)
+        taught = lessons(held_out) if lessons else None
         head, history = fit_head(
-            views_VND, labels_NK, rows, held_out, settings, name=f"part {part}", watch=dynamics, lessons=lessons
+            views_VND, labels_NK, rows, held_out, settings, name=f"part {part}", watch=dynamics, lessons=taught
         )
         logits_NK[held_out] = head_logits(head, views_VND, held_out)
         members.append(head)

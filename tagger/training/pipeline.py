@@ -73,7 +73,8 @@ class Trained:
 class Material:
     """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed.
 
-    Metrics count ``labels_NK``; ``lessons`` (None: just these labels) may teach other targets, and weigh cells.
+    Metrics count ``labels_NK``. ``lessons`` (None: just these labels) gives other targets and weights, made without the
+    rows that are held out.
     """
 
     images: ImageFiles | CachedImages
@@ -81,7 +82,11 @@ class Material:
     split_N: NDArray[np.str_]
     fold_N: Rows
     features: Features | None
-    lessons: Lessons | None = None
+    lessons: Callable[[Rows], Lessons] | None = None
+
+    def lessons_without(self, held_out: Rows) -> Lessons:
+        """What the cells teach while some rows are held out."""
+        return self.lessons(held_out) if self.lessons else Lessons.of(self.labels_NK)
 
     def rows(self, *splits: str) -> Rows:
         """The rows of some splits."""
@@ -128,7 +133,7 @@ class _Job:
         m = self.material
         assert m.features is not None
         views_VND = m.features.views_VND
-        return fit_heads(views_VND, m.labels_NK, part_N, self.settings, track=self.track, lessons=m.lessons)
+        return fit_heads(views_VND, m.labels_NK, part_N, self.settings, track=self.track, lessons=m.lessons_without)
 
     def frozen(self, heads: HeadStage, scores: Scores | None = None) -> Trained:
         """The pretrained backbone with the mean of the heads."""
@@ -169,7 +174,8 @@ class _Job:
         assert m.features is not None
         heads, train, val = self.heads(m.fold_N), m.rows("train"), m.rows("val")
         views_VND = m.features.views_VND
-        start, _ = fit_head(views_VND, m.labels_NK, train, val, self.settings, name="start", lessons=m.lessons)
+        lessons = m.lessons_without(val)
+        start, _ = fit_head(views_VND, m.labels_NK, train, val, self.settings, name="start", lessons=lessons)
         before, logits_NK = heads.logits_NK.copy(), heads.logits_NK.copy()
         before[val] = head_logits(start, views_VND, val)
         model, lines, logits_NK[val] = self.network("network", train, val, start)
@@ -234,7 +240,9 @@ class _Job:
         suffixes = (".npy", ".dynamics.safetensors", ".json")
         logits_file, dynamics_file, done = (self.folder / f"{stem}{suffix}" for suffix in suffixes)
         weights = self.members / f"{stem}.safetensors"
-        task = Task(m.images, m.labels_NK, rows, held_out, name, m.lessons)
+        task = Task(
+            m.images, m.labels_NK, rows, held_out, name, None if done.is_file() else m.lessons_without(held_out)
+        )
         before = self.start.member(stem) if self.start else None
         settings, model = (
             (self.settings, self.untrained(task, head)) if before is None else (gentler(self.settings), before)
