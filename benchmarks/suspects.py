@@ -8,8 +8,8 @@ are added as 15 % of its positives. ``random``: anywhere. ``hard``: positives ar
 clean labels is least sure (small objects), wrong ones are added where it comes close to them (look-alikes). ``quick``
 is trained on the wrong labels (kept in OUT, not trained again), ``tagger suspects`` ranks the cells, and a truthful
 reviewer goes through them. The ranking learns after every 20 answers, and all cells are judged anew after every 200, as
-in the app. Photos' own errors count as right here, for both sides. Photos: $TAGGER_SHARED or ../shared. Ratios have 95 %
-intervals over seeds (t) when there are several.
+in the app. Photos' own errors count as right here, for both sides. Photos: $TAGGER_SHARED or ../shared. Ratios have
+95 % intervals over seeds (t) when there are several.
 """
 
 import argparse

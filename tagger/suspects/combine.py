@@ -23,7 +23,7 @@ class Doubt:
 
     doubt_NK: Floats
     parts: Mapping[str, Floats]
-    drop_K: Floats
+    drop: float
     stray_K: Floats
 
 
@@ -42,20 +42,19 @@ def combine(evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray
         given_NK[:, k] = 1 / (1 + np.exp(-logits_N))
         for name, column_N, weight in zip(learnt, columns_NF.T, weights_F, strict=True):
             parts[name][:, k] = weight * (column_N - column_N.mean())
-    drop_K, stray_K = noise_rates(given_NK[:, rankable_K], labels_NK[:, rankable_K])
-    drop_all_K, stray_all_K = np.full(len(rankable_K), 0.05), np.full(len(rankable_K), 0.01)
-    drop_all_K[rankable_K], stray_all_K[rankable_K] = drop_K, stray_K
-    logits_NK = log_odds(true_probs(given_NK, drop_all_K, stray_all_K), 1e-5)
+    stray_K = np.full(len(rankable_K), 0.01)
+    drop, stray_K[rankable_K] = noise_rates(given_NK[:, rankable_K], labels_NK[:, rankable_K])
+    logits_NK = log_odds(true_probs(given_NK, drop, stray_K), 1e-5)
     for name, signal in found.items():
         if signal.trusted:
             parts[name] = signal.for_yes_NK
             logits_NK += signal.for_yes_NK
     q_NK = np.clip(1 / (1 + np.exp(-logits_NK.astype(np.float64))), 1e-5, 1 - 1e-5)
-    doubt_NK = doubt_of(q_NK, labels_NK, drop_all_K, stray_all_K)
+    doubt_NK = doubt_of(q_NK, labels_NK, drop, stray_K)
     doubt_NK[:, ~rankable_K] = np.nan
     if evidence.settled_NK is not None:
         doubt_NK[evidence.settled_NK] = 0.0
     doubt_NK = respect_declared(doubt_NK, evidence)
     if evidence.settled_NK is not None:
         doubt_NK[evidence.settled_NK] = np.nan
-    return Doubt(doubt_NK.astype(np.float32), parts, drop_all_K, stray_all_K)
+    return Doubt(doubt_NK.astype(np.float32), parts, drop, stray_K)
