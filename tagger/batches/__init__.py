@@ -2,14 +2,14 @@
 
 ``decode.load_image`` reads any image; ``dataset.ImageFiles`` and ``loader.make_loader`` make uint8 batches in the order
 that one of ``samplers.samplers`` draws; ``augment.Augment`` and ``mixing.mix`` change them, on the device.
-``fingerprint.note`` keeps what copies of images are known by.
+``fingerprint.keep_fingerprints`` keeps what copies of images are known by.
 """
 
 from tagger.batches.augment import Augment
 from tagger.batches.cache import CachedImages, cached, fill, fits
 from tagger.batches.dataset import Batch, ImageFiles
 from tagger.batches.decode import UnreadableImage, load_image
-from tagger.batches.fingerprint import fingerprint, load_fingerprints, note
+from tagger.batches.fingerprint import fingerprint, keep_fingerprints, load_fingerprints
 from tagger.batches.loader import default_workers, make_loader
 from tagger.batches.mixing import mix, mix_targets
 from tagger.batches.samplers import samplers
@@ -25,11 +25,11 @@ __all__ = [
     "fill",
     "fingerprint",
     "fits",
+    "keep_fingerprints",
     "load_fingerprints",
     "load_image",
     "make_loader",
     "mix",
     "mix_targets",
-    "note",
     "samplers",
 ]

@@ -38,7 +38,7 @@ def fingerprint(images_BCHW: Tensor, *, padded: bool = False) -> Fingerprints:
     return cells.mean(1).round().byte().numpy(), cells.mean((2, 3)).round().byte().numpy()
 
 
-def note(batches: Iterable[Batch], images: ImageFiles, path: Path) -> Iterator[Batch]:
+def keep_fingerprints(batches: Iterable[Batch], images: ImageFiles, path: Path) -> Iterator[Batch]:
     """The batches as they are, the fingerprints of their images written to ``path`` on the way."""
     prints = new_array(path, np.uint8, (len(images), CELLS * CELLS + 3))
     for batch in batches:
@@ -49,7 +49,7 @@ def note(batches: Iterable[Batch], images: ImageFiles, path: Path) -> Iterator[B
 
 
 def load_fingerprints(path: Path) -> Fingerprints | None:
-    """What ``note`` wrote: thumbnails (N, 16, 16) and colours (N, 3), mapped; None if there is no such file."""
+    """What ``keep_fingerprints`` wrote: thumbnails (N, 16, 16) and colours (N, 3), mapped; None if there is no file."""
     if not path.is_file():
         return None
     prints = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -10,8 +10,9 @@ import torch
 from accelerate import Accelerator
 
 from tagger.arrays import NO, YES
-from tagger.batches import ImageFiles, cached, fill, fits, make_loader, samplers
+from tagger.batches import ImageFiles, cached, fill, fits, keep_fingerprints, make_loader, samplers
 from tagger.commands.conclude import conclude
+from tagger.commands.copies import groups_of_copies
 from tagger.commands.screen import Screen
 from tagger.config import Settings
 from tagger.data import Dataset, read_dataset, split_images
@@ -30,6 +31,7 @@ from tagger.training.optimiser import make_optimiser
 from tagger.training.pipeline import Material, train_model
 
 PIXELS = "pixels.npy"  # in the checkpoint: decoded images
+FINGERPRINTS = "fingerprints.npy"  # in the checkpoint: what copies of images are known by
 
 
 def train(
@@ -121,10 +123,12 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
         screen.few(problems)
     readable = np.setdiff1d(np.arange(len(images)), list(unreadable)).astype(np.int64)
     images, labels_NK = images.iloc[readable].reset_index(drop=True), labels_NK[readable]
+    group_N = groups_of_copies(images, readable, folder.checkpoint_path / FINGERPRINTS, screen)
     try:
         split = split_images(
             labels_NK,
             images["hash"].tolist(),
+            groups=group_N,
             val=settings.data.val,
             test=settings.data.test,
             folds=settings.data.folds,
@@ -136,7 +140,7 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
         raise TaggerError(f"{settings.data.path}: {error}{_such_as(problems)}") from None
     for note in split.notes:
         screen.say(note)
-    images = images.assign(split=split.split, fold=split.fold)
+    images = images.assign(split=split.split, fold=split.fold, group=group_N)
     features = features.only(readable) if features else None
     pixels = cached(files, readable, folder.checkpoint_path / PIXELS)
     material = Material(pixels, labels_NK, split.split, split.fold, features)
@@ -180,6 +184,7 @@ def _read_images(
     everything = np.arange(len(files))
     batches = make_loader(files, everything, batch_size=settings.train.batch_size, workers=settings.image.num_workers)
     tracked = screen.track(batches, "features" if first else "reading images")
+    tracked = keep_fingerprints(tracked, files, checkpoint / FINGERPRINTS)
     if settings.train.epochs and fits(files, settings.image.cache):
         tracked = fill(tracked, files, checkpoint / PIXELS)
     if not first:

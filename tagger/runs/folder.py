@@ -118,11 +118,11 @@ class RunFolder:
         return tuple(Rule(rule["if"], rule["then"]) for rule in json.loads(self._read("labels.json"))["rules"])
 
     def save_images(self, images: pd.DataFrame) -> None:
-        """``images.parquet``: file, hash, size, split, fold; its rows are N's order."""
+        """``images.parquet``: file, hash, size, split, fold, group (of near-duplicates); its rows are N's order."""
         self._save_table("images.parquet", images)
 
     def load_images(self) -> pd.DataFrame:
-        """file, hash, size, split, fold of each image."""
+        """file, hash, size, split, fold, group of each image; no group in runs of earlier versions."""
         return self._load_table("images.parquet")
 
     def save_cells(self, labels_NK: Cells, names: tuple[str, ...]) -> None:

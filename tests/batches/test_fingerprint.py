@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tagger.batches import ImageFiles, fingerprint, load_fingerprints, make_loader, note
+from tagger.batches import ImageFiles, fingerprint, keep_fingerprints, load_fingerprints, make_loader
 from tagger.batches.decode import PAD_COLOUR
 
 
@@ -51,7 +51,9 @@ def test_fingerprints_are_kept_row_by_row_while_the_batches_pass(tmp_path):
     images = ImageFiles(tmp_path, files, size=32)
     assert load_fingerprints(tmp_path / "prints.npy") is None
     order = [3, 0, 6, 1, 5, 2, 4]
-    batches = list(note(make_loader(images, order, batch_size=3, workers=0), images, tmp_path / "prints.npy"))
+    batches = list(
+        keep_fingerprints(make_loader(images, order, batch_size=3, workers=0), images, tmp_path / "prints.npy")
+    )
     assert [row for batch in batches for row in batch.indices_B.tolist()] == order
     found = load_fingerprints(tmp_path / "prints.npy")
     assert found is not None

@@ -22,7 +22,8 @@ from tagger.data import read_dataset
 from tagger.runs import RunFolder
 
 FILES = {"config.toml", "labels.json", "images.parquet", "labels.parquet", "model.safetensors", "thresholds.json"}
-FILES |= {"oof.npz", "embeddings.npy", "metrics.json", "history.csv", "unreadable.csv", "README.md", "log.txt", "plots"}
+FILES |= {"oof.npz", "dynamics.npz", "embeddings.npy", "metrics.json", "history.csv", "unreadable.csv", "README.md"}
+FILES |= {"log.txt", "plots"}
 Cli = Callable[..., Any]
 
 
