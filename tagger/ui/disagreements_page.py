@@ -1,0 +1,159 @@
+"""Where do reviewers disagree, how much, and who settles it?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from tagger.arrays import UNKNOWN, YES
+from tagger.review import CellState, Decision, Recorded, Store, Vocabulary, cell_states, kappa, vocabulary
+from tagger.runs import RunFolder
+from tagger.ui.author import reviewer, sign
+from tagger.ui.escape import escape
+from tagger.ui.pictures import Pictures
+from tagger.ui.run_data import RunData, run_data
+
+AT_ONCE = 8  # disputed cells on the page; the next ones move up as these are settled
+WORDS = {"yes": "yes", "no": "no", "unsure": "unsure", "skip": "skipped"}
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A cell that reviewers judge differently: its row in the run's images, or None if the run does not have it."""
+
+    row: int | None
+    hash: str
+    label: str
+    state: CellState
+
+
+def show(run: RunFolder, store: Store) -> None:
+    """The page: the cells in dispute, to be settled, then how well reviewers agree label by label."""
+    st.title("Disagreements")
+    data = run_data(run)
+    names = vocabulary(data.names, store.operations())
+    rows = [replace(row, label=names.resolve(row.label) or row.label) for row in store.decisions()]
+    found = disputes(rows, data.images["hash"].tolist())
+    people = {row.reviewer for row in rows}
+    if not found:
+        if len(people) > 1:
+            st.success("Nobody disagrees.")
+        else:
+            st.info("Nothing to settle: fewer than two people have reviewed.")
+            st.caption("A second person opens the same address with their own name in the sidebar, and reviews.")
+    else:
+        st.write(f"{len(found):,} {'cell is' if len(found) == 1 else 'cells are'} in dispute. Your word settles it.")
+        pictures = _pictures(run)
+        columns = st.columns(2)
+        for place, dispute in enumerate(found[:AT_ONCE]):
+            with columns[place % 2]:
+                _card(run, store, data, pictures, dispute, given_value(data, names, dispute))
+        if len(found) > AT_ONCE:
+            st.caption(f"{len(found) - AT_ONCE:,} more follow as these are settled.")
+    if len(people) > 1:
+        _agreement(rows)
+
+
+def disputes(rows: Sequence[Recorded], hashes: Sequence[str]) -> list[Dispute]:
+    """The disputed cells, the longest in dispute first.
+
+    >>> disputes([], [])
+    []
+    """
+    row_of = {hash: row for row, hash in reversed(list(enumerate(hashes)))}
+    states = cell_states(rows)
+    open_cells = [(state.last_id, cell, state) for cell, state in states.items() if state.disputed]
+    ordered = sorted(open_cells, key=lambda one: one[:2])
+    return [Dispute(row_of.get(hash), hash, label, state) for _, (hash, label), state in ordered]
+
+
+def _pictures(run: RunFolder) -> Pictures:
+    root = Path(run.load_settings().data.path)
+    return Pictures(root, root / ".tagger" / "previews")
+
+
+def _card(run: RunFolder, store: Store, data: RunData, pictures: Pictures, dispute: Dispute, given: int) -> None:
+    label = escape(dispute.label)
+    with st.container(border=True, key=f"dispute {dispute.hash} {dispute.label}"):
+        left, right = st.columns([1, 1])
+        with left:
+            uri = ""
+            if dispute.row is not None:
+                image = data.images.iloc[dispute.row]
+                uri = pictures.data_uri(image["file"], image["hash"], size=512)
+            if uri:
+                st.image(uri, width="stretch")
+            else:
+                st.caption("The photo cannot be shown.")
+        with right:
+            st.markdown(f"**Does this show** :blue-badge[{label}] **?**")
+            for name, verdict in sorted(dispute.state.verdicts.items()):
+                st.markdown(f"{escape(name)} says **{WORDS.get(verdict, escape(verdict))}**")
+            if dispute.row is not None:
+                word = {UNKNOWN: "unknown", YES: "yes"}.get(given, "no")
+                st.caption(f"given: {word} · {escape(data.images.iloc[dispute.row]['file'])}")
+            key = f"{dispute.hash} {dispute.label}"
+            with st.container(horizontal=True):
+                for verdict, text in (("yes", "Yes"), ("no", "No")):
+                    st.button(
+                        text,
+                        key=f"settle {verdict} {key}",
+                        on_click=_settle,
+                        args=(run, store, dispute, verdict, given),
+                        help=f"{text}: {label} is {'here' if verdict == 'yes' else 'not here'}",
+                    )
+
+
+def given_value(data: RunData, names: Vocabulary, dispute: Dispute) -> int:
+    """What the cell was before any decision; unknown for a label that was added or merged, or an image not here."""
+    tree = names.tree(dispute.label) if dispute.label in names.names else None
+    column = None if tree is None or tree.parts else names.column(tree)
+    return UNKNOWN if dispute.row is None or column is None else int(data.labels_NK[dispute.row, column])
+
+
+def _settle(run: RunFolder, store: Store, dispute: Dispute, verdict: str, given: int) -> None:
+    """Written down as this reviewer's verdict, and as the one that counts."""
+    store.record(
+        [
+            Decision(
+                hash=dispute.hash,
+                label=dispute.label,
+                verdict=verdict,
+                before=given,
+                suggested=None,
+                doubt=None,
+                run=run.path.name,
+                seconds=None,
+                settles=True,
+                source="disagreement",
+                **sign(),
+            )
+        ]
+    )
+    st.toast(f"Settled by {escape(reviewer())}: {escape(dispute.label)} is {verdict}")
+
+
+def _agreement(rows: Sequence[Recorded]) -> None:
+    st.markdown("**How well reviewers agree**")
+    table = kappa(rows)
+    whole, labels = table[table["label"] == ""], table[(table["label"] != "") & (table["pairs"] > 0)]
+    if labels.empty:
+        st.write("No cell has been judged by two people yet.")
+        return
+    shown = pd.concat([whole.assign(label="all labels"), labels.sort_values("pairs", ascending=False, kind="stable")])
+    shown = shown.astype(dict.fromkeys(("agreement", "kappa", "low", "high"), float))
+    number = st.column_config.NumberColumn(format="%.2f")
+    st.dataframe(
+        shown.assign(agreement=100 * shown["agreement"]),
+        hide_index=True,
+        column_config={
+            "pairs": st.column_config.NumberColumn("cells judged by two", help="Pairs of verdicts on the same cell"),
+            "agreement": st.column_config.NumberColumn(format="%.0f %%"),
+            "kappa": st.column_config.NumberColumn(format="%.2f", help="Agreement beyond chance: 1 is full, 0 is none"),
+            "low": number,
+            "high": number,
+        },
+    )
+    st.caption("Cohen's kappa with a 95 % interval. A low value often means that the label itself is not clear.")

@@ -1,0 +1,164 @@
+"""Which labels are there, and what have people made of them? Add, rename and merge, each as an operation in the log."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from tagger.arrays import YES
+from tagger.errors import TaggerError
+from tagger.review import (
+    LabelOperation,
+    RecordedOperation,
+    Store,
+    apply_decisions,
+    check_operation,
+    vocabulary,
+)
+from tagger.runs import RunFolder
+from tagger.ui.author import sign
+from tagger.ui.escape import escape
+from tagger.ui.run_data import run_data
+
+SHOWN = 30  # operations in the log on the page
+
+
+def show(run: RunFolder, store: Store) -> None:
+    """The page: the labels with counts, three ways to change them, and the log with undo."""
+    names, operations = run.load_labels(), store.operations()
+    st.title("Labels")
+    st.caption(
+        "Changes here are written down, not done: your files stay as they are. tagger apply writes labels with the new"
+        " names, and a retrained run learns them."
+    )
+    table = label_counts_now(run, store, operations)
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content" if len(table) <= 16 else 600,
+        column_config={
+            "images": st.column_config.NumberColumn(help="Images with the label, after all decisions"),
+            "change": st.column_config.NumberColumn(format="%+d", help="Compared with the labels before any decision"),
+            "decided": st.column_config.NumberColumn(help="Cells that people settled"),
+            "was wrong": st.column_config.NumberColumn(help="Of these, cells whose given label was wrong"),
+        },
+    )
+    for problem in vocabulary(names, operations).problems:
+        st.warning(escape(problem))
+    current = vocabulary(names, operations).names
+    _change(run, store, current)
+    if message := st.session_state.pop("label message", None):
+        good, text = message
+        (st.success if good else st.error)(escape(text))
+    _log(run, store, operations)
+
+
+def label_counts_now(run: RunFolder, store: Store, operations: Sequence[RecordedOperation]) -> pd.DataFrame:
+    """label, images, change, decided, was wrong of the current vocabulary, after all decisions in the store."""
+    stamp = (run.path / "metrics.json").stat().st_mtime_ns
+    return _counts_now(str(run.path.absolute()), stamp, store.url, store.last_id(), len(operations), store)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Counting")
+def _counts_now(path: str, stamp: int, url: str, last: int, num_operations: int, _store: Store) -> pd.DataFrame:
+    data, operations = run_data(RunFolder(path)), _store.operations()
+    files, hashes = (data.images[column].tolist() for column in ("file", "hash"))
+    done = apply_decisions(files, hashes, data.labels_NK, data.names, _store.decisions(), operations)
+    before = apply_decisions(files, hashes, data.labels_NK, data.names, [], operations)
+    yes_K, yes_before_K = ((side.labels_NK == YES).sum(axis=0) for side in (done, before))
+    wrong = done.changes["label"].value_counts() if len(done.changes) else pd.Series(dtype=int)
+    return pd.DataFrame(
+        {
+            "label": list(done.names),
+            "images": yes_K,
+            "change": yes_K - yes_before_K,
+            "decided": np.asarray(done.verified_NK).sum(axis=0),
+            "was wrong": [int(wrong.get(name, 0)) for name in done.names],
+        }
+    )
+
+
+def _change(run: RunFolder, store: Store, current: tuple[str, ...]) -> None:
+    add, rename, merge = st.columns(3)
+    with add.form("add label", clear_on_submit=False):
+        st.markdown("**Add a label**")
+        st.text_input("Its name", key="label added", max_chars=120)
+        st.caption("No image has it at first: toggle it on the Review or Photos page.")
+        st.form_submit_button("Add", on_click=_press, args=(run, store, "add"), key="press add")
+    with rename.form("rename label"):
+        st.markdown("**Rename a label**")
+        st.selectbox("Label", current, key="label renamed")
+        st.text_input("New name", key="label renamed to", max_chars=120)
+        st.form_submit_button("Rename", on_click=_press, args=(run, store, "rename"), key="press rename")
+    with merge.form("merge labels"):
+        st.markdown("**Merge two labels**")
+        st.selectbox("This label", current, key="label merged")
+        st.selectbox("becomes part of", current, key="label merged into", index=min(1, len(current) - 1))
+        st.form_submit_button("Merge", on_click=_press, args=(run, store, "merge"), key="press merge")
+
+
+def _press(run: RunFolder, store: Store, kind: str) -> None:
+    state = st.session_state
+    label, target, text = {
+        "add": (state["label added"], None, "{!r} is added."),
+        "rename": (state["label renamed"], state["label renamed to"], "{!r} is now {!r}."),
+        "merge": (state["label merged"], state["label merged into"], "{!r} is now part of {!r}."),
+    }[kind]
+    label, target = str(label or "").strip(), None if target is None else str(target).strip()
+    try:
+        operation = LabelOperation(kind=kind, label=label, target=target, **sign())
+        check_operation(run.load_labels(), store.operations(), operation)
+        store.record_operation(operation)
+    except TaggerError as error:
+        state["label message"] = (False, str(error))
+        return
+    state["label message"] = (True, text.format(label, target))
+    state["label added"] = state["label renamed to"] = ""
+
+
+def _log(run: RunFolder, store: Store, operations: Sequence[RecordedOperation]) -> None:
+    if not operations:
+        return
+    st.markdown("**What was changed, newest first**")
+    undone = undone_ids(operations)
+    for one in sorted(operations, key=lambda one: -one.id)[:SHOWN]:
+        if one.kind == "undo":
+            continue
+        with st.container(horizontal=True, vertical_alignment="center", key=f"operation {one.id}"):
+            text = f"{escape(_sentence(one))} · {escape(one.reviewer)}, {escape(one.time[:16].replace('T', ' '))}"
+            st.markdown(f"~~{text}~~ (taken back)" if one.id in undone else text, width="stretch")
+            if one.id not in undone:
+                st.button("Undo", key=f"undo operation {one.id}", on_click=_undo, args=(run, store, one))
+    if len(operations) > SHOWN:
+        st.caption(f"The last {SHOWN} of {len(operations):,}.")
+
+
+def undone_ids(operations: Sequence[RecordedOperation]) -> set[int]:
+    """The ids of the operations that were taken back.
+
+    >>> undone_ids([])
+    set()
+    """
+    undone: set[int] = set()
+    for one in sorted(operations, key=lambda one: -one.id):
+        if one.kind == "undo" and one.id not in undone and one.undoes is not None:
+            undone.add(one.undoes)
+    return undone
+
+
+def _sentence(one: RecordedOperation) -> str:
+    if one.kind == "add":
+        return f"{one.label!r} added"
+    return f"{one.label!r} {'renamed to' if one.kind == 'rename' else 'merged into'} {one.target!r}"
+
+
+def _undo(run: RunFolder, store: Store, one: RecordedOperation) -> None:
+    operation = LabelOperation(kind="undo", label=one.label, undoes=one.id, **sign())
+    try:
+        check_operation(run.load_labels(), store.operations(), operation)
+        store.record_operation(operation)
+    except TaggerError as error:
+        st.session_state["label message"] = (False, str(error))
+        return
+    st.session_state["label message"] = (True, f"Taken back: {_sentence(one)}.")

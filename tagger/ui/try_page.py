@@ -1,0 +1,123 @@
+"""What would the model say of these images? Drop some, see labels, probabilities and where the model looked."""
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from tagger.errors import TaggerError
+from tagger.review import Store
+from tagger.runs import RunFolder
+from tagger.ui.charts import show_chart
+from tagger.ui.escape import escape
+from tagger.ui.heat_overlay import overlay_uri, photo_uri
+from tagger.ui.pictures import Unseen, encode
+from tagger.ui.run_data import RunData, run_data
+from tagger.ui.try_charts import probability_chart, probability_table
+from tagger.ui.worker_client import Tags, shared_worker
+
+MOST_IMAGES = 12
+MOST_MEGABYTES = 20
+NO_MAP = "No heat map"
+TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
+
+
+def show(run: RunFolder, store: Store) -> None:
+    """The page: a place to drop images, and a card for each."""
+    st.title("Try it")
+    st.caption(
+        f"Drop up to {MOST_IMAGES} images. They go to the model on this machine, are kept nowhere and sent to nobody."
+    )
+    uploads: Any = st.file_uploader(
+        "Images", type=TYPES, accept_multiple_files=True, max_upload_size=MOST_MEGABYTES, key="try images",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    data = run_data(run)
+    if not uploads:
+        st.info("Nothing here yet. Drag photos onto the field above, or press its button.")
+        return
+    if len(uploads) > MOST_IMAGES:
+        st.warning(f"The first {MOST_IMAGES} of {len(uploads)} images are shown. For a folder: tagger predict FOLDER")
+    images = [(str(upload.name), bytes(upload.getvalue())) for upload in uploads[:MOST_IMAGES]]
+    try:
+        tags = _predict(run, [content for _, content in images])
+    except TaggerError as error:
+        st.error(escape(error))
+        return
+    for place, ((name, content), found) in enumerate(zip(images, tags, strict=True)):
+        _card(run, data, place, name, content, found)
+
+
+def _card(run: RunFolder, data: RunData, place: int, name: str, content: bytes, tags: Tags) -> None:
+    with st.container(border=True, key=f"tried {place}"):
+        if tags.probs is None:
+            st.warning(f"{escape(name)} could not be read: {escape(tags.reason)}")
+            return
+        table = probability_table(data.names, tags.probs, data.thresholds.values_K)
+        left, right = st.columns([2, 3])
+        with right:
+            chosen = [f":blue-badge[{escape(label)}]" for label in table[table["chosen"]]["label"]]
+            st.markdown(" ".join(chosen) or "*No label reaches its threshold.*")
+            show_chart(probability_chart(table), alt_text="Probability of each label and its threshold")
+            options = [NO_MAP, *table["label"]]
+            label = st.selectbox(
+                "Show where the model sees", range(len(options)), format_func=options.__getitem__, key=f"heat {place}"
+            )
+        with left:
+            try:
+                photo = encode(content, size=1024)
+            except Unseen as unseen:
+                st.caption(escape(f"The photo cannot be shown: {unseen}"))
+                return
+            uri = photo_uri(photo)
+            if label:
+                try:
+                    uri = overlay_uri(photo, _heat(run, content, options[label]))
+                except TaggerError as error:
+                    st.warning(escape(error))
+            st.image(uri, width="stretch")
+            st.caption(escape(name))
+
+
+def _predict(run: RunFolder, contents: Sequence[bytes]) -> list[Tags]:
+    """What the model says of each image; what it said before is remembered for the session."""
+    known: dict[str, Tags] = st.session_state.setdefault("tried", {})
+    keys = [_key(run, content) for content in contents]
+    new = {key: content for key, content in zip(keys, contents, strict=True) if key not in known}
+    if new:
+        with st.spinner("The model looks at them (the first time, it is loaded)"), _files(list(new.values())) as paths:
+            known.update(zip(new, shared_worker(run.path.absolute()).predict(paths), strict=True))
+    return [known[key] for key in keys]
+
+
+def _heat(run: RunFolder, content: bytes, label: str) -> bytes:
+    known: dict[tuple[str, str], bytes] = st.session_state.setdefault("tried heat", {})
+    key = (_key(run, content), label)
+    if key not in known:
+        with st.spinner("Asking the model"), _files([content]) as paths:
+            known[key] = shared_worker(run.path.absolute()).heat_map(paths[0], label)
+    return known[key]
+
+
+def _key(run: RunFolder, content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16, key=str(run.path.absolute()).encode()[-64:]).hexdigest()
+
+
+class _files:
+    """The contents as files under names of our own, for as long as the worker reads them."""
+
+    def __init__(self, contents: Sequence[bytes]):
+        self.contents = contents
+
+    def __enter__(self) -> list[Path]:
+        self.folder = tempfile.TemporaryDirectory(prefix="tagger-try-")
+        paths = [Path(self.folder.name) / f"{n}" for n in range(len(self.contents))]
+        for path, content in zip(paths, self.contents, strict=True):
+            path.write_bytes(content)
+        return paths
+
+    def __exit__(self, *error: object) -> None:
+        self.folder.cleanup()

@@ -1,0 +1,112 @@
+"""The Try it page: the worker's answers as labels and bars, a heat map over the photo, bad files in words."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tagger.runs import RunFolder
+from tagger.ui.heat_overlay import blend, overlay_uri
+from tagger.ui.try_charts import probability_chart, probability_table
+from tagger.ui.worker_client import Tags
+
+
+class FakeWorker:
+    """Answers at once: every label at 0.9 but the first; a map that is bright on the left."""
+
+    asked = 0
+
+    def __init__(self, names: tuple[str, ...]):
+        self.names = names
+
+    def predict(self, paths: Sequence[Path]) -> list[Tags]:
+        type(self).asked += len(paths)
+        probs = (0.0, *[0.9] * (len(self.names) - 1))
+        return [
+            Tags(probs, None) if path.read_bytes()[:2] == b"\xff\xd8" else Tags(None, "not an image") for path in paths
+        ]
+
+    def heat_map(self, path: Path, label: str) -> bytes:
+        assert path.is_file()
+        file = io.BytesIO()
+        Image.fromarray(np.array([[255, 0]], np.uint8)).save(file, "PNG")
+        return file.getvalue()
+
+
+@pytest.fixture
+def worker(finished: Path, monkeypatch: pytest.MonkeyPatch) -> type[FakeWorker]:
+    """A worker that needs no process."""
+    fake = FakeWorker(RunFolder(finished).load_labels())
+    monkeypatch.setattr("tagger.ui.try_page.shared_worker", lambda run: fake)
+    FakeWorker.asked = 0
+    return FakeWorker
+
+
+def page(path: str) -> None:
+    """A script that is the page."""
+    from tagger.runs import RunFolder
+    from tagger.ui.try_page import show
+
+    show(RunFolder(path), None)  # type: ignore[arg-type]  # it needs no store
+
+
+def photo(name: str = "a.jpg") -> tuple[str, bytes, str]:
+    """An upload."""
+    file = io.BytesIO()
+    Image.new("RGB", (40, 20), "white").save(file, "JPEG")
+    return name, file.getvalue(), "image/jpeg"
+
+
+def open_page(run: Path, uploads: list[tuple[str, bytes, str]]) -> AppTest:
+    """The page with these files dropped on it."""
+    app = AppTest.from_function(page, kwargs={"path": str(run)}, default_timeout=60).run()
+    assert "Nothing here yet" in app.info[0].value
+    app.file_uploader(key="try images").set_value(uploads).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_labels_are_shown_and_the_model_is_asked_once_for_each_image(finished: Path, worker: type[FakeWorker]):
+    app = open_page(finished, [photo(), photo("![x](http:b).jpg"), ("bad.jpg", b"nothing", "image/jpeg")])
+    names = RunFolder(finished).load_labels()
+    assert app.markdown[0].value == " ".join(f":blue-badge[{name}]" for name in names[1:])
+    assert "could not be read" in app.warning[0].value
+    assert any("\\!\\[x" in caption.value for caption in app.caption)
+    assert worker.asked == 2  # the same bytes twice are one image
+    app.selectbox(key="heat 0").set_value(2).run()
+    assert not app.exception
+    assert worker.asked == 2
+
+
+def test_more_images_than_fit_are_named(finished: Path, worker: type[FakeWorker]):
+    app = open_page(finished, [photo(f"{n}.jpg") for n in range(14)])
+    assert "first 12 of 14" in app.warning[0].value
+    assert len(app.selectbox) == 12
+
+
+def test_the_overlay_glows_where_the_map_is_bright():
+    _, jpeg, _ = photo()
+    file = io.BytesIO()
+    Image.fromarray(np.array([[255, 255, 0, 0]], np.uint8)).save(file, "PNG")
+    uri = overlay_uri(jpeg, file.getvalue())
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))), dtype=int)
+    assert shown.shape == (20, 40, 3)
+    warm = shown[..., 0] - shown[..., 2]
+    assert warm[:, :8].mean() > 100
+    assert abs(warm[:, 32:]).mean() < 20
+
+
+def test_a_map_of_nothing_dims_evenly():
+    photo_HWC = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    np.testing.assert_allclose(blend(photo_HWC, np.zeros((4, 4))), 0.55 * photo_HWC, atol=0.51)
+
+
+def test_chosen_labels_come_first_whatever_their_probability():
+    table = probability_table(["a", "b", "c"], [0.3, 0.9, 0.2], np.array([0.1, 0.95, 0.1]))
+    assert table["label"].tolist() == ["a", "c", "b"]
+    assert probability_chart(table).to_dict()["layer"][0]["mark"]["type"] == "bar"
