@@ -1,5 +1,6 @@
 """The pages' frame: which pages there are, who reviews, how much is left."""
 
+import logging
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -22,6 +23,7 @@ PAGES = {
     "compare": "Compare",
     "try": "Try it",
 }
+log = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 5  # also what wakes an idle page after the app was restarted
 
 
@@ -86,9 +88,18 @@ def _heartbeat(place: Workplace) -> None:
     progress = place.desk.progress(st.session_state["reviewer"])
     whole = progress.decided + progress.left
     st.progress(progress.decided / whole if whole else 0.0, text=f"{progress.decided:,} of {whole:,} decided")
-    estimate = place.desk.estimate()
+    st.caption(escape(f"Run: {place.run.path.name}"))
+    _estimate(place)
+
+
+def _estimate(place: Workplace) -> None:
+    try:
+        estimate = place.desk.estimate()
+    except Exception:  # a table of an older version: reviewing goes on without the estimate
+        log.exception("no estimate")
+        st.caption("How much is left cannot be estimated with these suspects. Find them anew: tagger suspects")
+        return
     left, reason = estimate_lines(estimate)
     st.caption(escape(left))
     if estimate.may_stop:
         st.success(f"You may stop here. {escape(reason)}")
-    st.caption(escape(f"Run: {place.run.path.name}"))

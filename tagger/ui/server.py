@@ -93,7 +93,7 @@ def pinned(host: str, port: int) -> dict[str, Any]:
         "browser.serverAddress": "localhost" if is_local(host) else _reachable(host),
         "client.toolbarMode": "minimal",
         "client.showErrorLinks": False,
-        "client.showErrorDetails": "none",
+        "client.showErrorDetails": "full" if is_local(host) else "none",
         "runner.magicEnabled": False,
         "logger.hideWelcomeMessage": True,
         **THEME,

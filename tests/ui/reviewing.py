@@ -62,6 +62,7 @@ def make_suspects(
             "row": rows.astype(np.int32),
             "audit": blind,
             "stratum": np.int16(0),
+            "stratum_size": np.int32(10 * audit),
             "weight": np.float32(10.0),
             "main_signal": "neighbours",
         }

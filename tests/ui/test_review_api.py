@@ -67,7 +67,8 @@ def test_a_blind_card_tells_nothing(client: TestClient):
     blind = [card for card in cards if card["blind"]]
     assert blind
     for card in blind:
-        assert (card["doubt"], card["suggested"], card["reason"], card["neighbours"]) == (None, None, "", [])
+        assert (card["doubt"], card["suggested"], card["neighbours"]) == (None, None, [])
+        assert card["reason"] == "Please check."
 
 
 def test_what_is_sent_again_is_recorded_once(client: TestClient, place: Workplace):

@@ -140,6 +140,7 @@ class CardView {
       if (this.card !== card) return;
       this.ready = true;
       this.since = performance.now();
+      this.node.dataset.shown = card.position; // what is on screen, for tests and benchmarks
       this.detail(card);
       this.app.announce(this.spoken(card));
     });

@@ -98,6 +98,7 @@ class GridView {
       if (this.page !== page) return;
       requestAnimationFrame(() => {
         this.ready = true;
+        this.node.dataset.shown = page.cards.map((card) => card.position).join(" ");
         this.since = performance.now();
         this.app.announce(`${this.title.textContent}. ${this.hint.textContent}`);
       });

@@ -18,7 +18,7 @@ class Photos {
       return known;
     }
     const node = el("img", { alt: "", draggable: "false", decoding: "async" });
-    const entry = { node, ready: false, done: null };
+    const entry = { node, ready: false, done: null, tries: 0 };
     if (!address) {
       entry.done = Promise.resolve(false);
     } else {
@@ -34,21 +34,23 @@ class Photos {
     return entry;
   }
 
-  // The server may have been away for a moment: three more tries, then it cannot be shown.
+  // The server may be away (then it is asked until it is back), or it says that the photo cannot be shown.
   async retry(node, entry) {
     const address = node.src;
-    for (const pause of [400, 1200, 3000]) {
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      node.src = "";
-      node.src = address;
+    for (let pause = 300; ; pause = Math.min(2 * pause, 2000)) {
       try {
+        const answer = await fetch(address);
+        if (!answer.ok) break;
+        node.src = "";
+        node.src = address;
         await node.decode();
         return (entry.ready = true);
       } catch {
-        // once more
+        await new Promise((resolve) => setTimeout(resolve, pause));
       }
+      if (pause === 2000 && entry.tries++ > 30) break;
     }
-    this.kept.delete(address);
+    this.kept.delete(address); // asked for again when it is wanted again
     return false;
   }
 }

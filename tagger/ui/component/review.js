@@ -182,7 +182,7 @@ class Review {
 
   show({ waiting, failures }) {
     const text = failures
-      ? `Not connected. ${plural(waiting, "decision")} waiting to be saved, kept in this browser.`
+      ? `Not connected: ${waiting} waiting to be saved, kept in this browser`
       : waiting > 2 ? `${waiting} waiting to be saved` : waiting ? "Saving…" : "All saved";
     this.saving.classList.toggle("trouble", failures > 0);
     if (this.saving.textContent !== text) this.saving.textContent = text;

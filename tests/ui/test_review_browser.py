@@ -1,0 +1,169 @@
+"""A person at the keyboard, in a real browser: every decision is in the database exactly once, come what may."""
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from browsing import Server, Tab, open_browser, wait_for
+from reviewing import make_run
+
+from tagger.review import Recorded, Store, default_url
+
+
+@pytest.fixture
+def serve(finished: Path, demo: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Makes a run and its running app."""
+    servers: list[Server] = []
+
+    def call(**options: object) -> Server:
+        run = make_run(finished, demo, tmp_path, **options)  # type: ignore[arg-type]
+        (tmp_path / "home").mkdir()
+        servers.append(Server(run.path, tmp_path / "home"))
+        servers[-1].start()
+        return servers[-1]
+
+    yield call
+    for server in servers:
+        server.stop()
+
+
+def recorded(server: Server) -> list[Recorded]:
+    """What is in the database."""
+    store = Store.open(default_url(server.run.parent / "data"))
+    try:
+        return store.decisions()
+    finally:
+        store.close()
+
+
+def standing(rows: list[Recorded]) -> list[Recorded]:
+    """The decisions that were not taken back."""
+    undone = {row.undoes for row in rows}
+    return [row for row in rows if row.verdict != "undo" and row.id not in undone]
+
+
+def test_two_hundred_cards_ten_undone_a_grid_settled_a_refresh_and_all_is_there_once(serve: Callable[..., Server]):
+    with open_browser() as browser:
+        server = serve(num=760, audit=40)
+        tab = Tab(browser, server.url)
+        keys = "ynyunskyyn"
+        for step in range(200):
+            tab.press("y" if tab.page.locator(".card.blind").count() else keys[step % len(keys)])
+        for _ in range(10):
+            tab.press("z")
+        tab.page.keyboard.press("g")
+        tab.page.wait_for_selector(".tile")
+        places = tab.shown.split()
+        assert len(places) == 24
+        tab.page.keyboard.press("b")
+        tab.press("Enter")
+        tab.page.reload()
+        tab.saved()
+        assert not set(tab.shown.split()) & set(places)  # the way to work is remembered, what is settled is gone
+        tab.close()
+
+        rows = recorded(server)
+        assert Counter(row.source for row in rows if row.verdict != "undo") == {"card": 200, "grid": 24}
+        assert sum(row.verdict == "undo" for row in rows) == 10
+        assert sum(row.source == "card" for row in standing(rows)) == 190
+        assert max(Counter(row.cell for row in standing(rows) if row.verdict != "skip").values()) == 1
+        page = [row for row in rows if row.source == "grid"]
+        assert len({row.time for row in page}) == 1  # one transaction
+        assert sorted(Counter(row.value == row.suggested for row in page).values()) == [1, 23]  # one was marked
+
+
+def test_two_browsers_at_once_never_get_the_same_cell(serve: Callable[..., Server]):
+    with open_browser() as browser:
+        server = serve(num=400)
+        tabs = [Tab(browser, f"{server.url}?reviewer={name}") for name in ("ann", "bob")]
+        for step in range(50):
+            for tab in tabs:
+                tab.press("yn"[step % 2])
+        for tab in tabs:
+            tab.saved()
+            tab.close()
+        rows = recorded(server)
+        assert Counter(row.reviewer for row in rows) == {"ann": 50, "bob": 50}
+        assert len({row.cell for row in rows}) == 100
+
+
+def test_killed_and_started_again_the_app_has_every_decision_and_goes_on(serve: Callable[..., Server]):
+    with open_browser() as browser:
+        server = serve(num=400)
+        tab = Tab(browser, server.url)
+        for _ in range(12):
+            tab.press("y")
+        server.stop(signal.SIGKILL)
+        for _ in range(5):
+            tab.press("n")  # the next photos are here already
+        tab.page.wait_for_selector(".saving.trouble")
+        assert "waiting to be saved" in tab.page.locator(".saving").inner_text()
+        server.start()
+        tab.saved()
+        tab.page.wait_for_selector("[role=dialog]", state="detached")  # Streamlit's own notice; it takes no keys
+        for _ in range(12):
+            tab.press("y")
+        tab.saved()
+        tab.close()
+        rows = recorded(server)
+        assert [row.verdict for row in rows] == ["yes"] * 12 + ["no"] * 5 + ["yes"] * 12
+        assert len({row.cell for row in rows}) == 29
+
+
+def test_decisions_that_wait_outlive_a_refresh(serve: Callable[..., Server]):
+    with open_browser() as browser:
+        server = serve(num=400)
+        tab = Tab(browser, server.url)
+        tab.press("y")
+        tab.saved()
+        tab.page.route("**/tagger/review", lambda route: route.abort())  # the network is gone for our questions
+        for _ in range(3):
+            tab.press("n")
+        tab.page.wait_for_selector(".saving.trouble")
+        assert len(recorded(server)) == 1
+        tab.page.unroute("**/tagger/review")
+        tab.page.reload()
+        tab.saved()
+        wait_for(lambda: len(recorded(server)) == 4, "the three that waited are saved")
+        tab.close()
+        assert len({row.cell for row in recorded(server)}) == 4
+
+
+FILES = {
+    0: "<img src=x onerror=alert(1)>.jpg",
+    1: "![x](http:⁄⁄evil.example⁄x.png).jpg",
+    2: "'\"`$(id)` & [a](b) 😀 :sea: $x^2$.jpg",
+}
+LABELS = {
+    "zero": "<script>alert(1)</script>",
+    "one": "![p](http://evil.example/p.png)",
+    "two": "**b** [l](http://evil.example) 😀 \"q\" 'r' `c`",
+    "three": "</style><img src=http://evil.example/i.png>",
+}
+
+
+def test_names_are_only_names(serve: Callable[..., Server]):
+    with open_browser() as browser:
+        server = serve(num=60, files=FILES, labels=LABELS)
+        tab = Tab(browser, server.url)
+        seen = set()
+        for _ in range(24):
+            _ = tab.shown
+            seen.add(tab.page.locator(".card .question .name").inner_text())
+            tab.press("y")
+        assert set(LABELS.values()) <= seen
+        tab.page.keyboard.press("g")
+        tab.page.wait_for_selector(".tile")
+        tab.page.keyboard.press("?")
+        for page in ("photos", "overview", "data", "labels"):
+            tab.page.goto(server.url + page)
+            tab.page.wait_for_selector("[data-testid=stMain]")
+            tab.page.wait_for_timeout(800)
+        tab.page.goto(server.url + "photos")
+        tab.page.get_by_label("File name").fill(".jpg")
+        tab.page.keyboard.press("Enter")
+        tab.page.wait_for_selector("[data-testid=stPills], [data-testid=stButtonGroup]")
+        tab.page.wait_for_timeout(800)
+        tab.close()
