@@ -34,6 +34,7 @@ class Vocabulary:
     _visible: list[bool] = field(default_factory=list)
     _merged: list[int | None] = field(default_factory=list)
     _tree: list[Tree] = field(default_factory=list)
+    _added: set[int] = field(default_factory=set)  # nodes that an operation added
 
     def resolve(self, name: str) -> str | None:
         """The current name of what was ever called ``name``, or None if no label is."""
@@ -53,6 +54,10 @@ class Vocabulary:
     def column(self, tree: Tree) -> int | None:
         """The run's column of an unmerged label, or None if it has none."""
         return self._column[self._find(min(tree.nodes))]
+
+    def added(self, tree: Tree) -> bool:
+        """Whether an unmerged label without a column was added by a person, and not merged before the run was made."""
+        return self._find(min(tree.nodes)) in self._added
 
     def _find(self, node: int) -> int:
         while self._same[node] != node:
@@ -77,18 +82,19 @@ class Vocabulary:
     def _current(self, node: int | None, name: str) -> bool:
         return node is not None and self._visible[node] and self._name[node] == name
 
-    def _foreign(self, node: int) -> bool:
-        """Whether the run knows nothing of it: it was renamed or merged away before the run was made."""
-        return not self._visible[node] and self._merged[node] is None
+    def _away(self, node: int) -> bool:
+        """Whether the run has no such label: it was renamed or merged before the run was made, or added since."""
+        return self._column[node] is None and self._merged[node] is None
 
     def _add(self, label: str, *, undone: bool) -> bool:
         if undone:
             self._get(label)  # the name stays taken
             return True
         node = self._get(label)
-        free = self._foreign(node) and self._name[node] == label
-        self._visible[node] = self._visible[node] or free
-        return free or self._current(node, label)
+        if self._away(node) and self._name[node] == label:
+            self._visible[node] = True
+            self._added.add(node)
+        return self._current(node, label)
 
     def _rename(self, label: str, target: str, *, undone: bool) -> bool:
         node, other = self._get(label), self.node(target)
@@ -98,7 +104,7 @@ class Vocabulary:
                 return undone
             self._name[node] = target
             return True
-        if self._foreign(node) and self._visible[other]:
+        if self._away(node) and self._column[other] is not None and self._visible[other]:
             self._same[node], self._tree[other] = other, self._tree[node]
             self._tree[other] = _with(self._tree[other], other)
             if undone:
@@ -109,11 +115,11 @@ class Vocabulary:
     def _merge(self, label: str, target: str, after: int, *, undone: bool) -> bool:
         node, into = self._get(label), self._get(target)
         if undone:
-            if self._foreign(node) and self._visible[into] and self._name[node] == label:
+            if self._away(node) and self._visible[into] and self._name[node] == label:
                 self._visible[node] = True
             return True
-        known = self._current(into, target) or (self._foreign(into) and self._foreign(node))
-        if node == into or not known or not (self._foreign(node) or self._current(node, label)):
+        known = self._current(into, target) or (self._away(into) and self._away(node))
+        if node == into or not known or not (self._away(node) or self._current(node, label)):
             return False
         old, away = self._tree[into], self._tree[node]
         self._tree[into] = Tree(old.nodes | away.nodes, (old, away), after)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tagger.arrays import NO, UNKNOWN, YES, Cells
+from tagger.arrays import UNKNOWN, YES, Cells
 from tagger.review.decision import Recorded
 from tagger.review.operations import Tree, Vocabulary
 from tagger.review.state import effective, judge
 
 Bools = np.ndarray
+NOTHING = -2  # of a label that somebody added: not even unknown, so that merging it changes nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +110,17 @@ def _merged(
         if part.parts:
             result = _either(*cells(part.parts[0]), *cells(part.parts[1]))
         else:
-            own = vocabulary.column(part)  # without one it was merged before the run was made, or added: as the whole
-            values_N = (given_N if own is None else labels_NK[:, own]).copy()
+            own = vocabulary.column(part)
+            if own is None and vocabulary.added(part):
+                values_N = np.full(len(labels_NK), NOTHING, np.int8)
+            else:  # without a column it was merged before the run was made, whose labels have it in the whole
+                values_N = (given_N if own is None else labels_NK[:, own]).copy()
             result = values_N, np.zeros(len(values_N), bool), np.zeros(len(values_N), bool)
         _overlay(*result, by_level.get(part, {}), places)
         return result
 
-    return cells(tree)
+    values_N, verified_N, blind_N = cells(tree)
+    return np.where(values_N == NOTHING, UNKNOWN, values_N).astype(np.int8), verified_N, blind_N
 
 
 def _either(
@@ -123,7 +128,8 @@ def _either(
 ) -> tuple[Cells, Bools, Bools]:
     """Two labels as one: yes if any is; verified if a verified yes shows it, or both are verified no."""
     yes_N, unknown_N = (a_N == YES) | (b_N == YES), (a_N == UNKNOWN) | (b_N == UNKNOWN)
-    values_N = np.where(yes_N, YES, np.where(unknown_N, UNKNOWN, NO)).astype(np.int8)
+    other_N = np.where(unknown_N, UNKNOWN, np.maximum(a_N, b_N))  # no, or nothing
+    values_N = np.where(yes_N, YES, other_N).astype(np.int8)
 
     def both(of_a_N: Bools, of_b_N: Bools) -> Bools:
         shown_N = ((a_N == YES) & of_a_N) | ((b_N == YES) & of_b_N)
