@@ -110,11 +110,13 @@ class Ledger:
 
     def _update(self, cell: Cell) -> None:
         hash, name = cell
+        about = [row for row in self._rows[hash] if self._cell(row) == cell]
         rows = [row for row in effective(self._rows[hash]) if self._cell(row) == cell]
-        counting, state = rows, judge(rows)
+        last_id = about[-1].id if about else 0
+        counting, state = rows, judge(rows, last_id=last_id)
         if name in self.vocabulary.names and (tree := self.vocabulary.tree(name)).parts:
             counting = [row for row in rows if level(tree, self.vocabulary.node(row.label) or 0, row.id) is tree]
-            state = self._merged(cell, judge(counting))
+            state = self._merged(cell, judge(counting, last_id=last_id))
         self._tally(cell, state, rows)
         position = self.positions.get(cell)
         latest = {row.reviewer: row.verdict for row in counting}
