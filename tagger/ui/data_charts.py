@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tagger.arrays import YES, Cells, Floats
-from tagger.ui.charts import BLUE, GREEN, HEAT, ORANGE, row_height
+from tagger.ui.charts import BLUE, GREEN, HEAT, ORANGE, legend, row_height
 
 SPLITS = {"train": BLUE, "val": ORANGE, "test": GREEN}
 
@@ -32,13 +32,13 @@ def label_counts_chart(table: pd.DataFrame, *, most: int) -> alt.Chart:
     colour = alt.Color(
         "split:N",
         scale=alt.Scale(domain=list(SPLITS), range=list(SPLITS.values())),
-        legend=alt.Legend(orient="top", title=None),
+        legend=legend(),
     )
     return (
-        alt.Chart(table[table["label"].isin(shown)], height=row_height(len(shown)) + 40)
+        alt.Chart(table[table["label"].isin(shown)], height=row_height(len(shown)) + 90)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("images:Q", title="images"),
+            x=alt.X("images:Q", title="images", axis=alt.Axis(tickCount=8, tickMinStep=1)),
             y=alt.Y("label:N", title=None, sort=shown, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
             color=colour,
             order=alt.Order("place:Q"),
@@ -78,8 +78,10 @@ def cooccurrence_chart(table: pd.DataFrame) -> alt.Chart:
             y=alt.Y("label:N", title=None, sort=order, axis=beside),
             color=alt.Color(
                 "share:Q",
-                scale=alt.Scale(domain=[0, 1], range=HEAT),
-                legend=alt.Legend(title=None, format=".0%", orient="right", gradientLength=160),
+                scale=alt.Scale(type="pow", exponent=0.6, domain=[0, 1], range=HEAT),
+                legend=alt.Legend(
+                    title=None, format=".0%", orient="right", gradientLength=160, values=[0, 0.25, 0.5, 1]
+                ),
             ),
             tooltip=["label", "other", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("images:Q", format=",")],
         )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tagger.arrays import Cells, Floats
 from tagger.scoring import reliability_bins
-from tagger.ui.charts import BLUE, GREEN, GREY, HEIGHT, ORANGE
+from tagger.ui.charts import BLUE, GREEN, GREY, HEIGHT, ORANGE, legend
 
 LOSSES = {"train_loss": "training", "val_loss": "validation"}
 
@@ -29,7 +29,7 @@ def learning_chart(history: pd.DataFrame) -> list[tuple[str, alt.Chart]]:
         colour = alt.Color(
             "which:N",
             scale=alt.Scale(domain=list(LOSSES.values()), range=[BLUE, ORANGE]),
-            legend=alt.Legend(orient="top", title=None),
+            legend=legend(),
         )
         charts.append(("Loss", _lines(long.assign(which=long["which"].map(LOSSES)), "loss", colour)))
     for name, title, tone in (("val_map", "Validation mAP", GREEN), ("lr", "Learning rate", GREY)):

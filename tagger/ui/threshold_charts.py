@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tagger.scoring.curves import ThresholdCurve
-from tagger.ui.charts import BLUE, GREEN, GREY, HEIGHT, ORANGE, RED
+from tagger.ui.charts import BLUE, GREEN, GREY, HEIGHT, ORANGE, RED, legend
 
 STEPS = np.round(np.arange(0, 1.0001, 0.005), 3)
 SERIES = {"precision": BLUE, "recall": ORANGE, "F1": GREEN}
@@ -43,7 +43,7 @@ def threshold_chart(curve: ThresholdCurve, value: float) -> Any:
     colour = alt.Color(
         "which:N",
         scale=alt.Scale(domain=list(SERIES), range=list(SERIES.values())),
-        legend=alt.Legend(orient="top", title=None),
+        legend=legend(),
     )
     y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, 1]))
     lines = alt.Chart(long).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
