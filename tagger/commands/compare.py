@@ -116,7 +116,7 @@ def _common_images(a: Side, b: Side) -> tuple[list[str], list[str]]:
         if absent:
             lines.append(f"{counted(absent, 'test image')} of {side.path}: {other.path} does not know them.")
     if not hashes:
-        have = "; ".join(lines) or "; ".join(f"{s.path} has no test split" for s in (a, b) if not s.row_of)
+        have = "; ".join([f"{side.path} has no test split" for side in (a, b) if not side.row_of] or lines)
         raise TaggerError(
             f"{a.path} and {b.path} share no test image ({have.rstrip('.')})."
             " Compare a run with one that `tagger retrain` made of it, which keeps the test split; or measure both on"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from tagger.arrays import UNKNOWN, Floats
 from tagger.commands.screen import Screen
@@ -50,11 +52,32 @@ def store_url(run: RunFolder, store: str | None) -> str:
 
 def read_decisions(url: str) -> tuple[list[Recorded], list[RecordedOperation]]:
     """Everything in the store; nothing where there is no such file yet."""
-    file = url.removeprefix("sqlite:///")
-    if file != url and not Path(file).is_file():
+    if absent(url):
         return [], []
     with closing(Store.open(url)) as store:
         return store.decisions(), store.operations()
+
+
+def absent(url: str) -> bool:
+    """Whether ``url`` names a file that does not exist; anything else that is wrong with it is for ``Store.open``.
+
+    >>> absent("sqlite:////nowhere/review.db"), absent("postgresql://server/db"), absent("no address")
+    (True, False, False)
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return False
+    return parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").is_file()
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown and written down.
+
+    >>> without_password("postgresql://ann:secret@server/db")
+    'postgresql://ann:***@server/db'
+    """
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def decide(run: RunFolder, rows: Sequence[Recorded], operations: Sequence[RecordedOperation]) -> Decided:
@@ -106,9 +129,10 @@ def doubt_left(run: RunFolder, suspects: pd.DataFrame, decided: Decided) -> Floa
 def summarise(decided: Decided, url: str, screen: Screen) -> None:
     """What was decided, and what of it has no place in the run, on the screen."""
     applied = decided.applied
+    verified = counted(int(np.sum(applied.verified_NK)), "cell")
     screen.say(
-        f"{counted(len(decided.rows), 'decision')} in {url}: {counted(int(np.sum(applied.verified_NK)), 'cell')}"
-        f" verified, {counted(len(applied.changes), 'label')} changed."
+        f"{counted(len(decided.rows), 'decision')} in {without_password(url)}: {verified} verified,"
+        f" {counted(len(applied.changes), 'label')} changed."
     )
     if len(applied.unmatched):
         screen.say(f"{counted(len(applied.unmatched), 'decision')} on images or labels that this run does not have:")

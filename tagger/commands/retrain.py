@@ -17,7 +17,16 @@ from tagger.arrays import Cells, Floats
 from tagger.batches import ImageFiles, cached, fill, fits, make_loader
 from tagger.commands.compare import compare, show
 from tagger.commands.conclude import conclude
-from tagger.commands.decisions import Decided, decide, doubt_left, judged_cells, read_decisions, store_url, summarise
+from tagger.commands.decisions import (
+    Decided,
+    decide,
+    doubt_left,
+    judged_cells,
+    read_decisions,
+    store_url,
+    summarise,
+    without_password,
+)
 from tagger.commands.screen import Screen
 from tagger.commands.train import begins_with_features, minutes
 from tagger.config import Settings
@@ -86,17 +95,20 @@ def retrain(
                 f"{folder.path}: no retraining was begun there. Begin it: tagger retrain without --resume."
             )
         old = find_run(origin["from"])
+        url = store or origin["store"]
+        if "***" in url:
+            raise TaggerError(f"{folder.path}: its store is {url}. Give the address with the password: --store URL")
     else:
         old = run if isinstance(run, RunFolder) else find_run(run)
         folder = RunFolder(out if out is not None else new_run_path(old.load_settings().backbone.name))
         _check_free(folder)
         url = store_url(old, store)
         rows, operations = read_decisions(url)
-        origin = {"from": str(old.path.resolve()), "store": url}
+        origin = {"from": str(old.path.resolve()), "store": without_password(url)}
         origin |= {"last_decision": max((row.id for row in rows), default=0)}
         origin |= {"last_operation": max((one.id for one in operations), default=0)}
         _begin(folder, old, origin)
-    return _retrain(folder, old, origin, screen)
+    return _retrain(folder, old, origin, url, screen)
 
 
 def _check_free(folder: RunFolder) -> None:
@@ -117,10 +129,10 @@ def _begin(folder: RunFolder, old: RunFolder, origin: dict[str, Any]) -> None:
     folder.save_settings(old.load_settings())
 
 
-def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], screen: Screen) -> RunFolder:
+def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str, screen: Screen) -> RunFolder:
     """Everything from the decisions to the finished run."""
     began, screen.log_path = monotonic(), folder.log_path
-    work = _read(folder, old, origin, screen)
+    work = _read(folder, old, origin, url, screen)
     settings, accelerator = work.settings, make_accelerator(work.settings)
     folder.save_labels(work.names, *_structure(work))
     readable, files = _readable(folder, work, screen)
@@ -155,14 +167,14 @@ def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], screen: 
     return folder
 
 
-def _read(folder: RunFolder, old: RunFolder, origin: dict[str, Any], screen: Screen) -> Work:
+def _read(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str, screen: Screen) -> Work:
     """The labels after the decisions that this retraining began with; the log only grows, so they are all there."""
     settings, images = old.load_settings(), old.load_images()
-    rows, operations = read_decisions(origin["store"])
+    rows, operations = read_decisions(url)
     rows = [row for row in rows if row.id <= origin["last_decision"]]
     decided = decide(old, rows, [one for one in operations if one.id <= origin["last_operation"]])
     screen.say(f"{counted(len(images), 'image')} of {old.path} -> {folder.path}")
-    summarise(decided, origin["store"], screen)
+    summarise(decided, url, screen)
     if not rows:
         screen.say("Nothing is decided yet, so this trains on the same labels again. Decide: tagger review")
     begun = RunFolder(folder.checkpoint_path)
