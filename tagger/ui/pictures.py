@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 SIZES = (128, 256, 512, 1024, 1600)  # longest side in pixels; any other wish is rounded up to one of these
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
@@ -77,8 +77,11 @@ def encode(source: Path | bytes, *, size: int) -> bytes:
             if image.width * image.height > MAX_PIXELS:  # Pillow's own guard only warns at first
                 raise Unseen(f"{image.width:,} x {image.height:,} pixels are too many to show")
             image.draft("RGB", (size, size))  # a JPEG is decoded at 1/2 to 1/8 of its sides: a tenth of the time
+            profile = image.info.get("icc_profile") if image.mode == "RGB" else None
             small = _to_rgb(ImageOps.exif_transpose(image))
         small.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        small = _to_srgb(small, profile)
+        small.info = {}  # a comment would be written again
         out = BytesIO()
         small.save(out, "JPEG", quality=QUALITY, optimize=size <= 512)
     except Unseen:
@@ -99,6 +102,17 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image).convert("RGB")
     return image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The colours that the photographer saw (Adobe RGB looks dull as it is); a damaged profile counts as none."""
+    if not profile:
+        return image
+    try:
+        own, srgb = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, own, srgb, outputMode="RGB") or image
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
 
 
 def _keep(path: Path, data: bytes) -> None:

@@ -86,6 +86,11 @@ def use(workplace: Workplace) -> None:
     _OPEN[:] = [workplace]
 
 
+def leave() -> None:
+    """Forget the process's workplace; its store stays open."""
+    _OPEN.clear()
+
+
 def current(run: str | Path | None = None, *, store: str | None = None, reviewer: str | None = None) -> Workplace:
     """The process's workplace; opened now, without routes of our own, if nobody has."""
     with _OPENING:
