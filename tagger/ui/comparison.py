@@ -81,8 +81,8 @@ def difference_chart(table: pd.DataFrame) -> Any:
     """A dot and its interval for each row, and a line at 0."""
     order = table.index.tolist()
     rows = table.reset_index(names="name").dropna(subset=["difference"])
+    rows["sure"] = (rows["low"] > 0) | (rows["high"] < 0)  # not where there is no interval
     rows["low"], rows["high"] = rows["low"].fillna(rows["difference"]), rows["high"].fillna(rows["difference"])
-    rows["sure"] = (rows["low"] > 0) | (rows["high"] < 0)
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=200, labelOverlap=False))
     base = alt.Chart(rows).encode(y=y)
     colour = alt.condition("datum.sure", alt.value(BLUE), alt.value(GREY))

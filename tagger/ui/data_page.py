@@ -1,10 +1,12 @@
 """What is in the data? Labels by split, labels that go together and rules between them, files that were not read."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from tagger.arrays import UNKNOWN, YES
+from tagger.arrays import UNKNOWN, YES, Floats
 from tagger.data import MinedRule, label_stats, mine_rules
 from tagger.review import Store
 from tagger.runs import RunFolder
@@ -12,6 +14,32 @@ from tagger.ui.charts import bars, show_chart
 from tagger.ui.data_charts import SPLITS, cooccurrence_chart, cooccurrence_table, label_counts, label_counts_chart
 from tagger.ui.escape import escape
 from tagger.ui.run_data import RunData, run_data
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is counted over all images, once."""
+
+    yes_K: np.ndarray
+    known_K: np.ndarray
+    by_split: pd.DataFrame
+    per_image: "pd.Series[int]"  # images by number of labels
+    cooccurrence_KK: Floats
+    mined: tuple[MinedRule, ...]
+
+
+@st.cache_resource(max_entries=3, show_spinner="Counting")
+def _facts(key: tuple[str, int], _data: RunData) -> Facts:
+    labels_NK = _data.labels_NK
+    return Facts(
+        yes_K=(labels_NK == YES).sum(axis=0),
+        known_K=(labels_NK != UNKNOWN).sum(axis=0),
+        by_split=label_counts(labels_NK, _data.images["split"].to_numpy(dtype=str), _data.names),
+        per_image=pd.Series((labels_NK == YES).sum(axis=1)).value_counts().sort_index(),
+        cooccurrence_KK=label_stats(labels_NK).cooccurrence_KK,
+        mined=mine_rules(labels_NK, _data.names),
+    )
+
 
 MOST = 60  # labels in a chart; a longer one is not read but searched, in the table
 
@@ -21,29 +49,30 @@ def show(run: RunFolder, store: Store) -> None:
     data = run_data(run)
     st.title("Data")
     st.caption("What this run was trained on, before any decision.")
-    _totals(run, data)
+    facts = _facts(data.key, data)
+    _totals(data, facts)
     labels, images, together, rules, unreadable = st.tabs(["Labels", "Images", "Together", "Rules", "Unreadable"])
     with labels:
-        _labels(data)
+        _labels(data, facts)
     with images:
-        _images(data)
+        _images(data, facts)
     with together:
-        _together(data)
+        _together(data, facts)
     with rules:
-        _rules(run, data)
+        _rules(run, facts)
     with unreadable:
         _unreadable(run)
 
 
-def _totals(run: RunFolder, data: RunData) -> None:
-    known_NK = data.labels_NK != UNKNOWN
-    yes = int((data.labels_NK == YES).sum())
+def _totals(data: RunData, facts: Facts) -> None:
+    known_K, yes = facts.known_K, int(facts.yes_K.sum())
+    cells = max(len(data.images) * len(data.names), 1)
     numbers = [
         ("Images", f"{len(data.images):,}", None),
         ("Labels", f"{len(data.names):,}", None),
         ("Labels set", f"{yes:,}", "Cells that are yes"),
         ("Labels an image", f"{yes / max(len(data.images), 1):.2f}", "Mean number of labels that are set"),
-        ("Unknown cells", f"{1 - known_NK.mean():.1%}" if known_NK.size else "–", "They count in nothing"),
+        ("Unknown cells", f"{1 - known_K.sum() / cells:.1%}", "They count in nothing"),
         ("Size", _bytes(float(data.images["size"].sum())), "All image files together"),
     ]
     if "group" in data.images:
@@ -54,17 +83,16 @@ def _totals(run: RunFolder, data: RunData) -> None:
             st.metric(title, value, help=meaning, border=True)
 
 
-def _labels(data: RunData) -> None:
-    table = label_counts(data.labels_NK, data.images["split"].to_numpy(dtype=str), data.names)
+def _labels(data: RunData, facts: Facts) -> None:
+    table = facts.by_split
     show_chart(label_counts_chart(table, most=MOST), alt_text="Images with each label, by split")
     if len(data.names) > MOST:
         st.caption(f"The {MOST} most frequent labels; the table has all {len(data.names)}.")
     wide = table.pivot(index="label", columns="split", values="images")
     wide = wide.reindex(index=list(data.names), columns=list(SPLITS)).reset_index()
-    known_K = (data.labels_NK != UNKNOWN).sum(axis=0)
-    wide["all"] = (data.labels_NK == YES).sum(axis=0)
-    wide["share"] = 100 * wide["all"] / np.maximum(known_K, 1)
-    wide["unknown"] = len(data.images) - known_K
+    wide["all"] = facts.yes_K
+    wide["share"] = 100 * facts.yes_K / np.maximum(facts.known_K, 1)
+    wide["unknown"] = len(data.images) - facts.known_K
     st.dataframe(
         wide.sort_values("all", ascending=False, kind="stable"),
         hide_index=True,
@@ -74,9 +102,9 @@ def _labels(data: RunData) -> None:
     )
 
 
-def _images(data: RunData) -> None:
+def _images(data: RunData, facts: Facts) -> None:
     left, right = st.columns(2)
-    per_image = pd.Series((data.labels_NK == YES).sum(axis=1)).value_counts().sort_index()
+    per_image = facts.per_image
     table = pd.DataFrame({"labels": per_image.index.to_numpy(), "images": per_image.to_numpy()})
     with left:
         st.markdown("**Labels an image**")
@@ -92,9 +120,8 @@ def _images(data: RunData) -> None:
                    alt_text="Number of images by file size")  # fmt: skip
 
 
-def _together(data: RunData) -> None:
-    counts_KK = label_stats(data.labels_NK).cooccurrence_KK
-    table = cooccurrence_table(counts_KK, data.names, most=MOST)
+def _together(data: RunData, facts: Facts) -> None:
+    table = cooccurrence_table(facts.cooccurrence_KK, data.names, most=MOST)
     if table.empty:
         st.write("No label is set.")
         return
@@ -104,13 +131,13 @@ def _together(data: RunData) -> None:
         st.caption(f"The {MOST} most frequent of {len(data.names)} labels.")
 
 
-def _rules(run: RunFolder, data: RunData) -> None:
+def _rules(run: RunFolder, facts: Facts) -> None:
     known = run.load_rules()
     if known:
         st.markdown("**Rules of labels.toml**")
         st.dataframe(pd.DataFrame([{"if": r.premise, "then": r.implied} for r in known]), hide_index=True)
     st.markdown("**Rules that the labels follow almost always**")
-    mined = _mine(str(run.path.absolute()), (run.path / "metrics.json").stat().st_mtime_ns, data)
+    mined = facts.mined
     if not mined:
         st.write("None: no label implies another in at least 9 of 10 images (and 10 images or more).")
         return
@@ -124,12 +151,6 @@ def _rules(run: RunFolder, data: RunData) -> None:
         column_config={"holds for": st.column_config.NumberColumn(format="%.1f %%")},
     )
     st.caption("Where an image breaks such a rule, one of its two labels is often wrong: suspects use this.")
-
-
-@st.cache_resource(max_entries=3, show_spinner="Looking for rules")
-def _mine(path: str, stamp: int, _data: RunData) -> tuple[MinedRule, ...]:
-    """The rules of the run at ``path``; it is the path and its time that tell one run from another."""
-    return mine_rules(_data.labels_NK, _data.names)
 
 
 def _unreadable(run: RunFolder) -> None:

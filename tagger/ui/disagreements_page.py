@@ -32,13 +32,11 @@ class Dispute:
 def show(run: RunFolder, store: Store) -> None:
     """The page: the cells in dispute, to be settled, then how well reviewers agree label by label."""
     st.title("Disagreements")
-    data = run_data(run)
-    names = vocabulary(data.names, store.operations())
-    rows = [replace(row, label=names.resolve(row.label) or row.label) for row in store.decisions()]
-    found = disputes(rows, data.images["hash"].tolist())
-    people = {row.reviewer for row in rows}
+    data, operations = run_data(run), store.operations()
+    names = vocabulary(data.names, operations)
+    found, agreement, people = _judged(data.key, store.url, (store.last_id(), len(operations)), data, store, names)
     if not found:
-        if len(people) > 1:
+        if people > 1:
             st.success("Nobody disagrees.")
         else:
             st.info("Nothing to settle: fewer than two people have reviewed.")
@@ -52,19 +50,29 @@ def show(run: RunFolder, store: Store) -> None:
                 _card(run, store, data, pictures, dispute, given_value(data, names, dispute))
         if len(found) > AT_ONCE:
             st.caption(f"{len(found) - AT_ONCE:,} more follow as these are settled.")
-    if len(people) > 1:
-        _agreement(rows)
+    if people > 1:
+        _agreement(agreement)
 
 
-def disputes(rows: Sequence[Recorded], hashes: Sequence[str]) -> list[Dispute]:
+@st.cache_resource(max_entries=3, show_spinner="Reading the decisions")
+def _judged(
+    key: tuple[str, int], url: str, last: tuple[int, int], _data: RunData, _store: Store, _names: Vocabulary
+) -> tuple[list[Dispute], pd.DataFrame, int]:
+    """The disputes, the agreement by label, and how many people have reviewed; labels by their current names."""
+    rows = [replace(row, label=_names.resolve(row.label) or row.label) for row in _store.decisions()]
+    return disputes(rows, _data.images["hash"]), kappa(rows), len({row.reviewer for row in rows})
+
+
+def disputes(rows: Sequence[Recorded], hash_N: "pd.Series[str]") -> list[Dispute]:
     """The disputed cells, the longest in dispute first.
 
-    >>> disputes([], [])
+    >>> disputes([], pd.Series([], dtype=str))
     []
     """
-    row_of = {hash: row for row, hash in reversed(list(enumerate(hashes)))}
     states = cell_states(rows)
     open_cells = [(state.last_id, cell, state) for cell, state in states.items() if state.disputed]
+    here = hash_N.reset_index(drop=True)[hash_N.isin({hash for _, (hash, _), _ in open_cells}).to_numpy()]
+    row_of = dict(zip(reversed(here.tolist()), reversed(here.index.tolist()), strict=True))
     ordered = sorted(open_cells, key=lambda one: one[:2])
     return [Dispute(row_of.get(hash), hash, label, state) for _, (hash, label), state in ordered]
 
@@ -135,9 +143,8 @@ def _settle(run: RunFolder, store: Store, dispute: Dispute, verdict: str, given:
     st.toast(f"Settled by {escape(reviewer())}: {escape(dispute.label)} is {verdict}")
 
 
-def _agreement(rows: Sequence[Recorded]) -> None:
+def _agreement(table: pd.DataFrame) -> None:
     st.markdown("**How well reviewers agree**")
-    table = kappa(rows)
     whole, labels = table[table["label"] == ""], table[(table["label"] != "") & (table["pairs"] > 0)]
     if labels.empty:
         st.write("No cell has been judged by two people yet.")

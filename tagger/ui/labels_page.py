@@ -19,7 +19,7 @@ from tagger.review import (
 from tagger.runs import RunFolder
 from tagger.ui.author import sign
 from tagger.ui.escape import escape
-from tagger.ui.run_data import run_data
+from tagger.ui.run_data import RunData, run_data
 
 SHOWN = 30  # operations in the log on the page
 
@@ -32,7 +32,7 @@ def show(run: RunFolder, store: Store) -> None:
         "Changes here are written down, not done: your files stay as they are. tagger apply writes labels with the new"
         " names, and a retrained run learns them."
     )
-    table = label_counts_now(run, store, operations)
+    table = counts_now(run, store, operations)
     st.dataframe(
         table,
         hide_index=True,
@@ -54,26 +54,47 @@ def show(run: RunFolder, store: Store) -> None:
     _log(run, store, operations)
 
 
-def label_counts_now(run: RunFolder, store: Store, operations: Sequence[RecordedOperation]) -> pd.DataFrame:
+def counts_now(run: RunFolder, store: Store, operations: Sequence[RecordedOperation]) -> pd.DataFrame:
     """label, images, change, decided, was wrong of the current vocabulary, after all decisions in the store."""
-    stamp = (run.path / "metrics.json").stat().st_mtime_ns
-    return _counts_now(str(run.path.absolute()), stamp, store.url, store.last_id(), len(operations), store)
+    data = run_data(run)
+    before_K = _before(data.key, store.url, len(operations), data, operations)
+    return _after(data.key, store.url, (store.last_id(), len(operations)), data, store, operations, before_K)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Counting")
-def _counts_now(path: str, stamp: int, url: str, last: int, num_operations: int, _store: Store) -> pd.DataFrame:
-    data, operations = run_data(RunFolder(path)), _store.operations()
-    files, hashes = (data.images[column].tolist() for column in ("file", "hash"))
-    done = apply_decisions(files, hashes, data.labels_NK, data.names, _store.decisions(), operations)
-    before = apply_decisions(files, hashes, data.labels_NK, data.names, [], operations)
-    yes_K, yes_before_K = ((side.labels_NK == YES).sum(axis=0) for side in (done, before))
-    wrong = done.changes["label"].value_counts() if len(done.changes) else pd.Series(dtype=int)
+def _before(
+    key: tuple[str, int], url: str, num_operations: int, _data: RunData, _operations: Sequence[RecordedOperation]
+) -> np.ndarray:
+    """How many images have each current label without any decision (K,)."""
+    files, hashes = (_data.images[column].tolist() for column in ("file", "hash"))
+    done = apply_decisions(files, hashes, _data.labels_NK, _data.names, [], _operations)
+    return (done.labels_NK == YES).sum(axis=0)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _after(
+    key: tuple[str, int],
+    url: str,
+    last: tuple[int, int],
+    _data: RunData,
+    _store: Store,
+    _operations: Sequence[RecordedOperation],
+    _before_K: np.ndarray,
+) -> pd.DataFrame:
+    """The table. Only images that somebody decided on are looked at again."""
+    rows = _store.decisions()
+    touched_N = _data.images["hash"].isin({row.hash for row in rows}).to_numpy(dtype=bool)
+    files, hashes = (_data.images[column][touched_N].tolist() for column in ("file", "hash"))
+    cells = files, hashes, _data.labels_NK[touched_N], _data.names
+    done, undone = (apply_decisions(*cells, said, _operations) for said in (rows, []))
+    change_K = (done.labels_NK == YES).sum(axis=0) - (undone.labels_NK == YES).sum(axis=0)
+    wrong = done.changes["label"].value_counts()
     return pd.DataFrame(
         {
             "label": list(done.names),
-            "images": yes_K,
-            "change": yes_K - yes_before_K,
-            "decided": np.asarray(done.verified_NK).sum(axis=0),
+            "images": _before_K + change_K,
+            "change": change_K,
+            "decided": done.verified_NK.sum(axis=0),
             "was wrong": [int(wrong.get(name, 0)) for name in done.names],
         }
     )

@@ -118,7 +118,7 @@ def _training(data: RunData) -> None:
 
 
 def _reliability(data: RunData) -> None:
-    table = reliability_table(data.labels_NK[data.judged_N], data.probs_NK[data.judged_N])
+    table = _reliability_table(data.key, data)
     left, right = st.columns([3, 2])
     with left:
         show_chart(reliability_chart(table), alt_text="Observed share of yes by predicted probability")
@@ -129,3 +129,8 @@ def _reliability(data: RunData) -> None:
             " diagonal. Each dot stands for as many cells as any other."
         )
         st.caption(f"Measured on {data.judged_where}.")
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _reliability_table(key: tuple[str, int], _data: RunData) -> pd.DataFrame:
+    return reliability_table(*_data.judged)

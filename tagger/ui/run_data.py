@@ -1,6 +1,7 @@
 """What a run holds, read once for all pages and browser sessions: arrays stay in memory, nothing goes into sessions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from tagger.scoring import Thresholds
 
 @dataclass(frozen=True)
 class RunData:
-    """The parts of a run that pages show. N and K are the run's."""
+    """The parts of a run that pages show. N and K are the run's. ``key`` tells it from every other run and time."""
+
+    key: tuple[str, int]
 
     names: tuple[str, ...]
     images: pd.DataFrame
@@ -24,6 +27,11 @@ class RunData:
     metrics: dict[str, Any]
     history: pd.DataFrame
     judged_N: np.ndarray  # rows that metrics and curves may come from: the test split, or else the out-of-fold ones
+
+    @cached_property
+    def judged(self) -> tuple[Cells, Floats]:
+        """Labels and probabilities of those rows."""
+        return self.labels_NK[self.judged_N], self.probs_NK[self.judged_N]
 
     @property
     def judged_where(self) -> str:
@@ -50,6 +58,7 @@ def _read(path: str, stamp: int) -> RunData:
     predicted_N = np.asarray(~np.isnan(probs_NK).any(axis=1))
     test_N = (images["split"] == "test").to_numpy(dtype=bool) & predicted_N
     return RunData(
+        key=(path, stamp),
         names=run.load_labels(),
         images=images,
         labels_NK=run.load_cells(),

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from tagger.arrays import UNKNOWN, YES
+from tagger.arrays import UNKNOWN
 from tagger.errors import TaggerError
 from tagger.runs import RunFolder
-from tagger.scoring import averages, choose, count
+from tagger.scoring import Counts, averages, choose, count
 from tagger.scoring.curves import threshold_curve
 from tagger.ui.charts import show_chart
 from tagger.ui.escape import escape
@@ -26,7 +26,9 @@ OWN = "the run's own"
 @st.fragment
 def threshold_panel(run: RunFolder, data: RunData) -> None:
     """The tab: a label, its two charts, its threshold, and what all thresholds together give."""
-    yes_K = (data.labels_NK[data.judged_N] == YES).sum(axis=0)
+    labels_NK, probs_NK = data.judged
+    own = _counts(data.key, data)
+    yes_K = (own.tp + own.fn).astype(int)
     usable = [k for k in np.argsort(-yes_K, kind="stable").tolist() if yes_K[k]]
     if not usable:
         st.write("No label has an image to judge a threshold by.")
@@ -42,7 +44,7 @@ def threshold_panel(run: RunFolder, data: RunData) -> None:
     if key not in st.session_state:
         st.session_state[key] = values[k]
     value = _snap(st.session_state[key])
-    curve = threshold_curve(data.labels_NK[data.judged_N, k], data.probs_NK[data.judged_N, k], STEPS)
+    curve = threshold_curve(labels_NK[:, k], probs_NK[:, k], STEPS)
 
     if f"{key} slider" not in st.session_state:  # shown for the first time, or again
         st.session_state[f"{key} slider"] = st.session_state[f"{key} drawn"] = value
@@ -65,7 +67,7 @@ def threshold_panel(run: RunFolder, data: RunData) -> None:
         on_change=_slid, args=(run, k, key), help="Left and right arrow keys move it by 0.005.",
     )  # fmt: skip
     _numbers(data, k, value, curve, float(data.thresholds.values_K[k]))
-    _together(run, data, values)
+    _together(run, data, values, own)
 
 
 def _values(run: RunFolder, data: RunData, base: str) -> np.ndarray:
@@ -110,7 +112,7 @@ def _snap(value: float) -> float:
 
 def _numbers(data: RunData, k: int, value: float, curve: Any, own: float) -> None:
     t, was = int(np.argmin(abs(STEPS - value))), int(np.argmin(abs(STEPS - own)))
-    cells_N = data.labels_NK[data.judged_N, k]
+    cells_N = data.judged[0][:, k]
     with st.container(horizontal=True):
         for title, series_T in (("Precision", curve.precision_T), ("Recall", curve.recall_T), ("F1", curve.f1_T)):
             now, before = float(series_T[t]), float(series_T[was])
@@ -127,10 +129,28 @@ def _numbers(data: RunData, k: int, value: float, curve: Any, own: float) -> Non
     )
 
 
-def _together(run: RunFolder, data: RunData, values_K: np.ndarray) -> None:
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _counts(key: tuple[str, int], _data: RunData) -> Counts:
+    """Right and wrong cells of every label under the run's own thresholds."""
+    labels_NK, probs_NK = _data.judged
+    return count(labels_NK, choose(probs_NK, _data.thresholds.values_K))
+
+
+def counts_at(own: Counts, data: RunData, values_K: np.ndarray) -> Counts:
+    """The counts under other thresholds; only labels whose threshold is another are counted anew."""
+    labels_NK, probs_NK = data.judged
+    other = np.flatnonzero(values_K != data.thresholds.values_K)
+    anew = count(labels_NK[:, other], choose(probs_NK[:, other], values_K[other]))
+    parts = []
+    for known_K, new in ((own.tp, anew.tp), (own.fp, anew.fp), (own.fn, anew.fn), (own.tn, anew.tn)):
+        parts.append(known_K.copy())
+        parts[-1][other] = new
+    return Counts(*parts)
+
+
+def _together(run: RunFolder, data: RunData, values_K: np.ndarray, own_counts: Counts) -> None:
     """All labels at once, and a place to keep the set."""
-    labels_NK, probs_NK = data.labels_NK[data.judged_N], data.probs_NK[data.judged_N]
-    now, own = (averages(count(labels_NK, choose(probs_NK, v))) for v in (values_K, data.thresholds.values_K))
+    now, own = averages(counts_at(own_counts, data, values_K)), averages(own_counts)
     moved = sorted(_moved(run))
     with st.container(border=True):
         names = ", ".join(escape(data.names[k]) for k in moved[:8]) + (" ..." if len(moved) > 8 else "")

@@ -79,4 +79,5 @@ def test_rows_without_an_interval_are_drawn_as_a_dot():
     assert table.index.tolist() == ["few"]
     (rule, *_), data = difference_chart(table).to_dict()["layer"][1:], difference_chart(table).to_dict()["datasets"]
     assert rule["mark"]["type"] == "rule"
+    assert not any(one.get("sure") for rows in data.values() for one in rows)
     assert any(one.get("low") == one.get("high") == pytest.approx(0.1) for rows in data.values() for one in rows)

@@ -9,7 +9,6 @@ from streamlit.testing.v1 import AppTest
 
 from tagger.review import Decision, Store, cell_states, vocabulary
 from tagger.runs import RunFolder
-from tagger.ui.disagreements_page import disputes
 
 HOSTILE = "![x](http://evil.example/p.png)<b>"
 
@@ -162,4 +161,3 @@ def test_a_renamed_label_is_one_label_for_its_disputes(finished: Path, store: St
 
 def test_alone_nothing_is_in_dispute(finished: Path, store: Store):
     assert "fewer than two people" in open_page("disagreements", finished, store).info[0].value
-    assert disputes([], []) == []

@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from tagger.review import Store
 from tagger.runs import RunFolder
 from tagger.scoring import choose, count, f_beta
+from tagger.ui.run_data import run_data
+from tagger.ui.threshold_panel import counts_at
 
 
 def page(name: str, path: str, url: str) -> None:
@@ -130,3 +132,15 @@ def test_pages_write_nothing_to_the_store(finished: Path, tmp_path: Path):
     store = Store.open(f"sqlite:///{tmp_path}/review.db")
     assert store.last_id() == 0
     store.close()
+
+
+def test_counts_under_moved_thresholds_are_those_of_counting_anew(finished: Path):
+    run = RunFolder(finished)
+    data = run_data(run)
+    values_K = data.thresholds.values_K.copy()
+    values_K[[1, 4]] = 0.0, 1.0
+    own = count(data.judged[0], choose(data.judged[1], data.thresholds.values_K))
+    moved, anew = counts_at(own, data, values_K), count(data.judged[0], choose(data.judged[1], values_K))
+    for part in ("tp", "fp", "fn", "tn"):
+        np.testing.assert_array_equal(getattr(moved, part), getattr(anew, part))
+    assert moved.tp is not own.tp
