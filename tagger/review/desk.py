@@ -58,6 +58,9 @@ class Desk:
         self._lock = threading.RLock()
         self._ranking = Ranking(suspects, refit_every=refit_every, learn=learn, estimate=estimate)
         self.poll()
+        threading.Thread(
+            target=self._album.row, args=("",), name="rows", daemon=True
+        ).start()  # a second, for a million
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,23 +93,31 @@ class Desk:
         Without a filter, about one in ten is a blind one of the audit slice.
         """
         filter, has = filter or Filter(), list(exclude)
-        self.poll()
         with self._lock:
-            if filter.disputed:
-                wanted = ((self.position(*cell), cell, False) for cell in self._disputed(filter))
-                return self._hand_out(client, None, [one for one in wanted if one[0] not in set(has)], count)
             marks = self._ledger.marks(reviewer)
             order = self._candidates(marks, filter, has)
             skipped = marks.skipped_S[order]
             order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
-            others = self.store.leased(but=client)  # what cannot be had must not count as a card between two blind ones
             audits, since = self._audits(marks, has) if filter == Filter() else [], marks.since_blind
             for position in has:
                 since = 0 if position >= 0 and self._audit_S[position] else since + 1
-            ranked = (position for position in _each(order) if self._cell(position) not in others)
-            free = (audit for audit in audits if self._cell(audit[0]) not in others)
-            mixed = self._cells(mix(ranked, free, since=since))
-            return self._hand_out(client, marks if filter.decided is False else None, mixed, count)
+
+            def wanted(others: set[Cell]) -> Iterator[tuple[int, Cell, bool]]:
+                if filter.disputed:
+                    disputed = ((self.position(*cell), cell, False) for cell in self._disputed(filter))
+                    return (one for one in disputed if one[0] not in has)
+                # what cannot be had must not count as a card between two blind ones
+                ranked = (position for position in _each(order) if self._cell(position) not in others)
+                free = (audit for audit in audits if self._cell(audit[0]) not in others)
+                return self._cells(mix(ranked, free, since=since))
+
+            undecided = filter.decided is False and not filter.disputed
+            cards, num_gone = self._hand_out(client, reviewer if undecided else None, wanted, count)
+        if num_gone:  # somebody else had decided them; now we know of it
+            return cards + self.next_cards(
+                client, reviewer, filter, count=num_gone, exclude=[*has, *(card.position for card in cards)]
+            )
+        return cards
 
     def grid(
         self,
@@ -124,16 +135,22 @@ class Desk:
         """
         if filter.label is None or filter.direction is None:
             raise TaggerError("A grid shows one label and one direction. Choose both.")
+        exclude = list(exclude)
         self.poll()
         with self._lock:
             marks = self._ledger.marks(reviewer)
-            order = self._candidates(marks, filter, list(exclude))
+            order = self._candidates(marks, filter, exclude)
             if filter.decided is False:
                 order = order[~self._audit_S[order]]
             if after is not None:
                 order = order[self._ranking.place_S[order] > self._ranking.place_S[after]]
             tiles = self._cells((position, False) for position in _each(order))
-            return self._hand_out(client, marks if filter.decided is False else None, tiles, count)
+            asked = reviewer if filter.decided is False else None
+            cards, num_gone = self._hand_out(client, asked, lambda others: tiles, count)
+        if num_gone:
+            has = [*exclude, *(card.position for card in cards)]
+            return cards + self.grid(client, reviewer, filter, after=after, count=num_gone, exclude=has)
+        return cards
 
     def card(self, image_row: int, label: str) -> Card:
         """The card of any cell. TaggerError if there is no such image or label."""
@@ -259,27 +276,39 @@ class Desk:
         return ((position, self._cell(position), blind) for position, blind in positions)
 
     def _hand_out(
-        self, client: str, marks: Marks | None, wanted: Iterable[tuple[int, Cell, bool]], count: int
-    ) -> list[Card]:
-        """Cards of the first wanted cells that nobody else holds. ``marks``: leave out what was decided meanwhile."""
+        self,
+        client: str,
+        reviewer: str | None,
+        wanted: Callable[[set[Cell]], Iterable[tuple[int, Cell, bool]]],
+        count: int,
+    ) -> tuple[list[Card], int]:
+        """Cards of the first wanted cells that others do not hold, and how many more were decided meanwhile.
+
+        ``wanted`` is told what the others hold. Without ``reviewer`` it does not matter whether a cell is decided.
+        """
         seen: dict[Cell, tuple[int, bool]] = {}
 
-        def offered() -> Iterator[Cell]:
-            for position, cell, blind in wanted:
+        def offered(others: set[Cell]) -> Iterator[Cell]:
+            for position, cell, blind in wanted(others):
                 seen[cell] = position, blind
                 yield cell
 
-        cells = self.store.lease(client, offered(), count=count, seconds=self._lease_seconds)
+        cells = self.store.lease(client, offered, count=count, seconds=self._lease_seconds)
         self.poll()  # whoever decided a cell just before we got hold of it had written it by then
-        chosen = []
+        ledger, chosen = self._ledger, []
         for cell in cells:
             position, blind = seen[cell]
-            state = self._ledger.states.get(cell)
-            taken = marks is not None and position >= 0 and marks.judged_S[position]
-            if marks is None or not (taken or (state and not blind and (state.decided or state.disputed))):
-                row = self._album.suspect(position)[0] if position >= 0 else self._album.row(cell[0])
-                chosen.append((position, row or 0, cell[1], blind))
-        return self._album.cards(chosen, self._ranking.doubt_S, self._ledger)
+            name = ledger.vocabulary.resolve(cell[1])  # it may have got another name just now
+            if name is None or (position >= 0 and ledger.gone_S[position]):
+                continue
+            state = ledger.states.get((cell[0], name))
+            if reviewer is not None:
+                judged = ledger.marks(reviewer).judged_S[position]
+                if judged or (state and not blind and (state.decided or state.disputed)):
+                    continue
+            row = self._album.suspect(position)[0] if position >= 0 else self._album.row(cell[0]) or 0
+            chosen.append((position if position >= 0 else self.position(cell[0], name), row, name, blind))
+        return self._album.cards(chosen, self._ranking.doubt_S, self._ledger), len(cells) - len(chosen)
 
     def _disputed(self, filter: Filter) -> list[Cell]:
         ledger = self._ledger

@@ -5,13 +5,31 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from tagger.errors import TaggerError
 from tagger.review import schema
 from tagger.review.decision import Cell, Decision, LabelOperation, Recorded, RecordedOperation
 from tagger.review.engine import keep_open, open_engine, reading, writing
 
+NEWS = select(schema.decisions).where(schema.decisions.c.id > bindparam("after")).order_by(schema.decisions.c.id)
+LAST_OPERATION = select(func.max(schema.operations.c.id))
+EXPIRED = delete(schema.leases).where(schema.leases.c.expires <= bindparam("now"))
+RENEW = update(schema.leases).where(schema.leases.c.client == bindparam("who")).values(expires=bindparam("until"))
+HELD = select(schema.leases.c.hash, schema.leases.c.label, schema.leases.c.client)
 SEQ_AT_ONCE = 500  # (client, seq) looked up in one question; databases limit its length
 
 
@@ -83,10 +101,9 @@ class Store:
 
     def news(self, after: int) -> tuple[list[Recorded], int]:
         """The decisions with an id greater than ``after``, and the id of the newest label operation (0: none)."""
-        query = select(schema.decisions).where(schema.decisions.c.id > after).order_by(schema.decisions.c.id)
         with reading(self._engine) as connection:
-            rows = [Recorded(**row) for row in connection.execute(query).mappings()]
-            return rows, connection.execute(select(func.max(schema.operations.c.id))).scalar() or 0
+            rows = _recorded(connection.execute(NEWS, {"after": after}))
+            return rows, connection.execute(LAST_OPERATION).scalar() or 0
 
     def history(self, hash: str) -> list[Recorded]:
         """The decisions about one image, in id order."""
@@ -97,34 +114,30 @@ class Store:
         with reading(self._engine) as connection:
             return connection.execute(select(func.max(schema.decisions.c.id))).scalar() or 0
 
-    def lease(self, client: str, cells: Iterable[Cell], *, count: int, seconds: float) -> list[Cell]:
+    def lease(
+        self, client: str, cells: Iterable[Cell] | Callable[[set[Cell]], Iterable[Cell]], *, count: int, seconds: float
+    ) -> list[Cell]:
         """The first ``count`` of ``cells`` that nobody else holds, now held by ``client`` for so many seconds.
 
-        All that the client holds already is renewed. ``cells`` is read only as far as needed.
+        All that the client holds already is renewed. ``cells`` is read only as far as needed; it may be a function
+        that is told what the others hold.
         """
-        now, lease = self._now().timestamp(), schema.leases.c
+        now = self._now().timestamp()
         with writing(self._engine, durable=False) as connection:
-            connection.execute(delete(schema.leases).where(lease.expires <= now))
-            connection.execute(update(schema.leases).where(lease.client == client).values(expires=now + seconds))
-            held = {(row.hash, row.label): row.client for row in connection.execute(select(schema.leases))}
+            connection.execute(EXPIRED, {"now": now})
+            connection.execute(RENEW, {"who": client, "until": now + seconds})
+            held = {(hash, label): holder for hash, label, holder in connection.execute(HELD)}
+            others = {cell for cell, holder in held.items() if holder != client}
+            offered = iter(cells(others) if callable(cells) else cells)
             taken: dict[Cell, None] = {}
-            for cell in cells:
-                if len(taken) >= count:
-                    break
-                if held.get(cell, client) == client:
+            while len(taken) < count and (cell := next(offered, None)) is not None:
+                if cell not in others:
                     taken[cell] = None
             new = [cell for cell in taken if cell not in held]
             if new:
                 rows = [{"hash": h, "label": k, "client": client, "expires": now + seconds} for h, k in new]
                 connection.execute(insert(schema.leases), rows)
         return list(taken)
-
-    def leased(self, *, but: str) -> set[Cell]:
-        """The cells that anybody but this client holds now."""
-        lease = schema.leases.c
-        held = (lease.client != but) & (lease.expires > self._now().timestamp())
-        with reading(self._engine) as connection:
-            return {(row.hash, row.label) for row in connection.execute(select(schema.leases).where(held))}
 
     def release(self, client: str) -> None:
         """Give back all that a client holds."""
@@ -167,7 +180,17 @@ class Store:
     def _decisions(self, condition: Any) -> list[Recorded]:
         query = select(schema.decisions).where(condition).order_by(schema.decisions.c.id)
         with reading(self._engine) as connection:
-            return [Recorded(**row) for row in connection.execute(query).mappings()]
+            return _recorded(connection.execute(query))
+
+
+def _recorded(rows: CursorResult) -> list[Recorded]:
+    """The rows as records, made without the constructor: a hundred thousand are read when an app starts."""
+    names, found = tuple(rows.keys()), []
+    for row in rows:
+        one = object.__new__(Recorded)
+        one.__dict__.update(zip(names, row, strict=True))
+        found.append(one)
+    return found
 
 
 def _known(

@@ -332,3 +332,22 @@ def test_decisions_on_images_of_another_run_do_no_harm(place: Place):
 
 def test_blind_cards_follow_one_another_when_nothing_else_is_left():
     assert list(mix([], [(3, 9), (1, 9)], since=0)) == [(3, True), (1, True)]
+
+
+def test_a_label_renamed_by_another_process_is_handed_out_under_its_new_name(place: Place):
+    desk = place.desk()
+    rename = LabelOperation(kind="rename", label="sea", target="ocean", reviewer="bob", client="x", seq=1)
+    place.store.record_operation(rename)
+    cards = desk.next_cards("a", "ann", count=30)
+    assert "ocean" in {card.label for card in cards}
+    assert "sea" not in {card.label for card in cards}
+
+
+def test_a_grid_is_full_although_others_decided_some_of_it_meanwhile(place: Place):
+    desk, other = place.desk(), place.desk()
+    narrowed = Filter(label="sea", direction="missing")
+    theirs = other.grid("b", "bob", narrowed, count=3)
+    other.record([place.say(card, "yes", "bob", source="grid") for card in theirs])
+    ours = desk.grid("a", "ann", narrowed, count=3)
+    assert len(ours) == 3
+    assert not {card.position for card in ours} & {card.position for card in theirs}
