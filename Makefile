@@ -1,10 +1,14 @@
 PYTHON ?= python3.11
 BIN = .venv/bin
 
-.PHONY: demo test check install clean
+.PHONY: demo review test check install clean
 
-demo: .venv/installed ## train, evaluate and predict on images made on the spot
+demo: .venv/installed ## the whole loop on images made on the spot
 	$(BIN)/tagger demo --out demo
+
+review: .venv/installed ## open the app on what the demo made
+	@test -f demo/retrained/metrics.json || { echo "Nothing to review yet. First: make demo"; exit 2; }
+	$(BIN)/tagger review --run demo/retrained
 
 test: .venv/tested ## the whole check: style, types, doctests, tests
 	$(BIN)/ruff check .

@@ -1,16 +1,21 @@
 """What does the tool do? The whole loop on the demo set, in minutes, with nothing but what is installed."""
 
+import csv
 import shutil
 from pathlib import Path
 from time import monotonic
 
 from data_tools.demo import make_demo
+from data_tools.truthful_reviewer import answer
 from tagger.commands.conclude import report
 from tagger.commands.evaluate import evaluate
 from tagger.commands.predict import predict
+from tagger.commands.retrain import retrain
 from tagger.commands.screen import Screen
+from tagger.commands.suspects import suspects
 from tagger.commands.train import train
 from tagger.errors import TaggerError
+from tagger.runs import RunFolder
 
 # A small network from random weights: nothing can be fetched here, and digits need no more. They are small, so its last
 # maps stay fine (output_stride) and the strongest place counts, not the mean of all (global_pool).
@@ -36,8 +41,11 @@ SETTINGS = [
 ]
 
 
+REVIEWS = 400
+
+
 def run_demo(out: Path, screen: Screen) -> None:
-    """Make the set, train, evaluate against the truth, predict; everything is in ``out``, which must be new or ours."""
+    """Make the set, train, find suspects, answer them, retrain, evaluate, predict; ``out`` must be new or ours."""
     began = monotonic()
     if out.exists() and any(out.iterdir()) and not (out / "data" / "labels.csv").exists():
         raise TaggerError(f"{out} is not empty and not a demo of ours. Name another folder with --out.")
@@ -55,20 +63,47 @@ def run_demo(out: Path, screen: Screen) -> None:
         overrides=SETTINGS,
         screen=screen,
     )
-    screen.say("3. Evaluate on new images whose labels are all right", style="bold")
-    result = evaluate(new, run, labels=data / "truth" / "new_truth.csv", screen=screen)
-    report(result, "new images, against the truth", screen)
-    screen.say("4. Predict: tag the new images", style="bold")
-    done = predict(new, run=run, out=out / "predictions.csv", screen=screen)
-    screen.say(f"{done.num_images} images tagged: {done.out}")
-    for line in done.out.read_text("utf-8").splitlines()[1:6]:
+    screen.say("3. Find the labels most likely wrong", style="bold")
+    suspects(run, screen=screen)
+    screen.say()
+    screen.say(f"4. Settle the first {REVIEWS} (in the demo the known truth answers; you would: tagger review)")
+    done = answer(RunFolder(run), read_truth(data / "truth" / "truth.csv"), REVIEWS)
+    screen.say(
+        f"{done.asked} cells looked at: {done.wrong} were wrong and are right now, {done.asked - done.wrong} kept."
+    )
+    screen.say()
+    screen.say("5. Retrain: learn from the decisions", style="bold")
+    better = retrain(run, out=out / "retrained", screen=screen).path
+    suspects(better)
+    screen.say("6. Evaluate on new images whose labels are all right: before, and after", style="bold")
+    truth = data / "truth" / "new_truth.csv"
+    before, after = (evaluate(new, folder, labels=truth, screen=screen) for folder in (run, better))
+    report(after, "new images, against the truth", screen)
+    for name, word in (("map", "mAP"), ("micro_f1", "micro-F1"), ("macro_f1", "macro-F1")):
+        old, now = (result["overall"][name]["value"] for result in (before, after))
+        screen.say(f"{word} before {old:.3f}, after {now:.3f}")
+    screen.say()
+    screen.say("7. Predict: tag the new images", style="bold")
+    tags = predict(new, run=better, out=out / "predictions.csv", screen=screen)
+    screen.say(f"{tags.num_images} images tagged: {tags.out}")
+    for line in tags.out.read_text("utf-8").splitlines()[1:6]:
         file, labels = line.split(",")[:2]
         screen.say(f"  {file}  {labels.replace('|', ', ') or '(no label)'}")
     screen.say()
     screen.say(f"Done in {monotonic() - began:.0f} s. Look at:")
     for path, what in (
-        (run / "README.md", "model card: what was trained, how good it is, plots"),
+        (better / "README.md", "model card: what was trained, how good it is, plots"),
+        (better / "suspects.parquet", "the labels that are most likely wrong still"),
         (data / "labels.csv", "the labels it learnt from; the right ones are in truth/"),
-        (done.out, "the tags of the new images"),
+        (tags.out, "the tags of the new images"),
     ):
         screen.say(f"  {path}  {what}")
+    screen.say()
+    where = "make review" if str(out) == "demo" else f"tagger review --run {better}"
+    screen.say(f"Settle suspects yourself, in the browser: {where}", style="bold")
+
+
+def read_truth(path: Path) -> dict[str, set[str]]:
+    """The right labels of each file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["file"]: set(row["labels"].split("|")) - {""} for row in csv.DictReader(file)}

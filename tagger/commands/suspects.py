@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import make_url
 
 from tagger.arrays import Cells
+from tagger.commands.decisions import read_decisions, store_url
 from tagger.commands.screen import Screen
-from tagger.review import Store, apply_decisions, default_url
+from tagger.review import apply_decisions
 from tagger.runs import RunFolder, find_run
 from tagger.suspects import Evidence, find_suspects, nearest_images
 
@@ -74,15 +74,9 @@ def _decided(
 ) -> tuple[Cells, np.ndarray]:
     """The run's cells after people's decisions, and which of them people verified."""
     labels_NK = folder.load_cells()
-    url = store or default_url(Path(folder.load_settings().data.path))
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+    rows, _ = read_decisions(store_url(folder, store))
+    if not rows:
         return labels_NK, np.zeros(labels_NK.shape, bool)
-    opened = Store.open(url)
-    try:
-        rows = opened.decisions()
-    finally:
-        opened.close()
     named = set(names)
     rows = [row if row.label in named else replace(row, label="") for row in rows]
     applied = apply_decisions(images["file"].tolist(), images["hash"].tolist(), labels_NK, names, rows)

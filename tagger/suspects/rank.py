@@ -24,7 +24,7 @@ def rank(
     hashes: NDArray[np.str_],
     *,
     limit: int = 100_000,
-    floor: float = 0.01,
+    floor: float = 0.002,
     audit: int = 600,
     seed: int = 0,
 ) -> pd.DataFrame:
