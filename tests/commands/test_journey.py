@@ -52,7 +52,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def check_run(path: Path, data: Path) -> RunFolder:
     """A finished run whose files agree with one another and with the data."""
     run, dataset = RunFolder(path), read_dataset(data)
-    assert {p.name for p in path.iterdir()} == FILES
+    networks = {"members"} if run.load_settings().train.epochs else set()
+    assert {p.name for p in path.iterdir()} == FILES | networks
     images, names, metrics = run.load_images(), run.load_labels(), run.load_metrics()
     probs_NK, fold_N = run.load_oof()
     assert names == dataset.labels

@@ -169,7 +169,8 @@ def test_a_run_is_finished_when_its_metrics_are_there(run: RunFolder):
     assert find_run(run.path).path == run.path
 
 
-OPTIONAL = {"load_dynamics", "load_judged", "load_suspects", "load_threshold_set"}  # not every run has these
+# not every run has these
+OPTIONAL = {"load_dynamics", "load_judged", "load_origin", "load_suspects", "load_threshold_set"}
 
 
 @pytest.mark.parametrize("load", [name for name in dir(RunFolder) if name.startswith("load_") and name not in OPTIONAL])

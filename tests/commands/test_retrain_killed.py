@@ -1,0 +1,51 @@
+"""Killed at any moment, a retraining goes on with --resume to the bytes of an uninterrupted one."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from small import train_argv
+
+from tagger.review import Decision, Store
+from tagger.runs import RunFolder, find_run
+
+KEPT = ("history.csv", "model.safetensors", "thresholds.json", "oof.npz", "labels.parquet", "judged.parquet")
+WAY: dict[str, Any] = {"features__enabled": True, "train__members": 2}
+Kill = Callable[[list[dict[str, Any]]], list[int]]
+
+
+def test_a_killed_retraining_resumes_to_the_same_bytes(kill: Kill, demo: Path, tmp_path: Path):
+    old, url = tmp_path / "old", f"sqlite:///{tmp_path / 'review.db'}"
+    assert kill([{"argv": train_argv(demo, old, **WAY)}]) == [0]
+    run, chance = RunFolder(old), random.Random()
+    cells_NK, hashes = run.load_cells(), run.load_images()["hash"]
+    store = Store.open(url)
+    store.record(
+        [
+            Decision(hash=hashes[n], label=run.load_labels()[0], verdict="no" if cells_NK[n, 0] else "yes", before=0,
+                     suggested=None, doubt=None, run="old", reviewer="ann", seconds=None, client="t", seq=int(n))
+            for n in np.arange(0, 80, 9)
+        ]
+    )  # fmt: skip
+    store.close()
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    going = {
+        "argv": ["retrain", "--run", str(old), "--store", url, "--out", str(broken)],
+        "resume_if": str(broken / "config.toml"),
+        "unless": str(broken / "metrics.json"),
+    }
+    moments: list[dict[str, Any]] = [{"event": 1}, {"event": 3}, {"seconds": 0.2}]
+    moments += [{"event": chance.randint(4, 40)} for _ in range(3)]
+    ends = kill(
+        [{"argv": [*going["argv"][:-1], str(whole)]}, *({**going, **moment} for moment in moments), going]  # type: ignore
+    )
+    assert set(ends) == {0, -9}
+    find_run(broken)
+    assert sorted(path.name for path in broken.iterdir()) == sorted(path.name for path in whole.iterdir())
+    for name in KEPT:
+        assert (broken / name).read_bytes() == (whole / name).read_bytes(), (name, moments)
+    one, two = (RunFolder(path).load_metrics() for path in (broken, whole))
+    assert {**one, "comparison": None, "notes": None} == {**two, "comparison": None, "notes": None}
+    assert one["comparison"]["overall"] == two["comparison"]["overall"]
