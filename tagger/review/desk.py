@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tagger.arrays import UNKNOWN, Cells, Floats
+from tagger.arrays import Cells, Floats
 from tagger.errors import TaggerError, did_you_mean
 from tagger.review.album import Album
-from tagger.review.cards import Card, Disagreement, ImageView, LabelProgress, Progress
+from tagger.review.cards import Card, Disagreement, ImageView, Progress
 from tagger.review.decision import Cell, Decision
-from tagger.review.ledger import Ledger, Marks
-from tagger.review.queue import Filter, audit_plan, mix, ranked
+from tagger.review.ledger import Ledger
+from tagger.review.progress import progress
+from tagger.review.queue import Filter, mix
 from tagger.review.ranking import Ranking
+from tagger.review.selection import Selection
 from tagger.review.store import Store
 
 LEASE_SECONDS = 90.0
@@ -52,9 +54,7 @@ class Desk:
         given_S = suspects["given"].to_numpy(np.int8)
         cells = suspects["hash"].tolist(), suspects["label"].tolist(), given_S
         self._ledger = Ledger(*cells, tuple(names), self._album.given)
-        self._audit_S, self._suspect_S = suspects["audit"].to_numpy(bool), ranked(suspects)
-        self._plan, self._gaps = audit_plan(suspects, run)
-        self._masks: dict[tuple[Any, ...], np.ndarray] = {}
+        self._selection = Selection(suspects, self._ledger, run)
         self._lock = threading.RLock()
         self._ranking = Ranking(suspects, refit_every=refit_every, learn=learn, estimate=estimate)
         self.poll()
@@ -74,7 +74,7 @@ class Desk:
             known = self._ledger.operations
             if last_operation != (known[-1].id if known else 0):
                 self._ledger.adopt(self.store.operations())
-                self._masks.clear()
+                self._selection.forget()
             num_verdicts = self._ledger.take_in(rows)
             self._ranking.heed(num_verdicts, self._ledger.verdicts)
             return len(rows)
@@ -95,21 +95,21 @@ class Desk:
         filter, has = filter or Filter(), list(exclude)
         with self._lock:
             marks = self._ledger.marks(reviewer)
-            order = self._candidates(marks, filter, has)
+            order = self._selection.candidates(self._ranking.order, marks, filter, has)
             skipped = marks.skipped_S[order]
             order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
-            audits, since = self._audits(marks, has) if filter == Filter() else [], marks.since_blind
+            audits, since = self._selection.audits(marks, has) if filter == Filter() else [], marks.since_blind
             for position in has:
-                since = 0 if position >= 0 and self._audit_S[position] else since + 1
+                since = 0 if position >= 0 and self._selection.audit_S[position] else since + 1
 
             def wanted(others: set[Cell]) -> Iterator[tuple[int, Cell, bool]]:
                 if filter.disputed:
                     disputed = ((self.position(*cell), cell, False) for cell in self._disputed(filter))
                     return (one for one in disputed if one[0] not in has)
                 # what cannot be had must not count as a card between two blind ones
-                ranked = (position for position in _each(order) if self._cell(position) not in others)
-                free = (audit for audit in audits if self._cell(audit[0]) not in others)
-                return self._cells(mix(ranked, free, since=since))
+                ranked = (position for position in map(int, order) if self._selection.cell(position) not in others)
+                free = (audit for audit in audits if self._selection.cell(audit[0]) not in others)
+                return self._selection.cells(mix(ranked, free, since=since))
 
             undecided = filter.decided is False and not filter.disputed
             cards, num_gone = self._hand_out(client, reviewer if undecided else None, wanted, count)
@@ -139,12 +139,12 @@ class Desk:
         self.poll()
         with self._lock:
             marks = self._ledger.marks(reviewer)
-            order = self._candidates(marks, filter, exclude)
+            order = self._selection.candidates(self._ranking.order, marks, filter, exclude)
             if filter.decided is False:
-                order = order[~self._audit_S[order]]
+                order = order[~self._selection.audit_S[order]]
             if after is not None:
                 order = order[self._ranking.place_S[order] > self._ranking.place_S[after]]
-            tiles = self._cells((position, False) for position in _each(order))
+            tiles = self._selection.cells((position, False) for position in map(int, order))
             asked = reviewer if filter.decided is False else None
             cards, num_gone = self._hand_out(client, asked, lambda others: tiles, count)
         if num_gone:
@@ -186,26 +186,7 @@ class Desk:
     def progress(self, reviewer: str) -> Progress:
         """How far the work is. ``found``: verified cells whose given label was wrong."""
         with self._lock:
-            ledger = self._ledger
-            open_S = self._suspect_S & ~ledger.gone_S & ~ledger.disputed_S & (ledger.value_S == UNKNOWN)
-            left = dict.fromkeys(self.names, 0)
-            counts = self._table["label"][open_S].value_counts()
-            for label, number in counts.items():
-                name = ledger.vocabulary.resolve(str(label))
-                if name in left:
-                    left[name] += int(number)
-            rows = [
-                LabelProgress(label=name, decided=ledger.num_decided[name], found=ledger.num_found[name], left=number)
-                for name, number in left.items()
-            ]
-            return Progress(
-                decided=sum(row.decided for row in rows),
-                mine=len(ledger.marks(reviewer).cells),
-                found=sum(row.found for row in rows),
-                left=int(open_S.sum()),
-                disputed=len(ledger.disputed),
-                per_label=tuple(rows),
-            )
+            return progress(self._ledger, self._selection.open_S, reviewer)
 
     def disagreements(self) -> list[Disagreement]:
         """The disputed cells, the longest waiting first."""
@@ -215,65 +196,14 @@ class Desk:
     def estimate(self) -> Any:
         """How many errors are left and whether one may stop (``tagger.suspects.Estimate``)."""
         with self._lock:
-            ledger = self._ledger
-            open_S = self._suspect_S & ~ledger.gone_S & ~ledger.disputed_S & (ledger.value_S == UNKNOWN)
-            order, verdicts = self._ranking.order, ledger.verdicts()
+            open_S = self._selection.open_S
+            order, verdicts = self._ranking.order, self._ledger.verdicts()
             doubt_S = self._ranking.doubt_S
         return self._ranking.estimate(doubt_S, verdicts, order[open_S[order]])
 
     def wait(self) -> None:
         """Return when no refit is under way."""
         self._ranking.wait()
-
-    def _candidates(self, marks: Marks, filter: Filter, has: Sequence[int]) -> np.ndarray:
-        """The positions that match, in the queue's order."""
-        ledger = self._ledger
-        mask_S = self._mask(filter) & self._suspect_S & ~ledger.gone_S
-        if filter.decided is not None:
-            decided_S = ledger.value_S != UNKNOWN
-            mask_S &= decided_S if filter.decided else ~(decided_S | ledger.disputed_S)
-        if filter.reviewer is not None:
-            mask_S &= ledger.marks(filter.reviewer).judged_S
-        elif filter.decided is False:
-            mask_S &= ~marks.judged_S
-        mask_S[[position for position in has if position >= 0]] = False
-        order = self._ranking.order
-        return order[mask_S[order]]
-
-    def _audits(self, marks: Marks, has: Sequence[int]) -> Iterable[tuple[int, int]]:
-        """(position, cards before it) of the audit cells that this reviewer was not asked, those skipped last."""
-        ask_S = ~(marks.judged_S | self._ledger.gone_S | self._ledger.disputed_S)
-        ask_S[[position for position in has if position >= 0]] = False
-        open_ = ask_S[self._plan]
-        plan, gaps = self._plan[open_], self._gaps[open_]
-        last = np.argsort(marks.skipped_S[plan], kind="stable")
-        return zip(plan[last].tolist(), gaps[last].tolist(), strict=True)
-
-    def _mask(self, filter: Filter) -> np.ndarray:
-        key = filter.label, filter.direction, filter.signal, filter.text.casefold()
-        if key not in self._masks:
-            if len(self._masks) > 100:
-                self._masks.clear()
-            table, resolve = self._table, self._ledger.vocabulary.resolve
-            mask_S = np.ones(len(table), bool)
-            if filter.label is not None:
-                wanted = [label for label in table["label"].unique() if resolve(label) == filter.label]
-                mask_S &= table["label"].isin(wanted).to_numpy(bool)
-            if filter.direction is not None:
-                mask_S &= (table["direction"] == filter.direction).to_numpy(bool)
-            if filter.signal is not None:
-                mask_S &= (table["main_signal"] == filter.signal).to_numpy(bool)
-            if key[-1]:
-                mask_S &= np.fromiter((key[-1] in file.casefold() for file in table["file"]), bool, len(table))
-            self._masks[key] = mask_S
-        return self._masks[key]
-
-    def _cell(self, position: int) -> Cell:
-        row, label = self._album.suspect(position)
-        return self._album.hashes[row], self._ledger.vocabulary.resolve(label) or label
-
-    def _cells(self, positions: Iterable[tuple[int, bool]]) -> Iterator[tuple[int, Cell, bool]]:
-        return ((position, self._cell(position), blind) for position, blind in positions)
 
     def _hand_out(
         self,
@@ -330,7 +260,3 @@ class Desk:
         if not 0 <= row < len(self._album.files):
             raise TaggerError(f"There is no image {row}; the run has {len(self._album.files)}.")
         return row
-
-
-def _each(order: np.ndarray) -> Iterator[int]:
-    return (int(position) for position in order)

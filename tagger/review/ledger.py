@@ -37,6 +37,7 @@ class Ledger:
     ):
         """``hashes``, ``labels``, ``given_S`` of the suspects; ``given`` finds the given cells (K) of a hash."""
         self.hashes, self.labels, self.given_S, self._base, self._given = hashes, labels, given_S, names, given
+        self.code_S, self.kinds = pd.factorize(np.asarray(labels, object))  # labels as numbers, and their names
         self.last_id = 0
         self._rows: dict[str, list[Recorded]] = {}
         self.adopt(())
