@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 
 import streamlit as st
 
@@ -99,7 +100,8 @@ def _ended(job: Job, status: Status, run: RunFolder, store: Store) -> None:
     name = escape(Path(job.out).name)
     if status.kind == "done":
         st.success(f"{name} is ready.")
-        st.caption(escape(f"Review with it: tagger review --run {job.out}"))
+        st.caption("Review with it:")
+        st.code(f"tagger suspects --run {quote(job.out)}\ntagger review --run {quote(job.out)}", language=None)
         try:
             show_comparison(RunFolder(job.run), RunFolder(job.out))
         except TaggerError as error:
