@@ -5,71 +5,30 @@ never seen; heads on a frozen backbone are trained anew on the run's cached feat
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from tagger.arrays import Cells, Floats
 from tagger.batches import ImageFiles, cached, fill, fits, make_loader
 from tagger.commands.compare import compare, show
 from tagger.commands.conclude import conclude
-from tagger.commands.decisions import (
-    Decided,
-    decide,
-    doubt_left,
-    judged_cells,
-    read_decisions,
-    store_url,
-    summarise,
-    without_password,
-)
+from tagger.commands.decisions import read_decisions, store_url, without_password
+from tagger.commands.handover import Handover, hand_over, structure, warm_start
 from tagger.commands.screen import Screen
 from tagger.commands.train import begins_with_features, minutes
-from tagger.config import Settings
-from tagger.data import Group, Rule, label_stats
+from tagger.data import label_stats
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
-from tagger.model import Backbone, TagModel, load_model, new_backbone
-from tagger.review import vocabulary
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished
 from tagger.training.device import make_accelerator
 from tagger.training.doubted import DOUBTED, Doubter
 from tagger.training.features import Features, find_unreadable
 from tagger.training.lessons import Lessons
 from tagger.training.pipeline import Material, train_model
-from tagger.training.warm_start import WarmStart, match_columns
 
 PIXELS = "pixels.npy"  # in the checkpoint: decoded images
-
-
-@dataclass(frozen=True)
-class Work:
-    """All that a retraining stands on: the run before, the labels after the decisions, and what is doubted still."""
-
-    old: RunFolder
-    settings: Settings
-    decided: Decided
-    images: pd.DataFrame
-    judged_NK: np.ndarray
-    doubt_NK: Floats
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The labels after all operations."""
-        return self.decided.applied.names
-
-    @property
-    def labels_NK(self) -> Cells:
-        """The cells after all decisions."""
-        return self.decided.applied.labels_NK
-
-    def only(self, rows: np.ndarray) -> tuple[pd.DataFrame, Cells, np.ndarray]:
-        """(images, labels, judged cells) of some rows."""
-        return self.images.iloc[rows].reset_index(drop=True), self.labels_NK[rows], self.judged_NK[rows]
 
 
 def retrain(
@@ -132,9 +91,9 @@ def _begin(folder: RunFolder, old: RunFolder, origin: dict[str, Any]) -> None:
 def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str, screen: Screen) -> RunFolder:
     """Everything from the decisions to the finished run."""
     began, screen.log_path = monotonic(), folder.log_path
-    work = _read(folder, old, origin, url, screen)
+    work = hand_over(folder, old, origin, url, screen)
     settings, accelerator = work.settings, make_accelerator(work.settings)
-    folder.save_labels(work.names, *_structure(work))
+    folder.save_labels(work.names, *structure(work))
     readable, files = _readable(folder, work, screen)
     images, labels_NK, judged_NK = work.only(readable)
     split_N, fold_N = images["split"].to_numpy(dtype=str), images["fold"].to_numpy(np.int64)
@@ -143,7 +102,7 @@ def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str
     pixels = cached(files, readable, folder.checkpoint_path / PIXELS)
     material = Material(pixels, labels_NK, split_N, fold_N, features, lessons)
     priors_K = label_stats(labels_NK[split_N != "test"]).priors_K
-    start = _warm_start(old, settings, work.names, priors_K, screen)
+    start = warm_start(old, settings, work.names, priors_K, screen)
     trained = train_model(
         material,
         settings,
@@ -167,38 +126,7 @@ def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str
     return folder
 
 
-def _read(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str, screen: Screen) -> Work:
-    """The labels after the decisions that this retraining began with; the log only grows, so they are all there."""
-    settings, images = old.load_settings(), old.load_images()
-    rows, operations = read_decisions(url)
-    rows = [row for row in rows if row.id <= origin["last_decision"]]
-    decided = decide(old, rows, [one for one in operations if one.id <= origin["last_operation"]])
-    screen.say(f"{counted(len(images), 'image')} of {old.path} -> {folder.path}")
-    summarise(decided, url, screen)
-    if not rows:
-        screen.say("Nothing is decided yet, so this trains on the same labels again. Decide: tagger review")
-    begun = RunFolder(folder.checkpoint_path)
-    if begun.has_suspects:
-        doubt_NK = doubt_left(old, begun.load_suspects(), decided)
-    else:
-        doubt_NK = np.zeros(decided.applied.labels_NK.shape, dtype=np.float32)
-    judged_NK = judged_cells(old, decided, (images["split"] == "test").to_numpy())
-    return Work(old, settings, decided, images, judged_NK, doubt_NK)
-
-
-def _structure(work: Work) -> tuple[dict[str, Group], tuple[Rule, ...]]:
-    """Groups and rules under the labels' names of now; what lost a label that it needs is gone."""
-    now = vocabulary(work.old.load_labels(), work.decided.operations)
-    groups: dict[str, Group] = {}
-    for name, group in work.old.load_groups().items():
-        members = dict.fromkeys(to for label in group["labels"] if (to := now.resolve(label)) is not None)
-        if len(members) > 1 or len(members) == len(group["labels"]):
-            groups[name] = Group(kind=group["kind"], labels=list(members))
-    pairs = [(now.resolve(rule.premise), now.resolve(rule.implied)) for rule in work.old.load_rules()]
-    return groups, tuple(dict.fromkeys(Rule(a, b) for a, b in pairs if a is not None and b is not None and a != b))
-
-
-def _readable(folder: RunFolder, work: Work, screen: Screen) -> tuple[np.ndarray, ImageFiles]:
+def _readable(folder: RunFolder, work: Handover, screen: Screen) -> tuple[np.ndarray, ImageFiles]:
     """(rows of the images that can still be read, all images); where only heads are trained, nothing is read."""
     settings, images = work.settings, work.images
     files = ImageFiles(settings.data.path, images["file"].tolist(), size=settings.image.size, fit=settings.image.fit)
@@ -223,7 +151,7 @@ def _readable(folder: RunFolder, work: Work, screen: Screen) -> tuple[np.ndarray
 
 
 def _lessons(
-    work: Work, readable: np.ndarray, features: Features | None, fold_N: np.ndarray, screen: Screen
+    work: Handover, readable: np.ndarray, features: Features | None, fold_N: np.ndarray, screen: Screen
 ) -> tuple[Callable[[np.ndarray], Lessons], dict[str, Any]]:
     """(what the cells teach while some rows are held out; how doubted cells were treated, for ``metrics.json``)."""
     _, labels_NK, _ = work.only(readable)
@@ -246,30 +174,7 @@ def _lessons(
     }
 
 
-def _warm_start(
-    old: RunFolder, settings: Settings, names: tuple[str, ...], priors_K: Floats, screen: Screen
-) -> WarmStart:
-    """The networks of the last run, with a column for each label of now."""
-    before = old.load_labels()
-
-    def member(stem: str) -> TagModel | None:
-        path = old.members_path / f"{stem}.safetensors"
-        if not path.is_file():
-            return None
-        model = load_model(path, settings, len(before))
-        return TagModel(model.backbone, match_columns(model.head, before, names, priors_K, settings))
-
-    def backbone() -> Backbone:
-        frozen = settings.train.epochs == 0
-        return load_model(old.model_path, settings, len(before)).backbone if frozen else new_backbone(settings)
-
-    if settings.train.epochs and not any(old.members_path.glob("*.safetensors")):
-        screen.say(f"{old.path} kept no networks to go on from: training begins with the weights it began with.")
-        new_backbone(settings)  # a file that is gone shows at once
-    return WarmStart(member, backbone)
-
-
-def _story(work: Work, doubted: dict[str, Any]) -> dict[str, Any]:
+def _story(work: Handover, doubted: dict[str, Any]) -> dict[str, Any]:
     """Where the run comes from, for ``metrics.json``."""
     decided = work.decided
     number = {
