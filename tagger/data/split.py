@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from iterstrat.ml_stratifiers import IterativeStratification
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES, Cells
@@ -134,6 +133,10 @@ def _stratify(
     """A part (0..P-1) for each image; no part is empty when there are images enough."""
     order = rng.permutation(len(targets_GK))
     part_G = np.empty(len(targets_GK), dtype=np.int64)
+    from iterstrat.ml_stratifiers import (
+        IterativeStratification,  # scikit-learn, 0.7 s, which the review app does without
+    )
+
     part_G[order] = IterativeStratification(targets_GK[order], shares_P / shares_P.sum(), rng)
     counts_P = np.bincount(part_G, minlength=len(shares_P))
     for empty in np.flatnonzero(counts_P == 0):

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tagger.arrays import NO, UNKNOWN, YES
 from tagger.review import Card, Decision, Filter, NeighbourView
 from tagger.ui.pictures import Pictures
@@ -12,7 +15,7 @@ DIGITS = 10  # labels that a digit can toggle
 
 
 def card_json(
-    card: Card, columns: Mapping[str, int], hashes: Sequence[str], pictures: Pictures | None = None
+    card: Card, columns: Mapping[str, int], hashes: NDArray[np.object_], pictures: Pictures | None = None
 ) -> dict[str, Any]:
     """What the page needs of a card. ``columns``: the run's column of each label; ``pictures``: put them inside."""
     near = card.neighbours[:SHOWN_NEIGHBOURS]

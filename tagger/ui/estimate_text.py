@@ -1,12 +1,17 @@
 """How much is left, in a sentence that a person can act on? Plain text, for the sidebar and for an empty queue."""
 
+from typing import TYPE_CHECKING
+
 from tagger.review import Filter
-from tagger.suspects import Estimate
+
+if TYPE_CHECKING:  # it brings scikit-learn, 0.7 s that the app's start can do without
+    from tagger.suspects import Estimate
 
 
-def estimate_lines(estimate: Estimate) -> tuple[str, str]:
+def estimate_lines(estimate: "Estimate") -> tuple[str, str]:
     """What is left and what the next hundred will find, and whether one may stop and why.
 
+    >>> from tagger.suspects import Estimate
     >>> lines = estimate_lines(Estimate(41, 25, 70, 12, 8, 18, False, "Too few were checked.", 9))
     >>> lines[0]
     'About 41 (25–70) wrong labels are left. The next 100 will show about 12 (8–18).'

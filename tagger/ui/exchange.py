@@ -59,7 +59,7 @@ def take_in(place: Workplace, rows: list[dict[str, Any]]) -> tuple[list[Key], li
     for row in rows:
         try:
             decision = read_decision(row, place.reviewer)
-            if decision.hash not in place.known_hashes:
+            if place.desk.row(decision.hash) is None:
                 raise TaggerError("its photo is not in this run")
             good.append(decision)
         except (TaggerError, KeyError, TypeError, ValueError) as error:

@@ -6,12 +6,16 @@ each change, so there is one place that holds it: ``current``. It is the only st
 
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
+from typing import Any
 
-from tagger.arrays import Floats
+import numpy as np
+from numpy.typing import NDArray
+
 from tagger.errors import TaggerError
 from tagger.review import Desk, Store, default_url
 from tagger.runs import RunFolder, find_run
@@ -33,8 +37,7 @@ class Workplace:
     pictures: Pictures
     token: str  # what our own pages send along; kept in the store, so that an open page outlives a restart
     reviewer: str  # who reviews, unless the page says another
-    hashes: Sequence[str]  # of the images, by row
-    known_hashes: frozenset[str]
+    hashes: NDArray[np.object_]  # of the images, by row
     run_labels: tuple[str, ...]  # in the order of the run's columns
     groups: tuple[Group, ...]  # labels and directions, in the order in which the grid takes them
     signals: frozenset[str]  # that are the main one of some suspect
@@ -46,24 +49,29 @@ def open_workplace(
 ) -> Workplace:
     """The workplace of a run (default: the newest). TaggerError where there is nothing to review, and what to do."""
     folder = find_run(run)
-    suspects, images, names = folder.load_suspects(), folder.load_images(), folder.load_labels()
+    names = folder.load_labels()
+    with ThreadPoolExecutor() as pool:  # a million images: 2.6 s one after the other
+        suspects_read, images_read = pool.submit(folder.load_suspects), pool.submit(folder.load_images)
+        cells_read = pool.submit(folder.load_cells)
+        neighbours_read, oof_read = (
+            pool.submit(_if_there, folder.load_neighbours),
+            pool.submit(_if_there, folder.load_oof),
+        )
+    suspects, images, labels_NK = suspects_read.result(), images_read.result(), cells_read.result()
+    neighbours, oof = neighbours_read.result(), oof_read.result()
     root = Path(folder.load_settings().data.path)
     if not root.is_dir():
         raise TaggerError(f"{root}: the images of this run are not there. Bring the folder back, or train anew")
     opened = Store.open(store or default_url(root))
-    try:
-        neighbours = folder.load_neighbours()
-    except TaggerError:
-        neighbours = None
     desk = Desk(
         suspects,
         images,
-        folder.load_cells(),
+        labels_NK,
         names,
         neighbours,
         opened,
         run=folder.path.name,
-        probs_NK=_probabilities(folder),
+        probs_NK=None if oof is None else oof[0],
     )
     return Workplace(
         run=folder,
@@ -72,8 +80,7 @@ def open_workplace(
         pictures=Pictures(root, root / ".tagger" / "previews"),
         token=_token(opened),
         reviewer=reviewer or default_reviewer(),
-        hashes=images["hash"].tolist(),
-        known_hashes=frozenset(images["hash"]),
+        hashes=images["hash"].to_numpy(object),
         run_labels=names,
         groups=ordered_groups(suspects),
         signals=frozenset(suspects["main_signal"].dropna()),
@@ -107,9 +114,10 @@ def default_reviewer() -> str:
         return "reviewer"
 
 
-def _probabilities(folder: RunFolder) -> Floats | None:
+def _if_there(load: Callable[[], Any]) -> Any:
+    """What is loaded, or None: an older run has not every file."""
     try:
-        return folder.load_oof()[0]
+        return load()
     except TaggerError:
         return None
 
