@@ -15,7 +15,7 @@ from tagger.runs import RunFolder, replacing
 from tagger.runs.card import model_card
 from tagger.runs.plots import cooccurrence, learning_curves, per_label_bars, precision_recall, reliability
 from tagger.scoring import choose_thresholds, evaluate, fit_calibration
-from tagger.training.pipeline import Material, Trained
+from tagger.training.material import Material, Trained
 
 
 def conclude(

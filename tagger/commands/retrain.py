@@ -26,7 +26,8 @@ from tagger.training.device import make_accelerator
 from tagger.training.doubted import DOUBTED, Doubter
 from tagger.training.features import Features, find_unreadable
 from tagger.training.lessons import Lessons
-from tagger.training.pipeline import Material, train_model
+from tagger.training.material import Material
+from tagger.training.pipeline import train_model
 
 PIXELS = "pixels.npy"  # in the checkpoint: decoded images
 

@@ -27,8 +27,9 @@ from tagger.runs import RunFolder, new_run_path, newest_unfinished
 from tagger.scoring import parse_aim
 from tagger.training.device import make_accelerator, pick_precision
 from tagger.training.features import Features, extract_features, find_unreadable
+from tagger.training.material import Material
 from tagger.training.optimiser import make_optimiser
-from tagger.training.pipeline import Material, train_model
+from tagger.training.pipeline import train_model
 
 PIXELS = "pixels.npy"  # in the checkpoint: decoded images
 FINGERPRINTS = "fingerprints.npy"  # in the checkpoint: what copies of images are known by

@@ -14,7 +14,7 @@ Fine-tuning that does not beat the heads out of fold is thrown away: the heads a
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from tagger.arrays import Cells, Floats
-from tagger.batches import CachedImages, ImageFiles, make_loader
+from tagger.arrays import Floats
+from tagger.batches import make_loader
 from tagger.config import Settings
 from tagger.data import label_stats
 from tagger.errors import TaggerError
@@ -34,63 +34,16 @@ from tagger.runs import replacing, write_text
 from tagger.scoring import mean_average_precision
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics
-from tagger.training.features import Features
 from tagger.training.fit import Task, fit
 from tagger.training.head_stage import HeadStage, fit_head, fit_heads, head_logits
 from tagger.training.inference import predict
-from tagger.training.lessons import Lessons
+from tagger.training.material import History, Material, Rows, Scores, Trained
 from tagger.training.seeds import seed_of
 from tagger.training.warm_start import WarmStart, gentler
+from tagger.training.weights import average, pull_back
 
-Rows = NDArray[np.int64]
 Track = Callable[[Any, str], Any]
-History = list[dict[str, Any]]
-Scores = dict[str, float]
 Tuned = tuple[TagModel, Floats, NDArray[np.bool_], History, Dynamics, Scores]
-
-
-@dataclass
-class Trained:
-    """A model, out-of-sample logits (N, K) of every image, and which of them may choose thresholds (``choosing_N``).
-
-    ``embeddings_ND`` (float16) are the features of the pretrained backbone, which has seen none of these labels; from
-    random weights, of the trained one. ``dynamics``: how held-out probabilities moved over the epochs, of the heads or,
-    from random weights, of the two halves (of the images that their validation looks at). ``scores`` holds validation
-    mAPs by name; ``notes`` are sentences for people.
-    """
-
-    model: TagModel
-    logits_NK: Floats
-    choosing_N: NDArray[np.bool_]
-    embeddings_ND: NDArray[np.float16]
-    history: History
-    dynamics: Dynamics
-    scores: Scores = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed.
-
-    Metrics count ``labels_NK``. ``lessons`` (None: just these labels) gives other targets and weights, made without the
-    rows that are held out.
-    """
-
-    images: ImageFiles | CachedImages
-    labels_NK: Cells
-    split_N: NDArray[np.str_]
-    fold_N: Rows
-    features: Features | None
-    lessons: Callable[[Rows], Lessons] | None = None
-
-    def lessons_without(self, held_out: Rows) -> Lessons:
-        """What the cells teach while some rows are held out."""
-        return self.lessons(held_out) if self.lessons else Lessons.of(self.labels_NK)
-
-    def rows(self, *splits: str) -> Rows:
-        """The rows of some splits."""
-        return np.flatnonzero(np.isin(self.split_N, splits))
 
 
 def train_model(
@@ -165,7 +118,7 @@ class _Job:
             name: self.score(of_NK, "train", "val")
             for name, of_NK in (("heads", heads.logits_NK), ("networks", logits_NK))
         }
-        tuned = _average(model, weights), logits_NK, m.split_N != "test", history, heads.dynamics, scores
+        tuned = average(model, weights), logits_NK, m.split_N != "test", history, heads.dynamics, scores
         return self.better(heads, tuned)
 
     def single(self) -> Trained:
@@ -253,7 +206,7 @@ class _Job:
             own = Dynamics(*m.labels_NK.shape)
             history = fit(model, task, settings, self.accelerator, checkpoint, track=self.track, watch=own)
             if head is not None and before is None:
-                _pull_back(model, start, settings.train.keep)
+                pull_back(model, start, settings.train.keep)
             with replacing(weights) as temporary:
                 save_model(model, temporary)
             with replacing(logits_file) as temporary, temporary.open("wb") as file:
@@ -296,28 +249,6 @@ class _Job:
         rows = self.material.rows(*splits)
         rows = rows[np.isfinite(logits_NK[rows]).all(1)]
         return mean_average_precision(self.material.labels_NK[rows], logits_NK[rows])
-
-
-def _average(model: TagModel, weights: list[dict[str, torch.Tensor]]) -> TagModel:
-    """The model with the mean of several networks' weights (model soup, Wortsman et al. 2022, arXiv 2203.05482)."""
-    mean = {
-        name: torch.stack([member[name] for member in weights]).mean(0) if first.is_floating_point() else first
-        for name, first in weights[0].items()
-    }
-    model.load_state_dict(mean)
-    return model
-
-
-def _pull_back(model: TagModel, start: dict[str, torch.Tensor], share: float) -> None:
-    """Move the weights back by ``share`` of the way to where they started (WiSE-FT, Wortsman et al. 2022, 2109.01903).
-
-    What the pretrained network knows of rare labels survives, and most of what fine-tuning learnt stays.
-    """
-    mixed = {
-        name: tensor.lerp(start[name].to(tensor.device), share) if tensor.is_floating_point() else tensor
-        for name, tensor in model.state_dict().items()
-    }
-    model.load_state_dict(mixed)
 
 
 def _kept(frozen: Trained, scores: Scores, history: History) -> Trained:

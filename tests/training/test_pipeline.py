@@ -16,7 +16,8 @@ from tagger.model import TagModel
 from tagger.training.device import make_accelerator
 from tagger.training.features import Features
 from tagger.training.fit import Task
-from tagger.training.pipeline import Material, Trained, train_model
+from tagger.training.material import Material, Trained
+from tagger.training.pipeline import train_model
 
 N, K = 60, 3
 

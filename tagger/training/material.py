@@ -1,0 +1,63 @@
+"""What there is to learn from, and what comes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import Cells, Floats
+from tagger.batches import CachedImages, ImageFiles
+from tagger.model import TagModel
+from tagger.training.dynamics import Dynamics
+from tagger.training.features import Features
+from tagger.training.lessons import Lessons
+
+Rows = NDArray[np.int64]
+History = list[dict[str, Any]]
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed.
+
+    Metrics count ``labels_NK``. ``lessons`` (None: just these labels) gives other targets and weights, made without the
+    rows that are held out.
+    """
+
+    images: ImageFiles | CachedImages
+    labels_NK: Cells
+    split_N: NDArray[np.str_]
+    fold_N: Rows
+    features: Features | None
+    lessons: Callable[[Rows], Lessons] | None = None
+
+    def lessons_without(self, held_out: Rows) -> Lessons:
+        """What the cells teach while some rows are held out."""
+        return self.lessons(held_out) if self.lessons else Lessons.of(self.labels_NK)
+
+    def rows(self, *splits: str) -> Rows:
+        """The rows of some splits."""
+        return np.flatnonzero(np.isin(self.split_N, splits))
+
+
+@dataclass
+class Trained:
+    """A model, out-of-sample logits (N, K) of every image, and which of them may choose thresholds (``choosing_N``).
+
+    ``embeddings_ND`` (float16) are the features of the pretrained backbone, which has seen none of these labels; from
+    random weights, of the trained one. ``dynamics``: how held-out probabilities moved over the epochs, of the heads or,
+    from random weights, of the two halves (of the images that their validation looks at). ``scores`` holds validation
+    mAPs by name; ``notes`` are sentences for people.
+    """
+
+    model: TagModel
+    logits_NK: Floats
+    choosing_N: NDArray[np.bool_]
+    embeddings_ND: NDArray[np.float16]
+    history: History
+    dynamics: Dynamics
+    scores: Scores = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
