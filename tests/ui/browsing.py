@@ -26,8 +26,8 @@ PATIENCE_MS = 30_000
 class Server:
     """``tagger review`` in a process of its own, on a free port; it can be killed and started again."""
 
-    def __init__(self, run: Path, home: Path):
-        self.run, self.home, self.port = run, home, 0
+    def __init__(self, run: Path, home: Path, *more: str):
+        self.run, self.home, self.port, self.more = run, home, 0, more
         self.process: subprocess.Popen[str] | None = None
 
     @property
@@ -37,9 +37,10 @@ class Server:
 
     def start(self) -> None:
         """Start it (on the same port as before) and return when it answers."""
-        command = [sys.executable, "-m", "tagger.cli", "review", "--run", str(self.run), "--port", str(self.port)]
+        where = ["--run", str(self.run), "--port", str(self.port), "--no-browser"]
+        command = [sys.executable, "-m", "tagger.cli", "review", *where, *self.more]
         self.process = subprocess.Popen(
-            [*command, "--no-browser"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, env=os.environ | {"HOME": str(self.home), "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         assert self.process.stdout is not None
