@@ -21,9 +21,9 @@ def show_chart(chart: Any, *, alt_text: str, key: str | None = None, **options: 
     return st.altair_chart(chart, width="stretch", key=key, alt=alt_text, **options)
 
 
-def legend() -> alt.Legend:
-    """A legend on one line above the chart, close to it."""
-    return alt.Legend(orient="top", title=None, offset=4, padding=0)
+def legend(*, offset: int = 4) -> alt.Legend:
+    """A legend on one line above the chart, close to it; ``offset`` pixels leave room for a line of text."""
+    return alt.Legend(orient="top", title=None, offset=offset, padding=0)
 
 
 def bars(table: pd.DataFrame, *, x: str, y: str, colour: str = BLUE, height: int = HEIGHT) -> alt.Chart:

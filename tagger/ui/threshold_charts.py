@@ -43,7 +43,7 @@ def threshold_chart(curve: ThresholdCurve, value: float) -> Any:
     colour = alt.Color(
         "which:N",
         scale=alt.Scale(domain=list(SERIES), range=list(SERIES.values())),
-        legend=legend(),
+        legend=legend(offset=26),
     )
     y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, 1]))
     lines = alt.Chart(long).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)

@@ -21,6 +21,7 @@ from tagger.ui.worker_client import Tags, shared_worker
 
 MOST_IMAGES = 12
 MOST_MEGABYTES = 20
+PHOTO_WIDTH = 460  # pixels, where there is room
 NO_MAP = "No heat map"
 TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 
@@ -78,7 +79,7 @@ def _card(run: RunFolder, data: RunData, place: int, name: str, content: bytes, 
                     uri = overlay_uri(photo, _heat(run, content, options[label]))
                 except TaggerError as error:
                     st.warning(escape(error))
-            st.image(uri, width="stretch")
+            st.image(uri, width=PHOTO_WIDTH)
             st.caption(escape(name))
 
 
