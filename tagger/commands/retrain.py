@@ -2,6 +2,10 @@
 
 Images, split and folds are those of the last run. Networks go on from the last ones, each without the part that it has
 never seen; heads on a frozen backbone are trained anew on the run's cached features, without reading an image.
+
+Verified cells are taken at their word, whereas others may be softened by their doubt. They do not weigh more by default
+(train.verified_weight = 1): people are asked what a model finds odd, and twice the weight on that bends it. On photos
+with planted errors, 5 % of the cells reviewed, it closed -10 % and 36 % of the gap (two seeds) instead of 86 % and 64 %.
 """
 
 from collections.abc import Callable
