@@ -21,6 +21,11 @@ STYLE = """
 .stMainBlockContainer { padding: 4.4rem 1.6rem 0.5rem; max-width: none; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
-@media (max-width: 700px) { .stMainBlockContainer { padding: 4.4rem 0.75rem 0.5rem; } }
+@media (max-width: 768px) {
+  .stMainBlockContainer { padding: 3.9rem 0.75rem 0.5rem; }
+  .stMainBlockContainer > .stVerticalBlock { gap: 0.3rem; }
+  .st-key-filters .stHorizontalBlock { flex-wrap: nowrap; gap: 0.4rem; }
+  .st-key-filters .stColumn { min-width: 0; flex: 1 1 0; }
+}
 </style>
 """

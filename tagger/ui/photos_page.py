@@ -39,14 +39,15 @@ def _chosen_row(place: Workplace) -> int | None:
     wanted = st.query_params.get("image")
     known = place.desk.row(wanted) if wanted else None
     default = place.desk.image(known).file if known is not None else ""
-    text = st.text_input("File name", value=default, key="find", placeholder="part of a file name").strip()
+    words, hits = st.columns([2, 3], gap="medium")
+    text = words.text_input("File name", value=default, key="find", placeholder="part of a file name").strip()
     rows = place.desk.search(text, MOST_FOUND) if text else []
     if not rows:
         if text:
             st.info("No photo's name holds this.")
         return None
     files = {row: place.desk.image(row).file for row in rows}
-    row = st.selectbox(f"{len(rows)} found", rows, format_func=files.__getitem__, key="found")
+    row = hits.selectbox(f"{len(rows)} found", rows, format_func=files.__getitem__, key="found")
     st.query_params["image"] = place.desk.image(row).hash
     return row
 

@@ -50,7 +50,8 @@ def component_data(place: Workplace, chosen: Filter, reviewer: str, reply: dict[
 
 def _filters(place: Workplace) -> Filter:
     signals = [name for name in SIGNALS if name in place.signals]
-    label, direction, signal, text, more = st.columns([3, 3, 3, 3, 1.4], vertical_alignment="bottom")
+    row = st.container(key="filters")
+    label, direction, signal, text, more = row.columns([3, 3, 3, 3, 1.4], vertical_alignment="bottom")
     with more.popover("More", width="stretch"):
         state = st.segmented_control("State", list(STATES), default="To decide", key="decided")
         judged = st.text_input("Judged by", key="judged_by", placeholder="anybody").strip() or None

@@ -10,8 +10,8 @@ CardView.prototype.toggleHeat = async function () {
     if (!answer.ok) throw new Error(await answer.text());
     const map = await createImageBitmap(await answer.blob());
     if (this.card === card) this.paint(map);
-  } catch {
-    this.app.nudge("There is no heat map for this photo.");
+  } catch (error) {
+    this.app.nudge(`There is no heat map for this photo. ${error.message.slice(0, 200)}`);
   } finally {
     clearTimeout(busy);
     this.heatButton.classList.remove("busy");
@@ -30,13 +30,16 @@ CardView.prototype.paint = function (map) {
   pen.clearRect(0, 0, width, height);
   pen.drawImage(map, 0, 0, width, height);
   const pixels = pen.getImageData(0, 0, width, height);
+  let most = 0;
   for (let place = 0; place < pixels.data.length; place += 4) {
     const heat = pixels.data[place] / 255;
+    most = Math.max(most, pixels.data[place]);
     pixels.data[place] = 255; // yellow where it looks, through red, to nothing
     pixels.data[place + 1] = 220 * heat * heat;
     pixels.data[place + 2] = 40;
     pixels.data[place + 3] = 190 * Math.min(1, heat * 1.3);
   }
+  if (most < 8) return this.app.nudge("The model does not look at any place in particular.");
   pen.putImageData(pixels, 0, 0);
   this.placeHeat();
   this.heat.hidden = false;
