@@ -5,7 +5,7 @@ never seen; heads on a frozen backbone are trained anew on the run's cached feat
 
 Verified cells are taken at their word, whereas others may be softened by their doubt. They do not weigh more by default
 (train.verified_weight = 1): people are asked what a model finds odd, and twice the weight on that bends it. On photos
-with planted errors and 5 % of the cells reviewed, -10 % and 36 % of the gap closed (two seeds) instead of 86 % and 64 %.
+with planted errors and 5 % of cells reviewed, -10 % and 36 % of the gap closed (two seeds) instead of 86 % and 64 %.
 """
 
 from collections.abc import Callable
