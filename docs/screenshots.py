@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "ui"))  # the server and the browser of the tests
 
 from browsing import Server, open_browser  # noqa: E402
+from page_states import fill, page_states  # noqa: E402
+
+from tagger.runs import RunFolder  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
 SMALL, LARGE = (1280, 800), (1920, 1080)
@@ -98,7 +101,6 @@ STATES: tuple[tuple[str, str, Callable[[Any], None], tuple[int, int], str], ...]
     ("disagreements", "disagreements", on_page, SMALL, "light"),
     ("retrain", "retrain", on_page, SMALL, "light"),
     ("compare", "compare", on_page, LARGE, "dark"),
-    ("try-it", "try", on_page, SMALL, "light"),
 )
 
 
@@ -112,10 +114,12 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, open_browser() as browser:
         more = ["--store", f"sqlite:///{folder}/review.db", "--reviewer", "ann"]
+        run = RunFolder(options.run)
+        fill(more[1], run)
         server = Server(options.run, Path(folder), *more)
         server.start()
         try:
-            for name, path, prepare, (width, height), scheme in STATES:
+            for name, path, prepare, (width, height), scheme in (*STATES, *page_states(run)):
                 if options.only in name:
                     window = {"width": width, "height": height}
                     context = browser.new_context(viewport=window, color_scheme=scheme)
