@@ -144,3 +144,19 @@ def test_counts_under_moved_thresholds_are_those_of_counting_anew(finished: Path
     for part in ("tp", "fp", "fn", "tn"):
         np.testing.assert_array_equal(getattr(moved, part), getattr(anew, part))
     assert moved.tp is not own.tp
+
+
+def test_without_a_test_split_validation_and_out_of_fold_rows_stand_in(run: RunFolder, tmp_path: Path):
+    images, metrics = run.load_images(), run.load_metrics()
+    run.save_images(images.assign(split=images["split"].replace("test", "train")))
+    run.finish(metrics | {"test": None, "notes": ["There is no *test* split."]})
+    app = open_page("overview", run.path, tmp_path)
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["mAP"] == f"{metrics['validation']['overall']['map']['value']:.3f}"
+    assert app.info[0].value == "There is no \\*test\\* split\\."
+    assert any("there is no test split" in caption.value.replace("\\", "") for caption in app.caption)
+
+
+def test_a_run_that_nothing_judges_says_so(run: RunFolder, tmp_path: Path):
+    run.finish(run.load_metrics() | {"test": None, "validation": None})
+    assert "nothing to judge it by" in open_page("overview", run.path, tmp_path).warning[0].value

@@ -1,0 +1,45 @@
+"""Escaped names: a Markdown parser gives back exactly the name, and nothing else."""
+
+import html
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from tagger.ui.escape import escape
+
+MARKS = st.text(st.sampled_from(list("\\`*_{}[]()#+-.!|<>~$:&@=^\"'/ aé猫😀1;%\t\n?,")), max_size=30)
+ODD_SPACE = re.compile(r"\s+")
+
+
+@given(MARKS | st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30))
+@example("![x](http://evil.example/p.png)")
+@example("<img src=x onerror=alert(1)>")
+@example("&lt;b&gt; &#60; &amp;")
+@example("1. list")
+@example("- [ ] task")
+@example("# heading\n===")
+@example("[x]: http://evil.example")
+@example("| a | b |\n|---|---|")
+@example("~~x~~ $x$ :red[x] :material/home: www.example.com")
+@example("``x``")
+@example("\\")
+def test_a_parser_gives_back_the_name(name: str):
+    for kind in ("commonmark", "default"):
+        shown = MarkdownIt(kind, {"html": True}).render(f"before {escape(name)} after")
+        text = re.fullmatch(r"<p>before ?(.*?) after</p>\n", shown, re.DOTALL)
+        assert text, shown
+        assert html.unescape(text[1]).split() == name.split()
+        assert "<" not in text[1]
+
+
+@pytest.mark.parametrize("name", ["1. x", "- x", "# x", "> x", "    x", "```", "---", "| a |", "+ x", "* x"])
+def test_a_name_that_begins_a_line_begins_no_block(name: str):
+    assert MarkdownIt("default", {"html": True}).render(escape(name)).startswith("<p>")
+
+
+def test_what_is_no_text_is_shown_as_text():
+    assert escape(3.5) == "3\\.5"
+    assert escape(None) == "None"
