@@ -74,7 +74,7 @@ def conclude(
     }
     with replacing(folder.model_path) as temporary:
         save_model(trained.model, temporary)
-    folder.save_images(images)
+    folder.save_images(images.assign(embedder=trained.embedder_N))
     folder.save_cells(labels_NK, names)
     folder.save_decision_rule(thresholds, calibration, names)
     folder.save_oof(probs_NK, material.fold_N)

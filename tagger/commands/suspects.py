@@ -34,7 +34,7 @@ def suspects(
     images = folder.load_images()
     labels_NK, settled_NK = _decided(folder, images, folder.load_labels(), store)
     group_N = near_duplicates(images)
-    folder.save_neighbours(*nearest_images(folder.load_embeddings(), group_N))
+    folder.save_neighbours(*nearest_images(folder.load_embeddings(), group_N, images.get("embedder")))
     evidence = evidence_of(folder, labels_NK, settled_NK)
     found = find_suspects(
         evidence, images["file"].to_numpy(), images["hash"].to_numpy(), limit=limit, seed=folder.load_settings().seed

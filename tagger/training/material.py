@@ -47,8 +47,9 @@ class Material:
 class Trained:
     """A model, out-of-sample logits (N, K) of every image, and which of them may choose thresholds (``choosing_N``).
 
-    ``embeddings_ND`` (float16) are the features of the pretrained backbone, which has seen none of these labels; from
-    random weights, of the trained one. ``dynamics``: how held-out probabilities moved over the epochs, of the heads or,
+    ``embeddings_ND`` (float16) are features from a network that has not seen the image's labels: the pretrained
+    backbone; from random weights, the half trained without the image. ``embedder_N`` tells which network, as features
+    of different networks cannot be compared. ``dynamics``: how held-out probabilities moved over the epochs, of the heads or,
     from random weights, of the two halves (of the images that their validation looks at). ``scores`` holds validation
     mAPs by name; ``notes`` are sentences for people.
     """
@@ -57,6 +58,7 @@ class Trained:
     logits_NK: Floats
     choosing_N: NDArray[np.bool_]
     embeddings_ND: NDArray[np.float16]
+    embedder_N: NDArray[np.int8]
     history: History
     dynamics: Dynamics
     scores: Scores = field(default_factory=dict)

@@ -98,9 +98,9 @@ class _Job:
         if len(test):
             logits_NK[test] = head_logits(model.head, m.features.views_VND, test)
         scores = scores or {"heads": self.score(heads.logits_NK, "train", "val")}
-        return Trained(
-            model, logits_NK, m.split_N != "test", m.features.mean_ND(), heads.history, heads.dynamics, scores
-        )
+        embeddings_ND, embedder_N = m.features.mean_ND(), np.zeros(len(logits_NK), np.int8)
+        choosing_N, history, dynamics = m.split_N != "test", heads.history, heads.dynamics
+        return Trained(model, logits_NK, choosing_N, embeddings_ND, embedder_N, history, dynamics, scores)
 
     def cross_fitted(self) -> Trained:
         """Networks without one part each, their weights averaged."""
@@ -150,18 +150,22 @@ class _Job:
     def from_nothing(self) -> Trained:
         """One network from random weights; two halves give the out-of-fold probabilities, at the cost of one more."""
         m = self.material
-        train, val = m.rows("train"), m.rows("val")
+        train, val, embedded = m.rows("train"), m.rows("val"), {}
         logits_NK, history, dynamics = np.full(m.labels_NK.shape, np.nan, np.float32), [], Dynamics(*m.labels_NK.shape)
         for part in (0, 1):
             half = (m.fold_N >= 0) & (m.fold_N % 2 == part)
             rows, held_out = np.flatnonzero((m.fold_N >= 0) & ~half), np.flatnonzero(half)
             name = f"half {part + 1} of 2"
-            _, lines, logits_NK[held_out] = self.network(name, rows, held_out, None, watch=dynamics)
+            model, lines, logits_NK[held_out] = self.network(name, rows, held_out, None, watch=dynamics)
+            embedded[part] = held_out, self.run(model, model.features, held_out)
             history += lines
         scores = {"halves": self.score(logits_NK, "val")}
         model, lines, logits_NK[val] = self.network("network", train, val, None)
         scores["network"] = self.score(logits_NK, "val")
-        return self.finished(model, logits_NK, m.split_N != "test", history + lines, dynamics, scores)
+        trained = self.finished(model, logits_NK, m.split_N != "test", history + lines, dynamics, scores)
+        for part, (held_out, features_RD) in embedded.items():
+            trained.embeddings_ND[held_out], trained.embedder_N[held_out] = features_RD, part + 1
+        return trained
 
     def finished(
         self,
@@ -179,8 +183,12 @@ class _Job:
         if m.features is not None:
             embeddings_ND = m.features.mean_ND()
         else:
-            embeddings_ND = self.run(model, model.features, np.arange(len(m.labels_NK))).astype(np.float16)
-        return Trained(model.to("cpu").eval(), logits_NK, choosing_N, embeddings_ND, history, dynamics, scores)
+            embeddings_ND = np.zeros((len(m.labels_NK), model.backbone.num_features), np.float16)
+            if len(test):
+                embeddings_ND[test] = self.run(model, model.features, test)
+        embedder_N = np.zeros(len(m.labels_NK), np.int8)
+        model = model.to("cpu").eval()
+        return Trained(model, logits_NK, choosing_N, embeddings_ND, embedder_N, history, dynamics, scores)
 
     def network(
         self, name: str, rows: Rows, held_out: Rows, head: torch.nn.Module | None, *, watch: Dynamics | None = None

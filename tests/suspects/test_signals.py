@@ -94,6 +94,13 @@ def test_nearest_images_are_those_of_the_slow_search_without_near_duplicates() -
         np.testing.assert_allclose(cosine_NM[row], cosines[others], atol=1e-4)
 
 
+def test_only_features_of_the_same_network_are_compared() -> None:
+    features_ND = np.random.default_rng(0).normal(size=(40, 4))
+    embedder_N = np.arange(40) % 3
+    rows_NM, _ = nearest_images(features_ND, np.arange(40), embedder_N, num=5)
+    assert (embedder_N[rows_NM] == embedder_N[:, None]).all()
+
+
 def test_fewer_images_than_neighbours_leave_empty_places() -> None:
     rows_NM, cosine_NM = nearest_images(np.eye(3), np.arange(3), num=5)
     assert (rows_NM[:, 2:] == -1).all()
