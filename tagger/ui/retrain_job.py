@@ -75,10 +75,21 @@ def command(run: Path, out: Path) -> list[str]:
     return [sys.executable, "-c", START, "retrain", "--run", str(run), "--out", str(out)]
 
 
+def resume_command(run: Path, out: Path) -> list[str]:
+    """The same, to go on with one that was stopped."""
+    return [*command(run, out), "--resume"]
+
+
 def begin_job(
-    run: Path, out: Path, store: Store, *, make_command: Callable[[Path, Path], list[str]] = command, now: datetime
+    run: Path,
+    out: Path,
+    store: Store,
+    *,
+    now: datetime,
+    resume: bool = False,
+    make_command: Callable[[Path, Path], list[str]] | None = None,
 ) -> Job:
-    """The job, begun and noted. TaggerError while another one runs, or where ``out`` is there already."""
+    """The job, begun and noted; ``resume`` goes on in an ``out`` that is there. TaggerError while another one runs."""
     mine = f"retrain-{token_hex(8)}"
     if not store.lease(mine, [("the app", "retrain")], count=1, seconds=BEGIN_SECONDS):
         raise TaggerError("Somebody else is beginning a retraining just now. Look again in a moment.")
@@ -86,13 +97,13 @@ def begin_job(
         current = load_job(store)
         if current is not None and alive(current):
             raise TaggerError(f"A retraining is running already, since {current.begun}. Wait for it, or stop it.")
-        if out.exists():
+        if out.exists() and not resume:
             raise TaggerError(f"{out} is there already. Name another folder.")
         folder = out.parent / f".{out.name}.retrain"
         folder.mkdir(parents=True, exist_ok=True)
         for file in folder.iterdir():
             file.unlink()
-        job = _start(run, out, folder, store, make_command, now)
+        job = _start(run, out, folder, store, make_command or (resume_command if resume else command), now)
         _save(store, job)
         return job
     finally:

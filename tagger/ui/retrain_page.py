@@ -19,6 +19,8 @@ LOOK_SECONDS = 2
 def show(run: RunFolder, store: Store) -> None:
     """The page: a button, or the retraining that goes on, or its result."""
     st.title("Retrain")
+    if message := st.session_state.pop("retrain message", None):
+        st.error(escape(message))
     job = load_job(store)
     if job is None:
         _begin(run, store)
@@ -55,8 +57,6 @@ def _begin(run: RunFolder, store: Store) -> None:
             args=(run, store),
             disabled=not verdicts,
         )
-    if message := st.session_state.pop("retrain message", None):
-        st.error(escape(message))
 
 
 def _free_name(taken: set[str]) -> str:
@@ -96,6 +96,13 @@ def _stop(job: Job, store: Store) -> None:
     stop_job(job, store)
 
 
+def _go_on(job: Job, store: Store) -> None:
+    try:
+        begin_job(Path(job.run), Path(job.out), store, now=datetime.now(), resume=True)
+    except (TaggerError, OSError) as error:
+        st.session_state["retrain message"] = str(error)
+
+
 def _ended(job: Job, status: Status, run: RunFolder, store: Store) -> None:
     name = escape(Path(job.out).name)
     if status.kind == "done":
@@ -108,9 +115,12 @@ def _ended(job: Job, status: Status, run: RunFolder, store: Store) -> None:
             st.warning(escape(error))
     else:
         if status.kind == "stopped":
-            st.warning(f"{name} was stopped. Go on with it: {escape(f'tagger retrain --out {job.out} --resume')}")
+            st.warning(f"{name} was stopped.")
         else:
             st.error(f"{name} has failed. The end of its log:")
         st.code(log_tail(job) or "It printed nothing.", language=None, wrap_lines=True)
         st.caption(escape(f"The whole log: {job.log_path}"))
-    st.button("Begin another", on_click=dismiss_job, args=(store,), key="dismiss retraining")
+    with st.container(horizontal=True):
+        if status.kind != "done" and RunFolder(job.out).exists:
+            st.button("Go on with it", type="primary", on_click=_go_on, args=(job, store), key="resume retraining")
+        st.button("Begin another", on_click=dismiss_job, args=(store,), key="dismiss retraining")

@@ -16,7 +16,17 @@ from streamlit.testing.v1 import AppTest
 
 from tagger.errors import TaggerError
 from tagger.review import Decision, Store
-from tagger.ui.retrain_job import Job, alive, begin_job, command, job_status, load_job, log_tail, stop_job
+from tagger.ui.retrain_job import (
+    Job,
+    alive,
+    begin_job,
+    command,
+    job_status,
+    load_job,
+    log_tail,
+    resume_command,
+    stop_job,
+)
 
 NOW = datetime(2026, 11, 20, 14, 5)
 WAITS = """
@@ -137,6 +147,14 @@ def test_a_new_run_is_never_written_over(begin: Callable[[str], Job], tmp_path: 
     (tmp_path / "runs" / "new").mkdir(parents=True)
     with pytest.raises(TaggerError, match="is there already"):
         begin(WAITS)
+
+
+def test_one_that_was_stopped_goes_on_where_it_was(store: Store, tmp_path: Path):
+    (tmp_path / "new").mkdir()
+    job = begin_job(tmp_path / "old", tmp_path / "new", store, now=NOW, resume=True, make_command=script(SUCCEEDS))
+    wait_for(lambda: not alive(job))
+    assert "FileExistsError" in log_tail(job)  # this training cannot; that it was begun at all is the point
+    assert resume_command(tmp_path, tmp_path) == [*command(tmp_path, tmp_path), "--resume"]
 
 
 def test_it_outlives_the_app_and_is_found_by_the_next_one(tmp_path: Path):
