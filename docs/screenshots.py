@@ -53,9 +53,13 @@ def on_blind_card(page: Any) -> None:
 def on_heat(page: Any) -> None:
     """A card with the heat map over its photo."""
     on_card(page)
-    page.wait_for_timeout(700)
-    page.keyboard.press("h")
-    page.wait_for_selector(".heat:not([hidden])", timeout=120_000)
+    for _ in range(10):
+        page.wait_for_timeout(900)
+        page.keyboard.press("h")
+        page.wait_for_selector(".heat:not([hidden]), .toast:not([hidden])", timeout=120_000)
+        if page.locator(".heat:not([hidden])").count():
+            return  # some photos have no map: nothing speaks for the label
+        page.keyboard.press("s")
 
 
 def on_grid(page: Any) -> None:
