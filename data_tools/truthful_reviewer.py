@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from tagger.commands.suspects import reconsidering
 from tagger.review import Decision, Desk, Store, default_url
 from tagger.runs import RunFolder
 
@@ -36,6 +37,7 @@ def answer(
             run.load_neighbours(),
             opened,
             run=run.path.name,
+            reconsider=reconsidering(run),
         )
         asked = wrong = 0
         while asked < count:

@@ -1,5 +1,6 @@
 """``tagger suspects``: which label cells of a run are most likely wrong, and why."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tagger.commands.decisions import read_decisions, store_url
 from tagger.commands.screen import Screen
 from tagger.review import apply_decisions
 from tagger.runs import RunFolder, find_run
-from tagger.suspects import Evidence, find_suspects, nearest_images
+from tagger.suspects import Evidence, find_suspects, nearest_images, reconsider
 
 SHOWN = 20
 
@@ -62,6 +63,18 @@ def evidence_of(folder: RunFolder, labels_NK: Cells | None = None, settled_NK: n
         rules=folder.load_rules(),
         groups=folder.load_groups(),
     )
+
+
+def reconsidering(folder: RunFolder) -> Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]:
+    """``(table, verdicts) -> table``: the run's suspects judged anew by people's verdicts; the run is read once."""
+    read: list[Evidence] = []
+
+    def judge_anew(table: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+        if not read:
+            read.append(evidence_of(folder))
+        return reconsider(read[0], table, verdicts)
+
+    return judge_anew
 
 
 def near_duplicates(images: pd.DataFrame) -> np.ndarray:

@@ -29,6 +29,7 @@ class Desk:
     ``suspects``, ``images``, ``labels_NK``, ``names`` and ``neighbours`` (index_NM, similarity_NM; or None) are the
     run's, ``probs_NK`` its out-of-fold probabilities. After every ``refit_every`` verdicts the doubts are learnt anew
     in the background and the queue takes the new order. ``learn``, ``estimate``: of ``tagger.suspects`` unless given.
+    ``reconsider``: see ``Ranking``.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Desk:
         probs_NK: Floats | None = None,
         learn: Callable[..., np.ndarray] | None = None,
         estimate: Callable[..., Any] | None = None,
+        reconsider: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ):
         self.run, self.store, self._lease_seconds = run, store, lease_seconds
@@ -56,7 +58,9 @@ class Desk:
         self._ledger = Ledger(*cells, tuple(names), self._album.given)
         self._selection = Selection(suspects, self._ledger, run)
         self._lock = threading.RLock()
-        self._ranking = Ranking(suspects, refit_every=refit_every, learn=learn, estimate=estimate)
+        self._ranking = Ranking(
+            suspects, refit_every=refit_every, learn=learn, estimate=estimate, reconsider=reconsider
+        )
         self.poll()
         threading.Thread(
             target=self._album.row, args=("",), name="rows", daemon=True

@@ -13,8 +13,15 @@ from tagger.review.queue import by_doubt
 log = logging.getLogger(__name__)
 
 
+RECONSIDER_EVERY = 200  # verdicts
+
+
 class Ranking:
-    """``doubt_S`` of every suspect, ``order`` (positions, most doubtful first) and ``place_S`` (where each one is)."""
+    """``doubt_S`` of every suspect, ``order`` (positions, most doubtful first) and ``place_S`` (where each one is).
+
+    After ``refit_every`` new verdicts the doubts are learnt from all of them. After ``RECONSIDER_EVERY``, every cell is
+    first judged anew by ``reconsider(table, verdicts) -> table``, if that is given.
+    """
 
     def __init__(
         self,
@@ -23,8 +30,10 @@ class Ranking:
         refit_every: int,
         learn: Callable[..., np.ndarray] | None,
         estimate: Callable[..., Any] | None,
+        reconsider: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None,
     ):
         self._table, self._refit_every, self._learn, self._estimate = suspects, refit_every, learn, estimate
+        self._reconsider, self._reconsidered = reconsider, 0
         self.num_refits, self._waiting = 0, 0
         self._thread: threading.Thread | None = None
         self._take(suspects["doubt"].to_numpy(np.float32))
@@ -57,6 +66,9 @@ class Ranking:
                 from tagger import suspects
 
                 self._learn = suspects.learn
+            if self._reconsider and len(verdicts) - self._reconsidered >= RECONSIDER_EVERY:
+                self._reconsidered = len(verdicts)
+                self._table = self._reconsider(self._table, verdicts)
             self._take(np.asarray(self._learn(self._table, verdicts), np.float32))
         except Exception:  # reviewing goes on in the old order
             log.exception("The ranking could not be learnt from %d verdicts; the order stays.", len(verdicts))

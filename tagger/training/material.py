@@ -49,9 +49,9 @@ class Trained:
 
     ``embeddings_ND`` (float16) are features from a network that has not seen the image's labels: the pretrained
     backbone; from random weights, the half trained without the image. ``embedder_N`` tells which network, as features
-    of different networks cannot be compared. ``dynamics``: how held-out probabilities moved over the epochs, of the heads or,
-    from random weights, of the two halves (of the images that their validation looks at). ``scores`` holds validation
-    mAPs by name; ``notes`` are sentences for people.
+    of different networks cannot be compared. ``dynamics``: how held-out probabilities moved over the epochs, of the
+    heads or, from random weights, of the two halves (of the images that their validation looks at). ``scores`` holds
+    validation mAPs by name; ``notes`` are sentences for people.
     """
 
     model: TagModel

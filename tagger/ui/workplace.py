@@ -72,6 +72,7 @@ def open_workplace(
         opened,
         run=folder.path.name,
         probs_NK=None if oof is None else oof[0],
+        reconsider=_reconsidering(folder),
     )
     return Workplace(
         run=folder,
@@ -120,6 +121,20 @@ def _if_there(load: Callable[[], Any]) -> Any:
         return load()
     except TaggerError:
         return None
+
+
+def _reconsidering(folder: RunFolder) -> Callable[[Any, Any], Any]:
+    """Judges the suspects anew by people's verdicts; what it needs (scikit-learn among it) is loaded when it is due."""
+    known: list[Callable[[Any, Any], Any]] = []
+
+    def judge_anew(table: Any, verdicts: Any) -> Any:
+        if not known:
+            from tagger.commands.suspects import reconsidering
+
+            known.append(reconsidering(folder))
+        return known[0](table, verdicts)
+
+    return judge_anew
 
 
 def _token(store: Store) -> str:

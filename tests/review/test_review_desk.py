@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tagger.errors import TaggerError
-from tagger.review import Card, Decision, Desk, Filter, LabelOperation, Store, default_url
+from tagger.review import Card, Decision, Desk, Filter, LabelOperation, Store, default_url, ranking
 from tagger.review.queue import mix
 
 NAMES = ("sea", "lake", "dog")
@@ -263,6 +263,23 @@ def test_the_queue_learns_from_verdicts_in_the_background(place: Place):
     assert not verdicts["blind"].any()
     place.store.release("a")
     assert desk.next_cards("a", "ann", count=1)[0].position == 99
+
+
+def test_every_cell_is_judged_anew_after_many_verdicts(place: Place, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ranking, "RECONSIDER_EVERY", 4)
+    asked = []
+
+    def reconsider(table: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+        asked.append(len(verdicts))
+        return table.assign(doubt=table["doubt"].to_numpy()[::-1].copy())
+
+    desk = place.desk(reconsider=reconsider, refit_every=2)
+    for card in desk.next_cards("a", "ann", count=8):
+        desk.record([place.say(card, WORD[1 - card.given])])
+        desk.wait()
+    assert asked == [4, 8]
+    place.store.release("a")
+    assert desk.next_cards("a", "ann", count=1)[0].position == 8  # turned round twice
 
 
 def test_reviewing_goes_on_when_learning_fails(place: Place, caplog: pytest.LogCaptureFixture):
