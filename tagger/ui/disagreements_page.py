@@ -104,13 +104,12 @@ def _card(run: RunFolder, store: Store, data: RunData, pictures: Pictures, dispu
                 st.caption(f"given: {word} · {escape(data.images.iloc[dispute.row]['file'])}")
             key = f"{dispute.hash} {dispute.label}"
             with st.container(horizontal=True):
-                for verdict, text in (("yes", "Yes"), ("no", "No")):
+                for verdict, text in (("yes", f"Yes, {label}"), ("no", f"No, not {label}")):
                     st.button(
                         text,
                         key=f"settle {verdict} {key}",
                         on_click=_settle,
                         args=(run, store, dispute, verdict, given),
-                        help=f"{text}: {label} is {'here' if verdict == 'yes' else 'not here'}",
                     )
 
 

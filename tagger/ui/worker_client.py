@@ -40,8 +40,15 @@ class WorkerDied(Exception):
 class WorkerClient:
     """A model in a process of its own. Safe to call from several threads; questions wait for one another."""
 
-    def __init__(self, run: Path, *, start_seconds: float = START_SECONDS, answer_seconds: float = ANSWER_SECONDS):
-        self.run = Path(run)
+    def __init__(
+        self,
+        run: Path,
+        *,
+        start_seconds: float = START_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+        command: Sequence[str] = (sys.executable, "-m", "tagger.commands.worker"),
+    ):
+        self.run, self._command = Path(run), list(command)
         self.start_seconds, self.answer_seconds = start_seconds, answer_seconds
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
@@ -113,7 +120,7 @@ class WorkerClient:
         self.close()
         self._lines = queue.SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tagger.commands.worker", "--run", str(self.run.absolute())],
+            [*self._command, "--run", str(self.run.absolute())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -128,7 +128,7 @@ def test_a_dispute_is_settled_once_and_leaves_the_page(finished: Path, store: St
     store.record(rows)
     app = open_page("disagreements", finished, store)
     assert any("1 cell is in dispute" in text.value for text in app.markdown)
-    for text in (*(one.value for one in (*app.markdown, *app.caption)), *(one.help for one in app.button)):
+    for text in (*(one.value for one in (*app.markdown, *app.caption)), *(one.label for one in app.button)):
         assert not re.search(r"(?<!\\)(<b>|!\[)", str(text)), text
     table = app.dataframe[0].value.set_index("label")
     assert table.loc["all labels", "pairs"] == 2

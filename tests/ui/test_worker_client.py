@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tagger.errors import TaggerError
-from tagger.ui.worker_client import WorkerClient
+from tagger.ui.worker_client import Tags, WorkerClient
 
 
 @pytest.fixture(scope="module")
@@ -69,34 +69,67 @@ def test_errors_are_words_and_leave_the_worker_running(worker: WorkerClient, dem
     assert worker.pid == pid
 
 
-def test_a_worker_that_died_is_started_again(worker: WorkerClient, demo: Path):
-    before = worker.predict([photo(demo)])
-    pid = worker.pid
+FAKE = """
+import json, os, sys, time
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    question = json.loads(line)
+    (path,) = question["paths"]
+    if path.endswith("slow"):
+        time.sleep(120)
+    if path.endswith("deadly"):
+        os._exit(9)
+    if path.endswith("unsettling") and not os.path.exists(path):
+        open(path, "w").close()
+        os._exit(9)
+    result = [{"probs": [float(len(path))], "reason": None}]
+    print(json.dumps({"id": question["id"], "result": result}), flush=True)
+"""
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[WorkerClient]:
+    """A client of a worker that needs no model: a path's length is its probability."""
+    client = WorkerClient(tmp_path, answer_seconds=30, command=(sys.executable, "-c", FAKE))
+    yield client
+    client.close()
+
+
+def test_a_worker_that_died_is_started_again(fake: WorkerClient):
+    before = fake.predict([Path("/a")])
+    pid = fake.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    assert worker.predict([photo(demo)]) == before
-    assert worker.pid != pid
+    assert fake.predict([Path("/a")]) == before
+    assert fake.pid != pid
 
 
-def test_threads_get_their_own_answers(worker: WorkerClient, demo: Path):
-    expected = {n: worker.predict([photo(demo, n)]) for n in range(4)}
+def test_a_question_that_kills_it_is_asked_once_more_and_then_refused(fake: WorkerClient, tmp_path: Path):
+    path = tmp_path / "unsettling"
+    assert fake.predict([path]) == [Tags((float(len(str(path))),), None)]
+    with pytest.raises(TaggerError, match="ended twice"):
+        fake.predict([Path("/deadly")])
+    assert fake.predict([Path("/a")]) == [Tags((2.0,), None)]
+
+
+def test_threads_get_their_own_answers(fake: WorkerClient):
     found: dict[int, object] = {}
 
     def ask(n: int) -> None:
-        found[n] = worker.predict([photo(demo, n)])
+        found[n] = fake.predict([Path("/" + "a" * n)])
 
-    threads = [threading.Thread(target=ask, args=(n,)) for n in range(4)]
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(1, 9)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == expected
+    assert found == {n: [Tags((1.0 + n,), None)] for n in range(1, 9)}
 
 
-def test_a_question_that_takes_too_long_ends_the_worker_and_says_so(finished: Path, demo: Path):
-    client = WorkerClient(finished, answer_seconds=0.0)
-    with pytest.raises(TaggerError, match="did not answer within 0 s"):
-        client.predict([photo(demo)])
+def test_a_question_that_takes_too_long_ends_the_worker_and_says_so(tmp_path: Path):
+    client = WorkerClient(tmp_path, answer_seconds=0.5, command=(sys.executable, "-c", FAKE))
+    with pytest.raises(TaggerError, match="did not answer within"):
+        client.predict([Path("/slow")])
     assert client.pid is None
 
 
@@ -113,20 +146,16 @@ client = shared_worker(Path(sys.argv[1]))
 assert client is shared_worker(Path(sys.argv[1]))
 client.predict([])
 print(client.pid, "torch" in sys.modules, flush=True)
-if sys.argv[2] == "crash":
-    import os
-    os._exit(9)
+import os
+os._exit(9)  # as after kill -9: nobody closes anything
 """
-    for way in ("end", "crash"):
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(finished), way], capture_output=True, text=True, check=False
-        )
-        pid, has_torch = done.stdout.split()
-        assert has_torch == "False"
-        deadline = time.monotonic() + 60
-        while running(pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not running(pid), way
+    done = subprocess.run([sys.executable, "-c", code, str(finished)], capture_output=True, text=True, check=False)
+    pid, has_torch = done.stdout.split()
+    assert has_torch == "False"
+    deadline = time.monotonic() + 60
+    while running(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not running(pid)
 
 
 def running(pid: str) -> bool:
