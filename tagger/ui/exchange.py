@@ -30,19 +30,23 @@ def exchange(place: Workplace, payload: dict[str, Any], *, embed: bool = False) 
     saved, refused = take_in(place, payload.get("decisions", []))
     if payload.get("release"):
         place.store.release(client)
-    reply: dict[str, Any] = {"saved": saved, "refused": refused, "cards": [], "exhausted": None}
+    reply: dict[str, Any] = {"saved": saved, "refused": refused, "cards": [], "lost": [], "exhausted": None}
     if payload.get("mode") not in ("card", "grid"):
         return reply
-    chosen, hold = read_filter(payload.get("filter") or {}), [int(position) for position in payload.get("hold", [])]
-    exclude = [*hold, *(int(position) for position in payload.get("exclude", []))]
+    chosen = read_filter(payload.get("filter") or {})
+    hold = {(str(hash), str(label)): int(position) for position, hash, label in payload.get("hold", [])}
+    exclude = [*hold.values(), *(int(position) for position in payload.get("exclude", []))]
     cards: list[Card] = []
     if count := min(int(payload.get("count", 0)), MOST_CARDS):
         if payload["mode"] == "card":
             cards = place.desk.next_cards(client, reviewer, chosen, count=count, exclude=exclude)
         else:
             cards = _grid_cards(place, client, reviewer, chosen, payload.get("group"), count=count, exclude=exclude)
-    if hold and not cards:
-        place.store.lease(client, (), count=0, seconds=LEASE_SECONDS)  # renews what is on the page
+    if (
+        hold and not cards
+    ):  # else the leases were renewed just now; cards that came back by an undo, or slept, get theirs
+        kept = set(place.store.lease(client, hold, count=len(hold), seconds=LEASE_SECONDS))
+        reply["lost"] = [position for cell, position in hold.items() if cell not in kept]
     places = {label: k for k, label in enumerate(place.run_labels)}
     embedded = place.pictures if embed else None
     reply["cards"] = [card_json(card, places, place.hashes, embedded) for card in cards]

@@ -4,7 +4,6 @@ import logging
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 
 import streamlit as st
 
@@ -59,10 +58,7 @@ def _pages(place: Workplace) -> list[st.Page]:
         st.Page(review, title="Review", url_path="review", default=True),
         st.Page(photos, title="Photos", url_path="photos"),
     ]
-    for name, title in PAGES.items():
-        if find_spec(f"tagger.ui.{name}_page") is not None:
-            pages.append(st.Page(other(name), title=title, url_path=name))
-    return pages
+    return pages + [st.Page(other(name), title=title, url_path=name) for name, title in PAGES.items()]
 
 
 def _sidebar(place: Workplace) -> None:

@@ -106,7 +106,7 @@ def is_local(host: str) -> bool:
     >>> is_local("127.0.0.1"), is_local("0.0.0.0")
     (True, False)
     """
-    return host in (*LOCAL_HOSTS, "::1") or host.startswith("127.")
+    return host in LOCAL_HOSTS or host.startswith("127.")
 
 
 def free_port(host: str, wanted: int | None) -> int:

@@ -89,10 +89,25 @@ def test_an_undo_names_the_pages_own_number(client: TestClient, place: Workplace
     assert place.desk.progress("ann").decided == 0
 
 
+def held(cards: list[dict[str, Any]]) -> list[list[Any]]:
+    """The page's words for the cards that it has."""
+    return [[card["position"], card["hash"], card["label"]] for card in cards]
+
+
 def test_cards_that_the_page_has_do_not_come_again(client: TestClient):
-    first = [card["position"] for card in ask(client)["cards"]]
-    second = [card["position"] for card in ask(client, hold=first)["cards"]]
-    assert len(set(first + second)) == 18
+    first = ask(client)["cards"]
+    second = ask(client, hold=held(first))["cards"]
+    assert len({card["position"] for card in first + second}) == 18
+
+
+def test_a_page_that_slept_hears_which_cards_went_to_somebody_else(client: TestClient, place: Workplace):
+    mine = ask(client)["cards"]
+    assert ask(client, count=0, hold=held(mine))["lost"] == []
+    place.store.release("c")  # its time has run out
+    theirs = [card["position"] for card in ask(client, client="d", count=4)["cards"]]
+    lost = ask(client, count=0, hold=held(mine))["lost"]
+    assert lost
+    assert set(lost) == {card["position"] for card in mine} & set(theirs)
 
 
 def test_two_pages_do_not_get_the_same_card(client: TestClient):

@@ -78,8 +78,8 @@ class CardView {
 
   // what to ask the server for
   want() {
-    const known = this.queue.map((card) => card.position);
-    return { mode: "card", count: Math.max(0, AHEAD + 1 - this.queue.length), hold: known, exclude: [...this.answered] };
+    const count = Math.max(0, AHEAD + 1 - this.queue.length);
+    return { mode: "card", count, hold: Session.held(this.queue), exclude: [...this.answered] };
   }
 
   receive(reply, payload) {
@@ -88,6 +88,8 @@ class CardView {
     for (const row of this.app.session.outbox.waiting) if (row.position >= 0) this.answered.add(row.position);
     const have = new Set(this.queue.map((card) => card.position));
     const idle = !this.card;
+    const lost = new Set(reply.lost); // while this page slept, somebody else got them
+    this.queue = this.queue.filter((card, place) => place === 0 || !lost.has(card.position));
     for (const card of reply.cards ?? []) {
       if (have.has(card.position) || this.answered.has(card.position)) continue;
       this.queue.push(card);

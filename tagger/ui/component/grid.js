@@ -45,7 +45,7 @@ class GridView {
   }
 
   want() {
-    const held = this.pages.flatMap((page) => page.cards.map((card) => card.position));
+    const held = Session.held(this.pages.flatMap((page) => page.cards));
     const last = this.pages.at(-1);
     const group = last ? { label: last.label, direction: last.direction } : null;
     const count = this.pages.length < 3 ? TILES : 0;
@@ -58,6 +58,8 @@ class GridView {
     const have = new Set(this.pages.flatMap((page) => page.cards.map((card) => card.position)));
     const fresh = (reply.cards ?? []).filter((card) => !have.has(card.position) && !this.answered.has(card.position));
     const idle = !this.page;
+    const lost = new Set(reply.lost); // pages ahead that somebody else got a part of while this page slept
+    this.pages = this.pages.filter((page, place) => place === 0 || !page.cards.some((card) => lost.has(card.position)));
     if (fresh.length) {
       const { label, direction } = fresh[0];
       this.pages.push({ label, direction, cards: fresh, marks: new Set() });

@@ -43,12 +43,12 @@ class Photos {
         if (!answer.ok) break;
         node.src = "";
         node.src = address;
+        if (entry.tries++ > 2) break; // it arrives, but this browser cannot read it
         await node.decode();
         return (entry.ready = true);
       } catch {
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
-      if (pause === 2000 && entry.tries++ > 30) break;
     }
     this.kept.delete(address); // asked for again when it is wanted again
     return false;

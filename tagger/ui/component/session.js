@@ -48,6 +48,11 @@ class Session {
     if (this.again || (this.failures === 0 && this.outbox.count > 0)) this.sync();
   }
 
+  // Which cards the page has: the server keeps them for it, and says which it had to give to somebody else meanwhile.
+  static held(cards) {
+    return cards.map((card) => [card.position, card.hash, card.label]);
+  }
+
   status() {
     return { waiting: this.outbox.count, failures: this.failures };
   }
