@@ -274,12 +274,14 @@ def test_every_cell_is_judged_anew_after_many_verdicts(place: Place, monkeypatch
         return table.assign(doubt=table["doubt"].to_numpy()[::-1].copy())
 
     desk = place.desk(reconsider=reconsider, refit_every=2)
-    for card in desk.next_cards("a", "ann", count=8):
+    cards = desk.next_cards("a", "ann", count=8)
+    for card in cards:
         desk.record([place.say(card, WORD[1 - card.given])])
         desk.wait()
     assert asked == [4, 8]
     place.store.release("a")
-    assert desk.next_cards("a", "ann", count=1)[0].position == 8  # turned round twice
+    left = set(range(100)) - {card.position for card in cards}
+    assert desk.next_cards("a", "ann", count=1)[0].position == min(left)  # turned round twice
 
 
 def test_reviewing_goes_on_when_learning_fails(place: Place, caplog: pytest.LogCaptureFixture):
