@@ -167,3 +167,60 @@ def test_names_are_only_names(serve: Callable[..., Server]):
         tab.page.wait_for_selector("[data-testid=stPills], [data-testid=stButtonGroup]")
         tab.page.wait_for_timeout(800)
         tab.close()
+
+
+def test_digits_edit_labels_enter_takes_the_suggestion_and_a_held_key_counts_once(serve: Callable[..., Server]):
+    with open_browser() as browser:
+        server = serve(num=400, audit=20)
+        tab = Tab(browser, server.url)
+        _ = tab.shown
+        chip = tab.page.locator(".chip").nth(2)
+        before = chip.get_attribute("aria-pressed")
+        tab.page.keyboard.press("3")
+        assert chip.get_attribute("aria-pressed") != before
+        tab.page.keyboard.press("z")
+        assert chip.get_attribute("aria-pressed") == before
+        tab.page.keyboard.press("?")
+        tab.page.wait_for_selector("dialog.help[open]")
+        tab.page.keyboard.press("y")  # the sheet is open: this decides nothing
+        tab.page.keyboard.press("Escape")
+        first = tab.shown
+        tab.page.keyboard.down("Enter")
+        tab.page.keyboard.down("Enter")  # repeated by the keyboard, not by the person
+        tab.page.keyboard.up("Enter")
+        wait_for(lambda: tab.shown != first, "the next card")
+        while not tab.page.locator(".card.blind").count():
+            tab.press("Enter")
+        blind = tab.shown
+        tab.page.keyboard.press("Enter")  # there is no suggestion to take
+        tab.page.wait_for_selector(".toast:not([hidden])")
+        assert tab.shown == blind
+        tab.press("y")
+        tab.saved()
+        tab.close()
+        rows = recorded(server)
+        assert [row.source for row in rows[:2]] == ["edit", "edit"]
+        assert rows[1].undoes == rows[0].id
+        assert all(row.value == row.suggested for row in rows[2:-1])
+        assert (rows[-1].blind, rows[-1].suggested, rows[-1].doubt) == (True, None, None)
+        assert max(Counter(row.cell for row in rows[2:]).values()) == 1
+
+
+def test_a_filter_chosen_above_rules_what_comes(serve: Callable[..., Server]):
+    with open_browser() as browser:
+        server = serve(num=400)
+        tab = Tab(browser, server.url)
+        _ = tab.shown
+        tab.page.get_by_role("combobox", name="Label").click()
+        tab.page.get_by_role("option", name="seven").click()
+        asked = tab.page.locator(".card .question .name")
+        wait_for(lambda: asked.inner_text() == "seven", "a card of seven")
+        for _ in range(5):
+            tab.press("y")  # the keys belong to the cards again
+            assert asked.inner_text() == "seven"
+        tab.page.keyboard.press("g")
+        tab.page.wait_for_selector(".tile")
+        assert tab.page.locator(".grid .question .name").inner_text() == "seven"
+        tab.saved()
+        tab.close()
+        assert {row.label for row in recorded(server)} == {"seven"}

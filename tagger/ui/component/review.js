@@ -136,7 +136,7 @@ class Review {
     if (!entry) return this.nudge("Nothing to undo on this page. Older steps: Search, then the photo's history.");
     const cards = entry.mode === "edit" ? [{ ...entry.card, label: entry.label.name }] : entry.cards;
     this.session.decide(
-      entry.rows.map(({ seq }, place) => this.decision(cards[place], "undo", { position: -1, undoes_seq: seq })),
+      entry.rows.map(({ seq }, place) => this.decision(cards[place], "undo", { position: -1, undoes_seq: seq, source: entry.mode })),
     );
     const mode = entry.mode === "grid" ? "grid" : "card";
     if (mode !== this.mode) this.setMode(mode);
