@@ -4,7 +4,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-SCRIPTS = ("dom", "outbox", "session", "photos", "card", "heat", "grid", "keys", "help", "review")
+SCRIPTS = ("dom", "outbox", "session", "photos", "card", "details", "heat", "grid", "keys", "help", "review")
 
 
 @lru_cache(maxsize=1)
