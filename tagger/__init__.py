@@ -6,6 +6,9 @@ The names a program needs, loaded on first use so that ``import tagger`` stays c
     model = tagger.load(run)                            # or tagger.load("runs/2026-11-20-1405-mobilenetv2")
     table = model.predict(["a.jpg", "b.jpg"])           # file, labels, one probability column per label
     tagger.evaluate("other/", run)                      # metrics on other labelled images
+    tagger.find_suspects(run)                           # the labels most likely wrong
+    better = tagger.retrain(run)                        # learns from the decisions taken in ``tagger review``
+    tagger.compare(run, better)                         # both on test images that neither has trained on
     dataset = tagger.read_dataset("images/")            # images, labels and everything wrong with them
 
 Shape suffixes of array and tensor names, everywhere in the package: B batch, N images, K labels, D features,
@@ -22,6 +25,10 @@ _NAMES = {
     "load": "tagger.commands.tagger_model",
     "predict": "tagger.commands.predict",
     "evaluate": "tagger.commands.evaluate",
+    "find_suspects": "tagger.commands.suspects:suspects",
+    "retrain": "tagger.commands.retrain",
+    "compare": "tagger.commands.compare",
+    "apply": "tagger.commands.apply",
     "read_dataset": "tagger.data",
     "TaggerError": "tagger.errors",
 }
@@ -31,4 +38,5 @@ __all__ = [*_NAMES, "__version__"]
 def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module 'tagger' has no attribute {name!r}")
-    return getattr(import_module(_NAMES[name]), name)
+    module, _, attribute = _NAMES[name].partition(":")
+    return getattr(import_module(module), attribute or name)

@@ -73,8 +73,9 @@ def test_presets_and_registered_parts_are_in_readme():
     from tagger.batches import samplers
     from tagger.heads import heads
     from tagger.losses import losses
+    from tagger.suspects import signals
 
-    for name in (*preset_names(), *samplers.names(), *heads.names(), *losses.names()):
+    for name in (*preset_names(), *samplers.names(), *heads.names(), *losses.names(), *signals.names()):
         assert f"`{name}`" in README, name
 
 
@@ -119,11 +120,15 @@ def test_the_layout_is_what_lies_on_the_disk():
         assert any((ROOT / folder / name).exists() for folder in ("", "tagger")), f"README shows {name}"
 
 
+LATER = {"suspects.parquet", "neighbours.npz"}  # by `tagger suspects`
+
+
 def test_a_run_holds_what_readme_says(finished: Path):
     (block,) = (block for block in blocks() if block[0].startswith("runs/"))
     shown = {
         word
         for line in block[1:]
-        for word in re.findall(r"\b[\w]+\.(?:md|toml|json|safetensors|parquet|npz|npy|csv|txt)\b|plots", line)
+        for word in re.findall(r"\b[\w]+\.(?:md|toml|json|safetensors|parquet|npz|npy|csv|txt)\b|plots|members", line)
     }
-    assert shown == {path.name for path in finished.iterdir()}
+    assert shown - LATER == {path.name for path in finished.iterdir()}
+    assert shown >= LATER
