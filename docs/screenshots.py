@@ -1,7 +1,7 @@
 """Makes docs/screenshots/: every page of the review app, as it is, on the digits of the demo.
 
     make demo
-    python docs/screenshots.py --run demo/run
+    python docs/screenshots.py
 
 Decisions go to a database of its own, so that the demo stays as it was. Needs Chromium and playwright (extra ``test``).
 """
@@ -111,7 +111,7 @@ STATES: tuple[tuple[str, str, Callable[[Any], None], tuple[int, int], str], ...]
 def main() -> None:
     """Take all pictures, or those whose name holds ``--only``."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--run", type=Path, default=Path("demo/run"))
+    parser.add_argument("--run", type=Path, default=Path("demo/retrained"))
     parser.add_argument("--only", default="")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
