@@ -74,7 +74,6 @@ def run_demo(out: Path, screen: Screen) -> None:
     screen.say()
     screen.say("5. Retrain: learn from the decisions", style="bold")
     better = retrain(run, out=out / "retrained", screen=screen).path
-    suspects(better)
     screen.say("6. Evaluate on new images whose labels are all right: before, and after", style="bold")
     truth = data / "truth" / "new_truth.csv"
     before, after = (evaluate(new, folder, labels=truth, screen=screen) for folder in (run, better))

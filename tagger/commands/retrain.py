@@ -21,6 +21,7 @@ from tagger.commands.conclude import conclude
 from tagger.commands.decisions import read_decisions, store_url, without_password
 from tagger.commands.handover import Handover, hand_over, structure, warm_start
 from tagger.commands.screen import Screen
+from tagger.commands.suspects import suspects
 from tagger.commands.train import begins_with_features, minutes
 from tagger.data import label_stats
 from tagger.data.wording import counted
@@ -127,6 +128,9 @@ def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str
     conclude(folder, material, trained, images, work.names, settings, screen, judged_NK=judged_NK, more=more)
     if compared := folder.load_metrics()["comparison"]:
         show(compared, screen, first="before", second="after")
+    table = suspects(folder, store=url)
+    likely = int((table["doubt"] >= 0.5).sum())
+    screen.say(f"{counted(likely, 'cell')} more likely wrong than right now: tagger review --run {folder.path}")
     screen.say(f"Done in {minutes(monotonic() - began)}. Model card: {folder.card_path}")
     return folder
 

@@ -108,7 +108,7 @@ def _ended(job: Job, status: Status, run: RunFolder, store: Store) -> None:
     if status.kind == "done":
         st.success(f"{name} is ready.")
         st.caption("Review with it:")
-        st.code(f"tagger suspects --run {quote(job.out)}\ntagger review --run {quote(job.out)}", language=None)
+        st.code(f"tagger review --run {quote(job.out)}", language=None)
         try:
             show_comparison(RunFolder(job.run), RunFolder(job.out))
         except TaggerError as error:
