@@ -58,3 +58,14 @@ def log_odds(probs: Floats, floor: float = 1e-4) -> Floats:
     """
     clipped = np.clip(np.asarray(probs, dtype=np.float64), floor, 1 - floor)
     return (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)
+
+
+def percent(prob: float) -> str:
+    """A probability in words, never a plain 0 or 100.
+
+    >>> percent(0.934), percent(0.0003), percent(0.9999)
+    ('93 %', 'less than 1 %', 'more than 99 %')
+    """
+    if prob < 0.01:
+        return "less than 1 %"
+    return "more than 99 %" if prob > 0.99 else f"{prob:.0%}".replace("%", " %")

@@ -160,3 +160,12 @@ def test_label_context_learns_that_a_baby_is_people(evidence: Evidence) -> None:
     assert built.for_yes_NK[baby, 0].mean() > built.for_yes_NK[~baby, 0].mean() + 0.5
     row = int(np.flatnonzero(baby & (evidence.labels_NK[:, 2:] == 0).all(axis=1))[0])
     assert built.reason(row, 0) == "Images with `baby` often have `people`"
+
+
+def test_dynamics_that_were_not_kept_for_an_image_are_its_probability(evidence: Evidence) -> None:
+    dynamics_NK = np.full(evidence.probs_NK.shape, 0.25)
+    dynamics_NK[3] = np.nan
+    built = signals.build("dynamics", replace(evidence, dynamics_NK=dynamics_NK))
+    np.testing.assert_allclose(built.for_yes_NK[3], signals.build("self_confidence", evidence).for_yes_NK[3], rtol=1e-5)
+    assert "25 % on average" in built.reason(2, 0)
+    assert "nan" not in built.reason(3, 0)

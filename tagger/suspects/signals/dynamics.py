@@ -7,7 +7,7 @@ have been learnt by heart.
 
 import numpy as np
 
-from tagger.suspects.evidence import Evidence, log_odds
+from tagger.suspects.evidence import Evidence, log_odds, percent
 from tagger.suspects.signals.family import Signal, signals
 
 
@@ -19,12 +19,10 @@ class Dynamics(Signal):
         super().__init__(evidence)
         if evidence.dynamics_NK is None:
             self.for_yes_NK = np.zeros(evidence.labels_NK.shape, np.float32)
-        else:
-            mean_NK = np.where(np.isfinite(evidence.dynamics_NK), evidence.dynamics_NK, evidence.probs_NK)
-            self.for_yes_NK = log_odds(mean_NK)
+            return
+        self.mean_NK = np.where(np.isfinite(evidence.dynamics_NK), evidence.dynamics_NK, evidence.probs_NK)
+        self.for_yes_NK = log_odds(self.mean_NK)
 
     def reason(self, row: int, k: int) -> str:
-        assert self.evidence.dynamics_NK is not None
-        mean = float(self.evidence.dynamics_NK[row, k])
-        name = self.evidence.names[k]
-        return f"All through training, models that never saw this image gave `{name}` {mean:.0%} on average"
+        mean, name = float(self.mean_NK[row, k]), self.evidence.names[k]
+        return f"While they learnt, models that never saw this image gave `{name}` {percent(mean)} on average"

@@ -1,6 +1,6 @@
 """How probable is the label to a model that never saw the image? Northcutt et al. 2021, arXiv 1911.00068."""
 
-from tagger.suspects.evidence import Evidence, log_odds
+from tagger.suspects.evidence import Evidence, log_odds, percent
 from tagger.suspects.signals.family import Signal, signals
 
 
@@ -14,15 +14,4 @@ class SelfConfidence(Signal):
 
     def reason(self, row: int, k: int) -> str:
         name = self.evidence.names[k]
-        return f"A model that never saw this image gives `{name}` {_percent(float(self.evidence.probs_NK[row, k]))}"
-
-
-def _percent(prob: float) -> str:
-    """A probability in words, never a plain 0 or 100.
-
-    >>> _percent(0.934), _percent(0.0003), _percent(0.9999)
-    ('93 %', 'less than 1 %', 'more than 99 %')
-    """
-    if prob < 0.01:
-        return "less than 1 %"
-    return "more than 99 %" if prob > 0.99 else f"{prob:.0%}".replace("%", " %")
+        return f"A model that never saw this image gives `{name}` {percent(float(self.evidence.probs_NK[row, k]))}"
