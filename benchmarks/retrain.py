@@ -10,8 +10,7 @@ the right labels; ``tagger suspects`` ranks the cells; a truthful reviewer settl
 while the ranking learns after every 20 and all cells are judged anew after every 200; ``tagger retrain``. The table
 gives mAP on the held-out photos and the share of the gap that is closed. Lines that are in OUT are not run again.
 
-``--balance`` spends the second half of the reviews on rare labels first: doubt divided by the label's positives. mAP is
-a mean over labels, in which a missing positive of a label with 30 weighs as much as 50 of one with 1,500.
+The reviews go in the app's order (``review_order``: likely errors, then rare labels); ``--by-doubt`` takes doubt alone.
 
 ``--features RUN`` takes the cached features of any ``quick`` run on these photos instead of reading them: the backbone
 is frozen, so that all trainings are those of heads, and take seconds. Photos: $TAGGER_SHARED or ../shared.
@@ -35,7 +34,7 @@ from tagger.data import split_images
 from tagger.review import Decision, Store
 from tagger.runs import RunFolder
 from tagger.scoring import mean_average_precision
-from tagger.suspects import learn, reconsider
+from tagger.suspects import learn, reconsider, review_order
 
 SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 PHOTOS = SHARED / "data/photos"
@@ -108,8 +107,8 @@ class Photos:
         labels = self.write(folder / "held-out.csv", self.truth_NK, np.flatnonzero(self.held_N))
         return float(tagger.evaluate(PHOTOS, run, labels=labels)["overall"]["map"]["value"])
 
-    def review(self, run: RunFolder, url: str, *, balance: bool) -> dict[str, int]:
-        """5 % of the cells that may teach, settled as they truly are, the most doubtful first as it is learnt."""
+    def review(self, run: RunFolder, url: str, *, by_doubt: bool) -> dict[str, int]:
+        """5 % of the cells that may teach, settled as they truly are, in the order that the ranking learns."""
         table, images = suspects(run, store=url), run.load_images()
         place = pd.Series(np.arange(len(self.images)), index=self.images["file"])
         columns = table["label"].map({name: k for k, name in enumerate(self.names)}).to_numpy()
@@ -117,14 +116,12 @@ class Photos:
         truth_T, given_T = self.truth_NK[rows, columns], table["given"].to_numpy()
         evidence, open_T = evidence_of(run), ~self.held_N[rows]
         total = round(REVIEWED * int((~self.held_N).sum()) * len(self.names))
-        positives_T = (run.load_cells() == YES).sum(axis=0)[columns]
         told: list[int] = []
         doubt, current = table["doubt"].to_numpy(), table
         store = Store.open(url)
         while len(told) < total and open_T.any():
-            left = np.flatnonzero(open_T)
-            worth = doubt[left] / (positives_T[left] if balance and len(told) >= total / 2 else 1)
-            batch = left[np.argsort(-worth, kind="stable")][: min(BATCH, total - len(told))]
+            order = np.argsort(-doubt, kind="stable") if by_doubt else review_order(table, doubt)
+            batch = order[open_T[order]][: min(BATCH, total - len(told))]
             store.record([_decision(table, n, int(truth_T[n]), float(doubt[n]), run) for n in batch])
             open_T[batch] = False
             told += batch.tolist()
@@ -147,7 +144,7 @@ def _decision(table: pd.DataFrame, n: int, value: int, doubt: float, run: RunFol
     )  # fmt: skip
 
 
-def run_once(seed: int, out: Path, features: RunFolder | None, held_out: int, *, balance: bool) -> dict[str, object]:
+def run_once(seed: int, out: Path, features: RunFolder | None, held_out: int, *, by_doubt: bool) -> dict[str, object]:
     """One seed, from planting to the share of the gap."""
     photos, folder = Photos(seed, held_out), out / f"seed-{seed}{'-features' if features else ''}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -155,7 +152,7 @@ def run_once(seed: int, out: Path, features: RunFolder | None, held_out: int, *,
     clean = photos.train(folder / "clean", photos.truth_NK, features)
     (folder / "review.db").unlink(missing_ok=True)
     url = f"sqlite:///{(folder / 'review.db').resolve()}"
-    counts = photos.review(noisy, url, balance=balance)
+    counts = photos.review(noisy, url, by_doubt=by_doubt)
     shutil.rmtree(folder / "reviewed", ignore_errors=True)
     after = retrain(noisy, out=folder / "reviewed", store=url, screen=Screen())
     scores = {
@@ -188,18 +185,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--held-out", type=int, default=2000)
     parser.add_argument("--features", type=Path, default=None)
-    parser.add_argument("--balance", action="store_true")
+    parser.add_argument("--by-doubt", action="store_true")
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     results = args.out / "results.jsonl"
     done = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     for seed in [] if args.table else args.seeds:
-        key = {"seed": seed, "full": args.features is None, "held_out": args.held_out, "balance": args.balance}
+        key = {"seed": seed, "full": args.features is None, "held_out": args.held_out, "by_doubt": args.by_doubt}
         if any(all(line[name] == value for name, value in key.items()) for line in done):
             continue
         features = RunFolder(args.features) if args.features else None
-        result = run_once(seed, args.out, features, args.held_out, balance=args.balance)
+        result = run_once(seed, args.out, features, args.held_out, by_doubt=args.by_doubt)
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(key | result) + "\n")
     if not results.exists():

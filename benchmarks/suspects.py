@@ -29,7 +29,7 @@ from tagger.arrays import NO, YES, Cells, Floats
 from tagger.commands.screen import Screen
 from tagger.commands.suspects import evidence_of, suspects
 from tagger.runs import RunFolder
-from tagger.suspects import Evidence, estimate, learn, reconsider
+from tagger.suspects import Evidence, estimate, learn, reconsider, review_order
 
 SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 DROPPED, ADDED, BATCH, RECONSIDERED = 0.20, 0.15, 20, 200
@@ -91,13 +91,12 @@ def review(
 ) -> dict[str, object]:
     """Errors found after as many reviews as there are errors, learning, not learning and by cleanlab's fixed order."""
     total = int(fixed_C.sum())
-    listed = np.flatnonzero(table["doubt"] >= 0.01)
     doubt, decided, slowest = table["doubt"].to_numpy(), np.zeros(len(table), bool), 0.0
     told: list[int] = []
     current = table
-    while len(told) < min(total, len(listed)):
-        order = listed[~decided[listed]]
-        batch = order[np.argsort(-doubt[order], kind="stable")][: min(BATCH, total - len(told))]
+    while len(told) < min(total, len(table)):
+        order = review_order(table, doubt)
+        batch = order[~decided[order]][: min(BATCH, total - len(told))]
         decided[batch] = True
         told += batch.tolist()
         began = perf_counter()
@@ -108,7 +107,7 @@ def review(
             current = reconsider(evidence, table, verdicts)
     return {
         "learning": int(wrong_T[told].sum()) / total,
-        "fixed": int(wrong_T[listed[:total]].sum()) / total,
+        "fixed": int(wrong_T[:total].sum()) / total,
         "cleanlab": int(fixed_C[:total].sum()) / total,
         "slowest_refit_s": slowest,
     }

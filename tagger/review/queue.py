@@ -34,15 +34,6 @@ def ranked(table: pd.DataFrame) -> np.ndarray:
     return ~audit_S | (np.arange(len(audit_S)) < last)
 
 
-def by_doubt(doubt_S: np.ndarray) -> np.ndarray:
-    """The positions in order, most doubtful first; equal ones in the order of the table.
-
-    >>> by_doubt(np.array([0.1, 0.9, 0.9])).tolist()
-    [1, 2, 0]
-    """
-    return np.argsort(-np.asarray(doubt_S, np.float32), kind="stable")
-
-
 def audit_plan(table: pd.DataFrame, run: str) -> tuple[np.ndarray, np.ndarray]:
     """The audit cells' positions in the random order in which everybody is asked them, and the cards before each.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tagger.review.queue import by_doubt
+from tagger.suspects.order import review_order
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Ranking:
         self.num_refits += 1
 
     def _take(self, doubt_S: np.ndarray) -> None:
-        order = by_doubt(doubt_S)
+        order = review_order(self._table, doubt_S)
         place_S = np.empty(len(order), np.int64)
         place_S[order] = np.arange(len(order))
         self.doubt_S, self.order, self.place_S = doubt_S, order, place_S

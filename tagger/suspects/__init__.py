@@ -6,6 +6,7 @@ Pure arrays and tables: no file, no model, no torch.
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.find import MIN_POSITIVES, Found, find_suspects, reconsider
 from tagger.suspects.nearest import nearest_images
+from tagger.suspects.order import review_order
 from tagger.suspects.refit import learn
 from tagger.suspects.remaining import Estimate, estimate
 from tagger.suspects.signals import signals
@@ -20,5 +21,6 @@ __all__ = [
     "learn",
     "nearest_images",
     "reconsider",
+    "review_order",
     "signals",
 ]

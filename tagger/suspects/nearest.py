@@ -6,8 +6,6 @@ scikit-learn's exact search: 8,000 images take half a second on one core.
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
 from tagger.arrays import Floats
 
@@ -48,6 +46,8 @@ def nearest_images(
 def _nearest(
     reduced_ND: Floats, group_N: NDArray[np.integer], num: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    from sklearn.neighbors import NearestNeighbors
+
     num_images = len(reduced_ND)
     fetched = min(num_images, num + 1 + TWINS)
     search = NearestNeighbors(n_neighbors=fetched, algorithm="brute").fit(reduced_ND)
@@ -64,6 +64,8 @@ def _nearest(
 
 def reduced(features_ND: Floats, *, seed: int = 0) -> Floats:
     """Unit vectors (N, at most 128), float32: features standardised, then their principal components."""
+    from sklearn.decomposition import PCA
+
     rng = np.random.default_rng(seed)
     some = np.sort(rng.choice(len(features_ND), min(FITTED_ON, len(features_ND)), replace=False))
     sample_SD = np.asarray(features_ND[some], dtype=np.float32)

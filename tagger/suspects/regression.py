@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from tagger.arrays import Floats
 
@@ -30,6 +29,8 @@ def cross_fitted(
     >>> bool(logits[-1] > 2 > -2 > logits[0]), bool(weights[0] > 0)
     (True, True)
     """
+    from sklearn.linear_model import LogisticRegression  # here, because the app starts without it
+
     centre_F, spread_F = columns_NF.mean(axis=0), columns_NF.std(axis=0)
     used = np.flatnonzero(spread_F > 1e-6)
     logits_N, weights_F = np.zeros(len(columns_NF), np.float32), np.zeros(columns_NF.shape[1])

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import betabinom
 
 from tagger.arrays import Floats
 from tagger.suspects.audit import stratum_of
@@ -116,6 +115,8 @@ def _draw(
     rng: np.random.Generator,
 ) -> Floats:
     """Draws (``DRAWS``) of the number of errors in all groups together."""
+    from scipy.stats import betabinom  # here, because the app starts without it
+
     strength_G = np.clip(1 / mean_G, 10, 300)
     shifts_A = np.linspace(-3, 3, 61) * SHIFT_SPREAD
     logits_G = np.log(mean_G) - np.log1p(-mean_G)

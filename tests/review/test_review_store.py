@@ -144,6 +144,7 @@ from tagger.review import Decision, Store
 url, name, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 import threading, time
 store = Store.open(url)
+one_line_at_a_time = threading.Lock()
 end = time.monotonic() + seconds
 def work(client):
     seq = 0
@@ -155,7 +156,8 @@ def work(client):
         seq += len(batch)
         ids = store.record(batch)
         assert store.record(batch[1:]) == ids[1:]
-        print(client, *ids, flush=True)
+        with one_line_at_a_time:
+            print(client, *ids, flush=True)
 threads = [threading.Thread(target=work, args=(f"{name}-{n}",)) for n in range(int(sys.argv[4]))]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]

@@ -14,6 +14,7 @@ from tagger.data import Rule
 from tagger.suspects import find_suspects, reconsider
 from tagger.suspects.constraints import at_most_one_right, respect_declared
 from tagger.suspects.noise import doubt_of, noise_rates
+from tagger.suspects.order import LIKELY
 
 
 def found_in(drawn, **options):
@@ -72,7 +73,10 @@ def test_the_table_lists_the_most_doubtful_first_with_reasons_and_both_values() 
     drawn = draw(600)
     table = found_in(drawn, limit=50).table
     ranked = table[~table["audit"] | (table["doubt"] >= table["doubt"].iloc[49])].head(50)
-    assert ranked["doubt"].is_monotonic_decreasing
+    likely = ranked["doubt"] >= LIKELY
+    assert ranked["doubt"][likely].is_monotonic_decreasing
+    assert (ranked["doubt"] / ranked["positives"])[~likely].is_monotonic_decreasing
+    assert likely.is_monotonic_decreasing
     assert (table["given"] + table["suggested"] == 1).all()
     assert ((table["given"] == 0) == (table["direction"] == "missing")).all()
     assert table["reason"].str.len().min() > 10
