@@ -29,10 +29,10 @@ from tagger.arrays import NO, YES, Cells, Floats
 from tagger.commands.screen import Screen
 from tagger.commands.suspects import evidence_of, suspects
 from tagger.runs import RunFolder
-from tagger.suspects import Evidence, estimate, learn, reconsider, review_order
+from tagger.suspects import Evidence, estimate, find_suspects, learn, reconsider, review_order
 
 SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
-DROPPED, ADDED, BATCH, RECONSIDERED = 0.20, 0.15, 20, 200
+DROPPED, ADDED, BATCH, RECONSIDERED, DRAWS = 0.20, 0.15, 20, 200, 20
 
 
 def plant(truth_NK: Cells, probs_NK: Floats | None, rng: np.random.Generator) -> Cells:
@@ -113,24 +113,31 @@ def review(
     }
 
 
-def honesty(table: pd.DataFrame, wrong_T: NDArray[np.bool_], total: int) -> dict[str, object]:
-    """The estimate after 500 reviews, one in ten of them blind, and what is true."""
-    audit = table.index[table["audit"]].to_numpy()
-    audit = audit[np.argsort(table["audit_order"].to_numpy()[audit])][:50]
-    ranked = np.setdiff1d(np.flatnonzero(table["doubt"] >= 0.01), audit, assume_unique=False)
-    told, blind = ranked[:450], np.zeros(500, bool)
-    blind[450:] = True
-    position = np.concatenate([told, audit])
-    verdicts = pd.DataFrame({"position": position, "wrong": wrong_T[position], "blind": blind})
-    doubt = learn(table, verdicts)
-    left = ranked[450:]
-    queue = left[np.argsort(-doubt[left], kind="stable")]
-    result = estimate(table, doubt, verdicts, queue)
+def honesty(run: RunFolder, evidence: Evidence, wrong_NK: NDArray[np.bool_]) -> dict[str, object]:
+    """The estimate after 450 reviews and 50 blind ones, and what is true, for ``DRAWS`` draws of the audit slice."""
+    files, hashes = (run.load_images()[name].to_numpy() for name in ("file", "hash"))
+    column = {name: k for k, name in enumerate(evidence.names)}
+    rows = []
+    for seed in range(DRAWS):
+        table = find_suspects(evidence, files, hashes, seed=seed).table
+        wrong_T = wrong_NK[table["row"].to_numpy(), table["label"].map(column).to_numpy()]
+        audit = table.index[table["audit"]].to_numpy()
+        audit = audit[np.argsort(table["audit_order"].to_numpy()[audit])][:50]
+        ranked = np.setdiff1d(np.flatnonzero(~table["audit"]), audit)
+        position = np.concatenate([ranked[:450], audit])
+        verdicts = pd.DataFrame({"position": position, "wrong": wrong_T[position], "blind": np.arange(500) >= 450})
+        doubt = learn(table, verdicts)
+        order = review_order(table, doubt)
+        queue = order[np.isin(order, ranked[450:])]
+        said = estimate(table, doubt, verdicts, queue)
+        left, soon = int(wrong_NK.sum() - wrong_T[position].sum()), int(wrong_T[queue[:100]].sum())
+        rows.append((said.errors_low, said.errors_left, said.errors_high, left, said.next_low, said.next_high, soon))
+    low, middle, high, left, soon_low, soon_high, soon = np.array(rows, float).T
     return {
-        "errors_left": [result.errors_low, result.errors_left, result.errors_high],
-        "errors_left_truth": total - int(wrong_T[position].sum()),
-        "next_hundred": [result.next_low, result.next_hundred, result.next_high],
-        "next_hundred_truth": int(wrong_T[queue[:100]].sum()),
+        "errors_left": [low.mean(), middle.mean(), high.mean()],
+        "errors_left_truth": left.mean(),
+        "errors_left_inside": float(((low <= left) & (left <= high)).mean()),
+        "next_hundred_inside": float(((soon_low <= soon) & (soon <= soon_high)).mean()),
     }
 
 
@@ -177,6 +184,7 @@ def run_once(out: Path, kind: str, seed: int) -> dict[str, object]:
     def precision(score_NK: Floats, cells_NK: NDArray[np.bool_]) -> float:
         return float(average_precision_score(wrong_NK[cells_NK], score_NK[cells_NK]))
 
+    evidence = evidence_of(run)
     everything = np.ones(labels_NK.shape, bool)
     wrong_T = wrong_NK[row_T, k_T]
     fixed_order = np.argsort(-fixed_NK.ravel(), kind="stable")
@@ -187,8 +195,8 @@ def run_once(out: Path, kind: str, seed: int) -> dict[str, object]:
             side: {"tagger": precision(doubt_NK, cells), "cleanlab": precision(fixed_NK, cells)}
             for side, cells in (("both", everything), ("missing", labels_NK == NO), ("spurious", labels_NK == YES))
         },
-        "found": review(evidence_of(run), table, wrong_T, wrong_NK.ravel()[fixed_order]),
-        "estimate": honesty(table, wrong_T, int(wrong_NK.sum())),
+        "found": review(evidence, table, wrong_T, wrong_NK.ravel()[fixed_order]),
+        "estimate": honesty(run, evidence, wrong_NK),
         "images": image_scores(labels_NK, probs_NK.astype(np.float64), doubt_NK, wrong_NK),
     }
 

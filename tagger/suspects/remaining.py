@@ -15,6 +15,7 @@ from tagger.arrays import Floats
 from tagger.suspects.audit import stratum_of
 
 DRAWS = 2000
+TEMPER = 0.6  # groups do not quite share one shift: counted in full, the audit would make the interval too narrow
 SHIFT_SPREAD = 1.0  # prior standard deviation of the shared shift, in nats
 FEW = 5  # errors among the next hundred that are no longer worth a person's time
 MIN_AUDITED = 20
@@ -117,12 +118,13 @@ def _draw(
     """Draws (``DRAWS``) of the number of errors in all groups together."""
     from scipy.stats import betabinom  # here, because the app starts without it
 
-    strength_G = np.clip(1 / mean_G, 10, 300)
+    strength_G = np.clip(0.4 / mean_G, 4, 80)
     shifts_A = np.linspace(-3, 3, 61) * SHIFT_SPREAD
     logits_G = np.log(mean_G) - np.log1p(-mean_G)
     prob_AG = (1 / (1 + np.exp(-(logits_G + shifts_A[:, None])))).clip(1e-6, 1 - 1e-6)
     chance_A = -0.5 * (shifts_A / SHIFT_SPREAD) ** 2
-    chance_A += betabinom.logpmf(hits_G, asked_G, strength_G * prob_AG, strength_G * (1 - prob_AG)).sum(axis=1)
+    seen_AG = betabinom.logpmf(hits_G, asked_G, strength_G * prob_AG, strength_G * (1 - prob_AG))
+    chance_A += TEMPER * seen_AG.sum(axis=1)
     share_A = np.exp(chance_A - chance_A.max())
     drawn = rng.choice(len(shifts_A), DRAWS, p=share_A / share_A.sum())
     prob_DG = prob_AG[drawn]
@@ -135,7 +137,7 @@ def _next(doubt_Q: Floats, num_verdicts: int, rng: np.random.Generator) -> tuple
     if not len(doubt_Q):
         return 0, 0, 0
     clipped_Q = np.clip(doubt_Q.astype(np.float64), 1e-4, 1 - 1e-4)
-    spread = 0.1 + 0.8 / np.sqrt(1 + num_verdicts / 30)
+    spread = 0.25 + 0.8 / np.sqrt(1 + num_verdicts / 30)
     shift_D1 = rng.normal(0, spread, (DRAWS, 1))
     prob_DQ = 1 / (1 + np.exp(-(np.log(clipped_Q) - np.log1p(-clipped_Q) + shift_D1)))
     low, middle, high = np.quantile((rng.random(prob_DQ.shape) < prob_DQ).sum(axis=1), [0.025, 0.5, 0.975])
