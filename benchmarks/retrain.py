@@ -114,7 +114,7 @@ class Photos:
         columns = table["label"].map({name: k for k, name in enumerate(self.names)}).to_numpy()
         rows = place[images["file"].iloc[table["row"]]].to_numpy()
         truth_T, given_T = self.truth_NK[rows, columns], table["given"].to_numpy()
-        evidence, open_T = evidence_of(run), ~self.held_N[rows]
+        evidence, open_T = evidence_of(run, url), ~self.held_N[rows]
         total = round(REVIEWED * int((~self.held_N).sum()) * len(self.names))
         told: list[int] = []
         doubt, current = table["doubt"].to_numpy(), table

@@ -32,6 +32,7 @@ from tagger.runs import RunFolder
 from tagger.suspects import Evidence, estimate, find_suspects, learn, reconsider, review_order
 
 SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
+NOBODY = "sqlite:////nowhere/review.db"  # no decisions
 DROPPED, ADDED, BATCH, RECONSIDERED, DRAWS = 0.20, 0.15, 20, 200, 20
 
 
@@ -170,7 +171,7 @@ def run_once(out: Path, kind: str, seed: int) -> dict[str, object]:
         write_labels(labels_file, clean, labels_NK)
     run = trained(out, f"{kind}-{seed}", labels_file, seed)
     began = perf_counter()
-    table = suspects(run, store=f"sqlite:///{out.resolve()}/nobody.db", limit=1_000_000)
+    table = suspects(run, store=NOBODY, limit=1_000_000)
     seconds = perf_counter() - began
     truth_NK, labels_NK = read_truth(run), run.load_cells()
     probs_NK, _ = run.load_oof()
@@ -184,7 +185,7 @@ def run_once(out: Path, kind: str, seed: int) -> dict[str, object]:
     def precision(score_NK: Floats, cells_NK: NDArray[np.bool_]) -> float:
         return float(average_precision_score(wrong_NK[cells_NK], score_NK[cells_NK]))
 
-    evidence = evidence_of(run)
+    evidence = evidence_of(run, NOBODY)
     everything = np.ones(labels_NK.shape, bool)
     wrong_T = wrong_NK[row_T, k_T]
     fixed_order = np.argsort(-fixed_NK.ravel(), kind="stable")

@@ -37,7 +37,7 @@ def answer(
             run.load_neighbours(),
             opened,
             run=run.path.name,
-            reconsider=reconsidering(run),
+            reconsider=reconsidering(run, url),
         )
         asked = wrong = 0
         while asked < count:

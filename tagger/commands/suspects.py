@@ -1,16 +1,16 @@
 """``tagger suspects``: which label cells of a run are most likely wrong, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tagger.arrays import Cells
+from tagger.arrays import UNKNOWN
 from tagger.commands.decisions import read_decisions, store_url
 from tagger.commands.screen import Screen
-from tagger.review import apply_decisions
+from tagger.review import Recorded, apply_decisions
 from tagger.runs import RunFolder, find_run
 from tagger.suspects import Evidence, find_suspects, nearest_images, reconsider
 
@@ -33,25 +33,25 @@ def suspects(
     folder = run if isinstance(run, RunFolder) else find_run(run)
     screen.log_path = folder.log_path
     images = folder.load_images()
-    labels_NK, settled_NK = _decided(folder, images, folder.load_labels(), store)
     group_N = near_duplicates(images)
     folder.save_neighbours(*nearest_images(folder.load_embeddings(), group_N, images.get("embedder")))
-    evidence = evidence_of(folder, labels_NK, settled_NK)
+    evidence = evidence_of(folder, store)
     found = find_suspects(
         evidence, images["file"].to_numpy(), images["hash"].to_numpy(), limit=limit, seed=folder.load_settings().seed
     )
     folder.save_suspects(found.table)
-    _report(found.table, found.notes, int(settled_NK.sum()), screen)
+    settled = 0 if evidence.settled_NK is None else int(evidence.settled_NK.sum())
+    _report(found.table, found.notes, settled, screen)
     return found.table
 
 
-def evidence_of(folder: RunFolder, labels_NK: Cells | None = None, settled_NK: np.ndarray | None = None) -> Evidence:
-    """What a run holds for or against its cells, with other labels than its own if they are given."""
+def evidence_of(folder: RunFolder, store: str | None = None) -> Evidence:
+    """What a run holds for or against its cells, with what people have decided about them so far."""
     images, (probs_NK, fold_N) = folder.load_images(), folder.load_oof()
     nearest_NM, similarity_NM = folder.load_neighbours()
-    dynamics = folder.load_dynamics()
-    return Evidence(
-        labels_NK=folder.load_cells() if labels_NK is None else labels_NK,
+    dynamics, cells_NK = folder.load_dynamics(), folder.load_cells()
+    evidence = Evidence(
+        labels_NK=cells_NK,
         probs_NK=probs_NK,
         names=folder.load_labels(),
         part_N=fold_N,
@@ -59,19 +59,35 @@ def evidence_of(folder: RunFolder, labels_NK: Cells | None = None, settled_NK: n
         nearest_NM=nearest_NM,
         similarity_NM=similarity_NM,
         dynamics_NK=None if dynamics is None else dynamics[0],
-        settled_NK=settled_NK,
         rules=folder.load_rules(),
         groups=folder.load_groups(),
     )
+    rows, _ = read_decisions(store_url(folder, store))
+    return _decided(evidence, images, rows) if rows else evidence
 
 
-def reconsidering(folder: RunFolder) -> Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]:
+def _decided(evidence: Evidence, images: pd.DataFrame, rows: Sequence[Recorded]) -> Evidence:
+    """The evidence with people's corrections in it; what they verified is settled, what it was before is kept."""
+    names, hashes = evidence.names, images["hash"].tolist()
+    known = [row if row.label in names else replace(row, label="") for row in rows]
+    applied = apply_decisions(images["file"].tolist(), hashes, evidence.labels_NK, names, known)
+    first: dict[tuple[str, str], int] = {}
+    for row in known:
+        if row.verdict in ("yes", "no") and row.before != UNKNOWN:
+            first.setdefault((row.hash, row.label), row.before)
+    original_NK = evidence.labels_NK.copy()
+    for n, k in np.argwhere(applied.verified_NK):
+        original_NK[n, k] = first.get((hashes[n], names[k]), original_NK[n, k])
+    return replace(evidence, labels_NK=applied.labels_NK, settled_NK=applied.verified_NK, original_NK=original_NK)
+
+
+def reconsidering(folder: RunFolder, store: str | None = None) -> Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]:
     """``(table, verdicts) -> table``: the run's suspects judged anew by people's verdicts; the run is read once."""
     read: list[Evidence] = []
 
     def judge_anew(table: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
         if not read:
-            read.append(evidence_of(folder))
+            read.append(evidence_of(folder, store))
         return reconsider(read[0], table, verdicts)
 
     return judge_anew
@@ -80,20 +96,6 @@ def reconsidering(folder: RunFolder) -> Callable[[pd.DataFrame, pd.DataFrame], p
 def near_duplicates(images: pd.DataFrame) -> np.ndarray:
     """One number for each group of near-duplicates (N); in a run that does not know them, of exact duplicates."""
     return images["group"].to_numpy() if "group" in images else np.unique(images["hash"], return_inverse=True)[1]
-
-
-def _decided(
-    folder: RunFolder, images: pd.DataFrame, names: tuple[str, ...], store: str | None
-) -> tuple[Cells, np.ndarray]:
-    """The run's cells after people's decisions, and which of them people verified."""
-    labels_NK = folder.load_cells()
-    rows, _ = read_decisions(store_url(folder, store))
-    if not rows:
-        return labels_NK, np.zeros(labels_NK.shape, bool)
-    named = set(names)
-    rows = [row if row.label in named else replace(row, label="") for row in rows]
-    applied = apply_decisions(images["file"].tolist(), images["hash"].tolist(), labels_NK, names, rows)
-    return applied.labels_NK, applied.verified_NK
 
 
 def _report(table: pd.DataFrame, notes: tuple[str, ...], settled: int, screen: Screen) -> None:

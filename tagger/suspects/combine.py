@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Floats
+from tagger.arrays import NO, YES, Cells, Floats
 from tagger.suspects.constraints import respect_declared
 from tagger.suspects.evidence import Evidence, log_odds
 from tagger.suspects.noise import doubt_of, noise_rates, true_probs
@@ -42,9 +42,10 @@ def combine(evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray
         given_NK[:, k] = 1 / (1 + np.exp(-logits_N))
         for name, column_N, weight in zip(learnt, columns_NF.T, weights_F, strict=True):
             parts[name][:, k] = weight * (column_N - column_N.mean())
-    stray_K = np.full(len(rankable_K), 0.01)
-    drop, stray_K[rankable_K] = noise_rates(given_NK[:, rankable_K], labels_NK[:, rankable_K])
+    drop, stray_K = _rates(given_NK, labels_NK, rankable_K)
     logits_NK = log_odds(true_probs(given_NK, drop, stray_K), 1e-5)
+    if evidence.original_NK is not None:  # corrections made the labels cleaner, but no other cell more trustworthy
+        drop, stray_K = _rates(given_NK, evidence.original_NK, rankable_K)
     for name, signal in found.items():
         if signal.trusted:
             parts[name] = signal.for_yes_NK
@@ -58,3 +59,9 @@ def combine(evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray
     if evidence.settled_NK is not None:
         doubt_NK[evidence.settled_NK] = np.nan
     return Doubt(doubt_NK.astype(np.float32), parts, drop, stray_K)
+
+
+def _rates(given_NK: Floats, labels_NK: Cells, rankable_K: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
+    stray_K = np.full(len(rankable_K), 0.01)
+    drop, stray_K[rankable_K] = noise_rates(given_NK[:, rankable_K], labels_NK[:, rankable_K])
+    return drop, stray_K

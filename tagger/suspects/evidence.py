@@ -18,7 +18,8 @@ class Evidence:
     ``part_N``: its fold; what is learnt here is learnt on the other parts. ``group_N``: images with one number are
     near-duplicates. ``nearest_NM`` (rows, -1 none) and ``similarity_NM`` (cosine): the nearest images outside the
     group. ``dynamics_NK``: mean held-out probability over the epochs of training, where it was kept. ``settled_NK``:
-    cells that a person has verified; they are evidence, and never suspects.
+    cells that a person has verified; they are evidence, and never suspects. ``original_NK``: the cells before people
+    corrected them, by which the noise is judged; ``labels_NK`` if nobody did.
     """
 
     labels_NK: Cells
@@ -30,6 +31,7 @@ class Evidence:
     similarity_NM: Floats | None = None
     dynamics_NK: Floats | None = None
     settled_NK: NDArray[np.bool_] | None = None
+    original_NK: Cells | None = None
     rules: tuple[Rule, ...] = ()
     groups: Mapping[str, Group] = field(default_factory=dict)
 

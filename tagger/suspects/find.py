@@ -63,7 +63,8 @@ def reconsider(
     settled_NK = np.zeros(labels_NK.shape, bool) if evidence.settled_NK is None else evidence.settled_NK.copy()
     settled_NK[rows[told], columns[told]] = True
     labels_NK[rows[told[wrong]], columns[told[wrong]]] = table["suggested"].to_numpy(np.int8)[told[wrong]]
-    now = replace(evidence, labels_NK=labels_NK, settled_NK=settled_NK)
+    original_NK = evidence.labels_NK if evidence.original_NK is None else evidence.original_NK
+    now = replace(evidence, labels_NK=labels_NK, settled_NK=settled_NK, original_NK=original_NK)
     found, doubt = _weigh(now, now.rankable_K(min_positives))
     open_T = np.isfinite(doubt.doubt_NK[rows, columns])
     out = table.copy()

@@ -72,7 +72,7 @@ def open_workplace(
         opened,
         run=folder.path.name,
         probs_NK=None if oof is None else oof[0],
-        reconsider=_reconsidering(folder),
+        reconsider=_reconsidering(folder, store),
     )
     return Workplace(
         run=folder,
@@ -123,7 +123,7 @@ def _if_there(load: Callable[[], Any]) -> Any:
         return None
 
 
-def _reconsidering(folder: RunFolder) -> Callable[[Any, Any], Any]:
+def _reconsidering(folder: RunFolder, store: str | None) -> Callable[[Any, Any], Any]:
     """Judges the suspects anew by people's verdicts; what it needs (scikit-learn among it) is loaded when it is due."""
     known: list[Callable[[Any, Any], Any]] = []
 
@@ -131,7 +131,7 @@ def _reconsidering(folder: RunFolder) -> Callable[[Any, Any], Any]:
         if not known:
             from tagger.commands.suspects import reconsidering
 
-            known.append(reconsidering(folder))
+            known.append(reconsidering(folder, store))
         return known[0](table, verdicts)
 
     return judge_anew
