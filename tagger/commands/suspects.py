@@ -104,7 +104,7 @@ def _report(table: pd.DataFrame, notes: tuple[str, ...], settled: int, screen: S
     missing = int((likely["direction"] == "missing").sum())
     expected = float(table.loc[table["doubt"] >= 0.01, "doubt"].sum())
     screen.say(
-        f"{len(table):,} cells to look at; {len(likely):,} are more likely wrong than right"
+        f"{len(table):,} cells listed; {len(likely):,} are more likely wrong than right"
         f" ({missing:,} missing, {len(likely) - missing:,} spurious). About {expected:,.0f} errors expected."
     )
     if settled:
