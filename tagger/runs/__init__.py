@@ -1,7 +1,8 @@
 """The run folder: what a training leaves and every later command reads."""
 
 from tagger.runs.atomic import new_array, replacing, sweep, write_text
-from tagger.runs.folder import RunFolder, find_run, new_run_path, newest_unfinished
+from tagger.runs.finding import find_run, new_run_path, newest_unfinished
+from tagger.runs.folder import RunFolder
 
 __all__ = [
     "RunFolder",

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from tagger.data import Group, Rule
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs.atomic import replacing, sweep, write_text
 from tagger.scoring import Calibration, Thresholds
-
-RUNS = Path("runs")
 
 
 class RunFolder:
@@ -285,48 +282,3 @@ class RunFolder:
     def _need(self, name: str) -> None:
         if not (self.path / name).is_file():
             raise TaggerError(f"{self.path}: no {name} in it. Is it a run folder of a finished training?")
-
-
-def find_run(path: str | Path | None = None) -> RunFolder:
-    """The finished run at ``path``, or the newest finished one in ``./runs``; TaggerError says what is missing."""
-    if path is None:
-        found = [run for run in _all_runs(RUNS) if run.finished]
-        if not found:
-            raise TaggerError(
-                "There is no finished run in ./runs. Train one (tagger train --data DIR) or give --run RUN."
-            )
-        return max(found, key=lambda run: (run.path / "metrics.json").stat().st_mtime)
-    run = RunFolder(path)
-    if not run.path.is_dir():
-        others = [str(other.path) for other in _all_runs(run.path.parent)]
-        raise TaggerError(f"{path}: no such run.{did_you_mean(str(path), others)}")
-    if not run.finished:
-        hint = " Finish it: tagger train --resume --run " + str(path) if run.exists else " It is no run folder."
-        raise TaggerError(f"{path}: this training is not finished (no metrics.json).{hint}")
-    shutil.rmtree(run.checkpoint_path, ignore_errors=True)  # there only if the training was killed in its last moment
-    return run
-
-
-def newest_unfinished() -> RunFolder:
-    """The unfinished run in ``./runs`` that was begun last; TaggerError if there is none."""
-    found = [run for run in _all_runs(RUNS) if not run.finished]
-    if not found:
-        raise TaggerError("There is no unfinished run in ./runs to resume. Give --run RUN, or train without --resume.")
-    return max(found, key=lambda run: (run.path / "config.toml").stat().st_mtime)
-
-
-def new_run_path(backbone: str) -> Path:
-    """A free folder name in ``./runs``: date, time and backbone."""
-    short = re.sub(r"[^A-Za-z0-9]+", "-", backbone.split(".")[0].split("_")[0]).strip("-") or "run"
-    stem = f"{datetime.now():%Y-%m-%d-%H%M}-{short}"
-    path, count = RUNS / stem, 1
-    while path.exists():
-        count += 1
-        path = RUNS / f"{stem}-{count}"
-    return path
-
-
-def _all_runs(folder: Path) -> list[RunFolder]:
-    if not folder.is_dir():
-        return []
-    return [run for entry in sorted(folder.iterdir()) if (run := RunFolder(entry)).exists]

@@ -17,6 +17,7 @@ from tagger.review import (
     vocabulary,
 )
 from tagger.runs import RunFolder
+from tagger.suspects import MIN_POSITIVES
 from tagger.ui.author import sign
 from tagger.ui.escape import escape
 from tagger.ui.run_data import RunData, run_data
@@ -44,6 +45,10 @@ def show(run: RunFolder, store: Store) -> None:
             "was wrong": st.column_config.NumberColumn(help="Of these, cells whose given label was wrong"),
         },
     )
+    few = table.loc[table["images"] < MIN_POSITIVES, "label"]
+    if len(few):
+        text = ", ".join(escape(name) for name in few)
+        st.caption(f"Fewer than {MIN_POSITIVES} images, too few to tell errors from noise, so not ranked: {text}")
     for problem in vocabulary(names, operations).problems:
         st.warning(escape(problem))
     current = vocabulary(names, operations).names

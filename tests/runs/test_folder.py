@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tagger.runs.folder as folder_module
+import tagger.runs.finding as finding_module
 from tagger.data import Rule
 from tagger.errors import Problem, TaggerError
 from tagger.presets import load_settings
@@ -195,9 +195,9 @@ def test_without_a_name_the_newest_run_is_meant(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(TaggerError, match=r"There is no (un)?finished run in \./runs"):
             look()
     for age, name in ((30, "b"), (10, "a"), (20, "c")):
-        run = finish(folder_module.RUNS / name)
+        run = finish(finding_module.RUNS / name)
         os.utime(run.path / "metrics.json", (1_000_000_000 - age, 1_000_000_000 - age))
-    RunFolder(folder_module.RUNS / "z-unfinished").save_settings(load_settings("quick"))
+    RunFolder(finding_module.RUNS / "z-unfinished").save_settings(load_settings("quick"))
     assert find_run().path.name == "a"
     assert newest_unfinished().path.name == "z-unfinished"
 
