@@ -15,7 +15,7 @@ import typer
 from tagger.errors import TaggerError
 
 app = typer.Typer(
-    help="Train an image tagger on imperfect labels, and tag new images with it.",
+    help="Train an image tagger on imperfect labels, find the wrong ones, settle them, learn from it, tag new images.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -128,12 +128,29 @@ def suspects(
 
 
 @app.command()
+def review(
+    run: Run = None,
+    host: Annotated[str, typer.Option(help="Where to listen; beyond this machine a key is asked for.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Default: the first free one from 8501 on.")
+    ] = None,
+    store: Annotated[str | None, typer.Option(help="Database of decisions; default: DATA/.tagger/review.db.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Your name; default: that of your account.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Settle the suspects in the browser, one key each."""
+    from tagger.ui.server import serve
+
+    serve(run, host=host, port=port, store=store, reviewer=reviewer, browser=browser, say=_screen().say)
+
+
+@app.command()
 def apply(
     out: Annotated[Path, typer.Option(help="The CSV file to write; NAME.changes.csv beside it lists the changes.")],
     run: Run = None,
     store: Store = None,
 ) -> None:
-    """Write the labels with all decisions in them; your own label file stays as it is."""
+    """Write the labels with all decisions in them."""
     from tagger.commands.apply import apply as call
 
     screen = _screen()
@@ -162,7 +179,7 @@ def compare(
     run_b: Annotated[Path, typer.Argument(help="Another run folder, such as the one after.")],
     out: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
 ) -> None:
-    """Say how much better one run is than another, on test images that neither has trained on."""
+    """Say how much better one run is than another."""
     from tagger.commands.compare import compare as call
     from tagger.commands.compare import show
 
@@ -173,25 +190,10 @@ def compare(
 
 
 @app.command()
-def review(
-    run: Run = None,
-    host: Annotated[str, typer.Option(help="Where to listen; beyond this machine a key is asked for.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="Default: the first free one from 8501 on.")] = None,
-    store: Annotated[str | None, typer.Option(help="Database of decisions; default: DATA/.tagger/review.db.")] = None,
-    reviewer: Annotated[str | None, typer.Option(help="Your name; default: that of your account.")] = None,
-    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
-) -> None:
-    """Settle the suspects in the browser, one key each."""
-    from tagger.ui.server import serve
-
-    serve(run, host=host, port=port, store=store, reviewer=reviewer, browser=browser, say=_screen().say)
-
-
-@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder to make.")] = Path("demo"),
 ) -> None:
-    """Show the whole loop on images made on the spot: make, train, evaluate, predict."""
+    """Show the whole loop on images made on the spot."""
     from data_tools.demo_loop import run_demo
 
     run_demo(out, _screen())
