@@ -1,4 +1,4 @@
-"""The cells most likely wrong, in the order to look at them, each with its reason; and the blind audit slice."""
+"""The cells most likely wrong, most doubtful first, each with its reason; and the blind audit slice."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,6 @@ from tagger.arrays import NO, YES
 from tagger.suspects.audit import EDGES, draw_audit, stratum_of
 from tagger.suspects.combine import Doubt
 from tagger.suspects.evidence import Evidence
-from tagger.suspects.order import review_order
 from tagger.suspects.signals import Signal
 
 WEAK = 0.3  # nats: what adds less is no reason
@@ -30,8 +29,6 @@ def rank(
     seed: int = 0,
 ) -> pd.DataFrame:
     """The table of suspects: at most ``limit`` cells of doubt ``floor`` or more, and ``audit`` random ones.
-
-    Rows come in the order in which to look at them (``review_order``): the likely errors first, most doubtful first.
 
     Audit cells carry ``audit``, ``stratum`` and ``weight`` (cells of the stratum for each audited one) and
     ``audit_order``; those that are no suspects stand at the end.
@@ -55,7 +52,7 @@ def rank(
     drawn_S = np.bincount(stratum_of(flat_C[asked]), minlength=NUM_STRATA)
     stratum = stratum_of(flat_C[cells])
     audited = np.isin(cells, asked)
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "file": files[rows],
             "hash": hashes[rows],
@@ -73,8 +70,6 @@ def rank(
             **describe(evidence, doubt, found, rows, columns),
         }
     )
-    order_S = review_order(table.iloc[: len(listed)], table["doubt"].to_numpy()[: len(listed)])
-    return table.iloc[np.concatenate([order_S, np.arange(len(listed), len(table))])].reset_index(drop=True)
 
 
 def describe(

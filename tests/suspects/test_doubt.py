@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score
 
 from tagger.arrays import sigmoid
 from tagger.data import Rule
-from tagger.suspects import find_suspects, reconsider
+from tagger.suspects import find_suspects, reconsider, review_order
 from tagger.suspects.constraints import at_most_one_right, respect_declared
 from tagger.suspects.noise import doubt_of, noise_rates
 from tagger.suspects.order import LIKELY
@@ -73,16 +73,25 @@ def test_the_table_lists_the_most_doubtful_first_with_reasons_and_both_values() 
     drawn = draw(600)
     table = found_in(drawn, limit=50).table
     ranked = table[~table["audit"] | (table["doubt"] >= table["doubt"].iloc[49])].head(50)
-    likely = ranked["doubt"] >= LIKELY
-    assert ranked["doubt"][likely].is_monotonic_decreasing
-    assert (ranked["doubt"] / ranked["positives"])[~likely].is_monotonic_decreasing
-    assert likely.is_monotonic_decreasing
+    assert ranked["doubt"].is_monotonic_decreasing
     assert (table["given"] + table["suggested"] == 1).all()
     assert ((table["given"] == 0) == (table["direction"] == "missing")).all()
     assert table["reason"].str.len().min() > 10
     assert not table.duplicated(["file", "label"]).any()
     rows, columns = table["row"], table["label"].map({name: k for k, name in enumerate(NAMES)})
     assert (drawn.evidence.labels_NK[rows, columns] == table["given"]).all()
+
+
+def test_people_look_at_likely_errors_first_and_then_at_those_of_rare_labels() -> None:
+    table = found_in(draw(600)).table
+    doubt = table["doubt"].to_numpy()
+    order = review_order(table, doubt)
+    likely = doubt[order] >= LIKELY
+    assert sorted(order) == list(range(len(table)))
+    assert (np.diff(likely.astype(int)) <= 0).all()
+    assert (np.diff(doubt[order][likely]) <= 0).all()
+    worth = (doubt / table["positives"].to_numpy())[order][~likely]
+    assert (np.diff(worth) <= 0).all()
 
 
 def test_a_label_with_few_images_says_so_and_is_not_ranked() -> None:
