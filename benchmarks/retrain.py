@@ -92,6 +92,7 @@ class Photos:
         run, theirs = RunFolder(path), features.load_images()["file"]
         order = pd.Series(np.arange(len(theirs)), index=theirs)[self.images["file"]].to_numpy()
         run.save_embeddings(features.load_embeddings()[order])
+        run.save_views(features.load_views()[:, order])
         run.save_images(self.images.assign(split=self.cut.split, fold=self.cut.fold))
         run.save_cells(labels_NK, self.names)
         run.save_oof(features.load_oof()[0][order], self.cut.fold)

@@ -79,6 +79,8 @@ def conclude(
     folder.save_decision_rule(thresholds, calibration, names)
     folder.save_oof(probs_NK, material.fold_N)
     folder.save_embeddings(trained.embeddings_ND)
+    if material.features is not None and len(material.features.views_VND) > 1:
+        folder.save_views(material.features.views_VND)
     folder.save_dynamics(trained.dynamics.mean_NK, trained.dynamics.spread_NK)
     folder.save_history(trained.history)
     shown = test if test.any() else choosing

@@ -103,7 +103,7 @@ def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str
     readable, files = _readable(folder, work, screen)
     images, labels_NK, judged_NK = work.only(readable)
     split_N, fold_N = images["split"].to_numpy(dtype=str), images["fold"].to_numpy(np.int64)
-    features = Features(old.load_embeddings()[None], {}).only(readable) if begins_with_features(settings) else None
+    features = Features(old.load_views(), {}).only(readable) if begins_with_features(settings) else None
     lessons, doubted = _lessons(work, readable, features, fold_N, screen)
     pixels = cached(files, readable, folder.checkpoint_path / PIXELS)
     material = Material(pixels, labels_NK, split_N, fold_N, features, lessons)

@@ -186,6 +186,17 @@ class RunFolder:
         self._need("embeddings.npy")
         return np.load(self.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
 
+    def save_views(self, views_VND: np.ndarray) -> None:
+        """``views.npy``: the features of each view of an image (as it is, mirrored), float16; heads retrain on them."""
+        with replacing(self.path / "views.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, views_VND)
+
+    def load_views(self) -> np.ndarray:
+        """What ``save_views`` wrote (V, N, D), mapped; a run without it has one view, the embeddings."""
+        if not (self.path / "views.npy").is_file():
+            return self.load_embeddings()[None]
+        return np.load(self.path / "views.npy", mmap_mode="r", allow_pickle=False)
+
     def save_dynamics(self, mean_NK: Floats, spread_NK: Floats) -> None:
         """``dynamics.npz``: mean and standard deviation over the epochs of each held-out probability, float16."""
         with replacing(self.path / "dynamics.npz") as temporary, temporary.open("wb") as file:

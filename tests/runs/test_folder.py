@@ -267,3 +267,13 @@ def test_a_mapped_file_takes_its_room_at_once(tmp_path: Path, monkeypatch: pytes
         new_array(tmp_path / "b.npy", np.float16, (1000, 100))
     assert error.value.filename == str(tmp_path / "b.npy")
     assert not (tmp_path / "b.npy").exists()
+
+
+def test_views_are_kept_and_a_run_without_them_has_one(tmp_path: Path):
+    run = RunFolder(tmp_path)
+    mean_ND = np.ones((4, 3), np.float16)
+    run.save_embeddings(mean_ND)
+    np.testing.assert_array_equal(run.load_views(), mean_ND[None])
+    views_VND = np.stack([mean_ND, 2 * mean_ND])
+    run.save_views(views_VND)
+    np.testing.assert_array_equal(run.load_views(), views_VND)
