@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from small import options, train_argv
 
 import tagger
+from tagger.commands.train import begins_with_features
 from tagger.data import read_dataset
 from tagger.runs import RunFolder
 
@@ -52,8 +53,11 @@ def read_table(path: Path) -> pd.DataFrame:
 def check_run(path: Path, data: Path) -> RunFolder:
     """A finished run whose files agree with one another and with the data."""
     run, dataset = RunFolder(path), read_dataset(data)
-    networks = {"members"} if run.load_settings().train.epochs else set()
-    assert {p.name for p in path.iterdir()} == FILES | networks
+    settings = run.load_settings()
+    expected = FILES | ({"members"} if settings.train.epochs else set())
+    if begins_with_features(settings) and settings.image.flip_views:
+        expected |= {"views.npy"}
+    assert {p.name for p in path.iterdir()} == expected
     images, names, metrics = run.load_images(), run.load_labels(), run.load_metrics()
     probs_NK, fold_N = run.load_oof()
     assert names == dataset.labels
