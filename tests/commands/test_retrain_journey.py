@@ -83,6 +83,7 @@ def test_decisions_on_planted_errors_make_a_better_run(demo: Path, tmp_path: Pat
     wrong_NK = (rng.random(truth_NK.shape) < 0.25) & ~test_N.to_numpy()[:, None]
     given_NK = np.where(wrong_NK, 1 - truth_NK, truth_NK).astype(np.int8)
     run.save_embeddings(features_ND)
+    run.save_views(features_ND[None].astype(np.float16))
     run.save_cells(given_NK, run.load_labels())
     before = retrain(run, out=tmp_path / "before", store=f"sqlite:///{tmp_path / 'none.db'}")
     names, hashes, url = run.load_labels(), run.load_images()["hash"], f"sqlite:///{tmp_path / 'review.db'}"
