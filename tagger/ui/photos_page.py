@@ -1,12 +1,13 @@
 """The page Photos: find one by its file name, set all its labels, see and take back what was decided about it."""
 
 from collections.abc import Sequence
-from uuid import uuid4
+from typing import Any
 
 import streamlit as st
 
 from tagger.arrays import YES
-from tagger.review import Decision, ImageView, LabelView, Recorded
+from tagger.review import Decision, ImageView, Recorded
+from tagger.ui.author import sign
 from tagger.ui.escape import escape
 from tagger.ui.pictures import Unseen
 from tagger.ui.workplace import Workplace
@@ -72,27 +73,30 @@ def _labels(place: Workplace, view: ImageView) -> None:
 
 
 def _edit(place: Workplace, view: ImageView, chosen: Sequence[str]) -> None:
-    changed = [label for label in view.labels if (label.name in chosen) != (label.current == YES)]
+    verdicts = {label.name: "yes" if label.name in chosen else "no" for label in view.labels}
     place.desk.record(
-        [_decision(place, view.hash, label, "yes" if label.name in chosen else "no") for label in changed]
+        [
+            _decision(place, view.hash, label.name, verdicts[label.name], before=label.current, settles=label.disputed)
+            for label in view.labels
+            if (label.name in chosen) != (label.current == YES)
+        ]
     )
 
 
-def _decision(place: Workplace, hash: str, label: LabelView, verdict: str) -> Decision:
+def _decision(place: Workplace, hash: str, label: str, verdict: str, *, before: int, **more: Any) -> Decision:
+    """What this page writes, about one cell."""
     return Decision(
         hash=hash,
-        label=label.name,
+        label=label,
         verdict=verdict,
-        before=label.current,
+        before=before,
         suggested=None,
         doubt=None,
         run=place.run.path.name,
-        reviewer=st.session_state["reviewer"],
         seconds=None,
-        client=_client(),
-        seq=_next_number(),
-        settles=label.disputed,
         source="edit",
+        **sign(),
+        **more,
     )
 
 
@@ -117,29 +121,4 @@ def _sentence(step: Recorded, undone: bool) -> str:
 
 
 def _take_back(place: Workplace, step: Recorded) -> None:
-    decision = Decision(
-        hash=step.hash,
-        label=step.label,
-        verdict="undo",
-        before=step.before,
-        suggested=None,
-        doubt=None,
-        run=place.run.path.name,
-        reviewer=st.session_state["reviewer"],
-        seconds=None,
-        client=_client(),
-        seq=_next_number(),
-        undoes=step.id,
-        source="edit",
-    )
-    place.desk.record([decision])
-
-
-def _client() -> str:
-    """This session's name in the store."""
-    return str(st.session_state.setdefault("client", uuid4().hex))
-
-
-def _next_number() -> int:
-    st.session_state["seq"] = st.session_state.get("seq", 0) + 1
-    return int(st.session_state["seq"])
+    place.desk.record([_decision(place, step.hash, step.label, "undo", before=step.before, undoes=step.id)])
