@@ -64,7 +64,6 @@ def make_run(folder: Path, num_images: int, num_suspects: int, num_labels: int) 
                 "audit": audit,
                 "audit_order": np.where(audit, np.cumsum(audit) - 1, -1).astype(np.int32),
                 "stratum": np.zeros(num_suspects, np.int16),
-                "weight": audit.astype(np.float32),
                 "stratum_size": num_suspects,
                 "positives": 100,
                 "doubt": doubt,

@@ -30,8 +30,8 @@ def rank(
 ) -> pd.DataFrame:
     """The table of suspects: at most ``limit`` cells of doubt ``floor`` or more, and ``audit`` random ones.
 
-    Audit cells carry ``audit``, ``stratum`` and ``weight`` (cells of the stratum for each audited one) and
-    ``audit_order``; those that are no suspects stand at the end.
+    Audit cells carry ``audit`` and ``audit_order``, every row its ``stratum`` and that one's size in cells; audit cells
+    that are no suspects stand at the end.
     """
     num_labels = evidence.labels_NK.shape[1]
     flat_C = doubt.doubt_NK.ravel()
@@ -49,7 +49,6 @@ def rank(
     order = pd.Series(np.arange(len(asked)), index=asked)
     stratum_C = stratum_of(doubts_C)
     total_S = np.bincount(stratum_C, minlength=NUM_STRATA)
-    drawn_S = np.bincount(stratum_of(flat_C[asked]), minlength=NUM_STRATA)
     stratum = stratum_of(flat_C[cells])
     audited = np.isin(cells, asked)
     return pd.DataFrame(
@@ -64,7 +63,6 @@ def rank(
             "audit": audited,
             "audit_order": order.reindex(cells).fillna(-1).to_numpy(np.int32),
             "stratum": stratum,
-            "weight": np.where(audited, total_S[stratum] / np.maximum(drawn_S[stratum], 1), 0).astype(np.float32),
             "stratum_size": total_S[stratum].astype(np.int64),
             "positives": evidence.positives_K[columns],
             **describe(evidence, doubt, found, rows, columns),
