@@ -7,20 +7,19 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from tagger.commands.screen import Screen
-from tagger.commands.tagger_model import Tagger, load
-from tagger.commands.writers import table_formats, write_sidecar
+from tagger.commands.tagger_model import Tagged, Tagger, load
+from tagger.commands.writers import EXISTING, FORMATS, Part, SidecarWriter, TableWriter, sidecar_formats, table_formats
+from tagger.commands.writers.image_folder import METADATA
 from tagger.data import iter_images
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import sweep, write_text
 
 CHUNK = 2048  # images between two saved states
-FORMATS = (*table_formats.names(), "txt")
-EXISTING = ("skip", "overwrite", "merge")
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,9 @@ def predict(
     thresholds: str | None = None,
     screen: Screen | None = None,
 ) -> Prediction:
-    """Tags of every image in ``folder`` and below, written to ``out`` (a file; for ``txt`` a folder).
+    """Tags of every image in ``folder`` and below, written to ``out``: a file, or a folder of sidecars or images.
 
-    The defaults: ``predictions.FORMAT`` here; ``txt`` sidecars go beside the images. Unreadable images are listed in
+    The defaults: ``predictions.FORMAT`` here; sidecars go beside the images. Unreadable images are listed in
     ``OUT.unreadable.csv``. ``resume`` goes on with an interrupted call over the same folder. ``thresholds`` names a set
     that was saved in the review app. TaggerError says what to mend, before anything is written where possible.
     """
@@ -64,29 +63,41 @@ def predict(
     def tagger() -> Tagger:
         return load(run, thresholds=thresholds, screen=screen)
 
-    if format == "txt":
+    if format in sidecar_formats.names():
         target = Path(out) if out is not None else Path(folder)
-        result = _sidecars(tagger(), Path(folder), files, target, on_existing, problems)
-    else:
-        target = Path(out) if out is not None else Path(f"predictions.{format}")
-        resume = resume and _mark(target).is_file()
-        _check_target(target, on_existing, resume=resume)
-        result = _table(tagger(), Path(folder), files, target, format, problems, resume=resume)
-    return result
+        model = tagger()
+        writer = sidecar_formats.build(format, model.labels)
+        return _sidecars(model, writer, Path(folder), files, target, on_existing, problems)
+    target = table_target(out, format)
+    resume = resume and _mark(target).is_file()
+    check_target(target, on_existing, resume=resume)
+    model = tagger()
+    result = _table(
+        model,
+        table_formats.build(format, Path(folder), target, model.labels),
+        Path(folder),
+        files,
+        target,
+        _identity(model, Path(folder), format),
+        problems,
+        resume=resume,
+    )
+    return replace(result, out=Path(out)) if out is not None else result
 
 
 def _table(
     tagger: Tagger,
+    writer: TableWriter,
     root: Path,
     files: Iterator[str],
     out: Path,
-    format: str,
+    identity: str,
     problems: list[Problem],
     *,
     resume: bool,
 ) -> Prediction:
     """One row an image, through part files in a folder beside ``out`` that is removed at the end."""
-    writer, mark, identity = table_formats.build(format), _mark(out), _identity(tagger, root, format)
+    mark = _mark(out)
     parts_folder = mark.parent
     if resume:
         _check_same(mark, identity, out)
@@ -100,7 +111,7 @@ def _table(
         listing = hashlib.blake2b("\n".join(chunk).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
         if not note.is_file():
             tagged = tagger.tag(root, chunk, description=f"tagging (after {done:,})" if done else "tagging")
-            writer.write_part(tagger.table(tagged), part)
+            writer.write_part(_part(tagger, tagged), part)
             bad = [[chunk[row], reason] for row, reason in sorted(tagged.reasons.items())]
             write_text(note, json.dumps({"listing": listing, "unreadable": bad}))
         noted = json.loads(note.read_text("utf-8"))
@@ -111,35 +122,64 @@ def _table(
         parts.append(part)
         done += len(chunk)
     _list_unreadable(problems, out.with_name(f"{out.name}.unreadable.csv"))
-    writer.join(parts, tagger.table(tagger.tag(root, [])), out)
+    writer.join(parts, _part(tagger, tagger.tag(root, [])), out)
     sweep(out.parent, glob.escape(out.name))
     mark.unlink()  # without it the parts are waste, whenever their removal is interrupted
     shutil.rmtree(parts_folder)
     return Prediction(out, done - num_unreadable, problems)
 
 
+def _part(tagger: Tagger, tagged: Tagged) -> Part:
+    return Part(tagger.table(tagged), list(tagger.choose(tagged.probs_NK)), frozenset(tagged.reasons))
+
+
 def _sidecars(
-    tagger: Tagger, root: Path, files: Iterator[str], out: Path, on_existing: str, problems: list[Problem]
+    tagger: Tagger,
+    writer: SidecarWriter,
+    root: Path,
+    files: Iterator[str],
+    out: Path,
+    on_existing: str,
+    problems: list[Problem],
 ) -> Prediction:
-    """``NAME.txt`` for each image, under ``out`` as the images lie under ``root``. Doing it again changes nothing."""
+    """A sidecar for each image, under ``out`` as the images lie under ``root``. Doing it again changes nothing."""
     done = skipped = 0
     for chunk in _chunks(files):
-        places = {file: out / Path(file).with_suffix(".txt") for file in chunk}
+        places = {file: out / writer.place(file) for file in chunk}
         wanted = [file for file in chunk if on_existing != "skip" or not places[file].exists()]
         skipped += len(chunk) - len(wanted)
         if not wanted:
             continue
-        tagged, written = tagger.tag(root, wanted), set()
+        tagged = tagger.tag(root, wanted)
+        written: dict[Path, list[str]] = {}  # a.jpg and a.png may share one sidecar, which then has the labels of both
         for row, (file, labels) in enumerate(zip(wanted, tagger.choose(tagged.probs_NK), strict=True)):
             if row in tagged.reasons:
                 problems.append(Problem(file, None, tagged.reasons[row]))
-            else:
-                place = places[file]  # a.jpg and a.png share a.txt, which then has the labels of both
-                write_sidecar(place, labels, existing="merge" if place in written else on_existing)
-                written.add(place)
-                done += 1
+                continue
+            place = places[file]
+            both = list(dict.fromkeys([*written.get(place, []), *labels]))
+            try:
+                writer.write(place, both, existing="merge" if place in written else on_existing)
+            except TaggerError as error:
+                problems.append(Problem(file, None, f"its sidecar is left as it is: {error}"))
+                continue
+            written[place] = both
+            done += 1
     _list_unreadable(problems, out / "unreadable.csv")
     return Prediction(out, done, problems, skipped)
+
+
+def table_target(out: str | Path | None, format: str) -> Path:
+    """The file that a table format writes; an image folder's is the list in it, and the folder is made."""
+    if not format.startswith("imagefolder"):
+        suffix = {"coco": "coco.json", "label-studio": "label-studio.json"}.get(format, format)
+        return Path(out) if out is not None else Path(f"predictions.{suffix}")
+    folder = Path(out) if out is not None else Path("predictions")
+    if folder.is_file():
+        raise TaggerError(f"--out {folder} is a file; an image folder needs a folder. Name another")
+    if folder.absolute().parent.is_dir():
+        folder.mkdir(exist_ok=True)
+    return folder / METADATA
 
 
 def _mark(out: Path) -> Path:
@@ -147,13 +187,14 @@ def _mark(out: Path) -> Path:
     return out.with_name(f".{out.name}.parts") / "of.json"
 
 
-def _check_target(out: Path, on_existing: str, *, resume: bool) -> None:
+def check_target(out: Path, on_existing: str, *, resume: bool) -> None:
+    """Pass if a table may be written there; TaggerError says what to do otherwise."""
     if out.is_dir():
         raise TaggerError(f"--out {out} is a folder; name a file in it, such as {out / 'predictions.csv'}.")
     if out.exists() and on_existing == "skip" and not resume:
         raise TaggerError(f"{out} exists already. Replace it with --on-existing overwrite, or give another --out.")
     if on_existing == "merge":
-        raise TaggerError("--on-existing merge is for sidecars (--format txt); tables are replaced as a whole.")
+        raise TaggerError("--on-existing merge is for sidecars (txt, xmp); tables are replaced as a whole.")
     if not out.parent.exists():
         raise TaggerError(f"--out {out}: there is no folder {out.parent}. Make it, or name another.")
 
@@ -162,6 +203,7 @@ def _identity(tagger: Tagger, root: Path, format: str) -> str:
     """What an interrupted prediction was: another model, folder or format cannot go on with its parts."""
     model = hashlib.blake2b(tagger.run.model_path.read_bytes(), digest_size=16).hexdigest()
     rule = tagger.thresholds.to_json() | {"calibration": tagger.calibration.to_json()}
+    rule |= {"structure": repr(tagger.structure)}
     return json.dumps({"model": model, "rule": rule, "folder": str(root.resolve()), "format": format, "chunk": CHUNK})
 
 

@@ -2,7 +2,7 @@
 
 from tagger.data.hashes import hash_files
 from tagger.data.images import Listing, iter_images, list_images
-from tagger.data.labels_toml import Vocabulary, parse_labels_toml
+from tagger.data.labels_toml import NO_VOCABULARY, Vocabulary, parse_labels_toml
 from tagger.data.near_duplicates import near_duplicate_groups
 from tagger.data.read import Dataset, read_dataset
 from tagger.data.rules import Group, MinedRule, Rule, broken_group_N, broken_rule_N
@@ -11,6 +11,7 @@ from tagger.data.split import Split, split_images, split_table
 from tagger.data.stats import LabelStats, label_stats, mine_rules
 
 __all__ = [
+    "NO_VOCABULARY",
     "Dataset",
     "Group",
     "LabelStats",

@@ -30,6 +30,7 @@ class ImageIndex:
         self.root = Path(os.path.abspath(root))
         self.files = tuple(files)
         self._guessed = 0
+        self._listed: dict[str, frozenset[str]] = {}
         self._paths = {normalize("NFC", file): file for file in files}
         self._names: dict[str, list[str]] = defaultdict(list)
         self._stems: dict[str, list[str]] = defaultdict(list)
@@ -66,6 +67,16 @@ class ImageIndex:
     def has_stem(self, stem: str) -> bool:
         """True if some image has this name without its suffix."""
         return normalize("NFC", stem) in self._stems
+
+    def has_entry(self, path: str) -> bool:
+        """True if a file or folder has this path relative to the root. Each folder is listed once, then remembered."""
+        folder, _, name = path.rpartition("/")
+        if folder not in self._listed:
+            try:
+                self._listed[folder] = frozenset(os.listdir(self.root / folder))
+            except OSError:
+                self._listed[folder] = frozenset()
+        return name in self._listed[folder]
 
     def _by_path(self, name: str, beside: Path | None) -> str:
         for folder in (beside, self.root):

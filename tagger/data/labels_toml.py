@@ -21,6 +21,9 @@ class Vocabulary:
     rules: tuple[Rule, ...]
 
 
+NO_VOCABULARY = Vocabulary((), {}, ())
+
+
 def parse_labels_toml(
     text: str, used: Sequence[str], *, places: Mapping[str, Sequence[str]] | None = None, where: str = "the labels"
 ) -> Vocabulary:
@@ -47,6 +50,7 @@ def parse_labels_toml(
             wrong.append("'labels' names no label")
     groups = _groups(content.get("groups", {}), labels, wrong)
     rules = _rules(content.get("rules", []), labels, wrong)
+    wrong += _contradictions(rules, groups)
     if wrong:
         messages.insert(0, f"labels.toml: {'; '.join(wrong)}")
     if messages:
@@ -121,6 +125,18 @@ def _rules(content: Any, labels: Sequence[str], wrong: list[str]) -> tuple[Rule,
         wrong += _unknown_labels(ends, labels, at)
         rules[Rule(*ends)] = None
     return tuple(rules)
+
+
+def _contradictions(rules: Sequence[Rule], groups: Mapping[str, Group]) -> list[str]:
+    """Rules between two labels of which an image has one at most."""
+    return [
+        f"rule {rule.premise!r} implies {rule.implied!r}, but group {name!r} allows an image one of the two only"
+        for rule in rules
+        for name, group in groups.items()
+        if group["kind"] != "multi"
+        and {rule.premise, rule.implied} <= set(group["labels"])
+        and rule.premise != rule.implied
+    ]
 
 
 def _names(content: Any, at: str, wrong: list[str]) -> list[str]:

@@ -17,7 +17,8 @@ from tagger.data.labels_toml import Vocabulary, check_names, parse_labels_toml
 from tagger.data.long_table import LongTable, dense
 from tagger.data.records import read_text
 from tagger.data.rules import Group, Rule, breaches
-from tagger.data.sources import ORDER, Source, sources
+from tagger.data.sources import BY_PATH, ORDER, Source, sources
+from tagger.data.sources.annotation_files import title
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 
@@ -108,18 +109,18 @@ def _choose(index: ImageIndex, labels: str | Path | None) -> tuple[str, Path, li
         path = Path(labels)
         if not path.exists():
             raise TaggerError(f"{path}: there is no such label file or folder.{nearest_beside(path)}")
-        chosen = next((name for name, reader in readers.items() if reader.accepts(path, index)), None)
+        chosen = next((name for name in BY_PATH if readers[name].accepts(path, index)), None)
         if chosen is None:
             raise TaggerError(
-                f"{path}: labels of no known form. Give a .csv, .tsv or .parquet file, a folder of LABEL.txt files,"
-                " or a folder with one sub-folder of images per label"
+                f"{path}: labels of no known form. Give a table (.csv, .tsv, .parquet), a file of COCO, Pascal VOC,"
+                " YOLO, CVAT, Label Studio, Hugging Face, or a folder of LABEL.txt files or of sub-folders of images"
             )
         return chosen, path, []
     if not found:
         raise TaggerError(
             f"{index.root}: {counted(len(index.files), 'image')}, but no labels. Add labels.csv with the columns"
             " 'file' and 'labels', NAME.txt beside each NAME.jpg, annotations/LABEL.txt, or one sub-folder per label;"
-            " or name a label file with --labels"
+            " or name a label file or an annotation program's export with --labels"
         )
     (name, path), *rest = found
     # Sub-folders are nearly always there; they are worth a word only when they are the source.
@@ -128,7 +129,7 @@ def _choose(index: ImageIndex, labels: str | Path | None) -> tuple[str, Path, li
 
 
 def _title(name: str, path: Path) -> str:
-    return ".txt files beside images" if name == "sidecars" else f"{path.name}/"
+    return {"sidecars": ".txt files beside images", "keywords": "keywords of images"}.get(name) or title(path)
 
 
 def _other_tables(path: Path) -> list[str]:

@@ -12,6 +12,7 @@ from PIL import Image
 from tagger.commands.apply import apply
 from tagger.config import Settings
 from tagger.data import read_dataset
+from tagger.data.xmp import merge_keywords, read_keywords
 from tagger.errors import TaggerError
 from tagger.review import Decision, LabelOperation, Store
 from tagger.runs import RunFolder
@@ -157,3 +158,38 @@ def test_files_of_the_user_are_not_written_over(run: RunFolder, data: Path, tmp_
 def test_a_store_whose_address_makes_no_sense_is_refused(run: RunFolder, tmp_path: Path):
     with pytest.raises(TaggerError, match="no database URL"):
         apply(run, out=tmp_path / "out.csv", store="nonsense")
+
+
+def test_decisions_reach_sidecars_and_a_persons_keywords_stay(
+    run: RunFolder, data: Path, tmp_path: Path, tagger_cli: Callable[..., Any]
+):
+    url, file, names = f"sqlite:///{tmp_path / 'review.db'}", run.load_images()["file"][0], run.load_labels()
+    say(url, (run.load_images()["hash"][0], names[0], "yes"), (run.load_images()["hash"][0], names[1], "no"))
+    beside = tmp_path / "keywords"
+    place = beside / f"{file}.xmp"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(merge_keywords(None, ["mine", names[1]]))
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    ended = tagger_cli(
+        "apply", "--run", run.path, "--out", beside, "--store", url, "--format", "xmp", "--on-existing", "merge"
+    )
+    assert ended.code == 0, ended.err
+    keywords = read_keywords(place.read_bytes())
+    assert "mine" in keywords
+    assert names[0] in keywords
+    assert names[1] not in keywords
+    assert len(list(beside.rglob("*.xmp"))) == len(FILES)
+    assert (beside / "labels.changes.csv").is_file()
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
+def test_decisions_reach_a_file_of_another_format(run: RunFolder, data: Path, tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'review.db'}"
+    written = apply(run, out=tmp_path / "labels.json", format="coco", store=url)
+    again = read_dataset(data, written.out)
+    np.testing.assert_array_equal(
+        again.labels_NK[:, [again.labels.index(name) for name in run.load_labels()]], run.load_cells()
+    )
+    assert apply(run, out=tmp_path / "labels.json", format="coco", store=url).out == written.out
+    with pytest.raises(TaggerError, match="Did you mean 'coco'"):
+        apply(run, out=tmp_path / "x.json", format="cocoa", store=url)

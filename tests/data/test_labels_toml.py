@@ -67,3 +67,10 @@ def test_broken_toml_names_the_line():
 def test_cycles_of_rules_are_harmless():
     text = "[[rules]]\nif = 'a'\nthen = 'b'\n[[rules]]\nif = 'b'\nthen = 'a'"
     assert parse_labels_toml(text, ["a", "b"]).rules == (Rule("a", "b"), Rule("b", "a"))
+
+
+def test_a_rule_within_an_exclusive_group_contradicts_it():
+    text = '[groups.age]\nkind = "ordinal"\nlabels = ["young", "old"]\n[[rules]]\nif = "old"\nthen = "young"'
+    with pytest.raises(TaggerError, match=r"'old' implies 'young', but group 'age'"):
+        parse_labels_toml(text, ["young", "old"])
+    assert parse_labels_toml(text.replace("ordinal", "multi"), ["young", "old"]).rules

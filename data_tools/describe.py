@@ -1,0 +1,127 @@
+"""What is in a data set? Counts, imbalance, company, sizes and rules, as numbers that text and page show alike."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_tools.label_files import Track, in_silence
+from tagger.arrays import UNKNOWN, YES
+from tagger.data import Dataset, MinedRule, label_stats, mine_rules
+from tagger.errors import Problem
+
+
+@dataclass(frozen=True)
+class Description:
+    """A data set in numbers.
+
+    ``labels`` has a row per label: yes, no, unknown (images), share (of *yes* among known). ``labels_per_image[n]``
+    counts the images with n labels. ``together_KK`` counts images with both labels; ``pairs`` are the pairs that meet
+    most above chance (``lift``: times as often as if independent). ``imbalance`` is the commonest label's count over
+    the rarest's. ``width_N``, ``height_N`` are in pixels, 0 where ``unreadable`` says why.
+    """
+
+    num_images: int
+    num_unlisted: int
+    num_unlabelled: int
+    share_unknown: float
+    labels: pd.DataFrame
+    labels_per_image: NDArray[np.int64]
+    imbalance: float
+    together_KK: NDArray[np.float64]
+    pairs: pd.DataFrame
+    rules: tuple[MinedRule, ...]
+    num_bytes: int
+    width_N: NDArray[np.int64]
+    height_N: NDArray[np.int64]
+    unreadable: tuple[Problem, ...]
+
+
+def describe(dataset: Dataset, *, track: Track = in_silence) -> Description:
+    """The data set in numbers. Only the headers of images are read: their sizes, as they are stored."""
+    labels_NK = dataset.labels_NK
+    stats = label_stats(labels_NK)
+    unknown_K = len(labels_NK) - stats.positives_K - stats.negatives_K
+    known_K = np.maximum(stats.positives_K + stats.negatives_K, 1)
+    table = pd.DataFrame(
+        {
+            "label": list(dataset.labels),
+            "yes": stats.positives_K.astype(int),
+            "no": stats.negatives_K.astype(int),
+            "unknown": unknown_K.astype(int),
+            "share": stats.positives_K / known_K,
+        }
+    )
+    used_K = stats.positives_K[stats.positives_K > 0]
+    num_N = (labels_NK == YES).sum(axis=1)
+    width_N, height_N, problems = image_sizes(dataset.root, dataset.images["file"].tolist(), track=track)
+    return Description(
+        num_images=len(labels_NK),
+        num_unlisted=len(dataset.unlisted),
+        num_unlabelled=int((num_N == 0).sum()),
+        share_unknown=float((labels_NK == UNKNOWN).mean()),
+        labels=table.sort_values(["yes", "label"], ascending=[False, True], ignore_index=True),
+        labels_per_image=np.bincount(num_N),
+        imbalance=float(used_K.max() / used_K.min()) if len(used_K) else 1.0,
+        together_KK=stats.cooccurrence_KK,
+        pairs=pairs_above_chance(stats.cooccurrence_KK, len(labels_NK), dataset.labels),
+        rules=mine_rules(labels_NK, dataset.labels),
+        num_bytes=int(dataset.images["size"].sum()),
+        width_N=width_N,
+        height_N=height_N,
+        unreadable=tuple(problems),
+    )
+
+
+def pairs_above_chance(
+    together_KK: NDArray[np.float64], num_images: int, names: tuple[str, ...], *, least: int = 5
+) -> pd.DataFrame:
+    """Pairs of labels that ``least`` images or more have both: ``label``, ``other``, ``images``, ``lift``, best first.
+
+    Lift is how many times as often they meet as they would if each were spread independently of the other.
+
+    >>> together_KK = np.array([[10.0, 8.0], [8.0, 8.0]])
+    >>> pairs_above_chance(together_KK, 20, ("sea", "beach")).values.tolist()
+    [['sea', 'beach', 8, 2.0]]
+    """
+    first, second = np.nonzero(np.triu(together_KK >= least, 1))
+    yes_K, both = np.diag(together_KK), together_KK[first, second]
+    lift = both * num_images / (yes_K[first] * yes_K[second])
+    table = pd.DataFrame(
+        {
+            "label": [names[k] for k in first],
+            "other": [names[k] for k in second],
+            "images": both.astype(int),
+            "lift": lift,
+        }
+    )
+    return table.sort_values(["lift", "images"], ascending=False, kind="stable", ignore_index=True)
+
+
+def image_sizes(
+    root: str | Path, files: list[str], *, track: Track = in_silence
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Problem]]:
+    """(widths_N, heights_N, problems) from the headers; 0 and a problem where there is no image."""
+    sizes_N2 = np.zeros((len(files), 2), dtype=np.int64)
+    problems = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; nothing is decoded here
+        for n, file in enumerate(track(files, "Reading sizes")):
+            try:
+                with Image.open(Path(root, file)) as image:
+                    sizes_N2[n] = image.size
+            except Exception as error:  # plugins raise nearly anything on a damaged header
+                problems.append(Problem(file, None, _reason(error)))
+    return sizes_N2[:, 0], sizes_N2[:, 1], problems
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read ({error.strerror.lower()})"
+    if isinstance(error, Image.DecompressionBombError):
+        return "too many pixels to be decoded"
+    return "not an image that can be read: its header is damaged or of no known format"

@@ -1,0 +1,101 @@
+"""What do images look like, in a few numbers each? One decoding serves copies and quality."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_tools.checking import in_threads
+from data_tools.describe import image_sizes
+from data_tools.label_files import Track, in_silence
+from tagger.errors import Problem
+
+CELLS = 16  # a side of a thumbnail, as near_duplicate_groups takes it
+MOST_SIDE = 256  # pixels; larger images are scaled down to it, smaller ones to a multiple of CELLS
+
+
+@dataclass(frozen=True)
+class Looks:
+    """N images in numbers: pixels as stored, grey thumbnails (N, 16, 16), mean colours (N, 3), and of the grey picture
+    its mean ``light_N`` and deviation ``contrast_N`` (levels, 0..255) and ``sharpness_N`` (see ``sharpness``).
+
+    Rows of images that cannot be read are 0 and in ``problems``; ``readable_N`` tells which.
+    """
+
+    width_N: NDArray[np.int64]
+    height_N: NDArray[np.int64]
+    thumbs_NTT: NDArray[np.uint8]
+    colours_N3: NDArray[np.uint8]
+    light_N: NDArray[np.float64]
+    contrast_N: NDArray[np.float64]
+    sharpness_N: NDArray[np.float64]
+    readable_N: NDArray[np.bool_]
+    problems: tuple[Problem, ...]
+
+
+def look(root: str | Path, files: Sequence[str], *, track: Track = in_silence) -> Looks:
+    """Every image decoded once; memory grows by 300 bytes an image. Loads torch, as decoding lives beside it."""
+    from tagger.batches.decode import UnreadableImage, load_image
+
+    width_N, height_N, _ = image_sizes(root, list(files))
+    side_of = {file: _side(width_N[n], height_N[n]) for n, file in enumerate(files)}
+    num = len(files)
+    thumbs_NTT, colours_N3 = np.zeros((num, CELLS, CELLS), np.uint8), np.zeros((num, 3), np.uint8)
+    measures_N3, readable_N = np.zeros((num, 3)), np.zeros(num, dtype=bool)
+    problems = []
+
+    def one(file: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float, float]] | str:
+        try:
+            return measure(load_image(Path(root, file), size=side_of[file]))
+        except UnreadableImage as error:
+            return error.reason
+
+    for n, seen in zip(track(range(num), "Looking at images"), in_threads(one, files), strict=True):
+        if isinstance(seen, str):
+            problems.append(Problem(files[n], None, seen))
+        else:
+            thumbs_NTT[n], colours_N3[n], measures_N3[n] = seen
+            readable_N[n] = True
+    light_N, contrast_N, sharpness_N = measures_N3.T
+    return Looks(
+        width_N, height_N, thumbs_NTT, colours_N3, light_N, contrast_N, sharpness_N, readable_N, tuple(problems)
+    )
+
+
+def measure(pixels_HW3: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float, float]]:
+    """(thumbnail (16, 16), mean colour (3), (light, contrast, sharpness)) of RGB pixels.
+
+    >>> thumb, colour, (light, contrast, _) = measure(np.full((32, 32, 3), 9, np.uint8))
+    >>> thumb.shape, colour.tolist(), round(light), round(contrast)
+    ((16, 16), [9, 9, 9], 9, 0)
+    """
+    grey_HW = pixels_HW3.mean(axis=2, dtype=np.float32)
+    cells = np.asarray(Image.fromarray(grey_HW).resize((CELLS, CELLS), Image.Resampling.BOX))
+    colour_3 = pixels_HW3.mean(axis=(0, 1))
+    numbers = float(grey_HW.mean()), float(grey_HW.std()), sharpness(grey_HW)
+    return cells.round().astype(np.uint8), colour_3.round().astype(np.uint8), numbers
+
+
+def sharpness(grey_HW: NDArray[np.float32]) -> float:
+    """Deviation of the Laplacian over that of the picture: how much of what is seen changes from pixel to pixel.
+
+    Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy", divided by contrast so that a soft scene
+    in fog is not taken for a blurred one. 0 for one colour.
+
+    >>> fine = np.indices((32, 32)).sum(axis=0) % 2 * 100.0
+    >>> coarse = np.sin(np.arange(32) / 8)[:, None] * np.full((1, 32), 100.0)
+    >>> sharpness(fine) > 5, sharpness(coarse) < 0.1
+    (True, True)
+    """
+    inner = -4 * grey_HW[1:-1, 1:-1]
+    inner = inner + grey_HW[:-2, 1:-1] + grey_HW[2:, 1:-1] + grey_HW[1:-1, :-2] + grey_HW[1:-1, 2:]
+    contrast = float(grey_HW.std())
+    return float(inner.std()) / contrast if contrast > 1e-6 else 0.0
+
+
+def _side(width: int, height: int) -> int:
+    """Pixels of the square that an image is scaled to: nothing is enlarged, which would look like blur."""
+    return max(CELLS, min(int(width), int(height), MOST_SIDE) // CELLS * CELLS)

@@ -1,0 +1,192 @@
+"""``tagger data ...``: options to the tools around data sets, and what they found to the screen."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tagger.errors import TaggerError
+
+if TYPE_CHECKING:
+    from tagger.commands.screen import Screen
+    from tagger.data import Dataset
+
+app = typer.Typer(
+    help="Look at a data set, and change its labels: statistics, problems, copies, splits, planted errors.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of images; sub-folders too.")]
+Labels = Annotated[Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")]
+Out = Annotated[Path, typer.Option(help="The label file to write: .csv, .tsv or .parquet.")]
+Table = Annotated[Path | None, typer.Option("--out", help="Also write what was found to this .csv or .parquet file.")]
+Seed = Annotated[int, typer.Option(help="Another seed, another draw.")]
+
+
+@app.command()
+def stats(
+    folder: Folder,
+    labels: Labels = None,
+    html: Annotated[Path | None, typer.Option(help="Also write one page with plots and example images.")] = None,
+) -> None:
+    """Count labels, their imbalance and company, sizes, and rules that the labels follow."""
+    from data_tools.describe import describe
+    from data_tools.describe_text import sentences, tables
+    from data_tools.label_files import check_new
+
+    if html is not None:
+        check_new(html, (".html", ".htm"))
+    screen, dataset = _read(folder, labels)
+    found = describe(dataset, track=screen.track)
+    for line in sentences(found):
+        screen.say(line)
+    for title, columns, rows in tables(found):
+        screen.say()
+        screen.table(title, columns, rows)
+    if html is not None:
+        from data_tools.describe_page import page
+        from tagger.runs import write_text
+
+        write_text(html, page(dataset, found))
+        screen.say(f"A page with plots and examples: {html}")
+
+
+@app.command()
+def check(folder: Folder, labels: Labels = None, out: Table = None) -> None:
+    """List everything that is wrong, with file and row; exit code 2 when there is something."""
+    from data_tools.checking import check_dataset
+    from tagger.data.wording import counted
+
+    screen = _screen()
+    _new_table(out)
+    problems = check_dataset(folder, labels, track=screen.track)
+    for problem in problems:
+        screen.say(" ".join(str(problem).splitlines()))
+    _save(out, [[p.file, p.row, p.reason] for p in problems], ["file", "row", "reason"], screen)
+    if problems:
+        raise TaggerError(f"{folder}: {counted(len(problems), 'problem')}, listed above. Mend them, and check again")
+    screen.say(f"{folder}: nothing is wrong.")
+
+
+@app.command()
+def duplicates(
+    folder: Folder,
+    labels: Labels = None,
+    near: Annotated[bool, typer.Option(help="Also re-encoded, resized and mirrored copies, by their looks.")] = True,
+    apply: Annotated[bool, typer.Option("--apply", help="Move surplus copies whose labels agree to --to.")] = False,
+    to: Annotated[Path | None, typer.Option(help="Where to move copies: a new folder outside DIR.")] = None,
+    out: Table = None,
+) -> None:
+    """List copies of images, those with different labels first; nothing is moved without --apply."""
+    from data_tools.duplicates import find_copies, set_aside, surplus
+    from data_tools.label_files import check_new
+    from tagger.data.wording import counted
+
+    _new_table(out)
+    if apply != (to is not None):
+        raise TaggerError("Give --apply and --to FOLDER together: copies are moved there, none is deleted")
+    if to is not None:
+        check_new(to)
+    screen = _screen()
+    files, names, labels_NK = _all_images(folder, labels, screen)
+    found = find_copies(folder, files, names=names, labels_NK=labels_NK, near=near, track=screen.track)
+    table = found.table
+    screen.few(found.problems)
+    differing = table.loc[table["differs"] != "", "group"].nunique()
+    screen.say(
+        f"{counted(table['group'].nunique(), 'group')} of copies, {len(table):,} of {len(files):,} images;"
+        f" labels differ in {differing:,}"
+    )
+    columns = ["file", "group", "kind", "differs"]
+    if len(table):
+        screen.table("Copies", columns, table[columns].head(40).to_numpy().tolist())
+    _save(out, table.to_numpy().tolist(), list(table.columns), screen)
+    if to is not None:
+        moved = set_aside(folder, table, to)
+        kept = f"Moved {counted(len(moved), 'file')} to {to}; moved.csv there says from where."
+        screen.say(f"{kept} A label table still names them, which is reported, and harmless")
+    elif len(table):
+        num = len(surplus(table))
+        screen.say(f"{counted(num, 'surplus copy' if num == 1 else 'surplus file')} could be set aside: --apply --to F")
+
+
+@app.command()
+def quality(folder: Folder, out: Table = None) -> None:
+    """List images that are dark, bright, blurred, tiny, odd in shape or of one colour."""
+    from data_tools.looks import look
+    from data_tools.quality import poor_images
+    from tagger.data import list_images
+    from tagger.data.wording import counted
+
+    _new_table(out)
+    screen, files = _screen(), list_images(folder).files
+    looks = look(folder, files, track=screen.track)
+    table = poor_images(looks, files)
+    screen.say(f"{counted(len(table), 'image')} of {len(files):,} to look at")
+    if len(table):
+        screen.table("Images", list(table.columns), table.head(40).to_numpy().tolist())
+    _save(out, table.to_numpy().tolist(), list(table.columns), screen)
+    if looks.problems:
+        screen.say(f"{len(looks.problems)} could not be read:")
+        screen.few(looks.problems)
+        raise typer.Exit(3)
+
+
+def _screen() -> "Screen":
+    from tagger.commands.screen import Screen
+
+    return Screen()
+
+
+def _read(folder: Path, labels: Path | None) -> "tuple[Screen, Dataset]":
+    """The data set, with its source and its problems said."""
+    from data_tools.label_files import read_with_progress
+
+    screen = _screen()
+    dataset = read_with_progress(folder, labels, track=screen.track)
+    screen.say(dataset.source)
+    screen.few(dataset.problems)
+    return screen, dataset
+
+
+def _all_images(folder: Path, labels: Path | None, screen: "Screen") -> tuple[list[str], tuple[str, ...], Any]:
+    """(files, labels, labels_NK) of every image in the folder; without labels where there are none to be read."""
+    import numpy as np
+
+    from data_tools.label_files import read_with_progress
+    from tagger.arrays import UNKNOWN
+    from tagger.data import list_images
+
+    files = list(list_images(folder).files)
+    try:
+        dataset = read_with_progress(folder, labels, track=screen.track)
+    except TaggerError as error:
+        if labels is not None or not files:
+            raise
+        screen.say(f"Without labels, for: {error}")
+        return files, (), None
+    screen.say(dataset.source)
+    row = {file: n for n, file in enumerate(files)}
+    labels_NK = np.full((len(files), len(dataset.labels)), UNKNOWN, dtype=np.int8)
+    labels_NK[[row[file] for file in dataset.images["file"]]] = dataset.labels_NK
+    return files, dataset.labels, labels_NK
+
+
+def _new_table(out: Path | None) -> None:
+    from data_tools.label_files import check_new
+
+    if out is not None:
+        check_new(out, (".csv", ".tsv", ".parquet"))
+
+
+def _save(out: Path | None, rows: list[Any], columns: list[str], screen: "Screen") -> None:
+    """The table in ``out``, if one is wanted."""
+    if out is None:
+        return
+    import pandas as pd
+
+    from data_tools.label_files import write_table
+
+    write_table(out, pd.DataFrame(rows, columns=columns))
+    screen.say(f"All of it: {out}")

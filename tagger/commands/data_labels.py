@@ -1,0 +1,143 @@
+"""``tagger data ...`` that writes: other labels, parts of a data set, or the demo's. The data itself stays as it is."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tagger.commands.data import Folder, Labels, Out, Seed, _read, _screen, app
+from tagger.errors import TaggerError
+
+Several = Annotated[list[Path], typer.Option("--labels", help="A label file; give it once for each annotator.")]
+
+
+@app.command()
+def split(
+    folder: Folder,
+    out: Out,
+    labels: Labels = None,
+    val: Annotated[float, typer.Option(help="Share of images that choose thresholds and the best epoch.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Share of images that judge.")] = 0.1,
+    folds: Annotated[int, typer.Option(help="Folds of the images outside test.")] = 5,
+    seed: Seed = 0,
+) -> None:
+    """Divide images so that every label has nearly the same share everywhere: file, split, fold."""
+    from data_tools.label_files import check_new, write_table
+    from tagger.data import split_images, split_table
+
+    check_new(out, (".csv", ".tsv", ".parquet"))
+    screen, data = _read(folder, labels)
+    hashes = data.images["hash"].to_numpy(dtype=str)
+    found = split_images(data.labels_NK, hashes, val=val, test=test, folds=folds, seed=seed, names=data.labels)
+    screen.few(found.notes)
+    table = split_table(data.labels_NK, found.split, data.labels)
+    screen.table("Images with each label", list(table.columns), table.to_numpy().tolist())
+    write_table(out, data.images[["file"]].assign(split=found.split, fold=found.fold))
+    screen.say(f"Written: {out}")
+
+
+@app.command()
+def sample(
+    folder: Folder,
+    num: Annotated[int, typer.Option(min=1, help="How many images.")],
+    out: Annotated[Path, typer.Option(help="Folder to make, outside DIR.")],
+    labels: Labels = None,
+    seed: Seed = 0,
+) -> None:
+    """Copy a smaller data set in which every label has nearly its share."""
+    from data_tools.subsets import sample_rows, save_sample
+
+    screen, data = _read(folder, labels)
+    rows = sample_rows(data.labels_NK, data.images["hash"].tolist(), num, seed=seed)
+    files = data.images["file"].iloc[rows].tolist()
+    save_sample(out, folder, files, data.labels, data.labels_NK[rows], track=screen.track)
+    screen.say(f"{len(files):,} images and labels.csv: {out}")
+
+
+@app.command()
+def merge(folder: Folder, labels: Several, out: Out) -> None:
+    """Join several annotators' labels: a cell on which they disagree is unknown, and is listed."""
+    from data_tools.label_files import check_new, save_labels, write_table
+    from data_tools.relabel import merge_labels
+
+    if len(labels) < 2:
+        raise TaggerError("Give --labels twice or more: one label file for each annotator")
+    apart = check_new(out.with_name(f"{out.stem}.disagreements.csv"))
+    check_new(out, (".csv", ".tsv", ".parquet"))
+    screen, parts = _screen(), []
+    for path in labels:
+        screen, data = _read(folder, path)
+        parts.append((data.images["file"].tolist(), data.labels, data.labels_NK))
+    files, names, cells, table = merge_labels(parts, who=[str(path) for path in labels])
+    save_labels(out, folder, files, names, cells)
+    write_table(apart, table)
+    screen.say(f"{len(files):,} images, {len(names):,} labels: {out}. {len(table):,} cells disagree: {apart}")
+
+
+@app.command()
+def rename(
+    folder: Folder,
+    renames: Annotated[list[str], typer.Argument(help="OLD=NEW; OLD= drops a label; NEW may be there already.")],
+    out: Out,
+    labels: Labels = None,
+) -> None:
+    """Rename, join or drop labels, in a new label file."""
+    from data_tools.label_files import save_labels
+    from data_tools.relabel import parse_renames, rename_labels
+
+    screen, data = _read(folder, labels)
+    names, cells = rename_labels(data.labels, data.labels_NK, parse_renames(renames, data.labels))
+    save_labels(out, folder, data.images["file"].tolist(), names, cells)
+    screen.say(f"{len(names):,} labels: {out}")
+    if (folder / "labels.toml").is_file():
+        screen.say(f"{folder / 'labels.toml'} stays as it is: change the names there too")
+
+
+@app.command()
+def noise(
+    folder: Folder,
+    out: Out,
+    kind: Annotated[str, typer.Option(help="missing, spurious, both, confused, flip or unknown.")] = "both",
+    share: Annotated[float, typer.Option(help="Of a label's images, or of its known cells for flip.")] = 0.1,
+    labels: Labels = None,
+    seed: Seed = 0,
+) -> None:
+    """Plant label errors of a chosen kind; the truth is kept beside them."""
+    import numpy as np
+
+    from data_tools.label_files import check_new, save_labels
+    from data_tools.noise import plant_noise
+
+    truth = check_new(out.with_name(f"{out.stem}.truth{out.suffix}"), (".csv", ".tsv", ".parquet"))
+    screen, data = _read(folder, labels)
+    cells = plant_noise(data.labels_NK, np.random.default_rng(seed), kind=kind, share=share)
+    files = data.images["file"].tolist()
+    save_labels(out, folder, files, data.labels, cells)
+    save_labels(truth, folder, files, data.labels, data.labels_NK)
+    wrong = int((cells != data.labels_NK).sum())
+    screen.say(f"{wrong:,} of {cells.size:,} cells changed: {out}. The truth: {truth}")
+
+
+@app.command()
+def convert(folder: Folder, out: Out, labels: Labels = None) -> None:
+    """Write the labels, whatever form they are in, as one table."""
+    from data_tools.label_files import check_new, save_labels
+
+    check_new(out)
+    screen, data = _read(folder, labels)
+    save_labels(out, folder, data.images["file"].tolist(), data.labels, data.labels_NK)
+    screen.say(f"{len(data.images):,} images, {len(data.labels):,} labels: {out}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Argument(help="Folder to make.")],
+    num: Annotated[int, typer.Option(min=1, help="How many images.")] = 2000,
+    noise: Annotated[float, typer.Option(help="Share of each label's images that is dropped.")] = 0.08,
+    seed: Seed = 0,
+) -> None:
+    """Make the demo's data set: photos of handwritten digits, some labels wrong, the truth beside them."""
+    from data_tools.demo import make_demo
+
+    folder = make_demo(out, num_images=num, noise=noise, seed=seed)
+    _screen().say(f"{num:,} images, labels.csv and truth/: {folder}")

@@ -1,0 +1,117 @@
+"""Labels in a Hugging Face image folder: ``metadata.jsonl``, ``.csv`` or ``.parquet`` with ``file_name`` and labels.
+
+The labels are in the first of ``labels``, ``label``, ``tags``, ``keywords`` and ``categories`` that there is, as a list
+or a single one, or the ``categories`` of ``objects``. Numbers stay numbers: their names are in the data set's card.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tagger.data.image_index import ImageIndex
+from tagger.data.long_table import LongTable, LongTableBuilder
+from tagger.data.records import read_records, read_text
+from tagger.data.sources.annotation_files import Entry, add_entries, files_near, folder_of, head, label_name, title
+from tagger.data.wording import counted, shortlist
+from tagger.errors import Problem, TaggerError
+
+SUFFIXES = (".jsonl", ".csv", ".parquet")
+KEYS = ("labels", "label", "tags", "keywords", "categories")
+Row = tuple[int, dict[str, Any]]
+
+
+class HuggingFace:
+    """``metadata.jsonl``, ``metadata.csv`` or ``metadata.parquet`` in the data folder or in those of its splits."""
+
+    def detect(self, images: ImageIndex) -> Path | None:
+        """The file, or the folder that holds several, if it has labels: many hold captions only."""
+        return folder_of(_files(images.root), images.root)
+
+    def accepts(self, path: Path, images: ImageIndex) -> bool:
+        """True for such a file, and for a folder with one."""
+        return bool(_files(path))
+
+    def read(self, path: Path, images: ImageIndex) -> LongTable:
+        """Every row that has labels, if only an empty list; rows where they are null are listed and left out."""
+        builder = LongTableBuilder()
+        num_known = 0
+        for file in _files(path):
+            entries = list(_entries(file, builder))
+            num_known += add_entries(builder, file, entries, images, noun="row")
+        return builder.build(title(path), f"{title(path)} (Hugging Face image folder, {counted(num_known, 'row')})")
+
+
+def _files(path: Path) -> list[Path]:
+    found = [p for suffix in SUFFIXES for p in files_near(path, suffix) if p.stem == "metadata"]
+    return [p for p in found if _has_labels(p)]
+
+
+def _has_labels(path: Path) -> bool:
+    """Whether the names of the columns, which show in the first lines, are those of this form."""
+    if path.suffix.lower() == ".parquet":
+        try:
+            names = set(read_records(path).columns)
+        except TaggerError:
+            return False
+        return "file_name" in names and bool(names & set(KEYS))
+    start = head(path, 1 << 16)
+    if path.suffix.lower() == ".csv":
+        start = start.partition(b"\n")[0]
+        words = set(re.split(rb"[^a-z_]+", start))
+    else:
+        words = set(re.findall(rb'"([a-z_]+)"\s*:', start))
+    return b"file_name" in words and bool(words & {key.encode() for key in (*KEYS, "objects")})
+
+
+def _entries(path: Path, builder: LongTableBuilder) -> Iterator[Entry]:
+    rows = list(_json_rows(path) if path.suffix.lower() == ".jsonl" else _table_rows(path))
+    names = {name for _, row in rows for name in row}
+    key = next((key for key in KEYS if key in names), "objects" if "objects" in names else "")
+    if "file_name" not in names or not key:
+        missing = "file_name" if key else "labels"
+        raise TaggerError(f"{path.name}: there is no column {missing!r}; the columns are {shortlist(sorted(names))}")
+    for number, row in rows:
+        value, file_name = row.get(key), row.get("file_name")
+        if key == "objects" and isinstance(value, dict):
+            value = next((value[k] for k in ("categories", "category", "labels", "label") if k in value), None)
+        items = value if isinstance(value, list) else [] if value == "" else [value]
+        labels = [label_name(item) for item in items]
+        if not isinstance(file_name, str) or not file_name.strip():
+            builder.problems.append(Problem(path.name, number, "'file_name' is no text: left out"))
+        elif not all(labels):
+            what = "null" if value is None else repr(value)[:30]
+            builder.problems.append(Problem(path.name, number, f"{key!r} is {what}, not a list of labels: left out"))
+        else:
+            yield Entry(file_name, yes=tuple(dict.fromkeys(labels)), place=f"row {number}")
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    bad = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            bad.append(f"row {number}")
+    if bad:
+        raise TaggerError(
+            f"{path.name}: {counted(len(bad), 'row')} that cannot be read as a JSON object: {shortlist(bad)}"
+        )
+
+
+def _table_rows(path: Path) -> Iterator[Row]:
+    """Cells of labels are joined by ``|``, as in labels.csv; ``label`` is one name."""
+    records = read_records(path)
+    for number, cells in records.rows:
+        row: dict[str, Any] = dict(zip(records.columns, cells, strict=True))
+        for key in KEYS:
+            if key in row and key != "label":
+                row[key] = [part.strip() for part in row[key].split("|") if part.strip()]
+        yield number, row

@@ -1,0 +1,128 @@
+"""Labels as keywords that photo programs keep: in ``NAME.xmp`` or ``NAME.jpg.xmp``, or inside the image (XMP, IPTC).
+
+A sidecar outweighs what is inside its image, and XMP outweighs IPTC: programs write the newer one. Of hierarchical
+keywords the last part is the label. An image without keywords is left out: nobody may have looked at it. A sidecar with
+an empty list of keywords says that no label applies.
+"""
+
+import os
+import re
+import warnings
+from pathlib import Path
+
+from PIL import Image, IptcImagePlugin
+
+from tagger.data.image_index import ImageIndex
+from tagger.data.long_table import LongTable, LongTableBuilder
+from tagger.data.sources.annotation_files import title
+from tagger.data.wording import counted
+from tagger.data.xmp import read_keywords
+from tagger.errors import Problem, TaggerError
+
+SAMPLE = 100  # images that are opened to see whether keywords inside are the rule
+EMPTY_LIST = re.compile(rb"<(?:\w+:)?subject[\s/>]")
+IPTC_KEYWORDS, IPTC_CHARSET, UTF8 = (2, 25), (1, 90), b"\x1b%G"
+
+
+class Keywords:
+    """XMP sidecars beside the images, and keywords inside them."""
+
+    def detect(self, images: ImageIndex) -> Path | None:
+        """The data folder, if an image has a sidecar, or at least half of a sample have keywords inside."""
+        if any(_sidecar(file, images) for file in images.files):
+            return images.root
+        sample = images.files[:: -(-len(images.files) // SAMPLE) or 1]
+        return (
+            images.root if sample and 2 * sum(_has_embedded(images.root / f) for f in sample) >= len(sample) else None
+        )
+
+    def accepts(self, path: Path, images: ImageIndex) -> bool:
+        """True for a folder with a sidecar, or with keywords inside any of a sample of its images."""
+        inside = _below(path, images) if path.is_dir() else []
+        if any(_sidecar(file, images) for file in inside):
+            return True
+        return any(_has_embedded(images.root / f) for f in inside[:: -(-len(inside) // SAMPLE) or 1])
+
+    def read(self, path: Path, images: ImageIndex) -> LongTable:
+        """Every image with keywords. What cannot be read is listed and its image left out."""
+        builder = LongTableBuilder()
+        num_sidecars = num_inside = num_without = 0
+        for file in _below(path, images):
+            sidecar = _sidecar(file, images)
+            place = os.path.relpath(sidecar, images.root).replace(os.sep, "/") if sidecar else file
+            try:
+                keywords = _sidecar_keywords(sidecar) if sidecar else _embedded(images.root / file) or None
+            except TaggerError as error:
+                builder.problems.append(Problem(place, None, f"left out: {error}"))
+                continue
+            if keywords is None:
+                num_without += 1
+                continue
+            builder.add(file, yes=dict.fromkeys(filter(None, map(str.strip, keywords))), place=place)
+            num_sidecars += sidecar is not None
+            num_inside += sidecar is None
+        if not num_sidecars + num_inside and builder.problems:
+            raise TaggerError(f"{title(path)}: no keywords that can be read, such as {builder.problems[0]}")
+        found = f"{counted(num_sidecars, '.xmp file')}, {counted(num_inside, 'image')} with keywords inside"
+        left_out = f"; {counted(num_without, 'image')} without keywords left out" if num_without else ""
+        return builder.build("the keywords", f"keywords ({found}{left_out})")
+
+
+def _sidecar(file: str, images: ImageIndex) -> Path | None:
+    found = (name for name in (f"{file}.xmp", f"{os.path.splitext(file)[0]}.xmp") if images.has_entry(name))
+    return next((path for name in found if (path := images.root / name).is_file()), None)
+
+
+def _sidecar_keywords(path: Path) -> list[str] | None:
+    """The keywords of a sidecar; None if it has no list of them, as where a program only noted how it developed."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TaggerError(f"{path.name}: cannot be read ({(error.strerror or type(error).__name__).lower()})") from None
+    return read_keywords(data, where=path.name) or ([] if EMPTY_LIST.search(data) else None)
+
+
+def _has_embedded(path: Path) -> bool:
+    try:
+        return bool(_embedded(path))
+    except TaggerError:
+        return False
+
+
+def _embedded(path: Path) -> list[str]:
+    """The keywords inside an image. TaggerError if its XMP is broken; an image that cannot be opened has none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of images of very many pixels, none of which is read here
+            with Image.open(path) as image:
+                packet, iptc = image.info.get("xmp"), IptcImagePlugin.getiptcinfo(image) or {}
+    except Exception:  # damaged files raise what they like; hashing and training report them
+        return []
+    if isinstance(packet, str):
+        packet = packet.encode()
+    found = (
+        read_keywords(packet.strip(b"\0"), where=path.name) if isinstance(packet, bytes) and packet.strip(b"\0") else []
+    )
+    return found or _iptc_keywords(iptc)
+
+
+def _iptc_keywords(iptc: dict[tuple[int, int], bytes | list[bytes]]) -> list[str]:
+    """The keywords of IPTC-IIM: UTF-8 where the record says so or it fits, else Latin-1.
+
+    >>> _iptc_keywords({(2, 25): [b"cat", "caf\\u00e9".encode()]}), _iptc_keywords({(2, 25): b"caf\\xe9"})
+    (['cat', 'café'], ['café'])
+    """
+    raw = iptc.get(IPTC_KEYWORDS, [])
+    words = []
+    for word in [raw] if isinstance(raw, bytes) else raw:
+        try:
+            words.append(word.decode("utf-8"))
+        except UnicodeDecodeError:
+            words.append(word.decode("utf-8", "replace") if iptc.get(IPTC_CHARSET) == UTF8 else word.decode("latin-1"))
+    return [word.strip("\0 ") for word in words]
+
+
+def _below(folder: Path, images: ImageIndex) -> list[str]:
+    """The images that lie in ``folder`` or below."""
+    prefix = os.path.relpath(os.path.abspath(folder), images.root).replace(os.sep, "/")
+    return list(images.files) if prefix == "." else [f for f in images.files if f.startswith(prefix + "/")]

@@ -1,0 +1,56 @@
+"""``tagger data ...`` as a person runs it, on the demo's photos."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+
+def test_check_ends_with_2_when_something_is_wrong_and_0_otherwise(tagger_cli: Callable, demo: Path, tmp_path: Path):
+    assert tagger_cli("data", "sample", demo, "--num", "40", "--out", tmp_path / "some").code == 0
+    assert len(pd.read_csv(tmp_path / "some" / "labels.csv")) == 40
+    broken = tmp_path / "some" / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n")
+    ended = tagger_cli("data", "check", tmp_path / "some", "--out", "problems.csv")
+    assert ended.code == 2
+    assert "broken.png: damaged" in ended.out
+    assert "broken.png" in pd.read_csv("problems.csv")["file"].tolist()
+
+
+def test_labels_go_through_noise_merge_rename_convert_and_split(tagger_cli: Callable, demo: Path):
+    before = (demo / "labels.csv").read_bytes()
+    assert tagger_cli("data", "noise", demo, "--kind", "missing", "--share", "0.5", "--out", "noisy.csv").code == 0
+    argv = ("--labels", "noisy.csv", "--labels", "noisy.truth.csv")
+    assert tagger_cli("data", "merge", demo, *argv, "--out", "merged.csv").code == 0
+    noisy, truth = (pd.read_csv(name, keep_default_na=False)["labels"] for name in ("noisy.csv", "noisy.truth.csv"))
+    lost = sum(len(set(b.split("|")) - set(a.split("|"))) for a, b in zip(noisy, truth, strict=True))
+    assert len(pd.read_csv("merged.disagreements.csv")) == lost > 0
+    assert tagger_cli("data", "rename", demo, "zero=nought", "one=", "--out", "renamed.csv").code == 0
+    assert tagger_cli("data", "convert", demo, "--labels", "renamed.csv", "--out", "renamed.parquet").code == 0
+    joined = "|".join(pd.read_parquet("renamed.parquet")["labels"]).split("|")
+    assert "nought" in joined
+    assert not {"zero", "one"} & set(joined)
+    assert tagger_cli("data", "split", demo, "--out", "split.csv").code == 0
+    assert set(pd.read_csv("split.csv")["split"]) == {"train", "val", "test"}
+    assert tagger_cli("data", "split", demo, "--out", "split.csv").code == 2
+    assert (demo / "labels.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["stats", "duplicates", "quality"])
+def test_looking_changes_nothing(tagger_cli: Callable, demo: Path, command: str):
+    before = sorted(path for path in demo.rglob("*"))
+    more = ("--html", "page.html") if command == "stats" else ("--out", "table.csv")
+    assert tagger_cli("data", command, demo, *more).code == 0
+    assert sorted(path for path in demo.rglob("*")) == before
+    assert Path(more[1]).is_file()
+
+
+def test_copies_are_moved_only_with_both_options(tagger_cli: Callable, demo: Path):
+    ended = tagger_cli("data", "duplicates", demo, "--apply")
+    assert (ended.code, "--to" in ended.err) == (2, True)
+
+
+def test_the_demo_set_is_made(tagger_cli: Callable):
+    assert tagger_cli("data", "demo", "digits", "--num", "3").code == 0
+    assert len(pd.read_csv("digits/labels.csv")) == 3
