@@ -1,0 +1,296 @@
+"""``tagger export``: other programs say of a photo what the run says, and a file that does not is never left."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import timm
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from small import options
+
+import tagger
+from tagger.arrays import sigmoid
+from tagger.commands.export import export
+from tagger.commands.export_check import Check, make_check
+from tagger.commands.export_files import write_torchscript
+from tagger.commands.export_model import Calibrated, Decided, Exported
+from tagger.commands.tagger_model import Tagger
+from tagger.data import Group, Rule
+from tagger.errors import TaggerError
+from tagger.heads import HeadEnsemble
+from tagger.model import TagModel, new_attention, new_backbone, new_head, save_model
+from tagger.presets import load_settings
+from tagger.runs import RunFolder
+from tagger.scoring import Calibration, Structure, Thresholds, decide
+from tagger.scoring.calibration import Curve
+from tagger.scoring.decide import OneOf
+from tagger.scoring.thresholds import LabelThreshold
+
+NAMES = ('café, "au" lait', "a|b", "雪\nline", "<x>&amp;", "old", "young")
+AGES: dict[str, Group] = {"age": Group(kind="ordinal", labels=["young", "old"])}
+ROOT = Path(__file__).parents[2]
+Cli = Callable[..., Any]
+
+
+def make_run(
+    folder: Path, *more: str, backbone: str = "test_resnet", members: int = 1, groups: dict[str, Group] | None = None
+) -> RunFolder:
+    """A finished run of random weights and three photos, without the seconds of a training."""
+    rng, run = np.random.default_rng(0), RunFolder(folder / "run")
+    (folder / "photos").mkdir()
+    for number, shape in enumerate([(40, 60, 3), (32, 32, 3), (70, 50, 3)]):
+        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(folder / "photos" / f"{number}.png")
+    chosen = [f"backbone.name={backbone}", "backbone.weights=none", f"data.path={folder / 'photos'}", *options(), *more]
+    run.save_settings(made := load_settings("quick", chosen))
+    torch.manual_seed(0)
+    trunk = new_backbone(made)
+    heads = [new_head(trunk.num_features, len(NAMES), made) for _ in range(members)]
+    columns = [NAMES.index(name) for name in ("young", "old")]
+    for head in heads:
+        head.standardise(torch.randn(20, trunk.num_features))
+        if groups:
+            number_K, none_K = np.full(len(NAMES), -1), np.zeros(len(NAMES), dtype=bool)
+            number_K[columns], none_K[columns] = 0, True
+            head.set_groups(number_K, none_K)
+    attention = new_attention(trunk, len(NAMES), made)
+    save_model(TagModel(trunk, HeadEnsemble(heads) if members > 1 else heads[0], attention), run.model_path)
+    curves = [Curve(float(rng.uniform(0.5, 2)), float(rng.normal()), "platt") for _ in NAMES]
+    found = (OneOf("age", tuple(columns), False, True),) if groups else ()
+    for k in columns if groups else ():
+        curves[k] = Curve(1.5, 0.0, "temperature of its group")
+    rules = (Rule("a|b", "old"), Rule("<x>&amp;", "a|b"))
+    run.save_labels(NAMES, groups or {}, rules)
+    rows = tuple(LabelThreshold(float(rng.uniform(0.3, 0.7)), "own", None, None, 9) for _ in NAMES)
+    run.save_decision_rule(Thresholds(rows, 0.5, "f1"), Calibration(tuple(curves), found), NAMES)
+    run.save_images(pd.DataFrame({"file": ["0.png", "gone.png", "1.png", "2.png"]}))
+    run.finish({})
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A linear head on one level: what any format can hold."""
+    return make_run(tmp_path_factory.mktemp("plain"), "head.name=linear", "image.fit=pad")
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Several ecoc heads, two levels, attention, a group with a "none", rules."""
+    more = ("head.name=ecoc", "head.bits=8", "backbone.levels=2", "attention.depth=2", "image.fit=crop")
+    return make_run(tmp_path_factory.mktemp("rich"), *more, members=2, groups=AGES)
+
+
+def photos_of(run: RunFolder) -> list[Path]:
+    return sorted((run.path.parent / "photos").iterdir())
+
+
+def run_onnx(path: Path, images: np.ndarray) -> list[np.ndarray]:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path).run(None, {"images": images})
+
+
+def agrees(answers: Any, run: RunFolder) -> None:
+    """Probabilities and chosen labels of the run's photos are those of ``predict``."""
+    table = tagger.load(run).predict(photos_of(run))
+    probs_NK, chosen_NK, _ = (np.asarray(part) for part in answers)
+    np.testing.assert_allclose(probs_NK, table[list(NAMES)], atol=1e-4)
+    model = tagger.load(run)
+    expected = decide(table[list(NAMES)].to_numpy(), model.thresholds.values_K, model.structure)
+    np.testing.assert_array_equal(chosen_NK, expected)
+
+
+def pixels_of(run: RunFolder) -> np.ndarray:
+    """The photos as the checks see them: noise comes first, and of what is gone nothing."""
+    return make_check(tagger.load(run)).images_NCHW[-3:]
+
+
+@pytest.mark.parametrize("kind", ["plain", "rich"])
+def test_an_onnx_file_tags_as_the_run_does(kind: str, tmp_path: Path, request: pytest.FixtureRequest):
+    import onnx
+
+    run = request.getfixturevalue(kind)
+    path = export(run, format="onnx", out=tmp_path / "a.onnx")
+    agrees(run_onnx(path, pixels_of(run)), run)
+    onnx.checker.check_model(str(path))
+    about = {one.key: json.loads(one.value) for one in onnx.load(path).metadata_props}
+    assert about["labels"] == list(NAMES)
+    assert about["thresholds"] == list(tagger.load(run).thresholds.values_K)
+    assert Calibration.from_json(about["calibration"]) == tagger.load(run).calibration
+    assert about["preprocessing"]["fit"] == {"plain": "pad", "rich": "crop"}[kind]
+    assert [group["labels"] for group in about["groups"]] == ([["young", "old"]] if kind == "rich" else [])
+    assert {"if": "a|b", "then": "old"} in about["rules"]
+    if kind == "plain":
+        the_example_of_the_docs_works(run, path, tmp_path)
+
+
+def the_example_of_the_docs_works(run: RunFolder, model: Path, folder: Path) -> None:
+    """The lines of docs/export.md, as they stand there, print what ``predict`` says."""
+    (_, rest) = (ROOT / "docs" / "export.md").read_text("utf-8").split("```python\n")
+    (folder / "tag.py").write_text(rest.split("```")[0], "utf-8")
+    command = [sys.executable, "-X", "utf8", "tag.py", str(model), *map(str, photos_of(run))]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=folder, check=True)
+    table = tagger.load(run).predict(photos_of(run))
+    lines = done.stdout.replace("雪\nline", "雪 line").splitlines()
+    assert len(lines) == len(table)
+    for line, (_, row) in zip(lines, table.iterrows(), strict=True):
+        file, *found = line.split("\t")
+        assert file == row["file"]
+        named = {text.rpartition("=")[0]: float(text.rpartition("=")[2]) for text in found}
+        assert "|".join(named) == row["labels"].replace("\n", " ")
+        for name, prob in named.items():
+            assert prob == pytest.approx(row[name.replace("雪 line", "雪\nline")], abs=2e-4)
+
+
+def test_a_transformer_with_an_mlp_goes_into_onnx(tmp_path: Path):
+    run = make_run(tmp_path, "head.name=mlp", "head.hidden=8", "image.flip_views=false", backbone="test_vit")
+    path = export(run, format="onnx", out=tmp_path / "a.onnx")
+    agrees(run_onnx(path, pixels_of(run)), run)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.load. is deprecated")
+@pytest.mark.parametrize("format", ["torchscript", "torch-export"])
+def test_torchs_own_files_tag_as_the_run_does(format: str, rich: RunFolder, tmp_path: Path):
+    path, extra = export(rich, format=format, out=tmp_path / "model.pt"), {"metadata.json": ""}
+    if format == "torchscript":
+        module = torch.jit.load(str(path), _extra_files=extra)
+    else:
+        module = torch.export.load(str(path), extra_files=extra).module()
+    agrees(module(torch.from_numpy(pixels_of(rich))), rich)
+    assert json.loads(extra["metadata.json"])["labels"] == list(NAMES)
+
+
+def test_timm_makes_the_network_of_a_hub_folder(plain: RunFolder, tmp_path: Path):
+    path = export(plain, format="hub", out=tmp_path / "hub")
+    net = timm.create_model(f"local-dir:{path}", pretrained=True).eval()
+    transform = timm.data.create_transform(**timm.data.resolve_data_config(model=net))
+    assert "bicubic" in str(transform).lower()
+    about = json.loads((path / "config.json").read_text("utf-8"))
+    assert about["label_names"] == list(NAMES)
+    assert about["pretrained_cfg"]["crop_mode"] == "border"
+    images = torch.from_numpy(pixels_of(plain))
+    mean, std = (torch.tensor(about["pretrained_cfg"][key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    with torch.inference_mode():
+        found = net((images - mean) / std)
+        expected = tagger.load(plain).model.cpu()(images)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("more", "groups", "reason"),
+    [
+        (["head.name=ecoc"], None, "its head is not linear"),
+        (["attention.depth=1"], None, "it has attention"),
+        (["backbone.levels=2"], None, "several levels"),
+        ([], AGES, "share a softmax"),
+    ],
+)
+def test_a_hub_folder_says_what_it_cannot_hold(
+    more: list[str], groups: dict[str, Group] | None, reason: str, tmp_path: Path
+):
+    run = make_run(tmp_path, *more, groups=groups)
+    with pytest.raises(TaggerError, match=f"{reason}.*--format onnx"):
+        export(run, format="hub", out=tmp_path / "hub")
+    assert not (tmp_path / "hub").exists()
+
+
+def test_a_file_that_disagrees_is_not_left(plain: RunFolder, tmp_path: Path):
+    model = Tagger(plain)
+    exported = Exported(model.model, model.calibration, model.thresholds.values_K, model.structure, flip_views=True)
+    check = make_check(model)
+    with pytest.raises(TaggerError, match="its network differs from the run's"):
+        write_torchscript(model, exported, replace(check, logits_NK=check.logits_NK + 0.1), tmp_path / "a.pt")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        (lambda p, c, z: (p, c, z), None),
+        (lambda p, c, z: (p, c, z + 0.01), "its network differs"),
+        (lambda p, c, z: (p, c, z * np.nan), "its network differs"),
+        (lambda p, c, z: (p[:, :1], c, z), "gives"),
+        (lambda p, c, z: (p + 0.001, c, z), "its calibration differs"),
+        (lambda p, c, z: (p, ~c, z), "chooses other labels"),
+        (lambda p, c, z: 1 / 0, "does not run"),
+    ],
+)
+def test_the_check_names_what_disagrees(wrong: Callable[..., Any], complaint: str | None):
+    logits_NK = np.array([[1.0, -2.0], [0.3, 3.0]])
+    curves = Calibration((Curve(2.0), Curve(0.5, 1.0)))
+    probs_NK = curves.apply(sigmoid(logits_NK))
+    check = Check(np.zeros((2, 3, 4, 4), np.float32), logits_NK, curves, np.array([0.5, 0.5]), Structure())
+
+    def answer(images_NCHW: np.ndarray) -> Any:
+        n = len(images_NCHW)
+        return wrong(probs_NK[:n], probs_NK[:n] >= 0.5, logits_NK[:n])
+
+    if complaint is None:
+        check.agree(answer, "file")
+    else:
+        with pytest.raises(TaggerError, match=complaint):
+            check.agree(answer, "file")
+
+
+STRUCTURES = [
+    Structure(),
+    Structure((OneOf("a", (3, 0), always=True), OneOf("b", (1, 4), always=False))),
+    Structure((OneOf("a", (0, 1, 2)), OneOf("b", (3, 4), always=True)), ((5, 0), (0, 3), (4, 1))),
+    Structure((), ((0, 1), (1, 2), (2, 0))),
+]
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@given(seed=st.integers(0, 2**32 - 1), spread=st.sampled_from([0.5, 3.0, 6.0]))
+@settings(max_examples=25)
+def test_decisions_and_calibration_are_those_of_scoring(structure: Structure, seed: int, spread: float):
+    rng = np.random.default_rng(seed)
+    logits_NK = rng.normal(0, spread, (12, 6))
+    curves = [Curve(float(rng.uniform(0.5, 3)), float(rng.normal())) for _ in range(6)]
+    for one in structure.groups:
+        for k in one.columns:
+            curves[k] = Curve(curves[one.columns[0]].scale)
+    calibration = Calibration(tuple(curves), structure.groups)
+    found_NK = Calibrated(calibration)(torch.from_numpy(logits_NK)).numpy()
+    np.testing.assert_allclose(found_NK, calibration.apply(sigmoid(logits_NK)), atol=1e-6)
+    probs_NK, thresholds_K = rng.random((40, 6)), rng.random(6)
+    chosen_NK = Decided(thresholds_K, structure)(torch.from_numpy(probs_NK)).numpy()
+    np.testing.assert_array_equal(chosen_NK, decide(probs_NK, thresholds_K, structure))
+
+
+def test_without_the_extra_the_line_to_install_it_is_named(plain: RunFolder, monkeypatch: Any, tmp_path: Path):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(TaggerError, match=r"pip install 'tagger\[onnx\]'"):
+        export(plain, out=tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--format", "onx", "--out", "a.onnx"], "Unknown --format 'onx'. Did you mean 'onnx'?"),
+        (["--format", "hub", "--out", "."], "exists already"),
+        (["--out", "gone/a.onnx"], "there is no folder gone"),
+        (["--out", "a.onnx", "--thresholds", "x"], "no threshold set 'x'"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: list[str], complaint: str, plain: RunFolder, tagger_cli: Cli):
+    end = tagger_cli("export", "--run", plain.path, *arguments)
+    assert end.code == 2
+    assert complaint in end.err
+
+
+def test_the_command_says_where_the_file_is(plain: RunFolder, tagger_cli: Cli):
+    end = tagger_cli("export", "--run", plain.path, "--format", "torchscript", "--out", "a.pt")
+    assert end.code == 0, end.err
+    assert "a.pt" in end.out
+    assert Path("a.pt").is_file()
