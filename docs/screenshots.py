@@ -1,4 +1,4 @@
-"""Makes docs/screenshots/: every page of the review app, as it is, on the digits of the demo.
+"""Makes docs/screenshots/: every page of the review app and a picture of `tagger explain`, on the digits of the demo.
 
     make demo
     python docs/screenshots.py
@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tests" / "ui"))  # the server and the browser of 
 from browsing import Server, open_browser  # noqa: E402
 from page_states import fill, page_states  # noqa: E402
 
+import tagger  # noqa: E402
 from tagger.runs import RunFolder  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
@@ -131,6 +132,18 @@ def main() -> None:
                     context.close()
         finally:
             server.stop()
+    if options.only in "explain":
+        explained(options.run, options.out / "explain.png")
+
+
+def explained(run: Path, path: Path) -> None:
+    """Save what `tagger explain --against` draws of one new photo: the retrained run and the one before it."""
+    photo = run.parent / "new" / "new-00017.jpg"
+    with tempfile.TemporaryDirectory() as folder:
+        table = tagger.explain_images(photo, run=run, against=run.parent / "run", labels=["zero"], out=folder)
+        with Image.open(table["picture"][0]) as picture:
+            picture.convert("RGB").save(path, optimize=True)
+    print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
 
 
 def take(page: Any, url: str, prepare: Callable[[Any], None], path: Path) -> None:

@@ -37,7 +37,8 @@ def routes(place: Workplace) -> list[BaseRoute]:
         try:
             shown, label = place.desk.image(row), place.desk.names[k]
             path = place.pictures.path(shown.file)
-            map_png = shared_worker(place.run.path).heat_map(path, label)
+            method = request.query_params.get("method", "grad_cam")
+            map_png = shared_worker(place.run.path).heat_map(path, label, method=method)
             return Response(map_png, media_type="image/png", headers=NOT_KEPT)
         except (Unseen, IndexError, KeyError) as error:
             return PlainTextResponse(f"There is no such photo or label: {error}", 404)

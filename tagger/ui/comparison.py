@@ -43,6 +43,8 @@ def show_comparison(before: RunFolder, after: RunFolder) -> None:
             widest = labels.reindex(labels["difference"].abs().sort_values(ascending=False).index)[:MOST]
             show_chart(difference_chart(widest), alt_text="Differences of average precision by label with intervals")
     tables = {"Overall": overall, "By label (average precision)": labels}
+    if result.get("groups"):
+        tables["By group"] = group_differences(result["groups"])
     numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in COLUMNS[:2]}
     numbers |= {name: st.column_config.NumberColumn(format="%+.3f") for name in COLUMNS[2:]}
     for tab, table in zip(st.tabs(list(tables)), tables.values(), strict=True):
@@ -61,6 +63,17 @@ def overall_table(result: dict[str, Any]) -> pd.DataFrame:
         TITLES.get(name, name.replace("_", " ")) + (" (lower is better)" if name in ERRORS else "") for name in found
     ]
     return _table([result["overall"][name] for name in found], titles, "metric")
+
+
+def group_differences(groups: dict[str, Any]) -> pd.DataFrame:
+    """The same of each group's metrics.
+
+    >>> row = {"a": 0.5, "b": 0.6, "difference": 0.1, "low": 0.0, "high": 0.2}
+    >>> group_differences({"age": {"accuracy": row}}).index.tolist()
+    ['age: accuracy']
+    """
+    found = {f"{group}: {name.replace('_', ' ')}": row for group, rows in groups.items() for name, row in rows.items()}
+    return _table(list(found.values()), list(found), "group")
 
 
 def label_table(result: dict[str, Any]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from tagger.review import Store
 from tagger.runs import RunFolder
+from tagger.scoring.ordinal import GROUP_METRICS
 from tagger.ui.charts import show_chart
 from tagger.ui.escape import escape
 from tagger.ui.overview_charts import learning_chart, reliability_chart, reliability_table
@@ -39,6 +40,7 @@ def show(run: RunFolder, store: Store) -> None:
     )
     with labels:
         _label_table(data)
+        _group_table(data)
     with thresholds:
         threshold_panel(run, data)
     with training:
@@ -103,6 +105,36 @@ def _label_table(data: RunData) -> None:
             "note": None if not any(table["note"]) else st.column_config.TextColumn(width="medium"),
         },
     )
+
+
+def _group_table(data: RunData) -> None:
+    """How good the decisions within groups are, if labels.toml declares some."""
+    groups = (data.headline or {}).get("groups", {})
+    if groups:
+        st.markdown("**Groups: an image gets one label at most**")
+        st.dataframe(group_table(groups), hide_index=True)
+
+
+def group_table(groups: dict[str, Any]) -> pd.DataFrame:
+    """group, images, metric, value, 95 % interval: one row a metric of a group.
+
+    >>> row = {"num_images": 9, "accuracy": {"value": 0.5, "low": 0.25, "high": 0.75}}
+    >>> group_table({"age": row})["metric"].tolist()
+    ['accuracy']
+    """
+    rows = [
+        {
+            "group": group,
+            "images": row["num_images"],
+            "metric": name.replace("_", " "),
+            "value": row[name]["value"],
+            "95 % interval": "" if row[name]["low"] is None else f"{row[name]['low']:.2f} to {row[name]['high']:.2f}",
+        }
+        for group, row in groups.items()
+        for name in GROUP_METRICS
+        if name in row
+    ]
+    return pd.DataFrame(rows).round({"value": 3})
 
 
 def _training(data: RunData) -> None:

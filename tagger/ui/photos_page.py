@@ -6,9 +6,12 @@ from typing import Any
 import streamlit as st
 
 from tagger.arrays import YES
+from tagger.errors import TaggerError
 from tagger.review import Decision, ImageView, Recorded
 from tagger.ui.author import sign
 from tagger.ui.escape import escape
+from tagger.ui.heat_choice import choose_map, heat_map
+from tagger.ui.heat_overlay import overlay
 from tagger.ui.pictures import Unseen
 from tagger.ui.workplace import Workplace
 
@@ -24,15 +27,28 @@ def show(place: Workplace) -> None:
         return
     view = place.desk.image(row)
     picture, side = st.columns([3, 2], gap="medium")
-    with picture:
-        try:
-            st.image(place.pictures.preview(view.file, view.hash, size=1024), width="stretch")
-        except Unseen as error:
-            st.warning(f"This photo cannot be shown: {escape(error)}")
-        st.caption(escape(view.file))
     with side:
         _labels(place, view)
+        wanted = choose_map(view.hash, place.run_labels)
         _history(place, view)
+    with picture:
+        _picture(place, view, wanted)
+
+
+def _picture(place: Workplace, view: ImageView, wanted: tuple[str, str] | None) -> None:
+    """The photo; if that is wanted, with where the model sees a label, by a method, laid over it."""
+    try:
+        photo = place.pictures.preview(view.file, view.hash, size=1024)
+        if wanted is not None:
+            try:
+                path = place.pictures.path(view.file)
+                photo = overlay(photo, heat_map(place.run.path, path, view.hash, *wanted))
+            except TaggerError as error:
+                st.warning(f"There is no heat map: {escape(error)}")
+        st.image(photo, width="stretch")
+    except Unseen as error:
+        st.warning(f"This photo cannot be shown: {escape(error)}")
+    st.caption(escape(view.file))
 
 
 def _chosen_row(place: Workplace) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from tagger.review import Filter
+from tagger.runs.overlay import METHODS
 from tagger.ui.component import declare
 from tagger.ui.exchange import exchange
 from tagger.ui.workplace import Workplace
@@ -43,7 +44,7 @@ def component_data(place: Workplace, chosen: Filter, reviewer: str, reply: dict[
         "run": place.run.path.name,
         "reviewer": reviewer,
         "filter": asdict(chosen),
-        "heat": place.served,
+        "heat": list(METHODS.items()) if place.served else None,
         "reply": reply,
     }
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from tagger.arrays import Cells, Floats
 from tagger.runs import RunFolder
-from tagger.scoring import Thresholds
+from tagger.scoring import Structure, Thresholds
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class RunData:
     labels_NK: Cells
     probs_NK: Floats
     thresholds: Thresholds
+    structure: Structure  # groups and rules that decisions keep to
     metrics: dict[str, Any]
     history: pd.DataFrame
     judged_N: np.ndarray  # rows that metrics and curves may come from: the test split, or else the out-of-fold ones
@@ -64,6 +65,7 @@ def _read(path: str, stamp: int) -> RunData:
         labels_NK=run.load_cells(),
         probs_NK=probs_NK,
         thresholds=run.load_decision_rule()[0],
+        structure=run.load_structure(),
         metrics=run.load_metrics(),
         history=run.load_history(),
         judged_N=test_N if test_N.any() else predicted_N,

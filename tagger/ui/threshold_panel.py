@@ -5,6 +5,7 @@ brings slider, numbers and the precision-recall curve after it. The chart itself
 moves, so that a drag is never interrupted.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import streamlit as st
 from tagger.arrays import UNKNOWN
 from tagger.errors import TaggerError
 from tagger.runs import RunFolder
-from tagger.scoring import Counts, averages, choose, count
+from tagger.scoring import Counts, Structure, averages, choose, count
 from tagger.scoring.curves import threshold_curve
 from tagger.ui.charts import show_chart
 from tagger.ui.escape import escape
@@ -67,7 +68,27 @@ def threshold_panel(run: RunFolder, data: RunData) -> None:
         on_change=_slid, args=(run, k, key), help="Left and right arrow keys move it by 0.005.",
     )  # fmt: skip
     _numbers(data, k, value, curve, float(data.thresholds.values_K[k]))
+    if note := structure_note(data.structure, k, data.names):
+        st.caption(escape(note))
     _together(run, data, values, own)
+
+
+def structure_note(structure: Structure, k: int, names: Sequence[str]) -> str:
+    """What a prediction does beyond this label's threshold, in words; nothing for a label without group or rule.
+
+    >>> structure_note(Structure(rules=((0, 1),)), 0, ["baby", "people"])
+    'Here thresholds alone are counted. In a prediction: with baby an image also gets people.'
+    """
+    parts = []
+    for one in structure.groups:
+        if k in one.columns and one.always:
+            parts.append(f"an image gets the likeliest label of the group {one.name}, whatever the thresholds")
+        elif k in one.columns:
+            parts.append(
+                f"of the group {one.name} an image gets the likeliest of the labels that reach their threshold"
+            )
+    parts += [f"with {names[a]} an image also gets {names[b]}" for a, b in structure.rules if k in (a, b)]
+    return f"Here thresholds alone are counted. In a prediction: {'; '.join(parts)}." if parts else ""
 
 
 def _values(run: RunFolder, data: RunData, base: str) -> np.ndarray:

@@ -7,19 +7,22 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from tagger.scoring import NOTHING, Structure, decide
 from tagger.ui.charts import BLUE, GREY, ORANGE, row_height
 
 SHOWN = 12
 
 
-def probability_table(names: Sequence[str], probs: Sequence[float], thresholds_K: np.ndarray) -> pd.DataFrame:
-    """label, probability, threshold, chosen: chosen labels first, then by probability.
+def probability_table(
+    names: Sequence[str], probs: Sequence[float], thresholds_K: np.ndarray, structure: Structure = NOTHING
+) -> pd.DataFrame:
+    """label, probability, threshold, chosen (as groups and rules have it): chosen labels first, then by probability.
 
     >>> probability_table(["cat", "dog"], [0.3, 0.4], np.array([0.2, 0.5]))["label"].tolist()
     ['cat', 'dog']
     """
     table = pd.DataFrame({"label": list(names), "probability": list(probs), "threshold": thresholds_K})
-    table["chosen"] = table["probability"] >= table["threshold"]
+    table["chosen"] = decide(np.array([probs]), thresholds_K, structure)[0]
     return table.sort_values(["chosen", "probability"], ascending=False, kind="stable", ignore_index=True)
 
 

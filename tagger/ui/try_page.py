@@ -13,6 +13,7 @@ from tagger.review import Store
 from tagger.runs import RunFolder
 from tagger.ui.charts import show_chart
 from tagger.ui.escape import escape
+from tagger.ui.heat_choice import choose_map, heat_map
 from tagger.ui.heat_overlay import overlay_uri, photo_uri
 from tagger.ui.pictures import Unseen, encode
 from tagger.ui.run_data import RunData, run_data
@@ -22,7 +23,6 @@ from tagger.ui.worker_client import Tags, shared_worker
 MOST_IMAGES = 12
 MOST_MEGABYTES = 20
 PHOTO_WIDTH = 460  # pixels, where there is room
-NO_MAP = "No heat map"
 TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 
 
@@ -57,16 +57,13 @@ def _card(run: RunFolder, data: RunData, place: int, name: str, content: bytes, 
         if tags.probs is None:
             st.warning(f"{escape(name)} could not be read: {escape(tags.reason)}")
             return
-        table = probability_table(data.names, tags.probs, data.thresholds.values_K)
+        table = probability_table(data.names, tags.probs, data.thresholds.values_K, data.structure)
         left, right = st.columns([2, 3])
         with right:
             chosen = [f":blue-badge[{escape(label)}]" for label in table[table["chosen"]]["label"]]
             st.markdown(" ".join(chosen) or "*No label reaches its threshold.*")
             show_chart(probability_chart(table), alt_text="Probability of each label and its threshold")
-            options = [NO_MAP, *table["label"]]
-            label = st.selectbox(
-                "Show where the model sees", range(len(options)), format_func=options.__getitem__, key=f"heat {place}"
-            )
+            wanted = choose_map(str(place), list(table["label"]))
         with left:
             try:
                 photo = encode(content, size=1024)
@@ -74,9 +71,9 @@ def _card(run: RunFolder, data: RunData, place: int, name: str, content: bytes, 
                 st.caption(escape(f"The photo cannot be shown: {unseen}"))
                 return
             uri = photo_uri(photo)
-            if label:
+            if wanted is not None:
                 try:
-                    uri = overlay_uri(photo, _heat(run, content, options[label]))
+                    uri = overlay_uri(photo, _heat(run, content, *wanted))
                 except TaggerError as error:
                     st.warning(escape(error))
             st.image(uri, width=PHOTO_WIDTH)
@@ -94,13 +91,9 @@ def _predict(run: RunFolder, contents: Sequence[bytes]) -> list[Tags]:
     return [known[key] for key in keys]
 
 
-def _heat(run: RunFolder, content: bytes, label: str) -> bytes:
-    known: dict[tuple[str, str], bytes] = st.session_state.setdefault("tried heat", {})
-    key = (_key(run, content), label)
-    if key not in known:
-        with st.spinner("Asking the model"), _files([content]) as paths:
-            known[key] = shared_worker(run.path.absolute()).heat_map(paths[0], label)
-    return known[key]
+def _heat(run: RunFolder, content: bytes, label: str, method: str) -> bytes:
+    with _files([content]) as paths:
+        return heat_map(run.path, paths[0], _key(run, content), label, method)
 
 
 def _key(run: RunFolder, content: bytes) -> str:

@@ -55,12 +55,12 @@ class WorkerClient:
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._asked = 0
 
-    def heat_map(self, path: Path, label: str) -> bytes:
+    def heat_map(self, path: Path, label: str, *, method: str = "grad_cam") -> bytes:
         """A small grey PNG (white: most) of where the model sees the label, to be stretched over the whole photo.
 
-        TaggerError: unreadable image, no such label, a network without maps, or no answer in time.
+        TaggerError: unreadable image, no such label or method, a network that does not allow it, or no answer in time.
         """
-        return base64.b64decode(self._ask(job="heat", path=str(Path(path).absolute()), label=label))
+        return base64.b64decode(self._ask(job="heat", path=str(Path(path).absolute()), label=label, method=method))
 
     def predict(self, paths: Sequence[Path]) -> list[Tags]:
         """Calibrated probabilities of each image, in order; an unreadable one says why. TaggerError as above."""

@@ -1,37 +1,22 @@
-"""Grad-CAM: against a slow double loop and finite differences, as a decomposition of the logit, on many networks."""
+"""Grad-CAM: against a slow loop, the package grad-cam and finite differences; adds up to the score; many networks."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from networks import LABELS, make, noise
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.image import scale_cam_image
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
-from tagger.config import check_settings
 from tagger.errors import TaggerError
 from tagger.explain import explain, explanations, grad_cam, normalise
-from tagger.heads import HeadEnsemble
-from tagger.model import TagModel, new_backbone, new_head
-
-LABELS = 3
-
-
-def make(
-    name: str = "test_resnet", *, levels: int = 1, size: int = 64, members: int = 0, head: str = "linear", **more: Any
-) -> TagModel:
-    """A model with random weights that depend on nothing but its name."""
-    backbone_of = {"name": name, "weights": "none", "levels": levels} | more
-    settings = check_settings({"backbone": backbone_of, "image": {"size": size}, "head": {"name": head}})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        backbone = new_backbone(settings)
-        heads = [new_head(backbone.num_features, LABELS, settings) for _ in range(members or 1)]
-    return TagModel(backbone, HeadEnsemble(heads) if members else heads[0]).eval()
-
-
-def noise(*, batch: int = 1, size: int = 64) -> torch.Tensor:
-    """Images of noise in 0..1."""
-    return torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(1))
+from tagger.explain.pieces import cut, scores
+from tagger.heads.grouping import group_head
+from tagger.model import TagModel
 
 
 def slow_grad_cam(model: TagModel, image_BCHW: torch.Tensor, label: int) -> np.ndarray:
@@ -55,6 +40,65 @@ def test_one_level_is_the_paper_up_to_its_unit(name: str, head: str):
     ours = grad_cam(model, noise(), 1)[0].numpy()
     slow = slow_grad_cam(model, noise(), 1)
     np.testing.assert_allclose(ours, slow * slow.size, rtol=1e-3, atol=1e-5)
+
+
+def tokens_to_map(tokens_BTC: torch.Tensor, prefix: int = 1) -> torch.Tensor:
+    """What the package asks for: (B, C, h, w) of a transformer's tokens."""
+    side = round((tokens_BTC.shape[1] - prefix) ** 0.5)
+    return tokens_BTC[:, prefix:].transpose(1, 2).unflatten(2, (side, side))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "layer", "reshape"),
+    [
+        ("test_resnet", 64, "layer4", None),
+        ("test_convnext", 64, "stages", None),
+        ("mobilenetv2_100", 96, "bn2", None),
+        ("mobilenetv3_small_050", 96, "blocks", None),
+        ("test_vit", 160, "blocks.5.norm1", tokens_to_map),
+        ("deit_tiny_distilled_patch16_224", 224, "blocks.11.norm1", partial(tokens_to_map, prefix=2)),
+        ("test_vit_relpos", 160, "norm", partial(tokens_to_map, prefix=0)),
+        ("swin_s3_tiny_224", 224, "norm", lambda last_BHWC: last_BHWC.movedim(-1, 1)),
+    ],
+)
+def test_of_one_level_it_is_what_the_package_grad_cam_draws(name: str, size: int, layer: str, reshape: Any):
+    model, image = make(name, size=size), noise(size=size)
+    with torch.no_grad():
+        model.get_parameter("head.fc.weight").mul_(1e4)  # the package adds 1e-7 to the largest value
+    layers = [model.backbone.net.get_submodule(layer)]
+    with GradCAM(model=model, target_layers=layers, reshape_transform=reshape) as theirs:
+        for label in range(LABELS):
+            picture_HW = theirs(input_tensor=image, targets=[ClassifierOutputTarget(label)])[0]
+            ours_1hw = grad_cam(model, image, label).clamp(min=0).numpy()
+            scaled_HW = scale_cam_image(scale_cam_image(ours_1hw, (size, size)))[0]  # each layer, then their mean
+            np.testing.assert_allclose(scaled_HW, picture_HW, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_convnext", "test_vit", "test_vit2"])
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_the_pieces_are_the_model(name: str, depth: int):
+    """What Grad-CAM takes the slope of is the score that the model gives, also with attention beside the head."""
+    model, image = make(name, levels=2, size=160, depth=depth), noise(size=160)
+    with torch.no_grad():
+        torch.testing.assert_close(scores(model, *cut(model, image)), model.raw(image))
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
+def test_attention_adds_its_own_places(name: str):
+    model, image = make(name, size=160, depth=1), noise(size=160)
+    plain = TagModel(model.backbone, model.head).eval()
+    assert not torch.allclose(grad_cam(model, image, 0), grad_cam(plain, image, 0))
+    assert explain(model, image, 0).max() == 1
+
+
+def test_in_a_group_of_labels_the_score_is_the_one_before_the_softmax():
+    model, image = make(), noise()
+    before = grad_cam(model, image, 0)
+    group_head(
+        model.head, ["a", "b", "c"], {"age": {"kind": "ordinal", "labels": ["a", "b", "c"]}}, np.eye(3, dtype=np.int8)
+    )
+    assert not torch.equal(model(image), model.raw(image))
+    torch.testing.assert_close(grad_cam(model, image, 0), before)
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3])
@@ -89,17 +133,25 @@ class Corners(nn.Module):
     """A "backbone" of one channel a colour at half the resolution, read by its mean."""
 
     net = nn.Identity()
+    levels = ()
 
-    def forward_maps(self, images_BCHW: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        return [], nn.functional.avg_pool2d(images_BCHW, 2)
+    def forward_intermediates(self, images_BCHW: torch.Tensor, indices: list[int]) -> tuple[dict, torch.Tensor]:
+        return {}, nn.functional.avg_pool2d(images_BCHW, 2)
 
     def pool(self, maps: list[torch.Tensor], last: torch.Tensor) -> torch.Tensor:
         return last.mean((2, 3))
 
 
+class Copy(nn.Module):
+    """A "head" whose scores are the features themselves."""
+
+    def raw(self, features_BD: torch.Tensor) -> torch.Tensor:
+        return features_BD
+
+
 def test_a_planted_spot_lights_up_for_its_label_only():
     model: Any = nn.Module()
-    model.backbone, model.head = Corners(), nn.Identity()  # label k is how much of colour k there is
+    model.backbone, model.head, model.attention = Corners(), Copy(), None  # label k is how much of colour k there is
     image = torch.zeros(1, 3, 8, 8)
     image[0, 0, :2, :2] = 1.0  # red, top left
     image[0, 1, 6:, 6:] = 1.0  # green, bottom right
@@ -156,10 +208,9 @@ def test_the_model_is_left_as_it_was():
         explain(model, noise(), 0)  # a caller without gradients gets the same
 
 
-def test_plain_tokens_are_refused_in_words_and_maps_of_a_transformer_are_used():
-    with pytest.raises(TaggerError, match="keeps no two-dimensional maps"):
-        explain(make("test_vit"), noise(), 0)
-    assert explain(make("test_vit", levels=3), noise(), 0).shape == (4, 4)
+def test_a_network_that_keeps_no_places_apart_is_refused_in_words():
+    with pytest.raises(TaggerError, match=r"grad_cam: CrossVit keeps no two-dimensional maps.* Ask for saliency"):
+        explain(make("crossvit_tiny_240", size=240), noise(size=240), 0)
 
 
 def test_an_unknown_method_suggests_the_nearest():
@@ -170,3 +221,22 @@ def test_an_unknown_method_suggests_the_nearest():
 
 def test_a_map_without_evidence_is_dark():
     assert not normalise(-torch.ones(1, 2, 2)).any()
+
+
+@pytest.mark.parametrize("method", explanations.names())
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit2"])
+def test_mixed_precision_stays_finite_and_close(name: str, method: str):
+    model, image = make(name, size=160), noise(size=160)
+    whole_HW = explain(model, image, 0, method=method)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed_HW = explain(model, image, 0, method=method)
+    assert np.isfinite(mixed_HW).all()
+    assert np.corrcoef(whole_HW.ravel(), mixed_HW.ravel())[0, 1] > 0.9
+
+
+def test_a_network_with_a_class_token_keeps_no_hook():
+    model, image = make("test_vit", size=160), noise(size=160)
+    before = model(image)
+    explain(model, image, 0)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    torch.testing.assert_close(model(image), before, rtol=0, atol=0)

@@ -4,14 +4,17 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from tagger.explain import explanations
 from tagger.runs import RunFolder
-from tagger.ui.heat_overlay import blend, overlay_uri
+from tagger.runs.overlay import METHODS, blend
+from tagger.ui.heat_overlay import overlay_uri
 from tagger.ui.try_charts import probability_chart, probability_table
 from tagger.ui.worker_client import Tags
 
@@ -20,6 +23,7 @@ class FakeWorker:
     """Answers at once: every label at 0.9 but the first; a map that is bright on the left."""
 
     asked = 0
+    methods: ClassVar[list[str]] = []
 
     def __init__(self, names: tuple[str, ...]):
         self.names = names
@@ -31,8 +35,9 @@ class FakeWorker:
             Tags(probs, None) if path.read_bytes()[:2] == b"\xff\xd8" else Tags(None, "not an image") for path in paths
         ]
 
-    def heat_map(self, path: Path, label: str) -> bytes:
+    def heat_map(self, path: Path, label: str, *, method: str) -> bytes:
         assert path.is_file()
+        self.methods.append(method)
         file = io.BytesIO()
         Image.fromarray(np.array([[255, 0]], np.uint8)).save(file, "PNG")
         return file.getvalue()
@@ -43,7 +48,9 @@ def worker(finished: Path, monkeypatch: pytest.MonkeyPatch) -> type[FakeWorker]:
     """A worker that needs no process."""
     fake = FakeWorker(RunFolder(finished).load_labels())
     monkeypatch.setattr("tagger.ui.try_page.shared_worker", lambda run: fake)
+    monkeypatch.setattr("tagger.ui.heat_choice.shared_worker", lambda run: fake)
     FakeWorker.asked = 0
+    FakeWorker.methods.clear()
     return FakeWorker
 
 
@@ -81,6 +88,22 @@ def test_labels_are_shown_and_the_model_is_asked_once_for_each_image(finished: P
     app.selectbox(key="heat 0").set_value(2).run()
     assert not app.exception
     assert worker.asked == 2
+
+
+def test_the_way_of_the_heat_map_is_chosen_kept_and_asked_for_once(finished: Path, worker: type[FakeWorker]):
+    app = open_page(finished, [photo(), photo("b.jpg")])
+    assert worker.methods == []
+    app.selectbox(key="heat 0").set_value(1).run()
+    way = "heat method 0"
+    app.button_group(key=way).set_value("saliency").run()
+    app.button_group(key=way).set_value(None).run()  # the chosen one clicked again: it stays
+    assert app.session_state[way] == "saliency"
+    app.selectbox(key="heat 1").set_value(1).run()
+    assert app.session_state["heat method 1"] == "saliency"  # the other photo begins with it
+    app.button_group(key=way).set_value("grad_cam").run()
+    assert not app.exception, app.exception
+    assert worker.methods == ["grad_cam", "saliency"]
+    assert set(METHODS) == set(explanations.names())
 
 
 def test_more_images_than_fit_are_named(finished: Path, worker: type[FakeWorker]):

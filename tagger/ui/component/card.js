@@ -35,11 +35,12 @@ class CardView {
     this.nearTitle = el("h3", { text: "Most similar photos" });
     const small = (text, hint, shortcut, act) =>
       el("button", { class: "small", type: "button", "aria-keyshortcuts": shortcut, onclick: act }, key(hint), text);
+    this.ways = el("div", { class: "ways", role: "group", "aria-label": "Heat map by", hidden: true });
     this.heatButton = small("Heat map", "H", "h", () => this.toggleHeat());
     this.node = el(
       "div",
       { class: "card" },
-      el("div", { class: "photo" }, el("div", { class: "frame" }, this.stage, this.heat), this.file),
+      el("div", { class: "photo" }, el("div", { class: "frame" }, this.stage, this.heat, this.ways), this.file),
       el(
         "div",
         { class: "panel" },

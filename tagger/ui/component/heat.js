@@ -1,26 +1,63 @@
 // Where does the model look? The server sends a small grey map; it is scaled, coloured and laid over the photo here.
+// There are several ways to ask (Grad-CAM, ...): the chosen one is kept while this tab is open.
 
-CardView.prototype.toggleHeat = async function () {
+const WAY = "tagger/heat";
+
+CardView.prototype.toggleHeat = function () {
   const card = this.card;
   if (!card || card.blind || !this.app.data.heat) return;
-  if (!this.heat.hidden) return this.hideHeat();
+  if (this.ways.hidden) this.showHeat(this.way());
+  else this.hideHeat();
+};
+
+CardView.prototype.way = function () {
+  const names = this.app.data.heat.map(([name]) => name);
+  const kept = recall(WAY, "sessionStorage");
+  return names.includes(kept) ? kept : names[0];
+};
+
+CardView.prototype.nextWay = function () {
+  const card = this.card;
+  if (!card || card.blind || !this.app.data.heat) return;
+  if (this.ways.hidden) return this.toggleHeat();
+  const names = this.app.data.heat.map(([name]) => name);
+  this.showHeat(names[(names.indexOf(this.way()) + 1) % names.length]);
+};
+
+CardView.prototype.showHeat = async function (way) {
+  const card = this.card;
+  keep(WAY, way, "sessionStorage");
+  this.offerWays(way);
+  const asked = (this.asked = {}); // only the answer to the last question is painted
   const busy = setTimeout(() => this.heatButton.classList.add("busy"), 150);
   try {
-    const answer = await fetch(`/tagger/heat/${card.row}/${card.k}`);
+    const answer = await fetch(`/tagger/heat/${card.row}/${card.k}?method=${way}`);
     if (!answer.ok) throw new Error(await answer.text());
     const map = await createImageBitmap(await answer.blob());
-    if (this.card === card) this.paint(map);
+    if (this.asked === asked) this.paint(map);
   } catch (error) {
+    if (this.asked !== asked) return;
+    this.heat.hidden = true;
     this.app.nudge(`There is no heat map for this photo. ${error.message.slice(0, 200)}`);
   } finally {
     clearTimeout(busy);
-    this.heatButton.classList.remove("busy");
+    if (this.asked === asked) this.heatButton.classList.remove("busy");
   }
 };
 
+CardView.prototype.offerWays = function (way) {
+  const button = ([name, title]) =>
+    el("button", { class: "way", type: "button", "data-way": name, "aria-pressed": String(name === way), text: title, onclick: () => this.showHeat(name) });
+  this.ways.replaceChildren(...this.app.data.heat.map(button), key("M"));
+  this.ways.hidden = false;
+  this.heatButton.classList.add("active");
+};
+
 CardView.prototype.hideHeat = function () {
+  this.asked = null;
   this.heat.hidden = true;
-  this.heatButton.classList.remove("active");
+  this.ways.hidden = true;
+  this.heatButton.classList.remove("active", "busy");
 };
 
 CardView.prototype.paint = function (map) {
@@ -39,11 +76,11 @@ CardView.prototype.paint = function (map) {
     pixels.data[place + 2] = 40;
     pixels.data[place + 3] = 190 * Math.min(1, heat * 1.3);
   }
+  this.heat.hidden = most < 8;
   if (most < 8) return this.app.nudge("The model does not look at any place in particular.");
   pen.putImageData(pixels, 0, 0);
   this.placeHeat();
-  this.heat.hidden = false;
-  this.heatButton.classList.add("active");
+  this.heat.dataset.way = this.way(); // what is on screen, for tests
 };
 
 // The photo is fitted into its frame: the map covers the photo, not the frame.

@@ -10,6 +10,7 @@ const CARD_KEYS = [
   ["Z", "Backspace", "undo, step by step"],
   ["1 … 9, 0", "", "turn one of the photo's other labels on or off"],
   ["H", "", "where the model looks"],
+  ["M", "", "another way to see that"],
 ];
 const GRID_KEYS = [
   ["A … Y, 1 … 5", "", "mark a photo as an exception"],
@@ -61,6 +62,7 @@ function cardAction(pressed, digit, shift, card) {
     u: () => card.decide("unsure"),
     s: () => card.decide("skip"),
     h: () => card.toggleHeat(),
+    m: () => card.nextWay(),
   };
   return acts[pressed] ?? (/^[cr]$/.test(pressed) ? () => {} : null);
 }

@@ -219,17 +219,17 @@ class Review {
   }
 }
 
-function recall(name) {
+function recall(name, where = "localStorage") {
   try {
-    return window.localStorage.getItem(name);
+    return window[where].getItem(name);
   } catch {
     return null;
   }
 }
 
-function keep(name, value) {
+function keep(name, value, where = "localStorage") {
   try {
-    window.localStorage.setItem(name, value);
+    window[where].setItem(name, value);
   } catch {
     // only a convenience
   }

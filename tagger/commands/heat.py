@@ -1,0 +1,41 @@
+"""Where on a photo did a run's model see a label? A map over the whole photo, however it was cut to a square."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tagger.arrays import Floats
+from tagger.batches import UnreadableImage, load_image
+from tagger.commands.tagger_model import Tagger
+from tagger.errors import TaggerError, did_you_mean
+from tagger.explain import explain, over_photo, without_dust
+
+
+def heat_over_photo(
+    tagger: Tagger, path: Path, label: str, *, method: str = "grad_cam", shape: tuple[int, ...] | None = None
+) -> Floats:
+    """A map (h, w) in 0..1, much coarser than the photo: 1 where the model saw most of the label; to be stretched over
+    the photo.
+
+    ``shape``: the photo's (height, width, ...), if it is known already. TaggerError: no such label or method, an
+    unreadable photo, a network that the method does not work for.
+    """
+    k = check_label(tagger, label)
+    image = tagger.settings.image
+    try:
+        pixels_HWC = load_image(path, size=image.size, fit=image.fit)
+        if shape is None:
+            shape = load_image(path).shape if image.fit != "squash" else (1, 1)
+    except UnreadableImage as error:
+        raise TaggerError(f"{path.name}: {error.reason}") from None
+    images_BCHW = torch.from_numpy(pixels_HWC).permute(2, 0, 1)[None].to(tagger.device).float() / 255
+    map_HW = explain(tagger.model, images_BCHW, k, method=method)
+    return np.clip(over_photo(without_dust(map_HW), shape[1], shape[0], image.fit), 0, 1)
+
+
+def check_label(tagger: Tagger, label: str) -> int:
+    """The label's column; TaggerError with the nearest one if the run has none such."""
+    if label not in tagger.labels:
+        raise TaggerError(f"{tagger.run.path.name} has no label {label!r}.{did_you_mean(label, tagger.labels)}")
+    return tagger.labels.index(label)

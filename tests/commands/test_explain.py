@@ -1,0 +1,129 @@
+"""``tagger explain``: pictures and numbers of files and folders, one run or two; unreadable photos; errors in words."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import tagger
+from tagger.commands.explain import difference
+from tagger.commands.heat import heat_over_photo
+from tagger.commands.photo_list import find_photos
+from tagger.errors import TaggerError
+from tagger.runs import RunFolder
+
+
+@pytest.fixture
+def photos(demo: Path) -> list[Path]:
+    """Three of the drawn photos."""
+    return sorted((demo / "images").iterdir())[:3]
+
+
+def test_each_photo_gets_a_picture_and_the_table_has_its_numbers(photos: list[Path], finished: Path, tmp_path: Path):
+    table = tagger.explain_images(photos, run=finished, out=tmp_path / "out")
+    assert list(table.columns) == ["file", "run", "label", "prob", "chosen", "outside", "picture"]
+    assert set(table["file"]) == set(map(str, photos))
+    for path in table["picture"]:
+        with Image.open(path) as picture:
+            assert min(picture.size) > 300
+    predicted = tagger.load(finished).predict(photos)
+    for file, part in table.groupby("file"):
+        row = predicted[predicted["file"] == file].iloc[0]
+        assert set(part["label"][part["chosen"]]) == set(filter(None, row["labels"].split("|")))
+        np.testing.assert_allclose(part["prob"], [row[label] for label in part["label"]], atol=1e-5)
+        assert part["chosen"].all() or len(part) == 1  # nothing chosen: the most probable one
+    kept = pd.read_csv(tmp_path / "out" / "grad_cam.csv")
+    np.testing.assert_allclose(kept["outside"], table["outside"], atol=1e-6)
+
+
+def test_two_runs_are_asked_for_the_same_labels(photos: list[Path], finished: Path, tmp_path: Path):
+    twin = RunFolder(shutil.copytree(finished, tmp_path / "twin"))
+    table = tagger.explain_images(photos[:1], run=finished, against=twin, labels=["two", "one", "two"], out=tmp_path)
+    assert table["label"].tolist() == ["two", "one"] * 2
+    np.testing.assert_array_equal(table["outside"][:2], table["outside"][2:])
+
+
+def test_the_command_goes_through_folders_and_lists_what_cannot_be_read(
+    photos: list[Path], finished: Path, tmp_path: Path, tagger_cli: Callable[..., Any]
+):
+    folder = tmp_path / "holiday"
+    (folder / "sea").mkdir(parents=True)
+    for number, path in enumerate(photos):
+        (folder / ("sea" if number else ".") / f"{number}{path.suffix}").write_bytes(path.read_bytes())
+    (folder / "bad.jpg").write_bytes(b"nothing")
+    end = tagger_cli("explain", folder, photos[0], "--run", finished, "--method", "saliency", "--out", folder / "out")
+    assert end.code == 3, end.err
+    assert "bad.jpg: not an image" in end.out
+    assert "Pictures of 4 photos" in end.out
+    names = {path.relative_to(folder / "out").as_posix() for path in (folder / "out").rglob("*.png")}
+    assert names == {"0.saliency.png", "sea/1.saliency.png", "sea/2.saliency.png", f"{photos[0].stem}.saliency.png"}
+    again = find_photos([folder], out=folder / "out", ending=".x.png")
+    assert [photo.name for photo in again] == ["0.x.png", "bad.x.png", "sea/1.x.png", "sea/2.x.png"]
+
+
+def test_two_runs_are_compared_on_screen(
+    photos: list[Path], finished: Path, tmp_path: Path, tagger_cli: Callable[..., Any]
+):
+    twin = Path(shutil.copytree(finished, tmp_path / finished.name))
+    ask = ["explain", *photos, "--run", finished, "--method", "saliency", "--label", "one", "--label", "two"]
+    end = tagger_cli(*ask, "--against", twin)
+    assert end.code == 0, end.err
+    assert "difference +0.000 (+0.000 to +0.000 over 3 photos)" in end.out
+    assert str(twin) in end.out  # both folders have the same name
+    assert "beside itself" in tagger_cli(*ask, "--against", finished).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["absent.jpg", "gone"], "No such file or folder: absent.jpg, gone."),
+        (["PHOTO", "--label", "onee"], "has no label 'onee'. Did you mean 'one'?"),
+        (["PHOTO", "--method", "gradcam"], "Unknown explanation 'gradcam'. Did you mean 'grad_cam'?"),
+        (["EMPTY"], "there are no images in it"),
+        (["PHOTO", "--against", "nowhere"], "nowhere: no such run"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(
+    photos: list[Path],
+    finished: Path,
+    tmp_path: Path,
+    tagger_cli: Callable[..., Any],
+    arguments: list[str],
+    complaint: str,
+):
+    (tmp_path / "empty").mkdir()
+    names = {"PHOTO": str(photos[0]), "EMPTY": str(tmp_path / "empty")}
+    end = tagger_cli("explain", *(names.get(word, word) for word in arguments), "--run", finished)
+    assert end.code == 2
+    assert complaint in end.err
+    assert not (Path.cwd() / "explained").exists()
+
+
+def test_the_difference_is_over_photos_and_only_where_both_have_heat():
+    nothing = float("nan")
+    shares = {"a": (0.5, 0.7, nothing), "b": (0.4, 0.4, 0.9)}
+    rows = [(f"{n // 2}.jpg", "xy"[n % 2], run, share) for run, of in shares.items() for n, share in enumerate(of)]
+    table = pd.DataFrame(rows, columns=["file", "label", "run", "outside"])
+    assert "a 0.600, b 0.400: difference +0.200 (+0.200 to +0.200 over 1 photo)" in difference(table, "a", "b")
+    assert "cannot be compared" in difference(table[table["run"] == "a"], "a", "b")
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "cam", "saliency"])
+def test_the_map_covers_the_photo_whatever_its_shape(finished: Path, tmp_path: Path, method: str):
+    model = tagger.load(finished)
+    path = tmp_path / "wide.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 90, 3), dtype=np.uint8)).save(path)
+    settings = model.settings
+    for fit in ("squash", "crop", "pad"):
+        model.settings = settings.model_copy(update={"image": settings.image.model_copy(update={"fit": fit})})
+        heat_HW = heat_over_photo(model, path, model.labels[0], method=method)
+        assert heat_HW.min() >= 0
+        assert heat_HW.max() <= 1
+        assert (heat_HW.shape[1] > 2 * heat_HW.shape[0]) == (fit == "pad")
+    with pytest.raises(TaggerError, match="no such file"):
+        heat_over_photo(model, tmp_path / "absent.png", model.labels[0])
