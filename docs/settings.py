@@ -9,6 +9,7 @@ from tagger.batches.samplers import samplers
 from tagger.config import Section, Settings
 from tagger.heads import heads
 from tagger.losses import losses
+from tagger.regularisers import regularisers
 
 PARTS = {"head": heads, "loss": losses, "sampler": samplers}
 
@@ -20,9 +21,11 @@ def page() -> str:
         "Set any of them with `--set section.key=value`; a run's `config.toml` holds all that were in force. Made by"
         " `python docs/settings.py > docs/settings.md`.",
         "## At the top",
-        _table(Settings, lambda field: not _is_section(field)),
+        _table(Settings, lambda field: not _is_section(field) and field is not Settings.model_fields["regularisers"]),
     ]
     for name, field in Settings.model_fields.items():
+        if name == "regularisers":
+            parts += [f"## {name}", field.description, _options(regularisers)]
         if not _is_section(field):
             continue
         parts += [f"## {name}", _table(field.annotation, lambda field: True)]
