@@ -9,6 +9,7 @@ The names a program needs, loaded on first use so that ``import tagger`` stays c
     tagger.find_suspects(run)                           # the labels most likely wrong
     better = tagger.retrain(run)                        # learns from the decisions taken in ``tagger review``
     tagger.compare(run, better)                         # both on test images that neither has trained on
+    tagger.explain_images("a.jpg", run=run)             # pictures of where the model sees the labels
     dataset = tagger.read_dataset("images/")            # images, labels and everything wrong with them
 
 Shape suffixes of array and tensor names, everywhere in the package: B batch, N images, K labels, D features,
@@ -29,6 +30,7 @@ _NAMES = {
     "retrain": "tagger.commands.retrain",
     "compare": "tagger.commands.compare",
     "apply": "tagger.commands.apply",
+    "explain_images": "tagger.commands.explain",
     "read_dataset": "tagger.data",
     "TaggerError": "tagger.errors",
 }

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tagger.commands.data_labels import app as data_app
 from tagger.errors import TaggerError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(data_app, name="data")
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of images with labels.")]
 Run = Annotated[Path | None, typer.Option("--run", help="Run folder; default: the newest in ./runs.")]
@@ -66,8 +68,14 @@ def train(
 def predict(
     folder: Annotated[Path, typer.Argument(help="Folder of images to tag; sub-folders too.")],
     run: Run = None,
-    out: Annotated[Path | None, typer.Option(help="File to write; a folder for txt.")] = None,
-    format: Annotated[str, typer.Option(help="csv, jsonl, parquet or txt (sidecars beside the images).")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="File to write; a folder for sidecars and image folders.")] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            help="csv, jsonl, parquet, coco, label-studio, imagefolder (copies) or imagefolder-link;"
+            " or sidecars: txt, xmp (NAME.jpg.xmp) or xmp-lightroom (NAME.xmp)."
+        ),
+    ] = "csv",
     on_existing: Annotated[str, typer.Option(help="skip, overwrite or merge what is there already.")] = "skip",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted prediction.")] = False,
     thresholds: Annotated[str | None, typer.Option(help="A threshold set that was saved in the review app.")] = None,
@@ -146,15 +154,18 @@ def review(
 
 @app.command()
 def apply(
-    out: Annotated[Path, typer.Option(help="The CSV file to write; NAME.changes.csv beside it lists the changes.")],
+    out: Annotated[Path, typer.Option(help="The file or, for sidecars, folder to write; a list of changes beside it.")],
     run: Run = None,
     store: Store = None,
+    format: Annotated[str, typer.Option(help="csv, or any format of tagger predict.")] = "csv",
+    on_existing: Annotated[str, typer.Option(help="skip, overwrite or merge sidecars that are there.")] = "skip",
 ) -> None:
     """Write the labels with all decisions in them."""
     from tagger.commands.apply import apply as call
 
     screen = _screen()
-    written = call(run, out=out, store=store, screen=screen)
+    written = call(run, out=out, format=format, on_existing=on_existing, store=store, screen=screen)
+    _end_unreadable([str(problem) for problem in written.problems], screen)
     screen.say(f"Train on them: tagger train --data DIR --labels {written.out}")
 
 
@@ -187,6 +198,45 @@ def compare(
     show(result, _screen(), first=run_a.name, second=run_b.name)
     if out is not None:
         _write_json(out, result)
+
+
+@app.command()
+def explain(
+    images: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    run: Run = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="A label to look for; may be repeated. Default: its own.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("explained"),
+    method: Annotated[str, typer.Option(help="grad_cam, cam or saliency.")] = "grad_cam",
+    against: Annotated[Path | None, typer.Option(help="A second run, to see both side by side.")] = None,
+) -> None:
+    """Draw where on photos the model sees their labels."""
+    from tagger.commands.explain import explain_images as call
+    from tagger.commands.explain import show
+    from tagger.data.wording import counted
+
+    screen = _screen()
+    table = call(images, run=run, labels=label, out=out, method=method, against=against, screen=screen)
+    if len(table):
+        show(table, screen)
+        screen.say(f"Pictures of {counted(table['file'].nunique(), 'photo')}: {out}")
+    _end_unreadable([f"{file}: {reason}" for file, reason in table.attrs["unreadable"].items()], screen)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="The file to write; a folder for hub.")],
+    run: Run = None,
+    format: Annotated[str, typer.Option(help="onnx, torchscript, torch-export or hub (a timm folder).")] = "onnx",
+    thresholds: Annotated[str | None, typer.Option(help="A threshold set that was saved in the review app.")] = None,
+) -> None:
+    """Write the model as a file for other programs."""
+    from tagger.commands.export import export as call
+
+    screen = _screen()
+    written = call(run, format=format, out=out, thresholds=thresholds, screen=screen)
+    screen.say(f"It agrees with the run on noise and on photos: {written}")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tagger.errors import TaggerError, did_you_mean
 
@@ -55,6 +55,8 @@ class ImageSettings(Section):
     """How a photo becomes a square: the whole of it squashed, its centre cut out, or padded."""
     flip_views: bool = True
     """Average the prediction over the image and its mirror image (test-time flip)."""
+    grow_from: int = Field(0, ge=0, le=2048)
+    """Side of the square in the first epoch of fine-tuning; it grows to `size` by the last third. 0 is off."""
     workers: int = Field(-1, ge=-1, le=256)
     """Processes that read images; -1 decides from the cores there are."""
     cache: float = Field(8.0, ge=0)
@@ -85,6 +87,24 @@ class LossSettings(Part):
     """A registered loss; other keys of this section are its options."""
     smoothing: float = Field(0.0, ge=0.0, lt=0.5)
     """Targets become smoothing and 1 - smoothing instead of 0 and 1."""
+
+
+class AttentionSettings(Section):
+    """Gated attention beside the backbone (thesis chapter 4): the base path stays as it is."""
+
+    depth: int = Field(0, ge=0, le=8)
+    """Attention modules, one a feature map, from the last backwards; 0 is off."""
+    width: int = Field(4, ge=1, le=64)
+    """Heads of each module."""
+    diversity: float = Field(0.1, ge=0)
+    """Weight of the penalty on heads of one module that look at the same place."""
+    lr_factor: float = Field(10.0, gt=0)
+    """The modules learn at this multiple of the backbone's rate."""
+
+
+class RuleSettings(Section):
+    enforce: bool = True
+    """Predictions follow the rules of `labels.toml`: an image tagged `baby` is tagged `people` too."""
 
 
 class SamplerSettings(Part):
@@ -212,7 +232,11 @@ class Settings(Section):
     image: ImageSettings = ImageSettings()
     backbone: BackboneSettings = BackboneSettings()
     head: HeadSettings = HeadSettings()
+    attention: AttentionSettings = AttentionSettings()
     loss: LossSettings = LossSettings()
+    regularisers: dict[str, dict[str, Any]] = {}
+    """Methods that act while the network learns, by name, each with its options; `true` takes their defaults."""
+    rules: RuleSettings = RuleSettings()
     sampler: SamplerSettings = SamplerSettings()
     augment: AugmentSettings = AugmentSettings()
     mix: MixSettings = MixSettings()
@@ -221,6 +245,14 @@ class Settings(Section):
     threshold: ThresholdSettings = ThresholdSettings()
     preset: str = "standard"
     """The preset these settings began from."""
+
+    @field_validator("regularisers", mode="before")
+    @classmethod
+    def _switches(cls, chosen: Any) -> Any:
+        """``true`` becomes "with its defaults", ``false`` "not at all"."""
+        if not isinstance(chosen, dict):
+            return chosen
+        return {name: {} if options is True else options for name, options in chosen.items() if options is not False}
 
 
 def check_settings(tree: dict[str, Any]) -> Settings:

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from tagger.errors import TaggerError, did_you_mean
 
+KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+
 Part = TypeVar("Part", bound=Callable[..., Any])
 
 
@@ -54,13 +56,22 @@ class Registry:
         return self.find(name)(*known, **chosen)
 
     def check(self, name: str, chosen: dict[str, Any]) -> None:
-        """Raise TaggerError, naming the nearest one, if the part or one of its options does not exist."""
+        """Raise TaggerError, naming the nearest one, if the part or one of its options does not exist.
+
+        A value has to be of the kind of the option's default; a whole number will do for any number.
+        """
         allowed = self.options(name)
-        for option in chosen:
+        for option, value in chosen.items():
             if option not in allowed:
                 raise TaggerError(
                     f"{self.kind} {name!r} has no option {option!r}.{did_you_mean(option, allowed)}"
                     f" It takes: {', '.join(allowed) or 'nothing'}"
+                )
+            wanted = type(allowed[option])
+            fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
+            if wanted in KINDS and (not fits or (isinstance(value, bool) and wanted is not bool)):
+                raise TaggerError(
+                    f"{self.kind} {name!r}: {option} is {KINDS[wanted]}, such as {allowed[option]!r}, not {value!r}."
                 )
 
     def find(self, name: str) -> Callable[..., Any]:

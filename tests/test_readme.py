@@ -18,6 +18,10 @@ from tagger.presets import load_settings, preset_names
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS: Any = typer.main.get_command(app)
+GROUPS = {name: command for name, command in COMMANDS.commands.items() if hasattr(command, "commands")}
+SINGLE = {name: command for name, command in COMMANDS.commands.items() if name not in GROUPS} | {
+    f"{group} {name}": command for group, found in GROUPS.items() for name, command in found.commands.items()
+}
 
 
 def blocks() -> list[list[str]]:
@@ -46,7 +50,8 @@ def options(line: str) -> list[str]:
 @pytest.mark.parametrize("line", command_lines())
 def test_every_command_that_readme_shows_parses(line: str):
     _, name, *arguments = shlex.split(line, comments=True)
-    COMMANDS.commands[name].make_context(name, arguments)
+    name = " ".join([name, arguments.pop(0)]) if name in GROUPS else name
+    SINGLE[name].make_context(name, arguments)
     load_settings("quick", options(line))
 
 
@@ -54,9 +59,9 @@ def test_readme_shows_commands():
     assert len(command_lines()) > 10
 
 
-@pytest.mark.parametrize("name", COMMANDS.commands)
+@pytest.mark.parametrize("name", SINGLE)
 def test_every_command_has_help_and_a_row_in_readme(name: str):
-    command = COMMANDS.commands[name]
+    command = SINGLE[name]
     assert command.help
     assert f"tagger {name}" in table_rows(README)
     for option in command.params:
@@ -66,17 +71,20 @@ def test_every_command_has_help_and_a_row_in_readme(name: str):
 
 def test_every_row_of_a_command_is_a_command():
     rows = [row.removeprefix("tagger ") for row in table_rows(README) if row.startswith("tagger ")]
-    assert sorted(rows) == sorted(COMMANDS.commands)
+    assert sorted(rows) == sorted(SINGLE)
 
 
 def test_presets_and_registered_parts_are_in_readme():
     from tagger.batches import samplers
     from tagger.heads import heads
     from tagger.losses import losses
+    from tagger.regularisers import regularisers
     from tagger.suspects import signals
 
     for name in (*preset_names(), *samplers.names(), *heads.names(), *losses.names(), *signals.names()):
         assert f"`{name}`" in README, name
+    for name in regularisers.names():
+        assert f"`--set regularisers.{name}" in README, name
 
 
 def test_links_lead_somewhere():

@@ -67,3 +67,18 @@ def test_every_registered_part_says_what_it_is_and_has_a_default_for_every_optio
         assert (family.find(part).__doc__ or "").strip(), part
         for option, default in family.options(part).items():
             assert isinstance(default, bool | int | float | str | tuple), (part, option)
+
+
+@pytest.mark.parametrize(
+    ("part", "option", "value"),
+    [("square", "filled", 1), ("circle", "colour", 3), ("circle", "width", "wide"), ("circle", "width", True)],
+)
+def test_a_value_of_the_wrong_kind_is_said_before_the_part_is_built(
+    shapes: Registry, part: str, option: str, value: Any
+):
+    with pytest.raises(TaggerError, match=f"shape '{part}': {option} is .*, not {value!r}"):
+        shapes.check(part, {option: value})
+
+
+def test_a_whole_number_will_do_for_any_number(shapes: Registry):
+    assert shapes.build("circle", 1, width=2).width == 2

@@ -10,6 +10,7 @@ from tagger.batches.cache import CachedImages, cached, fill, fits
 from tagger.batches.dataset import Batch, ImageFiles
 from tagger.batches.decode import UnreadableImage, load_image
 from tagger.batches.fingerprint import fingerprint, keep_fingerprints, load_fingerprints
+from tagger.batches.growing import grown, size_at
 from tagger.batches.loader import default_workers, make_loader
 from tagger.batches.mixing import mix, mix_targets
 from tagger.batches.samplers import samplers
@@ -25,6 +26,7 @@ __all__ = [
     "fill",
     "fingerprint",
     "fits",
+    "grown",
     "keep_fingerprints",
     "load_fingerprints",
     "load_image",
@@ -32,4 +34,5 @@ __all__ = [
     "mix",
     "mix_targets",
     "samplers",
+    "size_at",
 ]

@@ -71,18 +71,21 @@ def compare(run_a: str | Path | RunFolder, run_b: str | Path | RunFolder, *, dra
 
     "overall" holds for each metric {"a", "b", "difference", "low", "high"}: b minus a on the same cells, with a paired
     95 % bootstrap interval over images. "per_label" holds for each label such a row for ``average_precision``, ``f1``,
-    ``precision`` and ``recall`` (no interval below 10 images with it), and "positives". Undefined values are None.
+    ``precision`` and ``recall`` (no interval below 10 images with it), and "positives". "groups", where both runs know
+    one, holds such rows of its accuracy and, if it is ordinal, of its distances. Undefined values are None.
     Images are matched by hash, labels by name. TaggerError if no test image or no label is common.
     """
-    a, b = (Side.of(run if isinstance(run, RunFolder) else find_run(run)) for run in (run_a, run_b))
+    runs = [run if isinstance(run, RunFolder) else find_run(run) for run in (run_a, run_b)]
+    a, b = (Side.of(run) for run in runs)
     names, hashes, notes = _common_labels(a, b), *_common_images(a, b)
     labels_a, judging_a, probs_a, thresholds_a = a.take(hashes, names)
     labels_b, judging_b, probs_b, thresholds_b = b.take(hashes, names)
     cells_NK, more = _cells((labels_a, judging_a, a), (labels_b, judging_b, b))
     if not (cells_NK != UNKNOWN).any():
         raise TaggerError(f"{a.path} and {b.path}: no cell of their common test images is known, so none can judge.")
+    structures = runs[0].load_structure(names), runs[1].load_structure(names)
     return {
-        **paired_table(cells_NK, probs_a, thresholds_a, probs_b, thresholds_b, names, draws=draws),
+        **paired_table(cells_NK, probs_a, thresholds_a, probs_b, thresholds_b, names, structures, draws=draws),
         "num_images": int((cells_NK != UNKNOWN).any(axis=1).sum()),
         "num_cells": int((cells_NK != UNKNOWN).sum()),
         "notes": [*_one_sided_labels(a, b), *notes, *more],
@@ -148,6 +151,8 @@ def show(result: dict[str, Any], screen: Screen, *, first: str, second: str) -> 
     """The comparison as tables: overall, then per label, the largest differences first."""
     judged = f"{counted(result['num_images'], 'test image')}, {counted(result['num_cells'], 'cell')}"
     rows = [[_title(name), *_row(result["overall"][name])] for name in HEADLINES]
+    for group, metrics in result.get("groups", {}).items():
+        rows += [[f"{group}: {_title(name)}", *_row(row)] for name, row in metrics.items()]
     head = ["before", "after"] if (first, second) == ("before", "after") else [first, second]
     screen.table(f"On {judged}", ["", *head, "difference", "95 % interval"], rows)
     screen.say()

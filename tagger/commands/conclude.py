@@ -10,11 +10,15 @@ from tagger.arrays import UNKNOWN, sigmoid
 from tagger.commands.screen import Screen
 from tagger.config import Settings
 from tagger.data import label_stats, split_table
+from tagger.heads import report_of
 from tagger.model import save_model
 from tagger.runs import RunFolder, replacing
 from tagger.runs.card import model_card
+from tagger.runs.code_plot import code_picture
+from tagger.runs.group_plots import confusion_plot
 from tagger.runs.plots import cooccurrence, learning_curves, per_label_bars, precision_recall, reliability
-from tagger.scoring import choose_thresholds, evaluate, fit_calibration
+from tagger.scoring import always_one, choose_thresholds, evaluate, fit_calibration, structure_of
+from tagger.scoring.ordinal import GROUP_METRICS
 from tagger.training.material import Material, Trained
 
 
@@ -37,7 +41,10 @@ def conclude(
     """
     labels_NK, raw_NK = material.labels_NK, sigmoid(trained.logits_NK.astype(np.float64))
     choosing, test = trained.choosing_N, material.split_N == "test"
-    calibration = fit_calibration(labels_NK[choosing], raw_NK[choosing], seed=settings.seed)
+    known = material.vocabulary
+    always = always_one(labels_NK[~test], names, known.groups)
+    structure = structure_of(names, known.groups, known.rules, always=always, enforce=settings.rules.enforce)
+    calibration = fit_calibration(labels_NK[choosing], raw_NK[choosing], structure.groups, seed=settings.seed)
     probs_NK = calibration.apply(raw_NK)
     thresholds = choose_thresholds(
         labels_NK[choosing],
@@ -53,8 +60,9 @@ def conclude(
         folder.save_judged(judged_NK, names)
 
     def judge(rows: np.ndarray) -> dict[str, Any]:
+        cells_NK, shared = judging_NK[rows], thresholds.shared
         return evaluate(
-            judging_NK[rows], probs_NK[rows], thresholds.values_K, names, shared=thresholds.shared, seed=settings.seed
+            cells_NK, probs_NK[rows], thresholds.values_K, names, structure, shared=shared, seed=settings.seed
         )
 
     val = material.split_N == "val"
@@ -91,6 +99,11 @@ def conclude(
         "cooccurrence": cooccurrence(label_stats(labels_NK).cooccurrence_KK.astype(np.int64), names),
         "per_label": per_label_bars((metrics["test"] or metrics["validation"] or {"per_label": {}})["per_label"]),
     }
+    for number, row in enumerate((metrics["test"] or metrics["validation"] or {}).get("groups", {}).values(), start=1):
+        plots[f"group_{number}"] = confusion_plot(row["confusion"])
+    if code := report_of(trained.model.head, names):
+        metrics["code"] = code
+        plots["code"] = code_picture(np.array(code["code"]), names)
     for name, png in plots.items():
         with replacing(folder.plots_path / f"{name}.png") as temporary:
             temporary.write_bytes(png)
@@ -115,6 +128,7 @@ def report(metrics: dict[str, Any], where: str, screen: Screen) -> None:
         ["label", "images", "AP", "precision", "recall", "F1", "threshold", ""],
         ([name, row["positives"], *_scores(row, scores), row["threshold"], _short(row["note"])] for name, row in lines),
     )
+    report_groups(metrics.get("groups", {}), screen)
     gain, shared = metrics["threshold_gain"]["macro_f1"], metrics["thresholds_compared"]["best_shared"]
     if gain["value"] is not None:
         _, between = interval(gain)
@@ -123,6 +137,20 @@ def report(metrics: dict[str, Any], where: str, screen: Screen) -> None:
             f" macro-F1 {gain['value']:+.3f}" + (f" ({between})" if between else "")
         )
     screen.say()
+
+
+def report_groups(groups: dict[str, Any], screen: Screen) -> None:
+    """How good the decisions within each group of labels are; nothing where there is no group."""
+    if groups:
+        rows = [
+            [f"{group}: {name.replace('_', ' ')}", row["num_images"], *interval(row[name])]
+            for group, row in groups.items()
+            for name in GROUP_METRICS
+            if name in row
+        ]
+        screen.say()
+        screen.table("Groups: one label an image", ["", "images", "value", "95 % interval"], rows)
+        screen.say()
 
 
 def _scores(row: dict[str, Any], names: tuple[str, ...]) -> list[float | None]:

@@ -41,6 +41,7 @@ def evaluate(
         tagged.probs_NK[rows],
         tagger.thresholds.values_K,
         tagger.labels,
+        tagger.structure,
         shared=tagger.thresholds.shared,
         seed=tagger.settings.seed,
     )

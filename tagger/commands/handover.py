@@ -86,7 +86,8 @@ def warm_start(
         if not path.is_file():
             return None
         model = load_model(path, settings, len(before))
-        return TagModel(model.backbone, match_columns(model.head, before, names, priors_K, settings))
+        attention = model.attention.relabelled(before, names, priors_K) if model.attention else None
+        return TagModel(model.backbone, match_columns(model.head, before, names, priors_K, settings), attention)
 
     def backbone() -> Backbone:
         frozen = settings.train.epochs == 0

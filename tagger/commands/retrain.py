@@ -23,7 +23,7 @@ from tagger.commands.handover import Handover, hand_over, structure, warm_start
 from tagger.commands.screen import Screen
 from tagger.commands.suspects import suspects
 from tagger.commands.train import begins_with_features, minutes
-from tagger.data import label_stats
+from tagger.data import Vocabulary, label_stats
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished
@@ -104,9 +104,10 @@ def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str
     images, labels_NK, judged_NK = work.only(readable)
     split_N, fold_N = images["split"].to_numpy(dtype=str), images["fold"].to_numpy(np.int64)
     features = Features(old.load_views(), {}).only(readable) if begins_with_features(settings) else None
-    lessons, doubted = _lessons(work, readable, features, fold_N, screen)
+    vocabulary = folder.load_vocabulary()
+    lessons, doubted = _lessons(work, readable, features, fold_N, vocabulary, screen)
     pixels = cached(files, readable, folder.checkpoint_path / PIXELS)
-    material = Material(pixels, labels_NK, split_N, fold_N, features, lessons)
+    material = Material(pixels, labels_NK, split_N, fold_N, features, lessons, vocabulary)
     priors_K = label_stats(labels_NK[split_N != "test"]).priors_K
     start = warm_start(old, settings, work.names, priors_K, screen)
     trained = train_model(
@@ -160,7 +161,12 @@ def _readable(folder: RunFolder, work: Handover, screen: Screen) -> tuple[np.nda
 
 
 def _lessons(
-    work: Handover, readable: np.ndarray, features: Features | None, fold_N: np.ndarray, screen: Screen
+    work: Handover,
+    readable: np.ndarray,
+    features: Features | None,
+    fold_N: np.ndarray,
+    vocabulary: Vocabulary,
+    screen: Screen,
 ) -> tuple[Callable[[np.ndarray], Lessons], dict[str, Any]]:
     """(what the cells teach while some rows are held out; how doubted cells were treated, for ``metrics.json``)."""
     _, labels_NK, _ = work.only(readable)
@@ -169,7 +175,7 @@ def _lessons(
     num_doubted = int((doubt_NK[fold_N >= 0] >= DOUBTED).sum())
     if features is None:  # features of a network that has learnt these labels by heart tell nothing of them
         return (lambda held_out: Lessons.of(labels_NK, None, weights_NK)), {"way": "trust", "cells": num_doubted}
-    doubter = Doubter(features.views_VND, labels_NK, doubt_NK, weights_NK, fold_N, work.settings)
+    doubter = Doubter(features.views_VND, labels_NK, doubt_NK, weights_NK, fold_N, work.settings, vocabulary)
     way, scores = doubter.choose(track=screen.track)
     if scores:
         listed = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())

@@ -15,6 +15,7 @@ from tagger.data import list_images
 from tagger.errors import TaggerError
 from tagger.model import load_model
 from tagger.runs import RunFolder, find_run
+from tagger.scoring import decide
 from tagger.training.device import make_accelerator
 from tagger.training.inference import run_batches
 
@@ -35,6 +36,7 @@ class Tagger:
         self.settings = run.load_settings()
         self.labels = run.load_labels()
         self.thresholds, self.calibration = run.load_decision_rule()
+        self.structure = run.load_structure()
         if thresholds is not None:
             self.thresholds = self.thresholds.replaced(run.load_threshold_set(thresholds), self.labels, how=thresholds)
         self.device = make_accelerator(self.settings).device
@@ -79,9 +81,9 @@ class Tagger:
         return Tagged(files, probs_NK, reasons)
 
     def choose(self, probs_NK: Floats) -> Iterator[list[str]]:
-        """The labels of each image whose probability reaches the label's threshold."""
+        """The labels of each image: those that reach their thresholds, as the run's groups and rules have it."""
         names = np.array(self.labels, dtype=object)
-        for chosen_K in probs_NK >= self.thresholds.values_K:
+        for chosen_K in decide(probs_NK, self.thresholds.values_K, self.structure):
             yield names[chosen_K].tolist()
 
     def table(self, tagged: Tagged) -> pd.DataFrame:

@@ -21,13 +21,14 @@ from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 from tagger.heads import heads
 from tagger.losses import losses
-from tagger.model import Backbone, new_backbone
+from tagger.model import Backbone, needs_fixed_size, new_backbone, new_head
 from tagger.presets import load_settings
 from tagger.runs import RunFolder, new_run_path, newest_unfinished
 from tagger.scoring import parse_aim
 from tagger.training.device import make_accelerator, pick_precision
 from tagger.training.features import Features, extract_features, find_unreadable
 from tagger.training.material import Material
+from tagger.training.objective import check_regularisers, facts_of, make_regularisers
 from tagger.training.optimiser import make_optimiser
 from tagger.training.pipeline import train_model
 
@@ -107,6 +108,8 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     if not folder.exists:
         dataset = read_dataset(settings.data.path, settings.data.labels or None)
         check_learnable(dataset)
+        new_head(backbone.num_features, len(dataset.labels), settings)  # whether its options suit so many labels
+        make_regularisers(settings, facts_of(backbone.num_features, dataset))  # and theirs such groups and rules
         _begin(folder, begun, settings, dataset, screen)
     screen.log_path = folder.log_path
     names, images, labels_NK = folder.load_labels(), begun.load_images(), begun.load_cells()
@@ -144,7 +147,8 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     images = images.assign(split=split.split, fold=split.fold, group=group_N)
     features = features.only(readable) if features else None
     pixels = cached(files, readable, folder.checkpoint_path / PIXELS)
-    material = Material(pixels, labels_NK, split.split, split.fold, features)
+    vocabulary = folder.load_vocabulary()
+    material = Material(pixels, labels_NK, split.split, split.fold, features, vocabulary=vocabulary)
     trained = train_model(
         material, settings, accelerator, folder.checkpoint_path, track=screen.track, members=folder.members_path
     )
@@ -206,7 +210,13 @@ def check_parts(settings: Settings) -> None:
     """TaggerError if a head, loss, sampler or optimiser, or an option of theirs, does not exist: before hours pass."""
     for family, part in ((heads, settings.head), (losses, settings.loss), (samplers, settings.sampler)):
         family.check(part.name, part.options)
+    check_regularisers(settings)
     make_optimiser([{"params": [torch.nn.Parameter(torch.zeros(1))]}], settings.train)
+    if settings.image.grow_from and settings.train.epochs and needs_fixed_size(settings.backbone.name):
+        raise TaggerError(
+            f"image.grow_from = {settings.image.grow_from}, but {settings.backbone.name} takes images of one size only."
+            " Leave it at 0, or take a convolutional backbone."
+        )
     networks_have_parts = begins_with_features(settings) and settings.train.members > 1
     if not settings.data.val and settings.train.epochs and not networks_have_parts:
         raise TaggerError(

@@ -23,6 +23,10 @@ class LinearHead(Head):
         """The linear layer."""
         return self.fc
 
+    def class_weights(self) -> Tensor:
+        """The layer's weights (K, D), without the standardisation."""
+        return self.fc.weight / self.std
+
 
 def merge(members: list[LinearHead]) -> LinearHead:
     """One linear head that gives the mean of the members' logits, exactly: linear layers average into one.
@@ -35,6 +39,7 @@ def merge(members: list[LinearHead]) -> LinearHead:
         weights = [head.fc.weight / head.std for head in members]
         biases = [head.fc.bias - weight @ head.mean for head, weight in zip(members, weights, strict=True)]
         weight, bias = torch.stack(weights).mean(0), torch.stack(biases).mean(0)
+        merged.set_groups(first.group_K, first.none_K)
         merged.mean.copy_(first.mean)
         merged.std.copy_(first.std)
         merged.fc.weight.copy_(weight * first.std)

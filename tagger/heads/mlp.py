@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from tagger.errors import TaggerError
 from tagger.heads.family import Head, heads
 
 
@@ -21,3 +22,10 @@ class MLPHead(Head):
     def output(self) -> nn.Linear:
         """The last linear layer."""
         return self.fc
+
+    def class_weights(self) -> Tensor:
+        """TaggerError: with a hidden layer the weights depend on the image."""
+        raise TaggerError(
+            "head 'mlp' has no weights by label, as it is not linear in the features. Train with --set head.name=linear"
+            " where a method or a picture needs them."
+        )

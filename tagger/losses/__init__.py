@@ -4,6 +4,7 @@ from tagger.losses.base import Loss, losses
 from tagger.losses.bce import BceLoss, FalsePositiveLoss, SquaredErrorLoss, WeightedBceLoss
 from tagger.losses.distribution_balanced import DistributionBalancedLoss
 from tagger.losses.focusing import AsymmetricLoss, FocalLoss
+from tagger.losses.grouped import GroupedLoss, grouped
 
 __all__ = [
     "AsymmetricLoss",
@@ -11,8 +12,10 @@ __all__ = [
     "DistributionBalancedLoss",
     "FalsePositiveLoss",
     "FocalLoss",
+    "GroupedLoss",
     "Loss",
     "SquaredErrorLoss",
     "WeightedBceLoss",
+    "grouped",
     "losses",
 ]

@@ -44,11 +44,16 @@ class Backbone(nn.Module):
 
     def forward_maps(self, images_BCHW: Tensor) -> tuple[list[Tensor], Tensor]:
         """The maps (B, C, h, w) of the levels before the last, and the network's last features in timm's own shape."""
+        by_index, last = self.forward_intermediates(images_BCHW, self.levels)
+        return [by_index[index] for index in self.levels], last
+
+    def forward_intermediates(self, images_BCHW: Tensor, indices: list[int]) -> tuple[dict[int, Tensor], Tensor]:
+        """The maps (B, C, h, w) of these (rising) indices, and the last features in timm's own shape."""
         x = (images_BCHW - self.mean) / self.std
-        if not self.levels:
-            return [], self.net.forward_features(x)
-        last, maps = self.net.forward_intermediates(x, indices=self.levels)
-        return maps, last
+        if not indices:
+            return {}, self.net.forward_features(x)
+        last, maps = self.net.forward_intermediates(x, indices=indices)
+        return dict(zip(indices, maps, strict=True)), last
 
     def pool(self, maps: list[Tensor], last: Tensor) -> Tensor:
         """One vector an image (B, num_features) of what ``forward_maps`` gave."""
@@ -68,25 +73,36 @@ class Backbone(nn.Module):
 
         A last map whose mean is just what the network's own head gives would be counted twice, so it is left out.
         """
-        training = self.net.training
-        self.net.eval()
-        size = getattr(getattr(self.net, "patch_embed", None), "img_size", None) or (64, 64)
-        try:
-            with torch.no_grad():
-                noise = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
-                last, maps = self.net.forward_intermediates(noise)
-                pooled = self.net.forward_head(last, pre_logits=True)
-        except (AttributeError, NotImplementedError):
-            raise TaggerError(
-                f"backbone {type(self.net).__name__} gives no intermediate features: use --set backbone.levels=1"
-            ) from None
-        finally:
-            self.net.train(training)
+        _, maps, pooled = self.probe()
         means = [m.mean((2, 3)) for m in maps]
         new = [mean.shape != pooled.shape or not torch.allclose(mean, pooled, atol=1e-5) for mean in means]
         known = [i for i, is_new in enumerate(new) if is_new]
         chosen = known[-(levels - 1) :]
         return chosen, [means[i].shape[1] for i in chosen]
+
+    def probe(self) -> tuple[Tensor, list[Tensor], Tensor]:
+        """(last features, all maps, the network's own pooled features) of one small image of noise.
+
+        TaggerError if timm gives no intermediate features of it.
+        """
+        training = self.net.training
+        self.net.eval()
+        size = getattr(getattr(self.net, "patch_embed", None), "img_size", None) or (64, 64)
+        try:
+            with torch.no_grad():
+                noise = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)).to(self.mean)
+                last, maps = self.net.forward_intermediates(noise)
+                pooled = self.net.forward_head(last, pre_logits=True)
+            if any(m.ndim != 4 for m in maps):
+                raise NotImplementedError("maps without places")
+            return last, maps, pooled
+        except Exception:  # whatever a network of timm's thousand does with it
+            raise TaggerError(
+                f"backbone {type(self.net).__name__} gives no intermediate features: use --set backbone.levels=1"
+                " and --set attention.depth=0"
+            ) from None
+        finally:
+            self.net.train(training)
 
 
 def make_backbone(name: str, weights: str, *, size: int, levels: int, **options: Any) -> Backbone:

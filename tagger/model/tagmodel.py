@@ -1,7 +1,8 @@
-"""Images to logits: a backbone and a head, saved as one safetensors file."""
+"""Images to logits: a backbone and a head, with attention beside them or not, saved as one safetensors file."""
 
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -9,20 +10,44 @@ from torch import Tensor, nn
 from tagger.config import Settings
 from tagger.errors import TaggerError
 from tagger.heads import Head, HeadEnsemble, heads
+from tagger.model.attention import GatedAttention
 from tagger.model.backbone import Backbone, make_backbone
+from tagger.model.maps import find_places, read_places
+from tagger.regularisers import Outputs
 
 
 class TagModel(nn.Module):
     """Logits (B, K) of RGB images (B, 3, H, W) in 0..1. ``features`` are what the head reads, (B, D)."""
 
-    def __init__(self, backbone: Backbone, head: nn.Module):
+    head: Head | HeadEnsemble
+    attention: GatedAttention | None
+
+    def __init__(self, backbone: Backbone, head: Head | HeadEnsemble, attention: GatedAttention | None = None):
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.attention = attention
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Logits (B, K), float32."""
-        return self.head(self.features(images_BCHW))
+        return self.forward_parts(images_BCHW).logits_BK
+
+    def forward_parts(self, images_BCHW: Tensor) -> Outputs:
+        """Logits (B, K) with the features they come from, and what attention wants added to a training's loss."""
+        raw_BK, features_BD, penalty = self._raw_parts(images_BCHW)
+        return Outputs(self.head.finish(raw_BK), features_BD, penalty)
+
+    def raw(self, images_BCHW: Tensor) -> Tensor:
+        """Scores (B, K), float32, before the head's ``finish`` makes logits of them; attention has its part in them."""
+        return self._raw_parts(images_BCHW)[0]
+
+    def _raw_parts(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        if self.attention is None:
+            features_BD = self.features(images_BCHW)
+            return self.head.raw(features_BD), features_BD, None
+        features_BD, maps, last_BD = read_places(self.backbone, images_BCHW, self.attention.places)
+        mixed_BK, penalty = self.attention(self.head.raw(features_BD), maps, last_BD)
+        return mixed_BK, features_BD, penalty
 
     def features(self, images_BCHW: Tensor) -> Tensor:
         """Pooled features (B, D), float32."""
@@ -38,6 +63,21 @@ def new_backbone(settings: Settings) -> Backbone:
 def new_head(num_features: int, num_labels: int, settings: Settings) -> Head:
     """An untrained head as the settings name it."""
     return heads.build(settings.head.name, num_features, num_labels, **settings.head.options)
+
+
+def new_attention(backbone: Backbone, num_labels: int, settings: Settings) -> GatedAttention | None:
+    """Attention as the settings ask for it, or None where its depth is 0; ``start_at`` is still to be called.
+
+    It depends on the seed alone, so that all networks of a run begin with the same one and can be averaged.
+    """
+    chosen = settings.attention
+    if not chosen.depth:
+        return None
+    places = find_places(backbone, chosen.depth)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(settings.seed)
+        num_last = backbone.net.head_hidden_size
+        return GatedAttention(places, num_last, num_labels, width=chosen.width, diversity=chosen.diversity)
 
 
 def save_model(model: TagModel, path: Path) -> None:
@@ -64,7 +104,13 @@ def load_model(path: Path, settings: Settings, num_labels: int) -> TagModel:
     except Exception as error:
         raise TaggerError(f"{path}: not readable as weights ({error}). Restore a copy, or train again.") from None
     one = [new_head(backbone.num_features, num_labels, settings) for _ in range(members or 1)]
-    model = TagModel(backbone, HeadEnsemble(one) if members else one[0])
+    # A run that kept the frozen backbone and its heads has no attention, whatever it asked for.
+    has_attention = any(name.startswith("attention.") for name in tensors)
+    attention = new_attention(backbone, num_labels, settings) if has_attention else None
+    model = TagModel(backbone, HeadEnsemble(one) if members else one[0], attention)
+    for name, tensor in model.state_dict().items():  # a run of before there were groups has no such buffers
+        if name.endswith(("group_K", "none_K")):
+            tensors.setdefault(name, tensor)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -40,12 +40,18 @@ def load_settings(preset: str = "standard", overrides: list[str] | None = None, 
 def _put(tree: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
     parts = key.strip().split(".")
-    if not equals or not all(parts) or len(parts) > 2:
+    if not equals or not all(parts) or len(parts) > (3 if parts[0] == "regularisers" else 2):
         raise TaggerError(f"--set {text!r}: write it as section.key=value, e.g. --set train.lr=0.001")
-    if len(parts) == 2 and not isinstance(tree.setdefault(parts[0], {}), dict):
-        raise TaggerError(f"--set {text!r}: {parts[0]!r} is a setting, not a section")
-    target = tree if len(parts) == 1 else tree[parts[0]]
-    target[parts[-1]] = _value(value.strip())
+    target = tree
+    for part in parts[:-1]:
+        if target.get(part) is True:  # switched on before, with its defaults
+            target[part] = {}
+        target = target.setdefault(part, {})
+        if not isinstance(target, dict):
+            raise TaggerError(f"--set {text!r}: {part!r} is a setting, not a section")
+    chosen, before = _value(value.strip()), target.get(parts[-1])
+    # `name=true` after options of that method keeps them.
+    target[parts[-1]] = before if chosen is True and isinstance(before, dict) else chosen
 
 
 def _value(text: str) -> Any:

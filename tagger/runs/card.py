@@ -20,6 +20,15 @@ HEADLINES = (
     ("calibration_error", "calibration error", "how far probabilities are from shares; lower is better"),
     ("skew_normalised_accuracy", "skew-normalised accuracy", "accuracy if yes and no were equally common"),
 )
+GROUP_METRICS = (
+    ("accuracy", "accuracy", "images that get their label of the group, or rightly none"),
+    (
+        "mean_absolute_error",
+        "mean absolute error",
+        "steps in the group's order from the likeliest label to the true one",
+    ),
+    ("one_off_accuracy", "one-off accuracy", "images at most one step off"),
+)
 CHOICE_METRICS = ("micro_f1", "macro_f1", "micro_precision", "micro_recall")
 
 
@@ -65,6 +74,7 @@ def model_card(
             _per_label(judged, thresholds, names),
             "![AP and F1 of each label](plots/per_label.png)",
             "![Precision and recall of each label](plots/precision_recall.png)",
+            *_groups(judged.get("groups", {})),
         ]
     parts += [
         "## How it was trained",
@@ -75,6 +85,7 @@ def model_card(
         "![Reliability before and after calibration](plots/reliability.png)",
         "## Labels that occur together",
         "![Co-occurrence of labels](plots/cooccurrence.png)",
+        *_code(metrics.get("code")),
         "## The split",
         "Iterative stratification; exact duplicates are on one side. The last column is the largest relative"
         " difference of a part's share of the label from the whole.",
@@ -123,6 +134,53 @@ def _per_label(judged: Mapping[str, Any], thresholds: Thresholds, names: list[st
         rows.append([_safe(name), str(row["positives"]), *scores, f"{threshold.value:.2f}", note])
     order = sorted(rows, key=lambda row: -int(row[1]))
     return _table(["label", "positives", "AP", "precision", "recall", "F1", "threshold", "note"], order)
+
+
+def _groups(groups: Mapping[str, Any]) -> list[str]:
+    """How good the decisions within each group are; nothing where there is no group."""
+    parts = ["## Groups of labels", "An image gets one label of a group at most."] if groups else []
+    for number, (name, row) in enumerate(groups.items(), start=1):
+        rows = [
+            [title, _number(row[key]), _interval(row[key]), says] for key, title, says in GROUP_METRICS if key in row
+        ]
+        parts += [
+            f"### {_safe(name)} ({row['kind']})",
+            f"On {row['num_images']:,} images whose label in the group is known.",
+            _table(["metric", "value", "95 % interval", "what it says"], rows),
+            f"![Which label is taken for which](plots/group_{number}.png)",
+        ]
+    return parts
+
+
+def _code(report: Mapping[str, Any] | None, *, at_most: int = 12) -> list[str]:
+    """What each bit of the head's code asks, if it has one; the rest is in ``metrics.json``."""
+    if report is None:
+        return []
+    ends, words, bits = report["ends"], report["rows"], report["columns"]
+    lines = [f"The head answers {len(ends)} questions, each of which divides the labels in two. A fixed code"
+             f" (`{report['kind']}`) makes {len(report['code'])} labels of the answers."]  # fmt: skip
+    if report["num_heads"] > 1:
+        lines.append(f"There are {report['num_heads']} heads; this is the first one's code.")
+    if words["smallest"] is not None:
+        near = " and ".join(_safe(name) for name in words["nearest"])
+        lines.append(f"Two labels' code words differ in {words['mean']:.0%} of the bits on average, in"
+                     f" {words['smallest']:.0%} where they are nearest: {near}.")  # fmt: skip
+    if bits["smallest"] is not None:
+        lines.append(f"Two bits divide {bits['smallest']:.0%} of the labels differently, or more (50% is the most).")
+    if len(ends) > at_most:
+        lines.append(f"{len(ends) - at_most} further bits are in `metrics.json`.")
+    rows = [[str(bit + 1), _end(both, "low"), _end(both, "high")] for bit, both in enumerate(ends[:at_most])]
+    return [
+        "## The code of the labels",
+        " ".join(lines),
+        _table(["bit", "labels at one end", "at the other"], rows),
+        "![Code words of the labels](plots/code.png)",
+    ]
+
+
+def _end(ends: Mapping[str, Any], side: str) -> str:
+    more = ends[f"num_{side}"] - len(ends[side])
+    return ", ".join(_safe(name) for name in ends[side]) + (f" and {more} more" if more else "")
 
 
 def _split(rows: list[dict[str, Any]]) -> str:

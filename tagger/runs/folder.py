@@ -5,7 +5,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ import pandas as pd
 
 from tagger.arrays import Cells, Floats
 from tagger.config import Settings, dump_settings, read_settings
-from tagger.data import Group, Rule
+from tagger.data import Group, Rule, Vocabulary
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs.atomic import replacing, sweep, write_text
-from tagger.scoring import Calibration, Thresholds
+from tagger.scoring import Calibration, Structure, Thresholds, structure_of
 
 
 class RunFolder:
@@ -106,6 +106,10 @@ class RunFolder:
         """The label names, in column order."""
         return tuple(json.loads(self._read("labels.json"))["labels"])
 
+    def load_vocabulary(self) -> Vocabulary:
+        """The labels with their groups and rules."""
+        return Vocabulary(self.load_labels(), self.load_groups(), self.load_rules())
+
     def load_groups(self) -> dict[str, Group]:
         """Groups of labels."""
         return dict(json.loads(self._read("labels.json"))["groups"])
@@ -141,6 +145,14 @@ class RunFolder:
         """The thresholds and the calibration that precedes them."""
         tree = json.loads(self._read("thresholds.json"))
         return Thresholds.from_json(tree), Calibration.from_json([row["calibration"] for row in tree["labels"]])
+
+    def load_structure(self, names: Sequence[str] | None = None) -> Structure:
+        """What decisions over the run's labels (or only ``names``) keep to: groups, and rules if they are enforced."""
+        known, (_, calibration) = self.load_vocabulary(), self.load_decision_rule()
+        always = {one.name for one in calibration.groups if one.always}
+        names = known.labels if names is None else names
+        enforce = self.load_settings().rules.enforce
+        return structure_of(names, known.groups, known.rules, always=always, enforce=enforce)
 
     def save_threshold_set(self, name: str, values: Mapping[str, float]) -> None:
         """``thresholds/NAME.json``: label -> threshold, chosen by hand. TaggerError for a name that is no file name."""

@@ -2,9 +2,11 @@
 
 Every curve is ``sigmoid(scale * logit + bias)`` with scale > 0, so the ranking of a label never changes. Per label the
 curve with the lowest cross-validated log loss is taken (a simpler one when equal); a label with too few of either class
-gets the temperature that is shared by all labels, and says so.
+gets the temperature that is shared by all labels, and says so. Labels that exclude each other share one temperature of
+their softmax, so that the order of an image's labels stays (``group_calibration.py``).
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
+from tagger.scoring.decide import OneOf
+from tagger.scoring.group_calibration import fit_group_scale, temper
+from tagger.scoring.ordinal import true_classes
 
 SCALES = (0.05, 20.0)  # a fitted scale stays inside, so that an uninformative label cannot turn or freeze its ranking
 
@@ -27,22 +32,33 @@ class Curve:
 
 @dataclass(frozen=True)
 class Calibration:
-    """One curve per label, in K's order."""
+    """One curve per label, in K's order; those of a group are alike and stand for one softmax over it."""
 
     curves: tuple[Curve, ...]
+    groups: tuple[OneOf, ...] = ()
 
     def apply(self, probs_NK: Floats) -> Floats:
-        """Calibrated probabilities, (N, K) float64; the order within a label is kept (up to rounding).
+        """Calibrated probabilities, (N, K) float64; the order within a label, or a group, is kept (up to rounding).
 
         >>> Calibration((Curve(scale=2.0),)).apply(np.array([[0.5], [0.8]])).round(3).tolist()
         [[0.5], [0.941]]
         """
         scale_K, bias_K = (np.array([getattr(c, field) for c in self.curves]) for field in ("scale", "bias"))
-        return sigmoid(logit(np.asarray(probs_NK, dtype=np.float64), eps=1e-15) * scale_K + bias_K)
+        probs_NK = np.asarray(probs_NK, dtype=np.float64)
+        calibrated_NK = sigmoid(logit(probs_NK, eps=1e-15) * scale_K + bias_K)
+        for one in self.groups:
+            columns = list(one.columns)
+            calibrated_NK[:, columns] = temper(probs_NK[:, columns], float(scale_K[columns[0]]), always=one.always)
+        return calibrated_NK
 
     def to_json(self) -> list[dict[str, Any]]:
-        """A list that ``json`` can write, one entry a label: scale, bias, how."""
-        return [asdict(curve) for curve in self.curves]
+        """A list that ``json`` can write, one entry a label: scale, bias, how, and of its group, if any, what it is."""
+        rows = [asdict(curve) for curve in self.curves]
+        for one in self.groups:
+            for place, k in enumerate(one.columns):
+                kind = {"always": one.always, "ordinal": one.ordinal}
+                rows[k]["group"] = {"name": one.name, "place": place, **kind}
+        return rows
 
     @classmethod
     def from_json(cls, data: list[dict[str, Any]]) -> "Calibration":
@@ -51,13 +67,28 @@ class Calibration:
         >>> Calibration.from_json(Calibration((Curve(),)).to_json()) == Calibration((Curve(),))
         True
         """
-        return cls(tuple(Curve(float(d["scale"]), float(d["bias"]), str(d["how"])) for d in data))
+        curves = tuple(Curve(float(d["scale"]), float(d["bias"]), str(d["how"])) for d in data)
+        members: dict[str, list[tuple[int, int]]] = {}
+        kinds: dict[str, dict[str, bool]] = {}
+        for k, row in enumerate(data):
+            if group := row.get("group"):
+                members.setdefault(group["name"], []).append((group["place"], k))
+                kinds[group["name"]] = {"always": bool(group["always"]), "ordinal": bool(group["ordinal"])}
+        return cls(
+            curves, tuple(OneOf(name, tuple(k for _, k in sorted(members[name])), **kinds[name]) for name in kinds)
+        )
 
 
 def fit_calibration(
-    labels_NK: Cells, probs_NK: Floats, *, min_positives: int = 10, folds: int = 5, seed: int = 0
+    labels_NK: Cells,
+    probs_NK: Floats,
+    groups: Sequence[OneOf] = (),
+    *,
+    min_positives: int = 10,
+    folds: int = 5,
+    seed: int = 0,
 ) -> Calibration:
-    """A curve per label, fitted on out-of-sample probabilities; unknown cells are left out.
+    """A curve per label, and per group, fitted on out-of-sample probabilities; unknown cells are left out.
 
     >>> rng = np.random.default_rng(0)
     >>> truth = rng.random((2000, 1))
@@ -67,10 +98,16 @@ def fit_calibration(
     """
     logits_NK = logit(np.asarray(probs_NK, dtype=np.float64), eps=1e-15)
     known_NK = labels_NK != UNKNOWN
-    shared = fit_scale(logits_NK[known_NK], labels_NK[known_NK] == YES)
+    of_group = {k: one for one in groups for k in one.columns}
+    free_NK = known_NK & ~np.isin(np.arange(labels_NK.shape[1]), list(of_group))
+    shared = fit_scale(logits_NK[free_NK], labels_NK[free_NK] == YES)
     rng = np.random.default_rng(seed)
+    of_groups = {one.name: _group_curve(labels_NK, probs_NK, one, min_positives, folds, rng) for one in groups}
     curves = []
     for k in range(labels_NK.shape[1]):
+        if k in of_group:
+            curves.append(of_groups[of_group[k].name])
+            continue
         cells = labels_NK[:, k]
         num_yes, num_no = int((cells == YES).sum()), int((cells == NO).sum())
         if min(num_yes, num_no) < max(min_positives, 2):
@@ -79,7 +116,19 @@ def fit_calibration(
             continue
         known = known_NK[:, k]
         curves.append(_preferred(logits_NK[known, k], cells[known] == YES, folds, rng))
-    return Calibration(tuple(curves))
+    return Calibration(tuple(curves), tuple(groups))
+
+
+def _group_curve(
+    labels_NK: Cells, probs_NK: Floats, one: OneOf, min_positives: int, folds: int, rng: np.random.Generator
+) -> Curve:
+    """The curve that all labels of a group have."""
+    cells_NM, probs_NM = labels_NK[:, one.columns], np.asarray(probs_NK)[:, one.columns]
+    num_known = int((true_classes(cells_NM, always=one.always) >= 0).sum())
+    if num_known < max(min_positives, folds):
+        return Curve(how=f"none: not enough data ({num_known} images with a known label in the group)")
+    scale = fit_group_scale(cells_NM, probs_NM, always=one.always, folds=folds, rng=rng)
+    return Curve() if scale == 1.0 else Curve(scale, 0.0, "temperature of its group")
 
 
 def _preferred(logits_N: Floats, yes_N: NDArray[np.bool_], folds: int, rng: np.random.Generator) -> Curve:

@@ -5,11 +5,12 @@ intervals.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tagger.arrays import UNKNOWN, YES, Cells, Floats
+from tagger.scoring.decide import NOTHING, Structure, decide
 from tagger.scoring.metrics import (
     averages,
-    choose,
     count,
     exact_matches,
     f_beta,
@@ -31,16 +32,13 @@ PER_LABEL = ("average_precision", "precision", "recall", "f1", "skew_normalised_
 LOWER_IS_BETTER = frozenset({"ranking_loss", "calibration_error", "brier_loss"})
 
 
-def choice_metrics(
-    labels_NK: Cells, probs_NK: Floats, thresholds: Floats | float, weights_NB: Floats
-) -> dict[str, Floats]:
-    """What depends on thresholds: micro and macro precision, recall, F1, exact match, skew-normalised; name -> (B,).
+def choice_metrics(labels_NK: Cells, chosen_NK: NDArray[np.bool_], weights_NB: Floats) -> dict[str, Floats]:
+    """What depends on decisions: micro and macro precision, recall, F1, exact match, skew-normalised; name -> (B,).
 
-    >>> labels, probs = np.array([[1, 0], [0, 1]]), np.array([[0.9, 0.8], [0.1, 0.7]])
-    >>> choice_metrics(labels, probs, 0.5, np.ones((2, 1)))["micro_f1"].tolist()
+    >>> labels, chosen = np.array([[1, 0], [0, 1]]), np.array([[True, True], [False, True]])
+    >>> choice_metrics(labels, chosen, np.ones((2, 1)))["micro_f1"].tolist()
     [0.8]
     """
-    chosen_NK = choose(probs_NK, thresholds)
     values = averages(count(labels_NK, chosen_NK, weights_NB))
     return values | {"exact_match": weighted_mean(exact_matches(labels_NK, chosen_NK), weights_NB)}
 
@@ -66,9 +64,9 @@ class Measure:
     ([1.0], [[1.0]])
     """
 
-    def __init__(self, labels_NK: Cells, probs_NK: Floats, thresholds_K: Floats):
+    def __init__(self, labels_NK: Cells, probs_NK: Floats, thresholds_K: Floats, structure: Structure = NOTHING):
         self.labels_NK, self.probs_NK = np.asarray(labels_NK), np.asarray(probs_NK, dtype=np.float64)
-        self.thresholds_K = np.asarray(thresholds_K, dtype=np.float64)
+        self.chosen_NK = decide(self.probs_NK, thresholds_K, structure)
         self._columns = range(self.labels_NK.shape[1])
         self._ranked = [RankedLabel.of(self.labels_NK[:, k], self.probs_NK[:, k]) for k in self._columns]
         self._ranking_losses_N = ranking_losses(self.labels_NK, self.probs_NK)
@@ -87,7 +85,7 @@ class Measure:
 
     def __call__(self, weights_NB: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
         labels_NK, probs_NK = self.labels_NK, self.probs_NK
-        counts = count(labels_NK, choose(probs_NK, self.thresholds_K), weights_NB)
+        counts = count(labels_NK, self.chosen_NK, weights_NB)
         errors = [calibration_error_draws(labels_NK[:, k], probs_NK[:, k], weights_NB) for k in self._columns]
         per_label = {
             "average_precision": np.stack([label.average_precision(weights_NB) for label in self._ranked]),
@@ -97,7 +95,7 @@ class Measure:
             "skew_normalised_accuracy": skew_normalised_accuracy(counts),
             "calibration_error": np.stack(errors),
         }
-        overall = choice_metrics(labels_NK, probs_NK, self.thresholds_K, weights_NB) | {
+        overall = choice_metrics(labels_NK, self.chosen_NK, weights_NB) | {
             "map": mean_over_labels(per_label["average_precision"]),
             "ranking_loss": weighted_mean(self._ranking_losses_N, weights_NB),
             "calibration_error": mean_over_labels(per_label["calibration_error"]),

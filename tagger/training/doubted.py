@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tagger.arrays import UNKNOWN, YES, Cells, Floats, logit, sigmoid
 from tagger.config import Settings
+from tagger.data import NO_VOCABULARY, Vocabulary
 from tagger.scoring import mean_average_precision
 from tagger.training.head_stage import fit_head, head_logits
 from tagger.training.lessons import Lessons
@@ -96,6 +97,7 @@ class Doubter:
     weights_NK: Floats | None
     fold_N: Rows
     settings: Settings
+    vocabulary: Vocabulary = NO_VOCABULARY
 
     def lessons(self, mode: str, held_out: Rows) -> Lessons:
         """Targets of the way ``mode``, and weights, that no held-out row's label has any part in."""
@@ -113,7 +115,7 @@ class Doubter:
             if len(rows) and len(others):
                 teacher, _ = fit_head(
                     self.views_VND, self.labels_NK, rows, others, settings, name=f"teacher {half}",
-                    lessons=Lessons.of(self.labels_NK, None, self.weights_NK),
+                    lessons=Lessons.of(self.labels_NK, None, self.weights_NK), vocabulary=self.vocabulary,
                 )  # fmt: skip
                 probs_NK[others] = sigmoid(head_logits(teacher, self.views_VND, others))
         return settle_doubt(self.labels_NK, probs_NK, np.where(learns_N[:, None], self.prior_NK, np.nan))
@@ -131,7 +133,10 @@ class Doubter:
         judging_NK = np.where(self.prior_NK >= DOUBTED, UNKNOWN, self.labels_NK).astype(np.int8)[held_out]
         for mode in track(list(MODES), "ways to treat doubt"):
             lessons = Lessons.of(self.labels_NK, soft_targets(self.labels_NK, doubt_NK, mode), self.weights_NK)
-            head, _ = fit_head(self.views_VND, self.labels_NK, rows, held_out, settings, name="way", lessons=lessons)
+            head, _ = fit_head(
+                self.views_VND, self.labels_NK, rows, held_out, settings,
+                name="way", lessons=lessons, vocabulary=self.vocabulary,
+            )  # fmt: skip
             scores[mode] = float(mean_average_precision(judging_NK, head_logits(head, self.views_VND, held_out)))
         best = max(scores, key=lambda mode: scores[mode] - MARGIN * (mode != "trust"))
         return (best if np.isfinite(scores["trust"]) else "trust"), scores

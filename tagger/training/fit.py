@@ -19,18 +19,19 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from tagger.arrays import Cells
-from tagger.batches import Augment, CachedImages, ImageFiles, make_loader, mix, samplers
+from tagger.batches import Augment, CachedImages, ImageFiles, grown, make_loader, mix, samplers, size_at
 from tagger.config import Settings
-from tagger.data import label_stats
+from tagger.data import NO_VOCABULARY, Vocabulary
 from tagger.errors import TaggerError
-from tagger.losses import losses
 from tagger.model import TagModel
 from tagger.runs import replacing
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
 from tagger.training.head_stage import soften, validation_row
 from tagger.training.inference import predict, to_float
+from tagger.training.learner import Learner
 from tagger.training.lessons import Lessons, parted
+from tagger.training.objective import Objective, facts_of, make_loss, make_regularisers, make_step
 from tagger.training.optimiser import frozen_parameters, make_optimiser, make_schedule, parameter_groups
 from tagger.training.seeds import rng_of, seed_of
 
@@ -52,6 +53,7 @@ class Task:
     held_out: Rows
     name: str
     lessons: Lessons | None = None
+    vocabulary: Vocabulary = NO_VOCABULARY
 
 
 def fit(
@@ -70,18 +72,10 @@ def fit(
     of the batch, if the loss is not a number. ``watch`` takes in what each epoch's validation says of its images.
     """
     loop = _Loop(model, task, settings, accelerator, watch or Dynamics(*task.labels_NK.shape))
-    start, best, history = loop.load(checkpoint)
-    for epoch in range(start, settings.train.epochs):
-        if best and settings.train.patience and epoch - best["epoch"] > settings.train.patience:
-            break
-        loss = loop.train_epoch(epoch, track)
-        row = {"stage": task.name, "epoch": epoch + 1, "train_loss": loss, "lr": loop.lr, **loop.validate(epoch)}
-        history.append(row)
-        # Without patience the last epoch is kept: the cosine ends there, and choosing costs a biased validation score.
-        if not best or not settings.train.patience or not row["val_map"] <= best["val_map"]:
-            best = {"epoch": epoch, "val_map": row["val_map"], "weights": loop.weights()}
-        loop.save(checkpoint, epoch + 1, best, history)
-    accelerator.unwrap_model(loop.model, keep_fp32_wrapper=False)  # prepare() put autocast round the model's forward
+    try:
+        best, history = loop.run(checkpoint, track)
+    finally:
+        loop.release()
     if best:
         model.load_state_dict(best["weights"])
     return history
@@ -92,24 +86,51 @@ class _Loop:
 
     def __init__(self, model: TagModel, task: Task, settings: Settings, accelerator: Accelerator, watch: Dynamics):
         self.task, self.settings, self.accelerator, self.watch = task, settings, accelerator, watch
-        self.stats = label_stats(task.labels_NK[task.rows])
-        self.loss_of = losses.build(settings.loss.name, self.stats, **settings.loss.options).to(accelerator.device)
+        self.loss_of = make_loss(settings, task.labels_NK, task.rows, task.held_out, task.vocabulary)
+        self.loss_of.to(accelerator.device)
+        facts = facts_of(model.head.num_features, task.vocabulary)
+        with torch.random.fork_rng(devices=[]):  # auxiliary heads begin the same way whatever came before
+            torch.default_generator.manual_seed(seed_of(settings.seed, "regularisers"))
+            self.objective = Objective(self.loss_of, make_regularisers(settings, facts)).to(accelerator.device)
         self.sampler = samplers.build(settings.sampler.name, task.labels_NK[task.rows], **settings.sampler.options)
         self.augment = Augment(settings.augment)
         self.lessons = task.lessons or Lessons.of(task.labels_NK)
         model.to(accelerator.device)
         model.to(memory_format=torch.channels_last)
-        optimiser = make_optimiser(parameter_groups(model, settings.train), settings.train)
+        groups = parameter_groups(model, settings.train, settings.attention.lr_factor, self.objective.learnt())
+        optimiser = make_optimiser(groups, settings.train)
         batch = settings.train.batch_size * accelerator.num_processes
-        draws = len(self.sampler.draw(rng_of(settings.seed, "length")))
-        self.steps = max(1, draws // batch)
-        self.norms = _norms_to_keep(model, settings, alone=min(draws, settings.train.batch_size) == 1)
-        self.schedule = make_schedule(optimiser, self.steps * settings.train.epochs, settings.train)
+        epochs, rng = range(settings.train.epochs), rng_of(settings.seed, "length")
+        draws = [len(self.sampler.at(epoch / len(epochs)).draw(rng)) for epoch in epochs]
+        self.first_steps = np.cumsum([0, *(max(1, num // batch) for num in draws)]).tolist()
+        self.norms = _norms_to_keep(model, settings, alone=min([*draws, settings.train.batch_size]) == 1)
+        self.schedule = make_schedule(optimiser, self.first_steps[-1], settings.train)
         self.raw = model
         # Decay min(ema, step / (step + 10)): an average over the last steps from the first step on.
         self.ema = ModelEmaV3(model, settings.train.ema, use_warmup=True, warmup_gamma=10.0, warmup_power=1.0)
-        network = torch.compile(model) if settings.train.compile else model
-        self.model, self.optimiser = accelerator.prepare(network, optimiser)
+        self.learner = Learner(model, self.objective, compiled=settings.train.compile)
+        self.model, self.optimiser = accelerator.prepare(self.learner, optimiser)
+
+    def run(self, checkpoint: Path, track: Track) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """All epochs from the checkpoint on: the best one with its weights, and one history row each."""
+        settings, (start, best, history) = self.settings.train, self.load(checkpoint)
+        for epoch in range(start, settings.epochs):
+            if best and settings.patience and epoch - best["epoch"] > settings.patience:
+                break
+            loss = self.train_epoch(epoch, track)
+            row = {"stage": self.task.name, "epoch": epoch + 1, "train_loss": loss, "lr": self.lr}
+            row |= self.validate(epoch)
+            history.append(row)
+            # Without patience the last epoch is kept: the cosine ends there, and choosing costs a biased score.
+            if not best or not settings.patience or not row["val_map"] <= best["val_map"]:
+                best = {"epoch": epoch, "val_map": row["val_map"], "weights": self.weights()}
+            self.save(checkpoint, epoch + 1, best, history)
+        return best, history
+
+    def release(self) -> None:
+        """Leave the model as it was: without autocast round its forward pass and without hooks."""
+        self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+        self.learner.release()
 
     @property
     def lr(self) -> float:
@@ -120,7 +141,7 @@ class _Loop:
         """One pass; gives the mean loss."""
         train, task = self.settings.train, self.task
         seed = seed_of(self.settings.seed, task.name, "epoch", epoch)
-        order = task.rows[self.sampler.draw(np.random.default_rng(seed))]
+        order = task.rows[self.sampler.at(epoch / train.epochs).draw(np.random.default_rng(seed))]
         mine = order[self.accelerator.process_index :: self.accelerator.num_processes]
         batches = make_loader(
             task.images,
@@ -131,27 +152,31 @@ class _Loop:
         )
         generator = torch.Generator().manual_seed(seed)
         self._set_modes(only_head=epoch < train.freeze_epochs)
-        total, done = 0.0, epoch * self.steps
+        total, begun = 0.0, self.first_steps[epoch]
+        done = begun
         device = self.accelerator.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # dropout draws from it
             torch.manual_seed(seed)
             for batch in track(batches, f"{task.name}, epoch {epoch + 1}/{train.epochs}"):
                 images = self.augment(to_float(batch.images_BCHW, device), generator)
                 targets = self.lessons.batch(batch.indices_B).to(device)
-                total += self._step(images, targets, generator, batch.indices_B)
+                images = grown(images, size_at(epoch, train.epochs, self.settings.image))
+                total += self._step(images, targets, generator, batch.indices_B, done / self.first_steps[-1])
                 done += 1
                 self.schedule.step_update(done)
                 self.ema.update(self.raw, step=done)
-        return total / max(1, done - epoch * self.steps)
+        return total / max(1, done - begun)
 
-    def _step(self, images: Tensor, targets: Tensor, generator: torch.Generator, indices_B: Tensor) -> float:
+    def _step(
+        self, images: Tensor, targets: Tensor, generator: torch.Generator, indices_B: Tensor, progress: float
+    ) -> float:
         s = self.settings
         images, targets = mix(
             images, targets, generator, mixup_alpha=s.mix.mixup, cutmix_alpha=s.mix.cutmix, prob=s.mix.prob
         )
-        images = images.contiguous(memory_format=torch.channels_last)
         targets_BK, weights_BK = parted(targets, self.task.labels_NK.shape[1])
-        loss = self.loss_of(self.model(images), soften(targets_BK, s.loss.smoothing), weights_BK)
+        step = make_step(targets_BK, progress, generator)
+        loss = self.model(images, soften(targets_BK, s.loss.smoothing), weights_BK, step)
         value = float(loss.item())
         if not math.isfinite(value):
             files = ", ".join(self.task.images.files[i] for i in indices_B[:3].tolist())
@@ -161,8 +186,10 @@ class _Loop:
             )
         self.optimiser.zero_grad()
         self.accelerator.backward(loss)
+        self.accelerator.unscale_gradients()
+        self.learner.change_gradients()
         if s.train.clip:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), s.train.clip)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), s.train.clip)
         self.optimiser.step()
         return value
 
@@ -199,6 +226,7 @@ class _Loop:
             "model": self.raw.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "regularisers": self.objective.state_dict(),
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
         }
         if self.accelerator.is_main_process:
@@ -213,6 +241,7 @@ class _Loop:
         self.raw.load_state_dict(state["model"])
         self.ema.module.load_state_dict(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.objective.load_state_dict(state["regularisers"])
         if self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.watch.load(state["dynamics"])

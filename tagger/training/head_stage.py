@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from tagger.arrays import Cells, Floats
 from tagger.batches import mix_targets, samplers
 from tagger.config import Settings
-from tagger.data import label_stats
-from tagger.heads import Head, HeadEnsemble, LinearHead, merge
-from tagger.losses import losses
+from tagger.data import NO_VOCABULARY, Vocabulary, label_stats
+from tagger.heads import Head, HeadEnsemble, LinearHead, group_head, merge
 from tagger.model import new_head
+from tagger.regularisers import Outputs
 from tagger.scoring import mean_average_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
 from tagger.training.lessons import Lessons, parted
+from tagger.training.objective import Objective, facts_of, make_loss, make_regularisers, make_step
 from tagger.training.seeds import rng_of, seed_of
 
 Track = Callable[[Any, str], Any]
@@ -37,13 +38,13 @@ class HeadStage:
     ``dynamics``: how the out-of-part probabilities moved over the epochs (and repeats), of the same cells.
     """
 
-    heads: tuple[nn.Module, ...]
+    heads: tuple[Head | HeadEnsemble, ...]
     logits_NK: Floats
     history: list[dict[str, Any]]
     dynamics: Dynamics
 
     @property
-    def head(self) -> nn.Module:
+    def head(self) -> Head | HeadEnsemble:
         """One head that gives the mean logits of all of them."""
         return combine(self.heads)
 
@@ -56,6 +57,7 @@ def fit_heads(
     *,
     track: Track,
     lessons: Callable[[Rows], Lessons] | None = None,
+    vocabulary: Vocabulary = NO_VOCABULARY,
 ) -> HeadStage:
     """Train heads on all parts but one, for each part of ``part_N`` (-1: in none, such as the test split).
 
@@ -67,8 +69,9 @@ def fit_heads(
         rows, held_out = np.flatnonzero((part_N >= 0) & (part_N != part)), np.flatnonzero(part_N == part)
         taught = lessons(held_out) if lessons else None
         head, history = fit_head(
-            views_VND, labels_NK, rows, held_out, settings, name=f"part {part}", watch=dynamics, lessons=taught
-        )
+            views_VND, labels_NK, rows, held_out, settings,
+            name=f"part {part}", watch=dynamics, lessons=taught, vocabulary=vocabulary,
+        )  # fmt: skip
         logits_NK[held_out] = head_logits(head, views_VND, held_out)
         members.append(head)
         histories.append(history)
@@ -90,7 +93,8 @@ def fit_head(
     name: str,
     watch: Dynamics | None = None,
     lessons: Lessons | None = None,
-) -> tuple[nn.Module, list[dict[str, Any]]]:
+    vocabulary: Vocabulary = NO_VOCABULARY,
+) -> tuple[Head | HeadEnsemble, list[dict[str, Any]]]:
     """A head (``features.repeats`` of them, averaged) trained on some rows, and its history on the held-out ones.
 
     ``watch`` takes in what it says of them after each epoch.
@@ -99,18 +103,19 @@ def fit_head(
     repeats, histories = [], []
     for repeat in range(settings.features.repeats):
         seeded = f"{name} repeat {repeat}"
-        head, history = _fit_one(views_VND, labels_NK, lessons, rows, held_out, settings, seeded, watch)
+        head, history = _fit_one(views_VND, labels_NK, lessons, rows, held_out, settings, seeded, watch, vocabulary)
         repeats.append(head)
         histories.append(history)
     return combine(repeats), histories[0]
 
 
-def combine(members: Sequence[nn.Module]) -> nn.Module:
-    """One head with the mean logits of the members; linear ones become a single linear head."""
+def combine(members: Sequence[Head | HeadEnsemble]) -> Head | HeadEnsemble:
+    """One head with the mean scores of the members; linear ones become a single linear head."""
     if len(members) == 1:
         return members[0]
-    linear = [head for head in members if isinstance(head, LinearHead)]
-    return merge(linear) if len(linear) == len(members) else HeadEnsemble(members)
+    single = [head for member in members for head in (member.members if isinstance(member, HeadEnsemble) else [member])]
+    linear = [head for head in single if isinstance(head, LinearHead)]
+    return merge(linear) if len(linear) == len(single) else HeadEnsemble(single)
 
 
 @torch.inference_mode()
@@ -133,24 +138,33 @@ def _fit_one(
     settings: Settings,
     name: str,
     watch: Dynamics,
+    vocabulary: Vocabulary,
 ) -> tuple[Head, list[dict[str, Any]]]:
     chosen, (num_views, _, num_features) = settings.features, views_VND.shape
-    stats = label_stats(labels_NK[rows])
-    loss_of = losses.build(settings.loss.name, stats, **settings.loss.options)
+    learnable = np.concatenate([rows, held_out])
+    loss_of = make_loss(settings, labels_NK, rows, held_out, vocabulary)
     sampler = samplers.build(settings.sampler.name, labels_NK[rows], **settings.sampler.options)
     rng = rng_of(settings.seed, "head", name)
     history = []
     with torch.random.fork_rng(devices=[]):  # the weights' start and dropout draw from torch's global generator
         torch.default_generator.manual_seed(seed_of(settings.seed, "head", name))
         head = new_head(num_features, labels_NK.shape[1], settings)
-        head.standardise(torch.from_numpy(views_VND[0][rows]))
-        head.start_at(stats.priors_K)
-        steps = chosen.epochs * max(1, math.ceil(len(sampler.draw(rng_of(0))) / chosen.batch_size))
-        optimiser = torch.optim.AdamW(head.parameters(), lr=chosen.lr, weight_decay=chosen.weight_decay)
+        features_RD = torch.from_numpy(views_VND[0][rows])
+        head.standardise(features_RD)
+        head.prepare(labels_NK[rows], features_RD)
+        group_head(head, vocabulary.labels, vocabulary.groups, labels_NK[learnable])
+        head.start_at(label_stats(labels_NK[rows]).priors_K)
+        facts = facts_of(num_features, vocabulary)
+        objective = Objective(loss_of, make_regularisers(settings, facts, features_only=True))
+        stages = [sampler.at(epoch / chosen.epochs) for epoch in range(chosen.epochs)]
+        steps = sum(max(1, math.ceil(len(stage.draw(rng_of(0))) / chosen.batch_size)) for stage in stages)
+        learnt = [*head.parameters(), *objective.learnt()]
+        optimiser = torch.optim.AdamW(learnt, lr=chosen.lr, weight_decay=chosen.weight_decay)
+        generator = torch.Generator().manual_seed(seed_of(settings.seed, "head", name, "steps"))
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, chosen.lr, total_steps=steps + 1, pct_start=0.1)
         step = 0
-        for epoch in range(chosen.epochs):
-            order, total, batches = rows[sampler.draw(rng)], 0.0, 0
+        for epoch, stage in enumerate(stages):
+            order, total, batches = rows[stage.draw(rng)], 0.0, 0
             head.train()
             for at in range(0, len(order), chosen.batch_size):
                 if step >= steps:  # a sampler whose epochs differ in length
@@ -159,9 +173,12 @@ def _fit_one(
                 features_BD = _draw_views(views_VND, batch, num_views, rng)
                 features_BD, mixed = _mix(features_BD, lessons.batch(batch), chosen.mixup, rng)
                 targets_BK, weights_BK = parted(mixed, labels_NK.shape[1])
-                loss = loss_of(head(features_BD), soften(targets_BK, settings.loss.smoothing), weights_BK)
+                outputs = Outputs(head(features_BD), features_BD)
+                now = make_step(targets_BK, step / steps, generator)
+                loss = objective(outputs, soften(targets_BK, settings.loss.smoothing), weights_BK, now)
                 optimiser.zero_grad()
                 loss.backward()
+                objective.change_gradients(head)
                 optimiser.step()
                 schedule.step()
                 step, batches, total = step + 1, batches + 1, total + loss.item()
@@ -180,7 +197,9 @@ def _fit_one(
 def validation_row(logits_NK: Floats, labels_NK: Cells, loss_of: nn.Module) -> dict[str, float]:
     """``val_loss`` and ``val_map`` of held-out images, for the history."""
     with torch.inference_mode():
+        loss_of.eval()
         loss = loss_of(torch.from_numpy(logits_NK), torch.from_numpy(labels_NK.astype(np.float32))).item()
+        loss_of.train()
     score = mean_average_precision(labels_NK, logits_NK)
     return {"val_loss": loss, "val_map": float("nan") if score is None else float(score)}
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tagger.arrays import Cells, Floats
 from tagger.batches import CachedImages, ImageFiles
+from tagger.data import NO_VOCABULARY, Vocabulary
 from tagger.model import TagModel
 from tagger.training.dynamics import Dynamics
 from tagger.training.features import Features
@@ -24,7 +25,7 @@ class Material:
     """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed.
 
     Metrics count ``labels_NK``. ``lessons`` (None: just these labels) gives other targets and weights, made without the
-    rows that are held out.
+    rows that are held out. ``vocabulary`` holds the labels' groups and rules.
     """
 
     images: ImageFiles | CachedImages
@@ -33,6 +34,7 @@ class Material:
     fold_N: Rows
     features: Features | None
     lessons: Callable[[Rows], Lessons] | None = None
+    vocabulary: Vocabulary = NO_VOCABULARY
 
     def lessons_without(self, held_out: Rows) -> Lessons:
         """What the cells teach while some rows are held out."""

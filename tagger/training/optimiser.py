@@ -1,5 +1,6 @@
 """Who learns how fast: parameter groups, and the rate's course over the steps. timm's optimisers and schedules."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,11 +13,15 @@ from tagger.errors import TaggerError
 from tagger.model import Backbone, TagModel
 
 
-def parameter_groups(model: TagModel, settings: TrainSettings) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: TagModel, settings: TrainSettings, attention_lr_factor: float = 10.0, more: Sequence[nn.Parameter] = ()
+) -> list[dict[str, Any]]:
     """Groups with an ``lr_scale`` each: backbone stages at 1 (times ``layer_decay`` for each stage further from the
-    head), everything else at ``head_lr_factor``; no weight decay on biases and normalisation.
+    head), attention at its own factor, everything else at ``head_lr_factor``; no weight decay on biases and
+    normalisation.
 
-    Frozen stages are in no group and stop taking gradients.
+    ``more`` are parameters outside the model: those of regularisers. Frozen stages are in no group and stop taking
+    gradients.
     """
     stages = model.backbone.stages()
     named = dict(model.backbone.net.named_parameters())
@@ -27,8 +32,10 @@ def parameter_groups(model: TagModel, settings: TrainSettings) -> list[dict[str,
         for depth, stage in enumerate(stages)
         for name in stage
     }
+    attention = getattr(model, "attention", None)
+    scale_of |= {id(parameter): attention_lr_factor for parameter in (attention.parameters() if attention else ())}
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for parameter in model.parameters():
+    for parameter in [*model.parameters(), *more]:
         if parameter.requires_grad:
             key = (scale_of.get(id(parameter), settings.head_lr_factor), parameter.ndim > 1)
             groups.setdefault(key, []).append(parameter)

@@ -29,7 +29,8 @@ from tagger.batches import make_loader
 from tagger.config import Settings
 from tagger.data import label_stats
 from tagger.errors import TaggerError
-from tagger.model import TagModel, new_backbone, new_head, save_model
+from tagger.heads import Head, HeadEnsemble, group_head
+from tagger.model import Backbone, TagModel, new_attention, new_backbone, new_head, save_model
 from tagger.runs import replacing, write_text
 from tagger.scoring import mean_average_precision
 from tagger.training.device import pick_precision
@@ -86,7 +87,10 @@ class _Job:
         m = self.material
         assert m.features is not None
         views_VND = m.features.views_VND
-        return fit_heads(views_VND, m.labels_NK, part_N, self.settings, track=self.track, lessons=m.lessons_without)
+        return fit_heads(
+            views_VND, m.labels_NK, part_N, self.settings,
+            track=self.track, lessons=m.lessons_without, vocabulary=m.vocabulary,
+        )  # fmt: skip
 
     def frozen(self, heads: HeadStage, scores: Scores | None = None) -> Trained:
         """The pretrained backbone with the mean of the heads."""
@@ -109,16 +113,18 @@ class _Job:
         part_N = np.where(m.fold_N >= 0, m.fold_N % members, -1)
         heads = self.heads(part_N)
         logits_NK, history, weights = np.full_like(heads.logits_NK, np.nan), list(heads.history), []
+        tuned_heads: list[Head | HeadEnsemble] = []
         for part, head in enumerate(heads.heads):
             rows, held_out = np.flatnonzero((part_N >= 0) & (part_N != part)), np.flatnonzero(part_N == part)
             model, lines, logits_NK[held_out] = self.network(f"network {part + 1} of {members}", rows, held_out, head)
             history += lines
             weights.append(model.state_dict())
+            tuned_heads.append(model.head)
         scores = {
             name: self.score(of_NK, "train", "val")
             for name, of_NK in (("heads", heads.logits_NK), ("networks", logits_NK))
         }
-        tuned = average(model, weights), logits_NK, m.split_N != "test", history, heads.dynamics, scores
+        tuned = average(model, weights, tuned_heads), logits_NK, m.split_N != "test", history, heads.dynamics, scores
         return self.better(heads, tuned)
 
     def single(self) -> Trained:
@@ -128,7 +134,9 @@ class _Job:
         heads, train, val = self.heads(m.fold_N), m.rows("train"), m.rows("val")
         views_VND = m.features.views_VND
         lessons = m.lessons_without(val)
-        start, _ = fit_head(views_VND, m.labels_NK, train, val, self.settings, name="start", lessons=lessons)
+        start, _ = fit_head(
+            views_VND, m.labels_NK, train, val, self.settings, name="start", lessons=lessons, vocabulary=m.vocabulary
+        )
         before, logits_NK = heads.logits_NK.copy(), heads.logits_NK.copy()
         before[val] = head_logits(start, views_VND, val)
         model, lines, logits_NK[val] = self.network("network", train, val, start)
@@ -191,7 +199,7 @@ class _Job:
         return Trained(model, logits_NK, choosing_N, embeddings_ND, embedder_N, history, dynamics, scores)
 
     def network(
-        self, name: str, rows: Rows, held_out: Rows, head: torch.nn.Module | None, *, watch: Dynamics | None = None
+        self, name: str, rows: Rows, held_out: Rows, head: Head | HeadEnsemble | None, *, watch: Dynamics | None = None
     ) -> tuple[TagModel, History, Floats]:
         """A network trained from ``head`` (or a new one), its history, logits of the rows held out; done only once.
 
@@ -201,13 +209,15 @@ class _Job:
         suffixes = (".npy", ".dynamics.safetensors", ".json")
         logits_file, dynamics_file, done = (self.folder / f"{stem}{suffix}" for suffix in suffixes)
         weights = self.members / f"{stem}.safetensors"
-        task = Task(
-            m.images, m.labels_NK, rows, held_out, name, None if done.is_file() else m.lessons_without(held_out)
-        )
+        lessons = None if done.is_file() else m.lessons_without(held_out)
+        task = Task(m.images, m.labels_NK, rows, held_out, name, lessons, m.vocabulary)
         before = self.start.member(stem) if self.start else None
         settings, model = (
-            (self.settings, self.untrained(task, head)) if before is None else (gentler(self.settings), before)
+            (self.settings, untrained(task, self.settings, head))
+            if before is None
+            else (gentler(self.settings), before)
         )
+        set_groups(model.head, task)
         if not done.is_file():
             checkpoint = self.folder / f"{stem}.pt"
             start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -228,17 +238,6 @@ class _Job:
             watch.load(load_file(dynamics_file))
         return model, json.loads(done.read_text("utf-8")), np.load(logits_file, allow_pickle=False)
 
-    def untrained(self, task: Task, head: torch.nn.Module | None) -> TagModel:
-        """The network before its first step; without a head to start from, a new one at the labels' shares."""
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed_of(self.settings.seed, task.name, "weights"))
-            backbone = new_backbone(self.settings)
-            if head is not None:
-                return TagModel(backbone, copy.deepcopy(head))
-            new = new_head(backbone.num_features, task.labels_NK.shape[1], self.settings)
-        new.start_at(label_stats(task.labels_NK[task.rows]).priors_K)
-        return TagModel(backbone, new)
-
     def run(self, model: TagModel, call: Callable[[torch.Tensor], torch.Tensor], rows: Rows) -> Floats:
         """Logits (or what ``call`` gives) of some rows, the mean over test-time views."""
         s, images = self.settings, self.material.images
@@ -257,6 +256,35 @@ class _Job:
         rows = self.material.rows(*splits)
         rows = rows[np.isfinite(logits_NK[rows]).all(1)]
         return mean_average_precision(self.material.labels_NK[rows], logits_NK[rows])
+
+
+def untrained(task: Task, settings: Settings, head: Head | HeadEnsemble | None) -> TagModel:
+    """The network before its first step; without a head to start from, a new one at the labels' shares."""
+    priors_K = label_stats(task.labels_NK[task.rows]).priors_K
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed_of(settings.seed, task.name, "weights"))
+        backbone = new_backbone(settings)
+        if head is not None:
+            return _with_attention(backbone, copy.deepcopy(head), priors_K, settings)
+        new = new_head(backbone.num_features, task.labels_NK.shape[1], settings)
+    new.prepare(task.labels_NK[task.rows], None)
+    set_groups(new, task)
+    new.start_at(priors_K)
+    return _with_attention(backbone, new, priors_K, settings)
+
+
+def set_groups(head: Head | HeadEnsemble, task: Task) -> None:
+    """Tell a head which labels exclude each other; of all images that may teach, so that the heads of a run agree."""
+    learnable = np.concatenate([task.rows, task.held_out])
+    group_head(head, task.vocabulary.labels, task.vocabulary.groups, task.labels_NK[learnable])
+
+
+def _with_attention(backbone: Backbone, head: Head | HeadEnsemble, priors_K: Floats, settings: Settings) -> TagModel:
+    """The model, with attention that starts where its head is, if the settings ask for some."""
+    attention = new_attention(backbone, len(priors_K), settings)
+    if attention is not None:
+        attention.start_at(head, priors_K)
+    return TagModel(backbone, head, attention)
 
 
 def _kept(frozen: Trained, scores: Scores, history: History) -> Trained:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from tagger.config import Settings
 from tagger.heads import Head, HeadEnsemble
@@ -39,22 +38,29 @@ def gentler(settings: Settings) -> Settings:
     return settings.model_copy(update={"train": train.model_copy(update=chosen)})
 
 
-def match_columns(old: nn.Module, before: Sequence[str], after: Sequence[str], priors_K: object, settings: Settings
-) -> nn.Module:  # fmt: skip
+def match_columns(
+    old: Head | HeadEnsemble, before: Sequence[str], after: Sequence[str], priors_K: object, settings: Settings
+) -> Head | HeadEnsemble:
     """The head ``old`` for the labels ``after``: columns go by name, labels that are new start at ``priors_K``."""
     if isinstance(old, HeadEnsemble):
-        return HeadEnsemble(match_columns(head, before, after, priors_K, settings) for head in old.members)
-    assert isinstance(old, Head)
+        return HeadEnsemble(_matched(head, before, after, priors_K, settings) for head in old.members)
+    return _matched(old, before, after, priors_K, settings)
+
+
+def _matched(old: Head, before: Sequence[str], after: Sequence[str], priors_K: object, settings: Settings) -> Head:
     new = new_head(old.num_features, len(after), settings)
+    new.size_as(old)
     new.start_at(priors_K)  # type: ignore[arg-type]
     place = {name: k for k, name in enumerate(before)}
     known = [k for k, name in enumerate(after) if name in place]
     from_old = [place[after[k]] for k in known]
-    output = {id(parameter) for parameter in new.output().parameters()}
+    by_label = new.by_label()
     theirs = dict(old.named_parameters()) | dict(old.named_buffers())
     with torch.no_grad():
         for name, tensor in [*new.named_parameters(), *new.named_buffers()]:
-            if id(tensor) in output:
+            if name in ("group_K", "none_K"):
+                continue  # labels and what is known of them may be others now: the training sets groups anew
+            if name in by_label:
                 tensor[known] = theirs[name][from_old]
             else:
                 tensor.copy_(theirs[name])

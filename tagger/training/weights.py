@@ -1,17 +1,28 @@
 """Between networks: the mean of several, and a step back to where one began."""
 
+from collections.abc import Sequence
+
 import torch
 
+from tagger.heads import Head, HeadEnsemble, LinearHead
 from tagger.model import TagModel
 
 
-def average(model: TagModel, weights: list[dict[str, torch.Tensor]]) -> TagModel:
-    """The model with the mean of several networks' weights (model soup, Wortsman et al. 2022, arXiv 2203.05482)."""
+def average(
+    model: TagModel, weights: list[dict[str, torch.Tensor]], tuned_heads: Sequence[Head | HeadEnsemble]
+) -> TagModel:
+    """The model with the mean of several networks' weights (model soup, Wortsman et al. 2022, arXiv 2203.05482).
+
+    Heads that are not linear began at different weights and are not averaged but asked one by one: ``HeadEnsemble``.
+    """
     mean = {
         name: torch.stack([member[name] for member in weights]).mean(0) if first.is_floating_point() else first
         for name, first in weights[0].items()
     }
     model.load_state_dict(mean)
+    if not all(isinstance(head, LinearHead) for head in tuned_heads):
+        single = [part for head in tuned_heads for part in (head.members if isinstance(head, HeadEnsemble) else [head])]
+        model.head = HeadEnsemble(single)
     return model
 
 

@@ -184,3 +184,18 @@ def test_undersampling_drops_other_images_each_epoch_and_never_all():
 def test_an_impossible_option_is_named_with_what_it_may_be(name, option, value):
     with pytest.raises(TaggerError, match=rf"Sampler '{name}': {option} is .*; it must be"):
         samplers.build(name, np.zeros((3, 2), dtype=np.int8), **{option: value})
+
+
+def test_undersampling_in_two_stages_uses_every_image_in_the_second():
+    sampler = samplers.build("undersampling", long_tail(), drop=1.0, drop_unlabelled=1.0, until=0.5)
+    first, second = (sampler.at(progress).draw(np.random.default_rng(0)) for progress in (0.49, 0.5))
+    assert len(first) < 2000
+    assert sorted(second) == list(range(2000))
+    with pytest.raises(TaggerError, match="until"):
+        samplers.build("undersampling", long_tail(), until=1.5)
+
+
+@every_sampler
+def test_most_samplers_are_the_same_at_any_time(name):
+    sampler = samplers.build(name, long_tail())
+    assert sampler.at(0.0) is sampler.at(0.9)

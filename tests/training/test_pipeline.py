@@ -149,7 +149,8 @@ def test_the_mean_of_networks_is_the_mean_of_their_weights(
     def fit(model: TagModel, task: Task, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         with torch.no_grad():
             for tensor in model.state_dict().values():
-                tensor.add_(len(states) + 1)
+                if tensor.is_floating_point():
+                    tensor.add_(len(states) + 1)
         states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
         return []
 

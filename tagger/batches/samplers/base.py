@@ -20,6 +20,10 @@ class Sampler:
         self.labelled_N = self.yes_NK.any(axis=1)
         self.shares_K = shares(labels_NK)
 
+    def at(self, progress: float) -> "Sampler":
+        """The sampler for an epoch that begins when ``progress`` (0..1) of the training is done: mostly this one."""
+        return self
+
     def draw(self, rng: np.random.Generator) -> Order:
         """Rows of the label table in the order of one epoch, shuffled; the same for the same state of ``rng``."""
         raise NotImplementedError

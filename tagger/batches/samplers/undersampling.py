@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from tagger.arrays import Cells
 from tagger.batches.samplers.base import Order, Sampler, check_option, samplers
+from tagger.batches.samplers.none import NoSampler
 
 
 @samplers.register("undersampling")
@@ -14,17 +15,33 @@ class Undersampler(Sampler):
     A label is frequent when its share is at least ``frequent``. ``drop`` is the share left out of images that have
     labels, all of them frequent; ``drop_unlabelled`` that of images without a label. Epoch length: N - round(drop *
     those) - round(drop_unlabelled * these), but never 0: where all would go, one image stays.
+
+    ``until`` makes two stages of it: from that share of the training on every image is used.
     """
 
-    def __init__(self, labels_NK: Cells, *, drop: float = 0.5, frequent: float = 0.1, drop_unlabelled: float = 0.0):
+    def __init__(
+        self,
+        labels_NK: Cells,
+        *,
+        drop: float = 0.5,
+        frequent: float = 0.1,
+        drop_unlabelled: float = 0.0,
+        until: float = 1.0,
+    ):
         super().__init__(labels_NK)
         check_option("undersampling", "drop", drop, low=0, high=1)
         check_option("undersampling", "frequent", frequent, low=0, high=1)
         check_option("undersampling", "drop_unlabelled", drop_unlabelled, low=0, high=1)
+        check_option("undersampling", "until", until, low=0, high=1)
         rare_N = self.yes_NK[:, self.shares_K < frequent].any(axis=1)
         self.only_frequent = np.flatnonzero(self.labelled_N & ~rare_N)
         self.unlabelled = np.flatnonzero(~self.labelled_N)
-        self.drop, self.drop_unlabelled = drop, drop_unlabelled
+        self.drop, self.drop_unlabelled, self.until = drop, drop_unlabelled, until
+        self.labels_NK = labels_NK
+
+    def at(self, progress: float) -> Sampler:
+        """Itself in the first stage, every image in the second."""
+        return self if progress < self.until else NoSampler(self.labels_NK)
 
     def draw(self, rng: np.random.Generator) -> Order:
         kept_N = np.ones(self.num_images, dtype=bool)

@@ -1,0 +1,55 @@
+"""Suspects among labels of which an image has one: an error is an exchange, and both its cells are found."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tagger.data import Group
+from tagger.suspects import Evidence, find_suspects
+from tagger.suspects.signals import signals
+
+NAMES = ("young", "middle", "old", "free")
+AGE = {"age": Group(kind="ordinal", labels=["young", "middle", "old"])}
+
+
+def swapped(*, free: bool, num: int = 900, seed: int = 0) -> tuple[Evidence, np.ndarray]:
+    """(evidence, wrong_NK): one of three labels each, 10 % exchanged; with ``free`` a fourth label beside any."""
+    rng = np.random.default_rng(seed)
+    classes_N = rng.integers(3, size=num)
+    scores_NC = 2.5 * np.eye(3)[classes_N] + rng.normal(size=(num, 3))
+    probs_NK = np.zeros((num, 4))
+    probs_NK[:, :3] = np.exp(scores_NC) / np.exp(scores_NC).sum(axis=1, keepdims=True)
+    labels_NK = np.zeros((num, 4), np.int8)
+    given_N = classes_N.copy()
+    wrong = rng.permutation(num)[: num // 10]
+    given_N[wrong] = (classes_N[wrong] + rng.integers(1, 3, size=len(wrong))) % 3
+    labels_NK[np.arange(num), given_N] = 1
+    labels_NK[:, 3] = free * (rng.random(num) < 0.4)
+    probs_NK[:, 3] = np.where(labels_NK[:, 3], 0.9, 0.1) if free else 0.01
+    wrong_NK = np.zeros((num, 4), bool)
+    wrong_NK[wrong, classes_N[wrong]] = wrong_NK[wrong, given_N[wrong]] = True
+    evidence = Evidence(
+        labels_NK, probs_NK, NAMES, rng.integers(4, size=num), np.arange(num), groups=AGE if free else {}
+    )
+    return evidence, wrong_NK
+
+
+@pytest.mark.parametrize("free", [True, False], ids=["declared", "no image has two"])
+def test_exchanged_labels_come_first(free: bool) -> None:
+    evidence, wrong_NK = swapped(free=free)
+    files = np.array([str(n) for n in range(len(wrong_NK))])
+    table = find_suspects(evidence, files, files).table
+    ranked = table.sort_values("doubt", ascending=False).head(100)
+    found = wrong_NK[ranked["row"], ranked["label"].map(NAMES.index)]
+    by_probability = np.argsort(-np.where(evidence.labels_NK == 1, 1 - evidence.probs_NK, evidence.probs_NK), axis=None)
+    assert found.mean() > 0.9 * wrong_NK.ravel()[by_probability[:100]].mean()
+    assert found.mean() > 0.7
+
+
+def test_labels_that_exclude_each_other_are_not_asked_about_each_other() -> None:
+    evidence, _ = swapped(free=True)
+    context = signals.build("label_context", evidence)
+    assert not context.weight_KK[:3, :3].any()
+    undeclared = signals.build("label_context", replace(evidence, groups={}))
+    assert undeclared.weight_KK[:3, :3].any()
