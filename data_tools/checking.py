@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_tools.label_files import Track, in_silence, read_with_progress
+from tagger.data.decode import UnreadableImage, load_image
 from tagger.errors import Problem, TaggerError
 
 BATCH, THREADS = 256, 2
@@ -16,7 +17,7 @@ def check_dataset(root: str | Path, labels: str | Path | None = None, *, track: 
     """All problems: of the label source, of files and names, images that nobody labelled, images that do not decode.
 
     An empty list is a data set with nothing wrong. Where the label source cannot be taken at its word at all, that is
-    the one problem. Every image is decoded once, in bounded memory. Loads torch, as decoding lives beside it.
+    the one problem. Every image is decoded once, in bounded memory.
     """
     try:
         dataset = read_with_progress(root, labels, track=track)
@@ -29,7 +30,6 @@ def check_dataset(root: str | Path, labels: str | Path | None = None, *, track: 
 
 def damaged_images(root: str | Path, files: Sequence[str], *, track: Track = in_silence) -> list[Problem]:
     """A problem for each image that does not decode as a whole."""
-    from tagger.batches.decode import UnreadableImage, load_image
 
     def reason(file: str) -> str:
         try:

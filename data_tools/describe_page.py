@@ -13,6 +13,7 @@ from data_tools.describe import Description
 from data_tools.describe_text import sentences, tables
 from tagger.arrays import YES
 from tagger.data import Dataset
+from tagger.data.decode import UnreadableImage, load_image
 
 EXAMPLES, MOST_LABELS, SIDE = 4, 40, 96  # images a label, labels with images, pixels
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -22,7 +23,7 @@ figure{display:inline-block;margin:.2rem}figcaption{font-size:11px;max-width:96p
 
 
 def page(dataset: Dataset, found: Description) -> str:
-    """The page as HTML that needs nothing beside it and loads nothing. Loads torch, as decoding lives beside it."""
+    """The page as HTML that needs nothing beside it and loads nothing."""
     parts = [f"<h1>{escape(str(dataset.root))}</h1>", f"<p>{escape(dataset.source)}</p>", "<ul>"]
     parts += [f"<li>{escape(line)}</li>" for line in sentences(found)]
     parts += ["</ul>", "<h2>Images with each label</h2>"]
@@ -70,8 +71,6 @@ def _examples(dataset: Dataset, found: Description) -> Iterator[str]:
 
 
 def _figure(root: Path, file: str) -> str:
-    from tagger.batches.decode import UnreadableImage, load_image
-
     caption = f"<figcaption>{escape(file)}</figcaption>"
     try:
         pixels = load_image(root / file, size=SIDE, fit="pad")

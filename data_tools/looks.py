@@ -11,6 +11,7 @@ from PIL import Image
 from data_tools.checking import in_threads
 from data_tools.describe import image_sizes
 from data_tools.label_files import Track, in_silence
+from tagger.data.decode import UnreadableImage, load_image
 from tagger.errors import Problem
 
 CELLS = 16  # a side of a thumbnail, as near_duplicate_groups takes it
@@ -37,9 +38,7 @@ class Looks:
 
 
 def look(root: str | Path, files: Sequence[str], *, track: Track = in_silence) -> Looks:
-    """Every image decoded once; memory grows by 300 bytes an image. Loads torch, as decoding lives beside it."""
-    from tagger.batches.decode import UnreadableImage, load_image
-
+    """Every image decoded once; memory grows by 300 bytes an image."""
     width_N, height_N, _ = image_sizes(root, list(files))
     side_of = {file: _side(width_N[n], height_N[n]) for n, file in enumerate(files)}
     num = len(files)

@@ -8,12 +8,12 @@ that one of ``samplers.samplers`` draws; ``augment.Augment`` and ``mixing.mix`` 
 from tagger.batches.augment import Augment
 from tagger.batches.cache import CachedImages, cached, fill, fits
 from tagger.batches.dataset import Batch, ImageFiles
-from tagger.batches.decode import UnreadableImage, load_image
 from tagger.batches.fingerprint import fingerprint, keep_fingerprints, load_fingerprints
 from tagger.batches.growing import grown, size_at
 from tagger.batches.loader import default_workers, make_loader
 from tagger.batches.mixing import mix, mix_targets
 from tagger.batches.samplers import samplers
+from tagger.data.decode import UnreadableImage, load_image
 
 __all__ = [
     "Augment",

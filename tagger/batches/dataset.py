@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from tagger.batches.decode import Fit, UnreadableImage, load_image
+from tagger.data.decode import Fit, UnreadableImage, load_image
 
 Item = tuple[Tensor, int, str | None]
 

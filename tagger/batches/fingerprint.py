@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tagger.batches.dataset import Batch, ImageFiles
-from tagger.batches.decode import PAD_COLOUR
+from tagger.data.decode import PAD_COLOUR
 from tagger.runs import new_array
 
 CELLS = 16

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from tagger.batches.decode import PAD_COLOUR
 from tagger.commands.export_check import Check
 from tagger.commands.export_model import OUTPUTS, Answers, Exported
 from tagger.commands.tagger_model import Tagger
+from tagger.data.decode import PAD_COLOUR
 from tagger.errors import TaggerError
 from tagger.runs.atomic import replacing
 

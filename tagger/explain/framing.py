@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from tagger.arrays import Floats
-from tagger.batches.decode import Fit
+from tagger.data.decode import Fit
 from tagger.explain.spread import cell_means
 
 FRAME = 56

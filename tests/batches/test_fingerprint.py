@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from tagger.batches import ImageFiles, fingerprint, keep_fingerprints, load_fingerprints, make_loader
-from tagger.batches.decode import PAD_COLOUR
+from tagger.data.decode import PAD_COLOUR
 
 
 def photos(num, height, width, seed=0):

@@ -1,10 +1,18 @@
 """``tagger data ...`` as a person runs it, on the demo's photos."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+TORCH_FREE = """import atexit, sys
+atexit.register(lambda: print("torch:", "torch" in sys.modules))
+from tagger.cli import main
+main()
+"""
 
 
 def test_check_ends_with_2_when_something_is_wrong_and_0_otherwise(tagger_cli: Callable, demo: Path, tmp_path: Path):
@@ -54,3 +62,11 @@ def test_copies_are_moved_only_with_both_options(tagger_cli: Callable, demo: Pat
 def test_the_demo_set_is_made(tagger_cli: Callable):
     assert tagger_cli("data", "demo", "digits", "--num", "3").code == 0
     assert len(pd.read_csv("digits/labels.csv")) == 3
+
+
+@pytest.mark.parametrize("command", ["stats", "check", "duplicates", "quality"])
+def test_looking_loads_no_torch(demo: Path, tmp_path: Path, command: str):
+    more = ["--html", str(tmp_path / "page.html")] if command == "stats" else []
+    argv = [sys.executable, "-c", TORCH_FREE, "data", command, str(demo), *more]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert "torch: False" in done.stdout

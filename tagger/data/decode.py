@@ -3,7 +3,7 @@
 A data set holds whatever people saved: this is the one place that meets it. Two choices worth a question:
 ``MAX_PIXELS`` bounds memory (about 1 GB at the limit, with the copies that conversions make), and a JPEG is first
 scaled down by its decoder to no less than twice the wanted size: a 12-megapixel photo is read 3 times as fast and,
-after the final antialiased resize, differs by 0.2 grey levels on average (``tests/batches/test_decode.py`` bounds it).
+after the final antialiased resize, differs by 0.2 grey levels on average (``tests/data/test_decode.py`` bounds it).
 """
 
 import os
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, JpegImagePlugin
 
-from tagger.batches.pixels import to_rgb
+from tagger.data.pixels import to_rgb
 
 Fit = Literal["squash", "crop", "pad"]
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")

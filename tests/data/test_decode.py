@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from tagger.batches import pixels
-from tagger.batches.decode import MAX_PIXELS, PAD_COLOUR, UnreadableImage, load_image
+from tagger.data import pixels
+from tagger.data.decode import MAX_PIXELS, PAD_COLOUR, UnreadableImage, load_image
 
 RED, GREEN, BLUE, WHITE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (128, 128, 128)
 
