@@ -1,21 +1,17 @@
 """How do tools read a data set with a progress bar, and write labels that ``--labels`` reads back the same?"""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tagger.arrays import Cells
+from tagger.commands import writers
 from tagger.data import Dataset, list_images, read_dataset
 from tagger.data.images import check_folder
 from tagger.data.records import TABLE_SUFFIXES
 from tagger.errors import TaggerError
-from tagger.review import apply_decisions, label_table
-from tagger.runs import replacing
 
 Track = Callable[[Sequence[Any], str], Iterable[Any]]  # the items as they are; a screen draws progress on the way
 
@@ -61,20 +57,13 @@ def save_labels(
     TaggerError if ``out`` is there already: no label file is ever overwritten.
     """
     out = check_new(out, TABLE_SUFFIXES)
-    found = [as_found(file, root, out.parent) for file in files]
-    table = label_table(found, apply_decisions(found, [str(n) for n in range(len(found))], labels_NK, names, []))
-    write_table(out, table)
+    writers.write_labels(files, labels_NK, names, root=root, out=out, format=out.suffix.lower()[1:])
     return out
 
 
 def write_table(out: Path, table: pd.DataFrame) -> None:
     """A table in the form that its suffix names, whole or not at all."""
-    with replacing(out) as temporary:
-        if out.suffix.lower() == ".parquet":
-            pq.write_table(pa.Table.from_pandas(table, preserve_index=False), temporary)
-        else:
-            mark = "\t" if out.suffix.lower() == ".tsv" else ","
-            temporary.write_text(table.to_csv(index=False, lineterminator="\n", sep=mark), "utf-8", newline="")
+    writers.write_table(table, out, out.suffix.lower()[1:])
 
 
 def check_new(out: str | Path, suffixes: Sequence[str] = ()) -> Path:
@@ -87,15 +76,21 @@ def check_new(out: str | Path, suffixes: Sequence[str] = ()) -> Path:
     return out
 
 
-def as_found(file: str, root: str | Path, beside: Path) -> str:
-    """A path that a label file in ``beside`` may name the image ``file`` of ``root`` by.
+def form_of(out: Path, format: str | None = None) -> str:
+    """The format to write ``out`` in: the one that was asked for, else the one that its suffix names.
 
-    Readers look beside the label file first, then in the data; ``./`` keeps a leading space that they would cut off.
-
-    >>> as_found("a/x.jpg", "data", Path("data/lists")), as_found(" x.jpg", "data", Path("elsewhere"))
-    ('../a/x.jpg', './ x.jpg')
+    >>> form_of(Path("a.TSV")), form_of(Path("a.json"), "coco")
+    ('tsv', 'coco')
     """
-    here, data = os.path.abspath(beside), os.path.abspath(root)
-    if here != data and (here.startswith(os.path.join(data, "")) or os.path.exists(os.path.join(here, file))):
-        file = os.path.relpath(os.path.join(data, file), here).replace(os.sep, "/")
-    return file if file == file.lstrip() else f"./{file}"
+    by_suffix = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".jsonl": "jsonl"}
+    suffix = out.suffix.lower()
+    if format is None and suffix not in by_suffix:
+        raise TaggerError(
+            f"{out}: in which format? Give a name that ends in {', '.join(by_suffix)}, or one of"
+            f" --format {', '.join(name for name in writers.LABEL_FORMATS if name not in by_suffix.values())}"
+        )
+    form = format or by_suffix[suffix]
+    writers.check_format(form)
+    if form in writers.TABLES and by_suffix.get(suffix) != form:
+        raise TaggerError(f"{out}: give a name that ends in .{form}, by which it is known as {form}")
+    return form

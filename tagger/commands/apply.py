@@ -1,19 +1,15 @@
 """``tagger apply``: the decisions so far as a label file that training and anyone else can read."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from tagger.commands.decisions import Decided, decide, read_decisions, store_url, summarise
 from tagger.commands.screen import Screen
-from tagger.commands.writers import LABEL_FORMATS, LabelsWritten, sidecar_formats, write_labels
+from tagger.commands.writers import TABLES, LabelsWritten, check_format, sidecar_formats, write_labels, write_table
 from tagger.commands.writers.image_folder import METADATA
 from tagger.data.wording import counted
-from tagger.errors import Problem, TaggerError, did_you_mean
-from tagger.review import label_table
-from tagger.runs import RunFolder, find_run, write_text
+from tagger.errors import Problem, TaggerError
+from tagger.runs import RunFolder, find_run
 
 
 @dataclass(frozen=True)
@@ -47,9 +43,7 @@ def apply(
     screen = screen or Screen(quiet=True)
     folder = run if isinstance(run, RunFolder) else find_run(run)
     out, url = Path(out), store_url(folder, store)
-    if format not in LABEL_FORMATS:
-        known = ", ".join(LABEL_FORMATS)
-        raise TaggerError(f"Unknown --format {format!r}.{did_you_mean(format, LABEL_FORMATS)} Available: {known}")
+    check_format(format)
     in_folder = format in sidecar_formats.names() or format.startswith("imagefolder")
     changes = out / "labels.changes.csv" if in_folder else out.with_name(f"{out.stem}.changes.csv")
     if in_folder:
@@ -58,40 +52,24 @@ def apply(
         _check_out(out, changes, folder, format)
     decided = decide(folder, *read_decisions(url))
     summarise(decided, url, screen)
-    root = Path(folder.load_settings().data.path)
-    files = [_as_found(file, root, out.parent) for file in folder.load_images()["file"]]
-    problems: tuple[Problem, ...] = ()
-    if format != "csv":
-        done = _write_other(folder, decided, root, out, format, on_existing, screen)
-        problems = done.problems
-    write_text(changes, decided.applied.changes.to_csv(index=False, lineterminator="\n"))
-    if format == "csv":
-        write_text(out, _csv(label_table(files, decided.applied)))
-    screen.say(f"Labels of {counted(len(files), 'image')}: {out}. What changed: {changes}")
-    return Written(out, changes, decided, problems)
+    done = _write(folder, decided, out, format, on_existing if format in sidecar_formats.names() else "", screen)
+    write_table(decided.applied.changes, changes, "csv")
+    screen.say(f"Labels of {counted(done.num_images, 'image')}: {out}. What changed: {changes}")
+    return Written(out, changes, decided, done.problems)
 
 
-def _write_other(
-    run: RunFolder, decided: Decided, root: Path, out: Path, format: str, on_existing: str, screen: Screen
-) -> LabelsWritten:
-    """The same labels in another format, and a word on what it cannot say."""
-    applied, plain = decided.applied, [str(file) for file in run.load_images()["file"]]
-    files = [_as_found(file, root, out.parent) for file in plain] if format == "parquet" else plain
-    if format not in sidecar_formats.names():
-        on_existing = "overwrite"  # _check_out has seen to it that the file is one of ours
+def _write(run: RunFolder, decided: Decided, out: Path, format: str, on_existing: str, screen: Screen) -> LabelsWritten:
+    """The labels, and a word on what their format cannot say. A file that is there is one of ours (``_check_out``)."""
+    applied, root = decided.applied, Path(run.load_settings().data.path)
     done = write_labels(
-        files, applied.labels_NK, applied.names, root=root, out=out, format=format, on_existing=on_existing,
-        screen=screen,
+        [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, root=root, out=out,
+        format=format, on_existing=on_existing or "overwrite", screen=screen,
     )  # fmt: skip
-    if done.num_unsaid:
-        screen.say(f"{counted(done.num_unsaid, 'cell')} unknown: {format} cannot say so, and has them as no.")
+    for sentence in done.losses:
+        screen.say(f"{sentence}.")
     if done.num_skipped:
         screen.say(f"{counted(done.num_skipped, 'image')} with a sidecar kept as it is (--on-existing merge).")
     return done
-
-
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, lineterminator="\n")
 
 
 def _check_folder(out: Path) -> None:
@@ -104,8 +82,12 @@ def _check_folder(out: Path) -> None:
 
 def _check_out(out: Path, changes: Path, run: RunFolder, format: str) -> None:
     """TaggerError if the labels must not be written there."""
-    if format == "csv" and out.suffix.lower() != ".csv":
-        raise TaggerError(f"--out {out}: labels are written as CSV. Name a file that ends in .csv")
+    if format in TABLES and out.suffix.lower() != f".{format}":
+        others = " or ".join(f"--format {name}" for name in TABLES if out.suffix.lower() == f".{name}")
+        hint = f", or write another form: {others}" if others else ""
+        raise TaggerError(
+            f"--out {out}: labels are written as {format.upper()}. Name a file that ends in .{format}{hint}"
+        )
     settings = run.load_settings()
     root = Path(settings.data.path)
     sources = [Path(settings.data.labels)] if settings.data.labels else [root / "labels.csv"]
@@ -115,15 +97,3 @@ def _check_out(out: Path, changes: Path, run: RunFolder, format: str) -> None:
         raise TaggerError(f"--out {out}: this is a folder. Name a file in it, such as {out / 'labels.csv'}")
     if out.exists() and not changes.exists():
         raise TaggerError(f"--out {out} exists already, and tagger apply did not write it. Name another file.")
-
-
-def _as_found(file: str, root: Path, beside: Path) -> str:
-    """A path that the label readers resolve to the image: they look beside the label file first, then in the data.
-
-    Below the data folder it is relative to the label file, as the plain path might name another image there. ``./``
-    keeps a leading space, which readers would cut off.
-    """
-    here, data = os.path.abspath(beside), os.path.abspath(root)
-    if here != data and here.startswith(os.path.join(data, "")):
-        file = os.path.relpath(os.path.join(data, file), here).replace(os.sep, "/")
-    return file if file == file.lstrip() else f"./{file}"

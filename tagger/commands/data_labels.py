@@ -8,6 +8,7 @@ import typer
 from tagger.commands.data import Folder, Labels, Out, Seed, _read, _screen, app
 from tagger.errors import TaggerError
 
+FORMATS = "Default: by the suffix of --out. csv, tsv, parquet, jsonl, or another of tagger predict: coco, txt, xmp ..."
 Several = Annotated[list[Path], typer.Option("--labels", help="A label file; give it once for each annotator.")]
 
 
@@ -119,14 +120,36 @@ def noise(
 
 
 @app.command()
-def convert(folder: Folder, out: Out, labels: Labels = None) -> None:
-    """Write the labels, whatever form they are in, as one table."""
-    from data_tools.label_files import check_new, save_labels
+def convert(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="File to write; a folder for sidecars and folders of images.")],
+    format: Annotated[str | None, typer.Option(help=FORMATS)] = None,
+    labels: Labels = None,
+    on_existing: Annotated[str, typer.Option(help="skip, overwrite or merge sidecars that are there.")] = "skip",
+) -> None:
+    """Write the labels, whatever form they are in, in another one."""
+    from data_tools.label_files import check_new, form_of
+    from tagger.commands.writers import sidecar_formats, write_labels
+    from tagger.data.wording import counted
 
-    check_new(out)
+    form = form_of(out, format)
+    if form not in sidecar_formats.names():
+        check_new(out)
     screen, data = _read(folder, labels)
-    save_labels(out, folder, data.images["file"].tolist(), data.labels, data.labels_NK)
-    screen.say(f"{len(data.images):,} images, {len(data.labels):,} labels: {out}")
+    files = data.images["file"].tolist()
+    done = write_labels(
+        files, data.labels_NK, data.labels, root=folder, out=out, format=form, on_existing=on_existing, screen=screen
+    )
+    for sentence in done.losses:
+        screen.say(f"{sentence}.")
+    if data.unlisted:
+        screen.say(f"{counted(len(data.unlisted), 'image')} without labels in the source: left out.")
+    if done.num_skipped:
+        screen.say(f"{counted(done.num_skipped, 'image')} with a sidecar kept as it is (see --on-existing).")
+    screen.say(f"{counted(done.num_images, 'image')}, {counted(len(data.labels), 'label')}: {done.out}")
+    if done.problems:
+        screen.few(done.problems)
+        raise typer.Exit(3)
 
 
 @app.command()

@@ -158,8 +158,9 @@ def _sidecars(
                 continue
             place = places[file]
             both = list(dict.fromkeys([*written.get(place, []), *labels]))
+            existing = "merge" if place in written else on_existing
             try:
-                writer.write(place, both, existing="merge" if place in written else on_existing)
+                writer.write(place, both, existing=existing, settled=existing != "merge" or not place.exists())
             except TaggerError as error:
                 problems.append(Problem(file, None, f"its sidecar is left as it is: {error}"))
                 continue

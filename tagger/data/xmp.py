@@ -60,12 +60,18 @@ def read_own_labels(xml: bytes, *, where: str = "XMP") -> list[str]:
 
 
 def merge_keywords(
-    xml: bytes | None, labels: Sequence[str], *, withdrawn: Collection[str] = (), where: str = "XMP"
+    xml: bytes | None,
+    labels: Sequence[str],
+    *,
+    withdrawn: Collection[str] = (),
+    none: bool = False,
+    where: str = "XMP",
 ) -> bytes:
     """The sidecar with ``labels`` among its keywords and ``withdrawn`` no longer; all else byte for byte as it was.
 
-    ``None`` is a new sidecar. A label that stands there already, also as the end of a path, is not written again.
-    Merging the same once more changes nothing. TaggerError for what is no XMP, and for names that XML cannot hold.
+    ``None`` is a new sidecar. A label that stands there already, also as the end of a path, is not written again. With
+    ``none`` an empty list says that no label applies, where no keyword is left. Merging the same once more changes
+    nothing. TaggerError for what is no XMP, and for names that XML cannot hold.
 
     >>> read_keywords(merge_keywords(merge_keywords(None, ["sea", "my own"]), ["sky"], withdrawn=["sea"]))
     ['my own', 'sky']
@@ -79,6 +85,8 @@ def merge_keywords(
         sheet.change(rule, labels, gone, flat)
     persons = {_name(item, rule[3], flat) for rule in (FLAT, *PATHS) for item in _items(root, rule)}
     sheet.change(OURS, [label for label in labels if label not in persons], gone, flat)
+    if none and not labels and not persons - gone:
+        sheet.say_none(FLAT)
     return sheet.edited(where).decode().encode(encoding, "xmlcharrefreplace")
 
 
@@ -135,6 +143,11 @@ class _Sheet:
         listed = [item for item in homeless if item and _name(item, rule[3], flat) not in gone]
         if listed or missing:
             self.new.append((rule, [*listed, *missing]))
+
+    def say_none(self, rule: Property) -> None:
+        """An empty list of a property, if there is none that is empty already."""
+        if not any(not _list_items(span) and not span.text.strip() for span in _properties(self.root, rule)):
+            self.new.append((rule, []))
 
     def edited(self, where: str) -> bytes:
         """The bytes with all edits made."""

@@ -1,8 +1,10 @@
 """How tags leave: one file for all images, written a part at a time, or a sidecar beside each."""
 
+from tagger.commands.writers.carry import as_found
 from tagger.commands.writers.exchange import Coco, LabelStudio
 from tagger.commands.writers.image_folder import ImageFolder, LinkedImageFolder
-from tagger.commands.writers.labels import EXISTING, LABEL_FORMATS, LabelsWritten, write_labels
+from tagger.commands.writers.label_sidecars import EXISTING
+from tagger.commands.writers.labels import LABEL_FORMATS, TABLES, LabelsWritten, check_format, write_labels, write_table
 from tagger.commands.writers.part import Part, TableWriter
 from tagger.commands.writers.sidecars import SidecarWriter, sidecar_formats
 from tagger.commands.writers.tables import table_formats
@@ -13,6 +15,7 @@ __all__ = [
     "EXISTING",
     "FORMATS",
     "LABEL_FORMATS",
+    "TABLES",
     "Coco",
     "ImageFolder",
     "LabelStudio",
@@ -21,7 +24,10 @@ __all__ = [
     "Part",
     "SidecarWriter",
     "TableWriter",
+    "as_found",
+    "check_format",
     "sidecar_formats",
     "table_formats",
     "write_labels",
+    "write_table",
 ]

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from PIL import Image
 
-from tagger.commands.writers.part import Part, TableWriter
+from tagger.commands.writers.part import Part, Says, TableWriter
 from tagger.commands.writers.tables import table_formats
 from tagger.runs import replacing, write_text
 
@@ -22,6 +22,8 @@ class Coco(TableWriter):
     Categories are the labels in the run's order, from 1. An image that cannot be read is left out, as one without
     annotations would count as having no label.
     """
+
+    says = Says(unused=True)
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         self.root, self.names = root, names
@@ -69,6 +71,8 @@ class LabelStudio(TableWriter):
     ``score`` is the lowest probability of the chosen labels, or how sure it is that none applies. Labels that people
     settled are annotations.
     """
+
+    says = Says()
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         self.out, self.names = out, names

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from tagger.commands.writers.part import Part, TableWriter
+from tagger.commands.writers.part import Part, Says, TableWriter
 from tagger.commands.writers.tables import table_formats
 from tagger.errors import TaggerError
 from tagger.runs import replacing, write_text
@@ -22,6 +22,8 @@ class ImageFolder(TableWriter):
     An image that cannot be read is left out. A file of the same name that is another stops it: nothing is replaced.
     """
 
+    says = Says(unknown=True)
+
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         self.root, self.folder = root, out.parent
         here, there = root.resolve(), self.folder.resolve()
@@ -31,12 +33,11 @@ class ImageFolder(TableWriter):
     def write_part(self, part: Part, path: Path) -> None:
         """The images of one part, then their lines."""
         lines = []
-        for row, file in enumerate(part.table["file"]):
+        for row, (file, labels) in enumerate(zip(part.table["file"], part.lists(), strict=True)):
             if row not in part.unreadable:
                 self._place(self.root / file, self.folder / file)
                 scores = {} if part.judged else {"scores": part.scores(row)}
-                line = {"file_name": file, "labels": part.chosen[row]} | scores
-                lines.append(json.dumps(line, ensure_ascii=False) + "\n")
+                lines.append(json.dumps({"file_name": file} | labels | scores, ensure_ascii=False) + "\n")
         write_text(path, "".join(lines))
 
     def join(self, parts: Iterable[Path], empty: Part, out: Path) -> None:

@@ -3,31 +3,52 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pandas as pd
+
+
+@dataclass(frozen=True)
+class Says:
+    """What a format can say beside *yes*; the rest is told to the person (``carry.losses``)."""
+
+    unknown: bool = False  # that nobody has settled a cell
+    none: bool = True  # that an image has none of the labels
+    unused: bool = False  # that there is a label which no image has
 
 
 @dataclass(frozen=True)
 class Part:
     """Some images in order. ``table`` is as :meth:`Tagger.table` makes it, ``chosen`` has the labels of each row.
 
-    ``unreadable`` are rows without a prediction. ``judged`` says that people settled the labels, not a model.
+    ``unreadable`` are rows without a prediction. ``judged`` says that people settled the labels, not a model; then
+    ``unknown`` may have the labels of each row that nobody settled.
     """
 
     table: pd.DataFrame
     chosen: list[list[str]]
     unreadable: Collection[int] = ()
     judged: bool = False
+    unknown: list[list[str]] | None = None
 
     def scores(self, row: int) -> list[float]:
         """The probabilities of the chosen labels, if the table has any."""
         known = [label for label in self.chosen[row] if label in self.table.columns]
         return self.table[known].iloc[row].astype(float).tolist()
 
+    def lists(self) -> list[dict[str, list[str]]]:
+        """The settled labels of each row, and beside them the unknown ones if there are any in the whole."""
+        if self.unknown is None:
+            return [{"labels": labels} for labels in self.chosen]
+        return [
+            {"labels": labels, "unknown": unknown} for labels, unknown in zip(self.chosen, self.unknown, strict=True)
+        ]
+
 
 class TableWriter(Protocol):
     """One file of many images, written a part at a time: built with the images' folder, the file and the labels."""
+
+    says: ClassVar[Says]
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]): ...
 

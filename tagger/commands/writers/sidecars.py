@@ -4,8 +4,9 @@ import csv
 import io
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from tagger.commands.writers.part import Says
 from tagger.data.records import read_text
 from tagger.data.sources.sidecars import split_labels
 from tagger.data.xmp import check_xml_names, merge_keywords, read_keywords, read_own_labels
@@ -19,18 +20,27 @@ sidecar_formats = Registry("sidecar format")
 class SidecarWriter(Protocol):
     """One file an image; built with the labels that there are."""
 
+    says: ClassVar[Says] = Says()
+
     def __init__(self, names: tuple[str, ...]): ...
 
     def place(self, file: str) -> PurePosixPath:
         """The sidecar of an image, relative to the same folder."""
 
     def write(
-        self, path: Path, labels: Sequence[str], *, existing: str, withdrawn: Collection[str] | None = None
+        self,
+        path: Path,
+        labels: Sequence[str],
+        *,
+        existing: str,
+        withdrawn: Collection[str] | None = None,
+        settled: bool = True,
     ) -> None:
         """Write it. ``existing`` says what becomes of one that is there: ``overwrite`` or ``merge``.
 
         A merge keeps what the person wrote and takes ``withdrawn`` away; None stands for labels that tagger added
-        earlier, where the format keeps note of that. TaggerError if what is there cannot be read.
+        earlier, where the format keeps note of that. ``settled`` says that no other label applies, so that a sidecar
+        without any can say so. TaggerError if what is there cannot be read.
         """
 
 
@@ -46,7 +56,13 @@ class TextSidecars(SidecarWriter):
         return PurePosixPath(file).with_suffix(".txt")
 
     def write(
-        self, path: Path, labels: Sequence[str], *, existing: str, withdrawn: Collection[str] | None = None
+        self,
+        path: Path,
+        labels: Sequence[str],
+        *,
+        existing: str,
+        withdrawn: Collection[str] | None = None,
+        settled: bool = True,
     ) -> None:
         """New labels are added at the end."""
         if existing == "merge" and path.exists():
@@ -78,7 +94,13 @@ class XmpSidecars(SidecarWriter):
         return PurePosixPath(f"{file}.xmp")
 
     def write(
-        self, path: Path, labels: Sequence[str], *, existing: str, withdrawn: Collection[str] | None = None
+        self,
+        path: Path,
+        labels: Sequence[str],
+        *,
+        existing: str,
+        withdrawn: Collection[str] | None = None,
+        settled: bool = True,
     ) -> None:
         """The labels as keywords. A file to which nothing is new stays untouched."""
         before = path.read_bytes() if path.exists() else None
@@ -86,7 +108,7 @@ class XmpSidecars(SidecarWriter):
             withdrawn = read_keywords(before, where=path.name)
         elif before is not None and withdrawn is None:
             withdrawn = self.names & set(read_own_labels(before, where=path.name))
-        after = merge_keywords(before, labels, withdrawn=withdrawn or (), where=path.name)
+        after = merge_keywords(before, labels, withdrawn=withdrawn or (), none=settled, where=path.name)
         if after != before:
             with replacing(path) as temporary:
                 temporary.write_bytes(after)

@@ -4,6 +4,7 @@ They write one part file a chunk, whole or absent, and join the parts at the end
 whole part, and the joined file is byte for byte that of an uninterrupted one.
 """
 
+import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tagger.commands.writers.part import Part, TableWriter
+from tagger.commands.writers.part import Part, Says, TableWriter
 from tagger.registry import Registry
 from tagger.runs import replacing, write_text
 
@@ -24,25 +25,48 @@ table_formats = Registry("format")
 class CsvTable(TableWriter):
     """``file,labels,`` and one probability column a label."""
 
+    says, mark = Says(unknown=True, unused=True), ","
+
+    def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
+        pass
+
     def write_part(self, part: Part, path: Path) -> None:
         """One chunk, without a header."""
-        write_text(path, part.table.to_csv(index=False, header=False, lineterminator="\n"))
+        write_text(path, csv_text(part.table, self.mark, header=False))
 
     def join(self, parts: Iterable[Path], empty: Part, out: Path) -> None:
         """The header and all parts as one file."""
         with replacing(out) as temporary, temporary.open("wb") as file:
-            file.write(empty.table.to_csv(index=False, lineterminator="\n").encode())
+            file.write(csv_text(empty.table, self.mark).encode())
             for part in parts:
                 file.write(part.read_bytes())
 
 
+@table_formats.register("tsv")
+class TsvTable(CsvTable):
+    """The same with tabs."""
+
+    mark = "\t"
+
+
 @table_formats.register("jsonl")
 class JsonLines(TableWriter):
-    """One object a line with the same fields; an unreadable image's probabilities are null."""
+    """One object a line with the same fields; an unreadable image's probabilities are null.
+
+    Labels that people settled are a list, and so are those that nobody did (``unknown``).
+    """
+
+    says = Says(unknown=True)
+
+    def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
+        pass
 
     def write_part(self, part: Part, path: Path) -> None:
         """One chunk."""
-        rows = (_plain(row) for row in part.table.to_dict("records"))
+        if part.judged:
+            rows = [{"file": file} | labels for file, labels in zip(part.table["file"], part.lists(), strict=True)]
+        else:
+            rows = [_plain(row) for row in part.table.to_dict("records")]
         write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
     def join(self, parts: Iterable[Path], empty: Part, out: Path) -> None:
@@ -56,6 +80,11 @@ class JsonLines(TableWriter):
 class ParquetTable(TableWriter):
     """The same columns; one row group a chunk."""
 
+    says = Says(unknown=True, unused=True)
+
+    def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
+        pass
+
     def write_part(self, part: Part, path: Path) -> None:
         """One chunk."""
         with replacing(path) as temporary:
@@ -66,6 +95,18 @@ class ParquetTable(TableWriter):
         with replacing(out) as temporary, pq.ParquetWriter(temporary, _arrow(empty.table).schema) as writer:
             for part in parts:
                 writer.write_table(pq.read_table(part))
+
+
+def csv_text(table: pd.DataFrame, mark: str = ",", *, header: bool = True) -> str:
+    r"""The table as CSV. A carriage return has to stand in quotation marks, which pandas forgets.
+
+    >>> csv_text(pd.DataFrame({"file": ["a.jpg"], "labels": ["x\ry"]}))
+    '"file","labels"\n"a.jpg","x\ry"\n'
+    """
+    text = table.to_csv(index=False, header=header, lineterminator="\n", sep=mark)
+    if "\r" in text:
+        return table.to_csv(index=False, header=header, lineterminator="\n", sep=mark, quoting=csv.QUOTE_ALL)
+    return text
 
 
 def _plain(row: dict[Any, Any]) -> dict[Any, Any]:
