@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from tagger.errors import TaggerError, did_you_mean
 
 FORMAT_VERSION = 1
+# What a shell makes hard to type.
+SIGNS = {"space": " ", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 
 
 class Section(BaseModel):
@@ -35,7 +37,45 @@ class Part(BaseModel):
         return dict(self.model_extra or {})
 
 
-class DataSettings(Section):
+class Reading(Section):
+    """How label files are read where they differ from the usual; every command that reads labels takes these."""
+
+    file_column: str = Field("file", min_length=1)
+    """The column of a label table that names the image."""
+    labels_column: str = Field("labels", min_length=1)
+    """The column that holds an image's labels; a table without it has one 0/1/empty column per label."""
+    label_separator: str = Field("|", min_length=1)
+    """What stands between the labels of a cell: a sign, `space`, `comma`, `semicolon`, `tab`, or `none` (one label)."""
+    delimiter: str = Field("auto", min_length=1)
+    """What stands between columns of a .csv or .tsv: a sign, `space`, `comma`, `semicolon`, `tab`, `bar` or `auto`."""
+    ignore_columns: tuple[str, ...] = ()
+    """Columns that are no labels, by name or pattern: `width,meta_*`, or a list where a name holds a comma."""
+    underscores: Literal["keep", "spaces", "join"] = "keep"
+    """Names of labels: as written, `long_hair` read as `long hair` (`spaces`), or the other way (`join`)."""
+
+    @field_validator("ignore_columns", mode="before")
+    @classmethod
+    def _listed(cls, chosen: Any) -> Any:
+        """A text is a list with commas."""
+        return tuple(filter(None, map(str.strip, chosen.split(",")))) if isinstance(chosen, str) else chosen
+
+    @field_validator("file_column", "labels_column", mode="before")
+    @classmethod
+    def _name(cls, chosen: Any) -> Any:
+        """A column may be called 0."""
+        return str(chosen) if isinstance(chosen, int) and not isinstance(chosen, bool) else chosen
+
+    @field_validator("label_separator", "delimiter")
+    @classmethod
+    def _sign(cls, word: str, info: ValidationInfo) -> str:
+        """The sign that a word stands for; a delimiter is one sign."""
+        sign = SIGNS.get(word, word)
+        if info.field_name == "delimiter" and word != "auto" and (len(sign) != 1 or sign in '"\r\n'):
+            raise ValueError(f"give one sign, or one of {', '.join(SIGNS)}, auto")
+        return sign
+
+
+class DataSettings(Reading):
     path: str = ""
     """The folder of images; `--data` sets it."""
     labels: str = ""
@@ -263,6 +303,21 @@ def check_settings(tree: dict[str, Any]) -> Settings:
         raise TaggerError("Settings: " + "; ".join(_explain(e) for e in error.errors())) from None
 
 
+def check_reading(tree: dict[str, Any]) -> Reading:
+    """How to read, of nested dicts that may hold these keys of ``data`` only; TaggerError lists what is wrong.
+
+    >>> check_reading({"data": {"label_separator": "space"}}).label_separator
+    ' '
+    """
+    others = [section for section in tree if section != "data"]
+    if others:
+        raise TaggerError(f"Settings: {', '.join(others)}: here only keys of 'data' that say how labels are read")
+    try:
+        return Reading.model_validate(tree.get("data", {}))
+    except ValidationError as error:
+        raise TaggerError("Settings: " + "; ".join(_explain(e, Reading) for e in error.errors())) from None
+
+
 def dump_settings(settings: Settings) -> str:
     """``config.toml``: every setting in force and the format version."""
     return tomli_w.dumps({"format_version": FORMAT_VERSION, **settings.model_dump()})
@@ -283,13 +338,16 @@ def read_settings(path: Path) -> Settings:
     return check_settings(tree)
 
 
-def _explain(error: Any) -> str:
+def _explain(error: Any, section: Any = None) -> str:
     path = [str(p) for p in error["loc"]]
+    if section is Reading:
+        path = ["data", *path]
     if error["type"] != "extra_forbidden":
         return f"{'.'.join(path)} = {error['input']!r}: {error['msg'].lower()}"
-    section: Any = Settings
-    for name in path[:-1]:
-        section = section.model_fields[name].annotation
+    if section is None:
+        section = Settings
+        for name in path[:-1]:
+            section = section.model_fields[name].annotation
     known = list(section.model_fields)
     here = f"section {'.'.join(path[:-1])!r}" if path[:-1] else "top level"
     hint = did_you_mean(path[-1], known) or f" It takes: {', '.join(known)}"

@@ -28,7 +28,7 @@ def evaluate(
     """
     screen = screen or Screen(quiet=True)
     tagger = load(run, screen=screen)
-    dataset = read_dataset(data, labels)
+    dataset = read_dataset(data, labels, reading=tagger.settings.data)
     screen.say(dataset.source)
     screen.few(dataset.problems)
     labels_NK = match_labels(dataset, tagger.labels, screen)

@@ -106,7 +106,7 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     check_parts(settings)
     begun = RunFolder(folder.checkpoint_path)  # what was read at the start, which a resumed training goes by
     if not folder.exists:
-        dataset = read_dataset(settings.data.path, settings.data.labels or None)
+        dataset = read_dataset(settings.data.path, settings.data.labels or None, reading=settings.data)
         check_learnable(dataset)
         new_head(backbone.num_features, len(dataset.labels), settings)  # whether its options suit so many labels
         make_regularisers(settings, facts_of(backbone.num_features, dataset))  # and theirs such groups and rules

@@ -1,5 +1,6 @@
 """Images and labels as tables: what a data folder holds, how it is split, what its labels look like. No torch here."""
 
+from tagger.config import Reading
 from tagger.data.hashes import hash_files
 from tagger.data.images import Listing, iter_images, list_images
 from tagger.data.labels_toml import NO_VOCABULARY, Vocabulary, parse_labels_toml
@@ -17,6 +18,7 @@ __all__ = [
     "LabelStats",
     "Listing",
     "MinedRule",
+    "Reading",
     "Rule",
     "Split",
     "Vocabulary",

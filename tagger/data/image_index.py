@@ -15,7 +15,7 @@ MAX_GUESSED, MAX_GUESSES = 10, 10_000
 
 
 class ImageIndex:
-    """The images found in a folder, searchable by what people write for them.
+    """The images found in a folder, searchable by what people write for them: ``a/x.png``, ``x.png``, ``x``, ``7``.
 
     Names are compared as Unicode NFC, since macOS stores 'é' as two characters and label files hold one.
 
@@ -47,19 +47,19 @@ class ImageIndex:
     def find(self, name: str, *, beside: Path | None = None, by_number: bool = False) -> tuple[str, str]:
         """(file, "") or ("", reason). ``beside`` is the label file's folder: paths may be relative to it or to root.
 
-        With ``by_number`` a name without its suffix, or the number in it, is enough when it occurs once.
+        The end of a path is enough when it occurs once, also without its suffix, and an image may be named with folders
+        above ``root``. With ``by_number`` the only number in a name is enough too.
         """
         name = normalize("NFC", name.strip())
         if not name:
             return "", "the file name is empty"
         if file := self._by_path(name, beside) or self._by_path(name.replace("\\", "/"), beside):
             return file, ""
-        tables = [(name, self._names)]
-        if by_number:
-            tables.append((name, self._stems))
-        for key, table in tables:
-            if key in table:
-                return _only(name, table[key])
+        path = name.replace("\\", "/")
+        for table in (self._names, self._stems):
+            same = [file for file in table.get(path.rpartition("/")[2], ()) if _same_end(file, path)]
+            if same:
+                return _only(name, same)
         if by_number and name.isascii() and name.isdigit() and int(name) in self._numbers:
             return _only(name, self._numbers[int(name)])
         return "", f"there is no image {name!r}.{self._guess(name)}"
@@ -96,6 +96,18 @@ class ImageIndex:
         self._guessed += 1
         known = self.files if "/" in name else self._names
         return did_you_mean(name, known)
+
+
+def _same_end(file: str, name: str) -> bool:
+    """True if one of the two paths is the end of the other, with the file's suffix or without it.
+
+    >>> _same_end("b/x.png", "old/b/x.png"), _same_end("a/b/x.png", "b/x"), _same_end("c/x.png", "b/x.png")
+    (True, True, False)
+    """
+    path, wanted = f"/{normalize('NFC', file)}", f"/{name.lstrip('/')}"
+    if os.path.splitext(wanted)[1].lower() != os.path.splitext(path)[1].lower():
+        path = os.path.splitext(path)[0]
+    return path.endswith(wanted) or wanted.endswith(path)
 
 
 def _only(name: str, files: list[str]) -> tuple[str, str]:

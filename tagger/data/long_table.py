@@ -3,7 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,13 +91,40 @@ class LongTableBuilder:
         )
 
 
+def respelled(table: LongTable, underscores: str) -> LongTable:
+    """The table with its labels' underscores as spaces (``spaces``), or the other way (``join``); those alike are one.
+
+    Faces that are labels in booru collections, of three signs (``>_<``), stay as they are.
+
+    >>> builder = LongTableBuilder(["long_hair", "long hair", "o_o"])
+    >>> respelled(builder.build("labels.csv", ""), "spaces").labels
+    ('long hair', 'o_o')
+    """
+    if underscores == "keep":
+        return table
+    old, new = ("_", " ") if underscores == "spaces" else (" ", "_")
+    names = [label if len(label) <= 3 else label.replace(old, new).strip() for label in table.labels]
+    column = {name: k for k, name in enumerate(dict.fromkeys(names))}
+    to_K = np.array([column[name] for name in names], dtype=np.int64)
+    places: dict[str, tuple[str, ...]] = {}
+    for label, name in zip(table.labels, names, strict=True):
+        places[name] = (*places.get(name, ()), *table.places.get(label, ()))[:MAX_PLACES]
+    label_C = to_K[table.label_C] if len(to_K) else table.label_C
+    return replace(table, labels=tuple(column), label_C=label_C, places=places)
+
+
 def dense(table: LongTable, labels: Iterable[str]) -> Cells:
-    """labels_NK: rows follow ``table.files``, columns ``labels``; labels that are not asked for are dropped."""
+    """labels_NK: rows follow ``table.files``, columns ``labels``; labels that are not asked for are dropped.
+
+    A cell that is *yes* in one place and *unknown* in another is *yes*.
+    """
     column = {label: k for k, label in enumerate(labels)}
     labels_NK = np.full((len(table.files), len(column)), NO, dtype=np.int8)
     if not table.closed:
         labels_NK[:, [column[label] for label in column.keys() - set(table.labels)]] = UNKNOWN
     to_K = np.array([column.get(label, -1) for label in table.labels], dtype=np.int64)
     wanted_C = to_K[table.label_C] >= 0 if len(to_K) else np.zeros(0, dtype=bool)
-    labels_NK[table.image_C[wanted_C], to_K[table.label_C[wanted_C]]] = table.value_C[wanted_C]
+    for value in (UNKNOWN, YES):
+        C = wanted_C & (table.value_C == value)
+        labels_NK[table.image_C[C], to_K[table.label_C[C]]] = value
     return labels_NK

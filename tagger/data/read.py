@@ -10,12 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells
+from tagger.config import Reading
 from tagger.data.hashes import hash_files
 from tagger.data.image_index import ImageIndex
 from tagger.data.images import SUFFIXES, check_folder, list_images, nearest_beside
 from tagger.data.labels_toml import Vocabulary, check_names, parse_labels_toml
-from tagger.data.long_table import LongTable, dense
-from tagger.data.records import read_text
+from tagger.data.long_table import LongTable, dense, respelled
+from tagger.data.records import READ_SUFFIXES, read_text
 from tagger.data.rules import Group, Rule, breaches
 from tagger.data.sources import BY_PATH, ORDER, Source, sources
 from tagger.data.sources.annotation_files import title
@@ -46,10 +47,15 @@ class Dataset:
 
 
 def read_dataset(
-    root: str | Path, labels: str | Path | None = None, *, progress: Callable[[int], None] | None = None
+    root: str | Path,
+    labels: str | Path | None = None,
+    *,
+    reading: Reading | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Dataset:
     """The data set in ``root``, its labels from the first source recognised, or from ``labels`` if a path is given.
 
+    ``reading`` says what is unusual about the label files, such as ``Reading(file_column="image_id")``.
     TaggerError where nothing sensible can be trained on (no images, no labels, a broken label file); whatever else is
     wrong is in ``problems``, all of it. ``progress`` is called with the number of images hashed so far.
     """
@@ -60,8 +66,10 @@ def read_dataset(
         more = f". {counted(len(bad), 'file')} cannot be used, such as {bad[0]}" if bad else ""
         raise TaggerError(f"{root}: there are no images in it ({', '.join(sorted(SUFFIXES))}){more}")
     index = ImageIndex(root, listing.files)
-    name, path, ignored = _choose(index, labels)
-    table = sources.build(name).read(path, index)
+    reading = reading or Reading()
+    readers = _readers(reading)
+    name, path, ignored = _choose(index, labels, readers)
+    table = respelled(readers[name].read(path, index), reading.underscores)
     check_names(table.labels)
     vocabulary = _vocabulary(root, table)
     if not vocabulary.labels:
@@ -101,9 +109,14 @@ def read_dataset(
     )
 
 
-def _choose(index: ImageIndex, labels: str | Path | None) -> tuple[str, Path, list[str]]:
+def _readers(reading: Reading) -> dict[str, Source]:
+    """All sources in the order in which they are looked for; those that have options are given them."""
+    options = {"reading": reading}
+    return {name: sources.build(name, **{k: options[k] for k in sources.options(name)}) for name in ORDER}
+
+
+def _choose(index: ImageIndex, labels: str | Path | None, readers: dict[str, Source]) -> tuple[str, Path, list[str]]:
     """(source, its path, what else was recognised but not used)."""
-    readers: dict[str, Source] = {name: sources.build(name) for name in ORDER}
     found = [(name, path) for name, reader in readers.items() if (path := reader.detect(index)) is not None]
     if labels is not None:
         path = Path(labels)
@@ -112,8 +125,9 @@ def _choose(index: ImageIndex, labels: str | Path | None) -> tuple[str, Path, li
         chosen = next((name for name in BY_PATH if readers[name].accepts(path, index)), None)
         if chosen is None:
             raise TaggerError(
-                f"{path}: labels of no known form. Give a table (.csv, .tsv, .parquet), a file of COCO, Pascal VOC,"
-                " YOLO, CVAT, Label Studio, Hugging Face, or a folder of LABEL.txt files or of sub-folders of images"
+                f"{path}: labels of no known form. Give a table (.csv, .tsv, .parquet, .jsonl), a file of COCO,"
+                " Pascal VOC, YOLO, CVAT, Label Studio or Hugging Face, or a folder of LABEL.txt files"
+                " or of sub-folders of images"
             )
         return chosen, path, []
     if not found:
@@ -136,9 +150,7 @@ def _other_tables(path: Path) -> list[str]:
     """Further label tables beside the one in use."""
     if path.is_dir():
         return []
-    return [
-        p.name for p in sorted(path.parent.glob("labels.*")) if p != path and p.suffix in (".csv", ".tsv", ".parquet")
-    ]
+    return [p.name for p in sorted(path.parent.glob("labels.*")) if p != path and p.suffix in READ_SUFFIXES]
 
 
 def _vocabulary(root: Path, table: LongTable) -> Vocabulary:

@@ -1,4 +1,4 @@
-"""What rows does a table file hold? CSV, TSV and Parquet as one stream of texts, or a line that says what is broken."""
+"""What rows does a table file hold? CSV, TSV, Parquet, JSON lines as one stream of texts, or what is broken."""
 
 import csv
 import io
@@ -10,10 +10,28 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tagger.data.json_lines import json_columns, parse_json_lines
 from tagger.data.wording import counted, shortlist
 from tagger.errors import TaggerError
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")  # those that can be written, too
+READ_SUFFIXES = (*TABLE_SUFFIXES, ".jsonl")
+
+
+class Listed(str):
+    """A cell that was a list; its text joins the parts by ``|``, which the parts themselves may hold."""
+
+    parts: tuple[str, ...]
+
+    def __new__(cls, parts: tuple[str, ...]) -> "Listed":
+        """The cell of these parts."""
+        cell = super().__new__(cls, "|".join(parts))
+        cell.parts = parts
+        return cell
+
+
+class NoName(str):
+    """A cell of JSON or Parquet that holds neither a name nor a list of names: null, a table, a list of lists."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +42,17 @@ class Records:
     rows: Iterator[tuple[int, list[str]]]
 
 
-def read_records(path: Path) -> Records:
+def read_records(path: Path, *, delimiter: str = "auto") -> Records:
     """The rows of a table file. TaggerError (file, row, what to do) for a file that cannot be taken at its word.
 
     Every row must have as many cells as the first has names; an all-empty tail, as spreadsheets write it, is cut.
+    ``delimiter`` stands between the columns of a CSV or TSV.
     """
-    records = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        records = _read_parquet(path)
+    else:
+        records = _read_json(path) if suffix == ".jsonl" else _read_text(path, delimiter)
     repeated = sorted({name for name in records.columns if records.columns.count(name) > 1})
     if repeated:
         raise TaggerError(f"{path.name}: columns named more than once: {', '.join(map(repr, repeated))}. Rename them")
@@ -53,11 +76,12 @@ def read_text(path: Path) -> str:
     return text
 
 
-def _read_text(path: Path) -> Records:
+def _read_text(path: Path, delimiter: str) -> Records:
     text = read_text(path)
     if not text.strip():
         raise TaggerError(f"{path.name} is empty. Its first line should name the columns: file,labels")
-    delimiter = _delimiter(text.split("\n", 1)[0], path.suffix.lower())
+    if delimiter == "auto":
+        delimiter = _delimiter(text.split("\n", 1)[0], path.suffix.lower())
     rows = _text_rows(path.name, text, delimiter)
     _, header = next(rows, (1, []))
     columns = [name.strip() for name in header]
@@ -67,9 +91,13 @@ def _read_text(path: Path) -> Records:
 
 
 def _delimiter(header: str, suffix: str) -> str:
-    """What separates the columns: of the suffix, unless only another one occurs (spreadsheets also write ``;``)."""
+    """What separates the columns: of the suffix, unless only another one occurs (spreadsheets also write ``;``).
+
+    >>> _delimiter("file,labels", ".csv"), _delimiter("path;labels", ".csv"), _delimiter("file|tags", ".csv")
+    (',', ';', '|')
+    """
     usual = "\t" if suffix == ".tsv" else ","
-    return usual if usual in header else next((mark for mark in ",;\t" if mark in header), usual)
+    return usual if usual in header else next((mark for mark in ",;\t|" if mark in header), usual)
 
 
 def _text_rows(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -101,7 +129,8 @@ def _same_width(name: str, rows: Iterator[tuple[int, list[str]]], width: int) ->
         raise TaggerError(
             f"{name}: {counted(len(bad), 'row')} of another width than the first line's {counted(width, 'cell')}:"
             f" {shortlist(bad)}."
-            " Put names that hold a comma in quotation marks; join labels by |"
+            " Put names that hold a comma in quotation marks; join labels by |; or say what stands between the columns:"
+            " --set data.delimiter=tab"
         )
 
 
@@ -125,13 +154,38 @@ def _parquet_rows(name: str, file: pq.ParquetFile, columns: list[str]) -> Iterat
         raise TaggerError(f"{name}: broken after row {row} ({_line(error)})") from None
 
 
+def _read_json(path: Path) -> Records:
+    """An object a line; its keys are the columns, and a key that it lacks is an empty cell."""
+    text = read_text(path)
+    columns = json_columns(path.name, text)
+    if not columns:
+        raise TaggerError(f'{path.name}: it holds no rows. A row is an object: {{"file": "a.jpg", "labels": ["cat"]}}')
+    rows = ((number, [_text(row.get(key)) for key in columns]) for number, row in parse_json_lines(path.name, text))
+    return Records(tuple(whole(key).strip() for key in columns), rows)
+
+
 def _text(cell: Any) -> str:
-    """A Parquet cell as the CSV text that means the same; NaN and null are empty."""
+    """A cell of Parquet or JSON as the CSV text that means the same; NaN and null are empty.
+
+    >>> _text(True), _text(1.0), _text(["cat", "a|b"]), _text(["cat", None]), _text({"a": 1})
+    ('1', '1.0', 'cat|a|b', "['cat', None]", "{'a': 1}")
+    """
     if cell is None or cell != cell:
-        return ""
+        return NoName("")
     if isinstance(cell, bool):
         return str(int(cell))
-    return "|".join(map(str, cell)) if isinstance(cell, list) else str(cell)
+    if isinstance(cell, list) and all(isinstance(part, str | int) for part in cell):
+        return Listed(tuple(whole(str(part)) for part in cell))
+    return NoName(cell) if isinstance(cell, list | dict) else whole(str(cell))
+
+
+def whole(text: str) -> str:
+    """The text with halves of characters, which JSON can spell but no file or screen takes, as question marks.
+
+    >>> whole("a\\ud800")
+    'a?'
+    """
+    return text.encode("utf-8", "replace").decode()
 
 
 def _line(error: BaseException) -> str:

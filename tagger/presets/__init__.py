@@ -1,10 +1,11 @@
 """The presets that ship with the package, and how a preset and ``--set`` texts become settings."""
 
 import tomllib
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from tagger.config import Settings, check_settings
+from tagger.config import Reading, Settings, check_reading, check_settings
 from tagger.errors import TaggerError, did_you_mean
 
 
@@ -35,6 +36,18 @@ def load_settings(preset: str = "standard", overrides: list[str] | None = None, 
         else:
             tree[section] = values
     return check_settings(tree)
+
+
+def load_reading(overrides: Sequence[str] = ()) -> Reading:
+    """How label files are read, from ``data.key=value`` texts; TaggerError for any other setting.
+
+    >>> load_reading(["data.file_column=image_id"]).file_column
+    'image_id'
+    """
+    tree: dict[str, Any] = {}
+    for text in overrides:
+        _put(tree, text)
+    return check_reading(tree)
 
 
 def _put(tree: dict[str, Any], text: str) -> None:

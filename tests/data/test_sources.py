@@ -151,7 +151,7 @@ BROKEN = {
     "file,cat,cat\na.jpg,1,0\n": "more than once: 'cat'",
     "file,cat,,dog\na.jpg,1,0,1\n": "column 3 has no name",
     "file,cat,dog,sea\na.jpg,1,yes,0\nb.jpg,2,no,1\n": r"2 columns .*'dog' \(row 2: 'yes'\), 'cat' \(row 3: '2'\)",
-    "file,label\na.jpg,cat\n": r"'label' \(row 2: 'cat'\)\. Label names belong in a column 'labels'",
+    "file,label\na.jpg,cat\n": r"'label' \(row 2: 'cat'\)\. If 'label' holds names .* --set data\.labels_column=label$",
     "file,file2,labels\na.jpg,x,labels\n": "cannot be called 'labels'",
 }
 

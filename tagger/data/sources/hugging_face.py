@@ -1,24 +1,26 @@
 """Labels in a Hugging Face image folder: ``metadata.jsonl``, ``.csv`` or ``.parquet`` with ``file_name`` and labels.
 
 The labels are in the first of ``labels``, ``label``, ``tags``, ``keywords`` and ``categories`` that there is, as a list
-or a single one, or the ``categories`` of ``objects``. Numbers stay numbers: their names are in the data set's card.
+or a single one, or the ``categories`` of ``objects``. Numbers stay numbers: their names are in the data set's card. A
+list ``unknown``, as tagger writes it, holds labels that are neither yes nor no.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tagger.data.image_index import ImageIndex
+from tagger.data.json_lines import parse_json_lines
 from tagger.data.long_table import LongTable, LongTableBuilder
-from tagger.data.records import read_records, read_text
+from tagger.data.records import Listed, NoName, read_records, read_text
 from tagger.data.sources.annotation_files import Entry, add_entries, files_near, folder_of, head, label_name, title
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 KEYS = ("labels", "label", "tags", "keywords", "categories")
+UNKNOWN = "unknown"  # a list of labels that nobody has settled, as tagger writes it
 Row = tuple[int, dict[str, Any]]
 
 
@@ -66,7 +68,7 @@ def _has_labels(path: Path) -> bool:
 
 
 def _entries(path: Path, builder: LongTableBuilder) -> Iterator[Entry]:
-    rows = list(_json_rows(path) if path.suffix.lower() == ".jsonl" else _table_rows(path))
+    rows = list(parse_json_lines(path.name, read_text(path)) if path.suffix.lower() == ".jsonl" else _table_rows(path))
     names = {name for _, row in rows for name in row}
     key = next((key for key in KEYS if key in names), "objects" if "objects" in names else "")
     if "file_name" not in names or not key:
@@ -84,26 +86,9 @@ def _entries(path: Path, builder: LongTableBuilder) -> Iterator[Entry]:
             what = "null" if value is None else repr(value)[:30]
             builder.problems.append(Problem(path.name, number, f"{key!r} is {what}, not a list of labels: left out"))
         else:
-            yield Entry(file_name, yes=tuple(dict.fromkeys(labels)), place=f"row {number}")
-
-
-def _json_rows(path: Path) -> Iterator[Row]:
-    bad = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            yield number, row
-        else:
-            bad.append(f"row {number}")
-    if bad:
-        raise TaggerError(
-            f"{path.name}: {counted(len(bad), 'row')} that cannot be read as a JSON object: {shortlist(bad)}"
-        )
+            open_ = row.get(UNKNOWN)
+            unknown = filter(None, map(label_name, open_)) if isinstance(open_, list) else ()
+            yield Entry(file_name, yes=tuple(dict.fromkeys(labels)), unknown=tuple(unknown), place=f"row {number}")
 
 
 def _table_rows(path: Path) -> Iterator[Row]:
@@ -113,5 +98,7 @@ def _table_rows(path: Path) -> Iterator[Row]:
         row: dict[str, Any] = dict(zip(records.columns, cells, strict=True))
         for key in KEYS:
             if key in row and key != "label":
-                row[key] = [part.strip() for part in row[key].split("|") if part.strip()]
+                cell = row[key]
+                parts = cell.parts if isinstance(cell, Listed) else cell.split("|")
+                row[key] = None if isinstance(cell, NoName) else [part.strip() for part in parts if part.strip()]
         yield number, row

@@ -1,0 +1,69 @@
+"""Which settings would make sense of a table with other columns? Guessed from its first rows, for an error."""
+
+import shlex
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from tagger.data.image_index import ImageIndex
+from tagger.data.records import Records
+from tagger.errors import TaggerError
+
+ROWS = 200
+CELLS = {"", "0", "1", "0.0", "1.0", "true", "false"}
+NAMES = ("labels", "label", "tags", "tag", "keywords", "categories", "category", "classes", "class", "classname")
+SEPARATORS = ("|", ";", ",", " ")
+WORDS = {" ": "space", ",": "comma", ";": "semicolon"}
+
+
+def column_hint(path: Path, records: Records, images: ImageIndex) -> str:
+    """`` Column 'id' names images: --set data.file_column=id ...``, or how a table should begin."""
+    try:
+        rows = [cells for _, cells in islice(records.rows, ROWS)]
+    except TaggerError:
+        rows = []
+    finds = [[bool(images.find(cell, beside=path.parent)[0]) for cell in row] for row in rows]
+    known = [sum(column) for column in zip(*finds, strict=True)]
+    if not rows or not max(known, default=0):
+        return " The first line must name a column 'file', and 'labels' or one column per label"
+    at = known.index(max(known))
+    chosen = {"file_column": records.columns[at]} | labels_settings(
+        [name for k, name in enumerate(records.columns) if k != at],
+        [[cell for k, cell in enumerate(row) if k != at] for row in rows],
+    )
+    words = " ".join(f"--set {shlex.quote(f'data.{key}={value}')}" for key, value in chosen.items())
+    return f" Column {records.columns[at]!r} names images: {words}"
+
+
+def labels_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
+    """The settings that say where the labels are among the other columns; none where 0/1 columns need none.
+
+    >>> labels_settings(["tags"], [["clear primary"], ["haze"]])
+    {'labels_column': 'tags', 'label_separator': 'space'}
+    >>> labels_settings(["cat", "width"], [["1", "640"], ["0", "480"]])
+    {'ignore_columns': 'width'}
+    """
+    words = [at for at in range(len(columns)) if any(row[at].strip().lower() not in CELLS for row in rows)]
+    named = [at for at in words if columns[at].lower() in NAMES]
+    if not words:
+        return {}
+    if not named and len(words) < len(columns):
+        return {"ignore_columns": ",".join(columns[at] for at in words)}
+    at = named[0] if named else words[0]
+    found = {"labels_column": columns[at]} if columns[at] != "labels" else {}
+    sign = next((sign for sign in SEPARATORS if any(sign in row[at].strip() for row in rows)), "|")
+    return found if sign == "|" else found | {"label_separator": WORDS[sign]}
+
+
+def wide_hint(columns: Sequence[str]) -> str:
+    """What to do where columns hold other things than cells of labels.
+
+    >>> wide_hint(["label", "width"])
+    "If 'label' holds names of labels: --set data.labels_column=label"
+    >>> wide_hint(["width", "author"])
+    'If they are no labels: --set data.ignore_columns=width,author'
+    """
+    named = next((name for name in columns if name.lower() in NAMES), None)
+    if named is not None:
+        return f"If {named!r} holds names of labels: --set {shlex.quote(f'data.labels_column={named}')}"
+    return f"If they are no labels: --set {shlex.quote('data.ignore_columns=' + ','.join(columns))}"

@@ -1,0 +1,48 @@
+"""Which rows of a table are about images that exist, and which columns does nobody read?"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tagger.config import Reading
+from tagger.data.image_index import ImageIndex
+from tagger.data.long_table import LongTableBuilder
+from tagger.data.records import Records
+from tagger.data.wording import shortlist
+from tagger.errors import Problem, TaggerError
+
+
+def known_rows(
+    path: Path, records: Records, reading: Reading, images: ImageIndex, builder: LongTableBuilder
+) -> Iterator[tuple[int, str, list[str]]]:
+    """(row, image, cells) of each row whose image exists; the others become problems, and an error if that is all."""
+    file_at = records.columns.index(reading.file_column)
+    absent: dict[str, list[int]] = defaultdict(list)
+    num_known = num_rows = 0
+    for row, cells in records.rows:
+        num_rows += 1
+        file, reason = images.find(cells[file_at], beside=path.parent)
+        if file:
+            num_known += 1
+            yield row, file, cells
+        else:
+            absent[cells[file_at]].append(row)
+            builder.problems.append(Problem(path.name, row, reason))
+    if not num_rows:
+        raise TaggerError(f"{path.name}: there are no rows below the column names")
+    if not num_known:
+        raise TaggerError(
+            f"{path.name}: none of its {num_rows:,} rows names an image in {images.root}:"
+            f" {shortlist(list(map(repr, absent)), 3)}."
+            f" Paths in {reading.file_column!r} are relative to the label file or to the data folder;"
+            " if another column names the images: --set data.file_column=NAME"
+        )
+
+
+def ignored(columns: Sequence[str]) -> str:
+    """What the sentence on the source says of columns that are not read.
+
+    >>> ignored(["note"]), ignored([])
+    ("; other columns are ignored: 'note'", '')
+    """
+    return f"; other columns are ignored: {shortlist([repr(c) for c in columns], 5)}" if columns else ""

@@ -1,0 +1,109 @@
+"""Labels in columns of their own: 1 is yes, 0 is no, an empty cell is unknown."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tagger.arrays import NO, UNKNOWN, YES
+from tagger.config import Reading
+from tagger.data.image_index import ImageIndex
+from tagger.data.long_table import LongTable, LongTableBuilder
+from tagger.data.records import Records
+from tagger.data.sources.table_hints import wide_hint
+from tagger.data.sources.table_rows import ignored, known_rows
+from tagger.data.wording import counted, shortlist
+from tagger.errors import Problem, TaggerError
+
+# 1.0 and 0.0 because pandas writes a 0/1 column with gaps as floats; true and false, as R and spreadsheets write them.
+CELLS = {"": UNKNOWN, "0": NO, "1": YES, "0.0": NO, "1.0": YES, "false": NO, "true": YES}
+CLASH = 3  # in place of value + 1: rows disagreed, and a third row does not settle it
+
+
+def read_wide(path: Path, records: Records, reading: Reading, images: ImageIndex) -> LongTable:
+    """Every image that a row names. Where rows of one image disagree, the cell is unknown, and listed."""
+    columns, others = _label_columns(path.name, records.columns, reading)
+    builder = LongTableBuilder(name for _, name in columns)
+    bad: dict[str, str] = {}
+    values: dict[str, tuple[int, bytearray]] = {}  # file -> first row, one byte per label (value + 1)
+    checked = _checked_cells(records, columns, bad)
+    for row, file, cells in known_rows(path, checked, reading, images, builder):
+        new = bytearray(CELLS.get(_plain(cells[at]), UNKNOWN) + 1 for at, _ in columns)
+        first_row, old = values.setdefault(file, (row, new))
+        if old is not new and (clashes := _join(old, new)):
+            names = shortlist([repr(columns[k][1]) for k in clashes])
+            reason = f"{file!r} is also in row {first_row}, and they disagree on {names}: counted as unknown"
+            builder.problems.append(Problem(path.name, row, reason))
+    if bad:
+        listed = shortlist([f"{name!r} ({where})" for name, where in bad.items()])
+        what = f"{counted(len(bad), 'column')} with other cells than 0, 1 and empty: {listed}"
+        raise TaggerError(f"{path.name}: {what}. {wide_hint(list(bad))}")
+    for file, (_, cells_K) in values.items():
+        told = [(name, cell) for (_, name), cell in zip(columns, cells_K, strict=True)]
+        builder.add(
+            file,
+            yes=[name for name, cell in told if cell == YES + 1],
+            unknown=[name for name, cell in told if cell in (UNKNOWN + 1, CLASH)],
+        )
+    summary = f"{path.name} (one column per label, {counted(len(values), 'image')}{ignored(others)})"
+    return builder.build(path.name, summary, closed=False)
+
+
+def _label_columns(name: str, columns: tuple[str, ...], reading: Reading) -> tuple[list[tuple[int, str]], list[str]]:
+    """((place, name) of the columns that are labels, the others). Pandas' index, first and nameless, is none."""
+    wanted, others = [], []
+    for at, column in enumerate(columns):
+        if column != reading.file_column:
+            if (not column and not at) or any(_matches(column, rule) for rule in reading.ignore_columns):
+                others.append(column)
+            else:
+                wanted.append((at, column))
+    nameless = [at + 1 for at, column in wanted if not column]
+    there = f"the columns are {', '.join(map(repr, columns))}"
+    if nameless:
+        raise TaggerError(f"{name}: column {nameless[0]} has no name; {there}")
+    if not wanted:
+        raise TaggerError(f"{name}: no column is left for labels (data.ignore_columns); {there}")
+    return wanted, others
+
+
+def _matches(column: str, rule: str) -> bool:
+    """True for the name itself, and for a pattern.
+
+    >>> _matches("meta_a", "meta_*"), _matches("a[1]", "a[1]"), _matches("width", "w")
+    (True, True, False)
+    """
+    return column == rule or fnmatchcase(column, rule)
+
+
+def _checked_cells(records: Records, columns: list[tuple[int, str]], bad: dict[str, str]) -> Records:
+    """The same records; the first bad value of each column is put into ``bad`` on the way."""
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        for row, cells in records.rows:
+            for at, name in columns:
+                if cells[at] not in CELLS and _plain(cells[at]) not in CELLS and name not in bad:
+                    bad[name] = f"row {row}: {cells[at][:30]!r}"
+            yield row, cells
+
+    return Records(records.columns, rows())
+
+
+def _plain(cell: str) -> str:
+    return cell if cell in CELLS else cell.strip().lower()
+
+
+def _join(old: bytearray, new: bytearray) -> list[int]:
+    """Merge a second row of an image into ``old``; returns the labels on which the rows disagree (now CLASH).
+
+    >>> cells = bytearray([2, 1, 0])
+    >>> _join(cells, bytearray([1, 1, 2])), list(cells)
+    ([0], [3, 1, 2])
+    """
+    clashes = []
+    for k, (a, b) in enumerate(zip(old, new, strict=True)):
+        if a == UNKNOWN + 1:
+            old[k] = b
+        elif a != CLASH and b not in (a, UNKNOWN + 1):
+            old[k] = CLASH
+            clashes.append(k)
+    return clashes
