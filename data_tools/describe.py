@@ -1,6 +1,8 @@
 """What is in a data set? Counts, imbalance, company, sizes and rules, as numbers that text and page show alike."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from data_tools.checking import in_threads
 from data_tools.label_files import Track, in_silence
 from tagger.arrays import UNKNOWN, YES
 from tagger.data import Dataset, MinedRule, label_stats, mine_rules
@@ -108,15 +111,29 @@ def image_sizes(
     """(widths_N, heights_N, problems) from the headers; 0 and a problem where there is no image."""
     sizes_N2 = np.zeros((len(files), 2), dtype=np.int64)
     problems = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; nothing is decoded here
-        for n, file in enumerate(track(files, "Reading sizes")):
-            try:
-                with Image.open(Path(root, file)) as image:
-                    sizes_N2[n] = image.size
-            except Exception as error:  # plugins raise nearly anything on a damaged header
-                problems.append(Problem(file, None, _reason(error)))
+    found = in_threads(lambda file: header_size(Path(root, file)), files)  # on a network disk it is all waiting
+    with quiet_pillow():
+        for n, (size, reason) in zip(track(range(len(files)), "Reading sizes"), found, strict=True):
+            sizes_N2[n] = size
+            problems += [Problem(files[n], None, reason)] if reason else []
     return sizes_N2[:, 0], sizes_N2[:, 1], problems
+
+
+def header_size(path: Path) -> tuple[tuple[int, int], str]:
+    """((width, height) in pixels as stored, ""), or ((0, 0), why there is none). Nothing is decoded."""
+    try:
+        with Image.open(path) as image:
+            return image.size, ""
+    except Exception as error:  # plugins raise nearly anything on a damaged header
+        return (0, 0), _reason(error)
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """No warnings of large images and odd metadata, which say nothing of the pixels; for all threads, so set once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _reason(error: Exception) -> str:

@@ -1,8 +1,10 @@
-"""Which images are copies of one another, and where do the copies' labels differ?"""
+"""Which images are copies of one another, and where do the copies' labels differ?
 
-import os
-import shutil
-from collections.abc import Sequence
+Three ways, each finding more and erring more: the same bytes; the same looks (``tagger.data.near_duplicates``); alike
+to a network (``--run``), which also sees through cuts, frames and other colours. docs/data.md says how sure each is.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,19 +12,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_tools.label_files import Track, check_new, in_silence, write_table
+from data_tools.features import features_of
+from data_tools.label_files import Track, in_silence, stepper
 from data_tools.looks import look
 from tagger.arrays import NO, UNKNOWN, YES, Cells
 from tagger.data import hash_files, near_duplicate_groups
-from tagger.errors import Problem, TaggerError
+from tagger.data.alike import alike_groups, all_blocks
+from tagger.data.wording import counted
+from tagger.errors import Problem
+
+LEAST = 0.85  # cosine of reduced features from which images count as alike: see docs/data.md
+SAFE = ("exact", "near")  # kinds that may be set aside unseen
+ORDER = ("first", "exact", "near", "alike")
 
 
 @dataclass(frozen=True)
 class Copies:
     """``table``: a row per image that has a copy, groups with different labels first.
 
-    Columns: ``group`` (1, 2 ...), ``kind`` (*exact*: the same bytes all, or *near*), ``differs`` (labels on which the
-    copies disagree, joined by ``|``), ``file``, ``hash``. The first row of a group is the one to keep.
+    Columns: ``group`` (1, 2 ...), ``kind``, ``differs`` (labels on which the group's images disagree, joined by ``|``),
+    ``file``, ``hash``. The first image of a group is the one to keep, its kind is *first*; of the others the kind says
+    what they are to it: *exact* (the same bytes), *near* (the same looks) or *alike* (the same to a network).
     """
 
     table: pd.DataFrame
@@ -35,90 +45,131 @@ def find_copies(
     *,
     names: Sequence[str] = (),
     labels_NK: Cells | None = None,
+    known: pd.DataFrame | None = None,
     near: bool = True,
+    run: str | Path | None = None,
+    least: float = LEAST,
     track: Track = in_silence,
 ) -> Copies:
-    """Groups of copies among ``files``: of the same bytes; with ``near`` also re-encoded, resized or mirrored ones.
+    """Groups of copies among ``files``: of the same bytes, with ``near`` of the same looks, with ``run`` alike to it.
 
-    ``labels_NK`` has a row per file, unknown where nobody labelled it. How sure *near* is stands in
-    ``tagger.data.near_duplicates``. Images that cannot be read count as having no copy.
+    ``labels_NK`` has a row per file, unknown where nobody labelled it. ``known`` holds hashes that need not be computed
+    again (``Dataset.images``). Every different image is decoded once; memory grows by 0.5 kB an image, with ``run`` by
+    1 kB. Images that cannot be read count as having no copy.
     """
-    hashes, sizes, problems = hash_files(root, files)
-    readable_N = np.array(hashes) != ""
-    rows = np.flatnonzero(readable_N)
-    kept = np.array(hashes)[rows]
-    group_M = pd.factorize(kept)[0].astype(np.int64)
-    if near and len(rows):
-        looks = look(root, [files[n] for n in rows.tolist()], track=track)
+    images, problems = hashed(root, files, known, track=track)
+    distinct = images.drop_duplicates("hash")
+    paths, group_M = distinct["file"].tolist(), np.arange(len(distinct))
+    if near:
+        looks = look(root, paths, track=track)
         seen = np.flatnonzero(looks.readable_N)
-        joined = near_duplicate_groups(looks.thumbs_NTT[seen], looks.colours_N3[seen], hashes=kept[seen])
-        group_M = len(rows) + np.arange(len(rows))
-        group_M[seen] = joined
-        problems = [*problems, *looks.problems]
+        group_M[seen] = seen[near_duplicate_groups(looks.thumbs_NTT[seen], looks.colours_N3[seen])]
+        problems += looks.problems
+    alike_M = group_M
+    if run is not None:
+        features_MD, unread = features_of(run, root, paths, distinct["hash"].tolist(), track=track)
+        alike_M = alike_to_network(features_MD, group_M, least=least, track=track)
+        problems += [problem for problem in unread if problem.file not in {p.file for p in problems}]
+    place = {digest: m for m, digest in enumerate(distinct["hash"])}
+    place_N = images["hash"].map(place).to_numpy(dtype=np.int64)
     cells = np.full((len(files), len(names)), UNKNOWN, np.int8) if labels_NK is None else labels_NK
-    table = copy_table([files[n] for n in rows.tolist()], kept, sizes[rows], group_M, names, cells[rows])
-    return Copies(table, tuple(problems))
+    images = images.assign(near=group_M[place_N], alike=alike_M[place_N])
+    return Copies(copy_table(images, names, cells[images["row"]]), tuple(problems))
 
 
-def copy_table(
-    files: Sequence[str],
-    hashes: NDArray[np.str_],
-    sizes_N: NDArray[np.int64],
-    group_N: NDArray[np.int64],
-    names: Sequence[str],
-    labels_NK: Cells,
-) -> pd.DataFrame:
+def hashed(
+    root: str | Path, files: Sequence[str], known: pd.DataFrame | None, *, track: Track = in_silence
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """``file``, ``hash``, ``size`` and ``row`` (in ``files``) of every readable file, and what could not be read."""
+    images = pd.DataFrame({"file": pd.Series(list(files), dtype=str)})
+    columns = ["file", "hash", "size"]
+    old = pd.DataFrame(columns=columns) if known is None else known[columns]
+    new = images.loc[~images["file"].isin(set(old["file"])), "file"].tolist()
+    hashes, sizes, problems = hash_files(root, new, progress=stepper(track, len(new), "Reading images"))
+    found = {file: (digest, size) for file, digest, size in zip(new, hashes, sizes.tolist(), strict=True)}
+    found |= {file: (digest, size) for file, digest, size in old.itertuples(index=False)}
+    images["hash"] = [found[file][0] for file in images["file"]]
+    images["size"] = [found[file][1] for file in images["file"]]
+    images["row"] = np.arange(len(images))
+    return images[images["hash"] != ""].reset_index(drop=True), problems
+
+
+def alike_to_network(
+    features_ND: NDArray[np.float16], group_N: NDArray[np.int64], *, least: float, track: Track = in_silence
+) -> NDArray[np.int64]:
+    """Groups in which images come together whose features, standardised and reduced, have a cosine of ``least``."""
+    from tagger.suspects.nearest import reduced
+
+    rows = np.flatnonzero(np.asarray(features_ND).any(axis=1))
+    if len(rows) < 2:
+        return group_N
+    vectors = reduced(features_ND[rows])
+    unit_ND = np.zeros((len(features_ND), vectors.shape[1]), np.float32)
+    unit_ND[rows] = vectors
+    blocks = all_blocks(len(unit_ND))
+    return alike_groups(unit_ND, least=least, group_N=group_N, blocks=track(blocks, "Comparing features"))
+
+
+def copy_table(images: pd.DataFrame, names: Sequence[str], labels_NK: Cells) -> pd.DataFrame:
     """The table of ``Copies``. First in a group comes the file with most cells known, then the largest.
 
-    >>> cells = np.array([[1], [0], [1]], np.int8)
-    >>> hashes, groups = np.array(["x", "x", "y"]), np.array([0, 0, 2])
-    >>> table = copy_table(["a", "b", "c"], hashes, np.ones(3, int), groups, ["cat"], cells)
+    >>> images = pd.DataFrame({"file": ["a", "b", "c"], "hash": ["x", "x", "y"], "size": 1, "near": 0, "alike": 0})
+    >>> table = copy_table(images, ["cat"], np.array([[1], [0], [-1]], np.int8))
     >>> table[["group", "kind", "differs", "file"]].values.tolist()
-    [[1, 'exact', 'cat', 'a'], [1, 'exact', 'cat', 'b']]
+    [[1, 'first', 'cat', 'a'], [1, 'exact', 'cat', 'b'], [1, 'near', 'cat', 'c']]
     """
-    frame = pd.DataFrame({"file": list(files), "hash": hashes, "size": sizes_N, "old": group_N})
-    frame["row"], frame["known"] = np.arange(len(frame)), (labels_NK != UNKNOWN).sum(axis=1)
-    frame = frame[frame["old"].duplicated(keep=False)]
-    groups = []
-    for _, group in frame.groupby("old"):
-        group = group.sort_values(["known", "size", "file"], ascending=[False, False, True])
-        cells = labels_NK[group["row"].to_numpy()]
-        differs_K = (cells == YES).any(axis=0) & (cells == NO).any(axis=0)
-        kind = "exact" if group["hash"].nunique() == 1 else "near"
-        listed = "|".join(names[k] for k in np.flatnonzero(differs_K).tolist())
-        groups.append((not differs_K.any(), kind != "exact", group["file"].iloc[0], kind, listed, group))
-    rows = [
-        (number, kind, listed, file, digest)
-        for number, (*_, kind, listed, group) in enumerate(sorted(groups, key=lambda item: item[:3]), 1)
-        for file, digest in zip(group["file"], group["hash"], strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["group", "kind", "differs", "file", "hash"])
+    frame = images.assign(row=np.arange(len(images)), known=(labels_NK != UNKNOWN).sum(axis=1))
+    frame = frame[frame["alike"].duplicated(keep=False)]
+    frame = frame.sort_values(["alike", "known", "size", "file"], ascending=[True, False, False, True])
+    start_G = np.flatnonzero(~frame["alike"].duplicated())
+    group_R = np.repeat(np.arange(len(start_G)), np.diff([*start_G, len(frame)]))
+    first = frame.iloc[start_G[group_R]]
+    kind_R = np.where(frame["near"].to_numpy() == first["near"].to_numpy(), "near", "alike")
+    kind_R = np.where(frame["hash"].to_numpy() == first["hash"].to_numpy(), "exact", kind_R)
+    frame = frame.assign(kind=kind_R, differs="", head=first["file"].to_numpy(), old=group_R)
+    loosest_G = frame["kind"].map(ORDER.index).groupby(group_R).max()
+    frame["kind"] = frame["kind"].mask(~frame["alike"].duplicated(), "first")
+    if len(names) and len(frame):
+        frame["differs"] = disagreements(labels_NK[frame["row"]], start_G, names)[group_R]
+    frame = frame.assign(agree=frame["differs"] == "", loosest=loosest_G.reindex(group_R).to_numpy())
+    frame = frame.sort_values(["agree", "loosest", "head"], kind="stable")
+    frame["group"] = pd.factorize(frame["old"])[0] + 1
+    return frame[["group", "kind", "differs", "file", "hash"]].reset_index(drop=True)
+
+
+def disagreements(labels_RK: Cells, start_G: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.object_]:
+    """For each group (rows from one start to the next) the labels that one image has and another has not.
+
+    >>> disagreements(np.array([[1, 0], [0, 0], [1, -1]], np.int8), np.array([0, 2]), ["cat", "dog"]).tolist()
+    ['cat', '']
+    """
+    differs_GK = np.logical_or.reduceat(labels_RK == YES, start_G) & np.logical_or.reduceat(labels_RK == NO, start_G)
+    listed = ["|".join(names[k] for k in np.flatnonzero(row).tolist()) for row in differs_GK]
+    return np.array(listed, dtype=object)
 
 
 def surplus(table: pd.DataFrame) -> list[str]:
-    """The files that a group can do without: all but its first, where the labels agree.
+    """The files that a group can do without: *exact* and *near* copies of its first, where all labels agree.
 
-    Groups whose labels differ keep all their files until somebody has settled which labels are right.
+    Groups whose labels differ keep all their files until somebody has settled which labels are right. Images that are
+    only *alike* may be two photos of one moment, which is for a person to say.
     """
-    agree = table[table["differs"] == ""]
-    return agree.loc[agree["group"].duplicated(), "file"].tolist()
+    return table.loc[(table["differs"] == "") & table["kind"].isin(SAFE), "file"].tolist()
 
 
-def set_aside(root: str | Path, table: pd.DataFrame, to: str | Path) -> list[str]:
-    """The surplus copies moved to ``to``, under their own paths, with ``moved.csv``: nothing is deleted.
+def listing(table: pd.DataFrame, *, most: int = 12) -> Iterator[str]:
+    """The first groups as lines for a screen.
 
-    Undone by moving the folder's content back. TaggerError if ``to`` is there already, or lies in the data folder.
+    >>> row = {"group": 1, "kind": "first", "differs": "cat", "file": "a.jpg"}
+    >>> list(listing(pd.DataFrame([row, row | {"kind": "near", "file": "b.jpg"}])))
+    ['1: labels differ: cat', '   first  a.jpg', '   near   b.jpg']
     """
-    to = check_new(to)
-    if Path(os.path.abspath(to)).is_relative_to(os.path.abspath(root)):
-        raise TaggerError(f"{to}: this lies in the data folder, so the copies would be found again. Name one outside")
-    files = surplus(table)
-    if not files:
-        return []
-    to.mkdir(parents=True)
-    write_table(to / "moved.csv", table[table["file"].isin(files)])  # before the first is moved
-    for file in files:
-        target = to / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(Path(root, file), target)
-    return files
+    for number, group in table.groupby("group"):
+        if int(str(number)) > most:
+            yield f"... and {counted(table['group'].nunique() - most, 'more group')}"
+            return
+        differs = str(group["differs"].iloc[0])
+        yield f"{number}: labels differ: {differs.replace('|', ', ')}" if differs else f"{number}:"
+        yield from (f"   {row.kind:5}  {row.file}" for row in group.head(most).itertuples())
+        if len(group) > most:
+            yield f"   ... and {len(group) - most:,} more"

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_tools.checking import in_threads
-from data_tools.describe import image_sizes
+from data_tools.describe import header_size, quiet_pillow
 from data_tools.label_files import Track, in_silence
 from tagger.data.decode import UnreadableImage, load_image
 from tagger.errors import Problem
 
 CELLS = 16  # a side of a thumbnail, as near_duplicate_groups takes it
+Measures = tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float, float]]
 MOST_SIDE = 256  # pixels; larger images are scaled down to it, smaller ones to a multiple of CELLS
 
 
@@ -39,32 +40,35 @@ class Looks:
 
 def look(root: str | Path, files: Sequence[str], *, track: Track = in_silence) -> Looks:
     """Every image decoded once; memory grows by 300 bytes an image."""
-    width_N, height_N, _ = image_sizes(root, list(files))
-    side_of = {file: _side(width_N[n], height_N[n]) for n, file in enumerate(files)}
     num = len(files)
+    sizes_N2 = np.zeros((num, 2), np.int64)
     thumbs_NTT, colours_N3 = np.zeros((num, CELLS, CELLS), np.uint8), np.zeros((num, 3), np.uint8)
     measures_N3, readable_N = np.zeros((num, 3)), np.zeros(num, dtype=bool)
     problems = []
 
-    def one(file: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float, float]] | str:
+    def one(file: str) -> tuple[tuple[int, int], Measures | str]:
+        size, reason = header_size(Path(root, file))
         try:
-            return measure(load_image(Path(root, file), size=side_of[file]))
+            side = MOST_SIDE if reason else _side(*size)
+            return size, measure(load_image(Path(root, file), size=side))
         except UnreadableImage as error:
-            return error.reason
+            return size, error.reason
 
-    for n, seen in zip(track(range(num), "Looking at images"), in_threads(one, files), strict=True):
-        if isinstance(seen, str):
-            problems.append(Problem(files[n], None, seen))
-        else:
-            thumbs_NTT[n], colours_N3[n], measures_N3[n] = seen
-            readable_N[n] = True
-    light_N, contrast_N, sharpness_N = measures_N3.T
+    with quiet_pillow():
+        for n, (size, seen) in zip(track(range(num), "Looking at images"), in_threads(one, files), strict=True):
+            sizes_N2[n] = size
+            if isinstance(seen, str):
+                problems.append(Problem(files[n], None, seen))
+            else:
+                thumbs_NTT[n], colours_N3[n], measures_N3[n] = seen
+                readable_N[n] = True
+    (width_N, height_N), (light_N, contrast_N, sharpness_N) = sizes_N2.T, measures_N3.T
     return Looks(
         width_N, height_N, thumbs_NTT, colours_N3, light_N, contrast_N, sharpness_N, readable_N, tuple(problems)
     )
 
 
-def measure(pixels_HW3: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float, float]]:
+def measure(pixels_HW3: NDArray[np.uint8]) -> Measures:
     """(thumbnail (16, 16), mean colour (3), (light, contrast, sharpness)) of RGB pixels.
 
     >>> thumb, colour, (light, contrast, _) = measure(np.full((32, 32, 3), 9, np.uint8))
@@ -97,4 +101,4 @@ def sharpness(grey_HW: NDArray[np.float32]) -> float:
 
 def _side(width: int, height: int) -> int:
     """Pixels of the square that an image is scaled to: nothing is enlarged, which would look like blur."""
-    return max(CELLS, min(int(width), int(height), MOST_SIDE) // CELLS * CELLS)
+    return max(CELLS, min(width, height, MOST_SIDE) // CELLS * CELLS)

@@ -8,6 +8,8 @@ import typer
 from tagger.errors import TaggerError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tagger.commands.screen import Screen
     from tagger.data import Dataset
 
@@ -74,23 +76,33 @@ def duplicates(
     folder: Folder,
     labels: Labels = None,
     near: Annotated[bool, typer.Option(help="Also re-encoded, resized and mirrored copies, by their looks.")] = True,
-    apply: Annotated[bool, typer.Option("--apply", help="Move surplus copies whose labels agree to --to.")] = False,
+    run: Annotated[Path | None, typer.Option(help="Also images alike to this run's network: cut, recoloured.")] = None,
+    least: Annotated[float | None, typer.Option(help="With --run: how alike; 1 is the same.", min=0, max=1)] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Move exact and near copies to --to, if labels agree.")
+    ] = False,
     to: Annotated[Path | None, typer.Option(help="Where to move copies: a new folder outside DIR.")] = None,
+    undo: Annotated[Path | None, typer.Option(help="Move back what --apply moved to this folder.")] = None,
     out: Table = None,
 ) -> None:
     """List copies of images, those with different labels first; nothing is moved without --apply."""
-    from data_tools.duplicates import find_copies, set_aside, surplus
+    from data_tools.aside import set_aside, take_back
+    from data_tools.duplicates import LEAST, find_copies, listing, surplus
     from data_tools.label_files import check_new
     from tagger.data.wording import counted
 
+    screen = _screen()
+    if undo is not None:
+        screen.say(f"Moved {counted(len(take_back(folder, undo, track=screen.track)), 'file')} back to {folder}")
+        return
     _new_table(out)
     if apply != (to is not None):
         raise TaggerError("Give --apply and --to FOLDER together: copies are moved there, none is deleted")
     if to is not None:
         check_new(to)
-    screen = _screen()
-    files, names, labels_NK = _all_images(folder, labels, screen)
-    found = find_copies(folder, files, names=names, labels_NK=labels_NK, near=near, track=screen.track)
+    files, names, labels_NK, known = _all_images(folder, labels, screen)
+    how: Any = {"near": near, "run": run, "least": LEAST if least is None else least, "track": screen.track}
+    found = find_copies(folder, files, names=names, labels_NK=labels_NK, known=known, **how)
     table = found.table
     screen.few(found.problems)
     differing = table.loc[table["differs"] != "", "group"].nunique()
@@ -98,17 +110,15 @@ def duplicates(
         f"{counted(table['group'].nunique(), 'group')} of copies, {len(table):,} of {len(files):,} images;"
         f" labels differ in {differing:,}"
     )
-    columns = ["file", "group", "kind", "differs"]
-    if len(table):
-        screen.table("Copies", columns, table[columns].head(40).to_numpy().tolist())
+    for line in listing(table):
+        screen.say(line)
     _save(out, table.to_numpy().tolist(), list(table.columns), screen)
+    spare = surplus(table)
     if to is not None:
-        moved = set_aside(folder, table, to)
-        kept = f"Moved {counted(len(moved), 'file')} to {to}; moved.csv there says from where."
-        screen.say(f"{kept} A label table still names them, which is reported, and harmless")
-    elif len(table):
-        num = len(surplus(table))
-        screen.say(f"{counted(num, 'surplus copy' if num == 1 else 'surplus file')} could be set aside: --apply --to F")
+        moved = set_aside(folder, table, spare, to, track=screen.track)
+        screen.say(f"Moved {counted(len(moved), 'file')} to {to}" + (f"; --undo {to} moves back" if moved else ""))
+    elif spare:
+        screen.say(f"{counted(len(spare), 'file')} could be set aside, as labels agree: --apply --to FOLDER")
 
 
 @app.command()
@@ -150,8 +160,10 @@ def _read(folder: Path, labels: Path | None) -> "tuple[Screen, Dataset]":
     return screen, dataset
 
 
-def _all_images(folder: Path, labels: Path | None, screen: "Screen") -> tuple[list[str], tuple[str, ...], Any]:
-    """(files, labels, labels_NK) of every image in the folder; without labels where there are none to be read."""
+def _all_images(
+    folder: Path, labels: Path | None, screen: "Screen"
+) -> "tuple[list[str], tuple[str, ...], Any, pd.DataFrame | None]":
+    """(files, labels, labels_NK, known hashes) of every image in the folder; without labels where there are none."""
     import numpy as np
 
     from data_tools.label_files import read_with_progress
@@ -165,12 +177,12 @@ def _all_images(folder: Path, labels: Path | None, screen: "Screen") -> tuple[li
         if labels is not None or not files:
             raise
         screen.say(f"Without labels, for: {error}")
-        return files, (), None
+        return files, (), None, None
     screen.say(dataset.source)
     row = {file: n for n, file in enumerate(files)}
     labels_NK = np.full((len(files), len(dataset.labels)), UNKNOWN, dtype=np.int8)
     labels_NK[[row[file] for file in dataset.images["file"]]] = dataset.labels_NK
-    return files, dataset.labels, labels_NK
+    return files, dataset.labels, labels_NK, dataset.images
 
 
 def _new_table(out: Path | None) -> None:

@@ -1,0 +1,93 @@
+"""How are surplus copies moved out of a data set, and taken back? A list is written before the first is moved.
+
+Each file is moved by one rename, or, to another disk, copied whole under a temporary name before the original goes. So
+a kill at any moment leaves every image in one place at least, and ``take_back`` puts all of them where they were.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+
+from data_tools.label_files import Track, check_new, in_silence, write_table
+from tagger.data.hashes import hash_file
+from tagger.data.images import check_folder
+from tagger.data.wording import counted, shortlist
+from tagger.errors import TaggerError
+from tagger.runs import replacing
+
+LIST = "moved.csv"
+
+
+def set_aside(
+    root: str | Path, table: pd.DataFrame, files: Sequence[str], to: str | Path, *, track: Track = in_silence
+) -> list[str]:
+    """``files``, moved to the new folder ``to`` under their own paths, beside ``moved.csv``, their rows of ``table``.
+
+    Nothing is deleted; ``take_back`` undoes it, also after a kill. TaggerError if ``to`` is there already, or lies in
+    the data folder.
+    """
+    to, root = Path(to), check_folder(root)
+    if (to / LIST).is_file():
+        raise TaggerError(f"{to}: holds files that were set aside before. Take them back with --undo, or name another")
+    check_new(to)
+    if Path(os.path.abspath(to)).is_relative_to(os.path.abspath(root)):
+        raise TaggerError(f"{to}: this lies in the data folder, so the copies would be found again. Name one outside")
+    if not files:
+        return []
+    write_table(to / LIST, table[table["file"].isin(set(files))])
+    for file in track(files, "Moving copies"):
+        move(root / file, to / file)
+    return list(files)
+
+
+def take_back(root: str | Path, aside: str | Path, *, track: Track = in_silence) -> list[str]:
+    """What ``set_aside`` moved to ``aside``, moved back; the folder goes when it is empty. The files that came back.
+
+    A file that is in both places stays in ``root``, and the other goes, if the bytes are the same. TaggerError for a
+    folder without ``moved.csv``, and, once all others are back, for files that are in neither place or differ.
+    """
+    root, aside = check_folder(root), check_folder(aside)
+    if not (aside / LIST).is_file():
+        raise TaggerError(f"{aside}: no {LIST} in it. Give the folder that --to named")
+    files = pd.read_csv(aside / LIST, dtype=str, keep_default_na=False)["file"].tolist()
+    back, lost, differing = [], [], []
+    for file in track(files, "Moving copies back"):
+        here, there = root / file, aside / file
+        if not there.exists():
+            lost += [] if here.exists() else [file]
+        elif not here.exists():
+            move(there, here)
+            back.append(file)
+        elif hash_file(here)[0] == hash_file(there)[0]:
+            there.unlink()
+        else:
+            differing.append(file)
+    if lost or differing:
+        wrong = (("in neither place", lost), ("with another one in its place", differing))
+        told = [f"{counted(len(names), 'file')} {what}: {shortlist(names)}" for what, names in wrong if names]
+        raise TaggerError(f"{aside}: {'; '.join(told)}. All others are back in {root}")
+    (aside / LIST).unlink()
+    for folder, _, _ in os.walk(aside, topdown=False):
+        with suppress(OSError):  # something else lies in it: it stays
+            os.rmdir(folder)
+    return back
+
+
+def move(source: Path, target: Path) -> None:
+    """One file, moved; never over another, and whole in one of the two places at any moment."""
+    if target.exists():
+        raise TaggerError(f"{target}: this is there already and is left as it is")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with replacing(target) as temporary:
+            shutil.copy2(source, temporary)
+        source.unlink()

@@ -1,0 +1,71 @@
+"""What does a run's network see in images? Its stored features where the images are the run's, else computed anew."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_tools.label_files import Track, in_silence
+from tagger.errors import Problem
+from tagger.runs import find_run
+
+Features = tuple[NDArray[np.float16], list[Problem]]
+
+
+def features_of(
+    run: str | Path | None, root: str | Path, files: Sequence[str], hashes: Sequence[str], *, track: Track = in_silence
+) -> Features:
+    """(features_ND, problems): float16, the mean over the run's views; zeros for an image that cannot be read.
+
+    A run keeps the features of its own images; they are taken if all of ``hashes`` are among these, and come from one
+    network. Otherwise the run's model looks at every image (loads torch). ``run`` as for ``tagger.load``.
+    """
+    folder = find_run(run)
+    rows = stored_rows(folder.load_images(), hashes)
+    if rows is not None:
+        return np.asarray(folder.load_embeddings()[rows]), []
+    from tagger.commands.tagger_model import load
+
+    tagger = load(folder)
+    return embedded(tagger.model.features, tagger.settings, root, files, device=tagger.device, track=track)
+
+
+def stored_rows(images: pd.DataFrame, hashes: Sequence[str]) -> NDArray[np.int64] | None:
+    """Where in a run's table each hash stands; None where one is missing, or several networks made the features.
+
+    >>> images = pd.DataFrame({"hash": ["x", "y"], "embedder": [0, 0]})
+    >>> stored_rows(images, ["y", "y"]).tolist(), stored_rows(images, ["z"])
+    ([1, 1], None)
+    """
+    row = {digest: n for n, digest in enumerate(images["hash"])}
+    if not set(hashes) <= row.keys():
+        return None
+    rows = np.array([row[digest] for digest in hashes], dtype=np.int64)
+    several = "embedder" in images and images["embedder"].iloc[rows].nunique() > 1
+    return None if several else rows
+
+
+def embedded(
+    call: Any, settings: Any, root: str | Path, files: Sequence[str], *, device: Any, track: Track = in_silence
+) -> Features:
+    """Features of every image by ``call`` (tensors to (B, D)), kept in a file that vanishes: memory is a batch's."""
+    from tagger.batches import ImageFiles, make_loader
+    from tagger.training.inference import run_batches
+
+    images = ImageFiles(root, files, size=settings.image.size, fit=settings.image.fit)
+    loader = make_loader(images, range(len(files)), batch_size=settings.train.batch_size)
+    features_ND, problems = np.zeros((len(files), 0), np.float16), []
+    seen: Any = track(loader, "Embedding images")  # type: ignore[arg-type]  # a loader has a length, as a sequence has
+    for outputs in run_batches(call, seen, device=device, flip_views=settings.image.flip_views):
+        mean_BD = outputs.outputs_VBX.mean(0)
+        if not features_ND.shape[1]:
+            with tempfile.TemporaryFile() as file:  # the map outlives it
+                features_ND = np.memmap(file, np.float16, "w+", shape=(len(files), mean_BD.shape[1]))
+        for n, reason, vector_D in zip(outputs.indices_B.tolist(), outputs.reasons, mean_BD, strict=True):
+            features_ND[n] = 0 if reason else vector_D
+            problems += [Problem(files[n], None, reason)] if reason else []
+    return features_ND, problems

@@ -1,0 +1,61 @@
+"""Which images have features that are nearly the same? All pairs are compared, a block at a time.
+
+Exact, since a search tree or a hash gains little on features of a hundred numbers and more: 100,000 images of 128
+numbers each take half a minute on two cores, in the memory of the features and one block.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import Floats
+from tagger.data.near_duplicates import connected
+
+ROWS, COLUMNS = 1024, 4096  # of a block of cosines: 16 MB
+
+
+def alike_groups(
+    unit_ND: Floats,
+    *,
+    least: float,
+    group_N: NDArray[np.int64] | None = None,
+    blocks: Iterable[tuple[int, int]] | None = None,
+) -> NDArray[np.int64]:
+    """The group of each image: the smallest row among those whose cosine with it is ``least`` or more, and theirs.
+
+    ``unit_ND`` are unit vectors (float32); a row of zeros is like nothing. Images of one group in ``group_N`` stay
+    together. ``blocks`` is what ``all_blocks`` gives, when a progress bar goes along.
+
+    >>> alike_groups(np.array([[1, 0], [0, 1], [0.99, 0.14]], np.float32), least=0.95).tolist()
+    [0, 1, 0]
+    """
+    num = len(unit_ND)
+    found_N = np.arange(num) if group_N is None else connected(num, np.arange(num), group_N)
+    for left_E, right_E in _pairs(unit_ND, least, all_blocks(num) if blocks is None else blocks):
+        left_E, right_E = found_N[left_E], found_N[right_E]
+        new_E = left_E != right_E
+        if new_E.any():
+            ends_E2 = np.unique(np.stack([left_E[new_E], right_E[new_E]], axis=1), axis=0)
+            found_N = connected(num, *ends_E2.T)[found_N]
+    return found_N
+
+
+def all_blocks(num: int) -> list[tuple[int, int]]:
+    """First rows and first columns of the blocks that hold every pair of ``num`` images once.
+
+    >>> all_blocks(2000)
+    [(0, 0), (1024, 0)]
+    """
+    return [(row, column) for row in range(0, num, ROWS) for column in range(0, row + ROWS, COLUMNS) if column < num]
+
+
+def _pairs(
+    unit_ND: Floats, least: float, blocks: Iterable[tuple[int, int]]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(rows, columns) of the cosines of each block that are ``least`` or more; columns below rows."""
+    for row, column in blocks:
+        cosines = unit_ND[row : row + ROWS] @ unit_ND[column : column + COLUMNS].T
+        at_E, other_E = np.nonzero(cosines >= least)
+        below_E = other_E + column < at_E + row
+        yield at_E[below_E] + row, other_E[below_E] + column
