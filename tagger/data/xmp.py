@@ -5,8 +5,10 @@
 of it as a flat keyword. New ones are written as bags, but TagsList as a sequence: digiKam reads no other (its
 MetaEngine::getXmpTagStringSeq), and writes no other.
 
-A person's keywords look the same as ours, so those that tagger added are noted in ``tagger:labels``, beside them. Files
-are changed by cutting and inserting: every byte that says nothing about the keywords in question stays.
+A person's keywords look the same as ours, so those that tagger added are noted in ``tagger:labels``, beside them. That
+somebody looked and no label applies is ``tagger:none``: an empty ``dc:subject`` would say so too, but exiftool, and what
+is built on it, takes that for a keyword without letters. Files are changed by cutting and inserting: every byte that
+says nothing about the keywords in question stays.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -17,6 +19,7 @@ from tagger.errors import TaggerError
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 OURS = ("tagger", "https://tagger.example/ns/1.0/", "labels", "", "Bag")
+NONE = ("tagger", "https://tagger.example/ns/1.0/", "none", "", "")  # no list: a text
 # prefix, namespace, name, what separates the parts of a path, kind of list
 FLAT = ("dc", "http://purl.org/dc/elements/1.1/", "subject", "", "Bag")
 PATHS = (
@@ -70,8 +73,8 @@ def merge_keywords(
     """The sidecar with ``labels`` among its keywords and ``withdrawn`` no longer; all else byte for byte as it was.
 
     ``None`` is a new sidecar. A label that stands there already, also as the end of a path, is not written again. With
-    ``none`` an empty list says that no label applies, where no keyword is left. Merging the same once more changes
-    nothing. TaggerError for what is no XMP, and for names that XML cannot hold.
+    ``none`` it says that no label applies, where no keyword is left. Merging the same once more changes nothing.
+    TaggerError for what is no XMP, and for names that XML cannot hold.
 
     >>> read_keywords(merge_keywords(merge_keywords(None, ["sea", "my own"]), ["sky"], withdrawn=["sea"]))
     ['my own', 'sky']
@@ -85,8 +88,7 @@ def merge_keywords(
         sheet.change(rule, labels, gone, flat)
     persons = {_name(item, rule[3], flat) for rule in (FLAT, *PATHS) for item in _items(root, rule)}
     sheet.change(OURS, [label for label in labels if label not in persons], gone, flat)
-    if none and not labels and not persons - gone:
-        sheet.say_none(FLAT)
+    sheet.say_none(none and not labels and not persons - gone)
     return sheet.edited(where).decode().encode(encoding, "xmlcharrefreplace")
 
 
@@ -144,10 +146,13 @@ class _Sheet:
         if listed or missing:
             self.new.append((rule, [*listed, *missing]))
 
-    def say_none(self, rule: Property) -> None:
-        """An empty list of a property, if there is none that is empty already."""
-        if not any(not _list_items(span) and not span.text.strip() for span in _properties(self.root, rule)):
-            self.new.append((rule, []))
+    def say_none(self, none: bool) -> None:
+        """Note that no label applies, or take that note away."""
+        noted = _items(self.root, NONE)
+        if none and not noted:
+            self.new.append((NONE, ["True"]))
+        elif noted and not none:
+            self.change(NONE, [], set(noted), [])
 
     def edited(self, where: str) -> bytes:
         """The bytes with all edits made."""
@@ -231,6 +236,8 @@ def _property(rule: Property, names: Iterable[str], scope: dict[str, str]) -> by
     """A property as a list, with the namespaces that are not declared where it will stand."""
     prefix, uri, name, _, kind = rule
     declared = "".join(f' xmlns:{p}="{u}"' for p, u in ((prefix, uri), ("rdf", RDF)) if scope.get(p) != u)
+    if not kind:
+        return f"\n   <{prefix}:{name}{declared}>".encode() + _text(*names) + f"</{prefix}:{name}>".encode()
     items = b"".join(b"\n     <rdf:li>" + _text(text) + b"</rdf:li>" for text in dict.fromkeys(names))
     head = f"\n   <{prefix}:{name}{declared}>\n    <rdf:{kind}>".encode()
     return head + items + f"\n    </rdf:{kind}>\n   </{prefix}:{name}>".encode()

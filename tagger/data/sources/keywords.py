@@ -2,7 +2,7 @@
 
 A sidecar outweighs what is inside its image, and XMP outweighs IPTC: programs write the newer one. Of hierarchical
 keywords the last part is the label. An image without keywords is left out: nobody may have looked at it. A sidecar with
-an empty list of keywords says that no label applies.
+an empty list of keywords, or tagger's note ``tagger:none``, says that no label applies.
 """
 
 import os
@@ -20,7 +20,7 @@ from tagger.data.xmp import read_keywords
 from tagger.errors import Problem, TaggerError
 
 SAMPLE = 100  # images that are opened to see whether keywords inside are the rule
-EMPTY_LIST = re.compile(rb"<(?:\w+:)?subject[\s/>]")
+EMPTY_LIST = re.compile(rb"<(?:\w+:)?subject[\s/>]|tagger:none(?:>|[^<>]*>|=.)True")  # tagger's own note too
 IPTC_KEYWORDS, IPTC_CHARSET, UTF8 = (2, 25), (1, 90), b"\x1b%G"
 
 
