@@ -6,7 +6,7 @@ of it as a flat keyword. New ones are written as bags, but TagsList as a sequenc
 MetaEngine::getXmpTagStringSeq), and writes no other.
 
 A person's keywords look the same as ours, so those that tagger added are noted in ``tagger:labels``, beside them. That
-somebody looked and no label applies is ``tagger:none``: an empty ``dc:subject`` would say so too, but exiftool, and what
+somebody looked and no label applies is ``tagger:none``: an empty ``dc:subject`` says so too, but exiftool, and what
 is built on it, takes that for a keyword without letters. Files are changed by cutting and inserting: every byte that
 says nothing about the keywords in question stays.
 """
