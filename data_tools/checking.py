@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_tools.label_files import Track, in_silence, read_with_progress
+from tagger.config import Reading
 from tagger.data.decode import UnreadableImage, load_image
 from tagger.errors import Problem, TaggerError
 
@@ -13,14 +14,16 @@ BATCH, THREADS = 256, 2
 SIDE = 64  # pixels; JPEG decodes to no less than twice that, whole file read all the same
 
 
-def check_dataset(root: str | Path, labels: str | Path | None = None, *, track: Track = in_silence) -> list[Problem]:
+def check_dataset(
+    root: str | Path, labels: str | Path | None = None, *, reading: Reading | None = None, track: Track = in_silence
+) -> list[Problem]:
     """All problems: of the label source, of files and names, images that nobody labelled, images that do not decode.
 
     An empty list is a data set with nothing wrong. Where the label source cannot be taken at its word at all, that is
     the one problem. Every image is decoded once, in bounded memory.
     """
     try:
-        dataset = read_with_progress(root, labels, track=track)
+        dataset = read_with_progress(root, labels, reading=reading, track=track)
     except TaggerError as error:
         return [Problem(str(labels or root), None, str(error))]
     unlisted = [Problem(file, None, "no label source names this image") for file in dataset.unlisted]

@@ -21,7 +21,7 @@ from tagger.data.alike import alike_groups, all_blocks
 from tagger.data.wording import counted
 from tagger.errors import Problem
 
-LEAST = 0.85  # cosine of reduced features from which images count as alike: see docs/data.md
+LEAST = 0.9  # cosine of reduced features from which images count as alike: see docs/data.md
 SAFE = ("exact", "near")  # kinds that may be set aside unseen
 ORDER = ("first", "exact", "near", "alike")
 

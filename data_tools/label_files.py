@@ -8,6 +8,7 @@ import pandas as pd
 
 from tagger.arrays import Cells
 from tagger.commands import writers
+from tagger.config import Reading
 from tagger.data import Dataset, list_images, read_dataset
 from tagger.data.images import check_folder
 from tagger.data.records import TABLE_SUFFIXES
@@ -25,10 +26,12 @@ def in_silence(items: Sequence[Any], description: str) -> Iterator[Any]:
     yield from items
 
 
-def read_with_progress(root: str | Path, labels: str | Path | None = None, *, track: Track = in_silence) -> Dataset:
+def read_with_progress(
+    root: str | Path, labels: str | Path | None = None, *, reading: Reading | None = None, track: Track = in_silence
+) -> Dataset:
     """The data set, as ``tagger.read_dataset`` reads it, with progress while images are hashed."""
     total = len(list_images(check_folder(root)).files)
-    return read_dataset(root, labels, progress=stepper(track, total, "Reading images"))
+    return read_dataset(root, labels, reading=reading, progress=stepper(track, total, "Reading images"))
 
 
 def stepper(track: Track, total: int, description: str) -> Callable[[int], None]:

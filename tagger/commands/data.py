@@ -21,6 +21,9 @@ app = typer.Typer(
 
 Folder = Annotated[Path, typer.Argument(help="Folder of images; sub-folders too.")]
 Labels = Annotated[Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="data.key=value: how labels are read; may be repeated.")
+]
 Out = Annotated[Path, typer.Option(help="The label file to write: .csv, .tsv or .parquet.")]
 Table = Annotated[Path | None, typer.Option("--out", help="Also write what was found to this .csv or .parquet file.")]
 Seed = Annotated[int, typer.Option(help="Another seed, another draw.")]
@@ -31,6 +34,7 @@ def stats(
     folder: Folder,
     labels: Labels = None,
     html: Annotated[Path | None, typer.Option(help="Also write one page with plots and example images.")] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Count labels, their imbalance and company, sizes, and rules that the labels follow."""
     from data_tools.describe import describe
@@ -39,7 +43,7 @@ def stats(
 
     if html is not None:
         check_new(html, (".html", ".htm"))
-    screen, dataset = _read(folder, labels)
+    screen, dataset = _read(folder, labels, overrides)
     found = describe(dataset, track=screen.track)
     for line in sentences(found):
         screen.say(line)
@@ -55,14 +59,15 @@ def stats(
 
 
 @app.command()
-def check(folder: Folder, labels: Labels = None, out: Table = None) -> None:
+def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: Overrides = None) -> None:
     """List everything that is wrong, with file and row; exit code 2 when there is something."""
     from data_tools.checking import check_dataset
     from tagger.data.wording import counted
+    from tagger.presets import load_reading
 
     screen = _screen()
     _new_table(out)
-    problems = check_dataset(folder, labels, track=screen.track)
+    problems = check_dataset(folder, labels, reading=load_reading(overrides or []), track=screen.track)
     for problem in problems:
         screen.say(" ".join(str(problem).splitlines()))
     _save(out, [[p.file, p.row, p.reason] for p in problems], ["file", "row", "reason"], screen)
@@ -84,6 +89,7 @@ def duplicates(
     to: Annotated[Path | None, typer.Option(help="Where to move copies: a new folder outside DIR.")] = None,
     undo: Annotated[Path | None, typer.Option(help="Move back what --apply moved to this folder.")] = None,
     out: Table = None,
+    overrides: Overrides = None,
 ) -> None:
     """List copies of images, those with different labels first; nothing is moved without --apply."""
     from data_tools.aside import set_aside, take_back
@@ -100,7 +106,7 @@ def duplicates(
         raise TaggerError("Give --apply and --to FOLDER together: copies are moved there, none is deleted")
     if to is not None:
         check_new(to)
-    files, names, labels_NK, known = _all_images(folder, labels, screen)
+    files, names, labels_NK, known = _all_images(folder, labels, overrides, screen)
     how: Any = {"near": near, "run": run, "least": LEAST if least is None else least, "track": screen.track}
     found = find_copies(folder, files, names=names, labels_NK=labels_NK, known=known, **how)
     table = found.table
@@ -149,19 +155,20 @@ def _screen() -> "Screen":
     return Screen()
 
 
-def _read(folder: Path, labels: Path | None) -> "tuple[Screen, Dataset]":
+def _read(folder: Path, labels: Path | None, overrides: list[str] | None = None) -> "tuple[Screen, Dataset]":
     """The data set, with its source and its problems said."""
     from data_tools.label_files import read_with_progress
+    from tagger.presets import load_reading
 
     screen = _screen()
-    dataset = read_with_progress(folder, labels, track=screen.track)
+    dataset = read_with_progress(folder, labels, reading=load_reading(overrides or []), track=screen.track)
     screen.say(dataset.source)
     screen.few(dataset.problems)
     return screen, dataset
 
 
 def _all_images(
-    folder: Path, labels: Path | None, screen: "Screen"
+    folder: Path, labels: Path | None, overrides: list[str] | None, screen: "Screen"
 ) -> "tuple[list[str], tuple[str, ...], Any, pd.DataFrame | None]":
     """(files, labels, labels_NK, known hashes) of every image in the folder; without labels where there are none."""
     import numpy as np
@@ -169,10 +176,11 @@ def _all_images(
     from data_tools.label_files import read_with_progress
     from tagger.arrays import UNKNOWN
     from tagger.data import list_images
+    from tagger.presets import load_reading
 
-    files = list(list_images(folder).files)
+    files, reading = list(list_images(folder).files), load_reading(overrides or [])
     try:
-        dataset = read_with_progress(folder, labels, track=screen.track)
+        dataset = read_with_progress(folder, labels, reading=reading, track=screen.track)
     except TaggerError as error:
         if labels is not None or not files:
             raise

@@ -74,3 +74,17 @@ def test_looking_loads_no_torch(demo: Path, tmp_path: Path):
     argv = [sys.executable, "-c", TORCH_FREE, str(demo), *commands]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
     assert [line for line in done.stdout.splitlines() if "torch:" in line] == [f"{c} torch: False" for c in commands]
+
+
+@pytest.mark.parametrize("command", ["stats", "check", "duplicates"])
+def test_tables_with_other_columns_are_read_with_set(tagger_cli: Callable, demo: Path, tmp_path: Path, command: str):
+    table = tmp_path / "other.csv"
+    table.write_text("image_id,tags\nimages/00000,one two\nimages/00001,three\nimages/00002,\n")
+    settings = [f"data.{text}" for text in ("file_column=image_id", "labels_column=tags", "label_separator=space")]
+    argv = [word for text in settings for word in ("--set", text)]
+    out = tagger_cli("data", command, demo, "--labels", table, *argv).out
+    if command == "check":
+        assert "images/00003" in out
+        assert "images/00000" not in out
+    else:
+        assert "3 rows" in out
