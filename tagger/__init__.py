@@ -10,6 +10,7 @@ The names a program needs, loaded on first use so that ``import tagger`` stays c
     better = tagger.retrain(run)                        # learns from the decisions taken in ``tagger review``
     tagger.compare(run, better)                         # both on test images that neither has trained on
     tagger.explain_images("a.jpg", run=run)             # pictures of where the model sees the labels
+    tagger.export(run, "tagger.onnx")                   # the model for other programs
     dataset = tagger.read_dataset("images/")            # images, labels and everything wrong with them
 
 Shape suffixes of array and tensor names, everywhere in the package: B batch, N images, K labels, D features,
@@ -31,6 +32,7 @@ _NAMES = {
     "compare": "tagger.commands.compare",
     "apply": "tagger.commands.apply",
     "explain_images": "tagger.commands.explain",
+    "export": "tagger.commands.export",
     "read_dataset": "tagger.data",
     "TaggerError": "tagger.errors",
 }

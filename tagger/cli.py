@@ -235,7 +235,7 @@ def export(
     from tagger.commands.export import export as call
 
     screen = _screen()
-    written = call(run, format=format, out=out, thresholds=thresholds, screen=screen)
+    written = call(run, out, format=format, thresholds=thresholds, screen=screen)
     screen.say(f"It agrees with the run on noise and on photos: {written}")
 
 

@@ -6,8 +6,11 @@ costs one more dependency of the extra (onnxscript), and gives the same numbers 
 
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -19,7 +22,7 @@ from tagger.data.decode import PAD_COLOUR
 from tagger.errors import TaggerError
 from tagger.runs.atomic import replacing
 
-LARGEST = 1_900_000_000  # bytes; an ONNX file cannot have more than 2 GB
+LARGEST = 1_500_000_000  # bytes of weights in the file itself, which cannot have more than 2 GB
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
 
 
@@ -44,10 +47,10 @@ def metadata(tagger: Tagger) -> dict[str, Any]:
 
 
 def write_onnx(tagger: Tagger, exported: Exported, check: Check, out: Path) -> None:
-    """``out``, an ONNX file with a dynamic batch: ``images`` to ``probabilities``, ``chosen``, ``logits``."""
-    onnx, runtime = need_onnx()
-    if sum(tensor.numel() * tensor.element_size() for tensor in exported.state_dict().values()) > LARGEST:
-        raise TaggerError("An ONNX file cannot have more than 2 GB. Use --format torch-export.")
+    """``out``, an ONNX file with a dynamic batch: ``images`` to ``probabilities``, ``chosen``, ``logits``. What is too
+    large for one file has its weights in ``OUT.data`` beside it."""
+    runtime = need_onnx()
+    apart = sum(tensor.numel() * tensor.element_size() for tensor in exported.state_dict().values()) > LARGEST
     try:
         program = torch.onnx.export(
             exported,
@@ -59,12 +62,12 @@ def write_onnx(tagger: Tagger, exported: Exported, check: Check, out: Path) -> N
             verbose=False,
         )
         assert program is not None
-        proto = program.model_proto
     except Exception as error:  # whatever one of timm's thousand networks does to the exporter
         raise _cannot(tagger, "ONNX", error) from error
-    onnx.helper.set_model_props(proto, {key: _json(value) for key, value in metadata(tagger).items()})
-    with replacing(out) as temporary:
-        onnx.save(proto, temporary)
+    program.model.metadata_props.clear()
+    program.model.metadata_props.update({key: _json(value) for key, value in metadata(tagger).items()})
+    with _placed(out) as temporary:
+        program.save(temporary, external_data=apart)
         session = runtime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
         check.agree(lambda images: tuple(session.run(None, {"images": images})), "ONNX file")
 
@@ -95,13 +98,25 @@ def write_torchscript(tagger: Tagger, exported: Exported, check: Check, out: Pat
         _agree(torch.jit.load(str(temporary)), check, "TorchScript file")
 
 
-def need_onnx() -> tuple[Any, Any]:
-    """(onnx, onnxruntime); TaggerError that names the extra if one is missing."""
+def need_onnx() -> Any:
+    """onnxruntime; TaggerError that names the extra if one of its packages is missing."""
     try:
-        onnx, runtime, _ = [import_module(name) for name in NEEDED]
+        return [import_module(name) for name in NEEDED][1]
     except ImportError as error:
-        raise TaggerError(f"--format onnx needs {', '.join(NEEDED)}: pip install 'tagger[onnx]' ({error}).") from None
-    return onnx, runtime
+        raise TaggerError(f'--format onnx needs {", ".join(NEEDED)}: pip install "tagger[onnx]" ({error}).') from None
+
+
+@contextmanager
+def _placed(out: Path) -> Iterator[Path]:
+    """A path called as ``out`` in a folder of its own; what is written there moves beside ``out`` if the block ends
+    without an error, ``out`` last. Files that name each other need their names before."""
+    if (data := out.with_name(f"{out.name}.data")).exists():
+        raise TaggerError(f"{data} exists already: weights of another model. Remove it, or name another --out.")
+    with TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=out.parent) as folder:
+        yield (first := Path(folder) / out.name)
+        for path in sorted(Path(folder).iterdir(), key=lambda path: path == first):
+            with replacing(out.with_name(path.name)) as temporary:
+                path.replace(temporary)
 
 
 def _agree(module: Any, check: Check, what: str) -> None:

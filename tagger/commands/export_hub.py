@@ -20,22 +20,35 @@ from tagger.commands.export_check import TOLERANCE, Check
 from tagger.commands.export_files import metadata
 from tagger.commands.export_model import Exported
 from tagger.commands.tagger_model import Tagger
+from tagger.data.wording import counted
 from tagger.errors import TaggerError
 from tagger.heads import HeadEnsemble, LinearHead
 from tagger.model import TagModel, needs_fixed_size
 
 CROP_MODES = {"squash": "squash", "crop": "center", "pad": "border"}  # our fit -> timm's word
-CARD = """# {name}
+CARD = """---
+library_name: timm
+pipeline_tag: image-classification
+tags:
+- timm
+- image-classification
+- multi-label
+- tagger
+---
 
-An image tagger with {num} labels, made with tagger. `sigmoid` of the scores are probabilities of each label alone.
+# {name}
+
+An image tagger made with tagger. It knows {num}: {labels}.
+`sigmoid` of its scores are probabilities of each label alone.
 
     import timm, torch
     model = timm.create_model("local-dir:THIS_FOLDER", pretrained=True).eval()
     transform = timm.data.create_transform(**timm.data.resolve_data_config(model=model))
+    labels = model.pretrained_cfg["label_names"]
 
 `config.json` has under `tagger` what the run does with the scores: views that are averaged, calibration, thresholds,
 rules. A file that has all of it inside: `tagger export --format onnx`.
-"""
+"""  # the fields between the dashes: https://huggingface.co/docs/hub/model-cards
 
 
 def write_hub(tagger: Tagger, exported: Exported, check: Check, out: Path) -> None:
@@ -109,8 +122,10 @@ def _save(tagger: Tagger, net: nn.Module, folder: Path) -> None:
     arguments = _arguments(tagger)
     save_for_hf(net, str(folder), model_config=extra, model_args=arguments, safe_serialization=True)
     (folder / "model.safetensors").chmod(0o644)  # safetensors makes files that only their owner can read
-    name = tagger.run.path.resolve().name
-    (folder / "README.md").write_text(CARD.format(name=name, num=len(tagger.labels)), "utf-8")
+    names = ", ".join(f"`{' '.join(name.split())}`" for name in tagger.labels)
+    num = counted(len(tagger.labels), "label")
+    card = CARD.format(name=tagger.run.path.resolve().name, num=num, labels=names)
+    (folder / "README.md").write_text(card, "utf-8")
 
 
 def _scores(folder: Path, model: TagModel, check: Check) -> Tensor:

@@ -1,7 +1,6 @@
 """``tagger export``: other programs say of a photo what the run says, and a file that does not is never left."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
-from small import options
+from untrained import AGES, NAMES, make_run, photos_of
 
 import tagger
 from tagger.arrays import sigmoid
@@ -25,56 +22,14 @@ from tagger.commands.export_check import Check, make_check
 from tagger.commands.export_files import write_torchscript
 from tagger.commands.export_model import Calibrated, Decided, Exported
 from tagger.commands.tagger_model import Tagger
-from tagger.data import Group, Rule
+from tagger.data import Group
 from tagger.errors import TaggerError
-from tagger.heads import HeadEnsemble
-from tagger.model import TagModel, new_attention, new_backbone, new_head, save_model
-from tagger.presets import load_settings
 from tagger.runs import RunFolder
-from tagger.scoring import Calibration, Structure, Thresholds, decide
+from tagger.scoring import Calibration, Structure, decide
 from tagger.scoring.calibration import Curve
 from tagger.scoring.decide import OneOf
-from tagger.scoring.thresholds import LabelThreshold
 
-NAMES = ('café, "au" lait', "a|b", "雪\nline", "<x>&amp;", "old", "young")
-AGES: dict[str, Group] = {"age": Group(kind="ordinal", labels=["young", "old"])}
-ROOT = Path(__file__).parents[2]
 Cli = Callable[..., Any]
-
-
-def make_run(
-    folder: Path, *more: str, backbone: str = "test_resnet", members: int = 1, groups: dict[str, Group] | None = None
-) -> RunFolder:
-    """A finished run of random weights and three photos, without the seconds of a training."""
-    rng, run = np.random.default_rng(0), RunFolder(folder / "run")
-    (folder / "photos").mkdir()
-    for number, shape in enumerate([(40, 60, 3), (32, 32, 3), (70, 50, 3)]):
-        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(folder / "photos" / f"{number}.png")
-    chosen = [f"backbone.name={backbone}", "backbone.weights=none", f"data.path={folder / 'photos'}", *options(), *more]
-    run.save_settings(made := load_settings("quick", chosen))
-    torch.manual_seed(0)
-    trunk = new_backbone(made)
-    heads = [new_head(trunk.num_features, len(NAMES), made) for _ in range(members)]
-    columns = [NAMES.index(name) for name in ("young", "old")]
-    for head in heads:
-        head.standardise(torch.randn(20, trunk.num_features))
-        if groups:
-            number_K, none_K = np.full(len(NAMES), -1), np.zeros(len(NAMES), dtype=bool)
-            number_K[columns], none_K[columns] = 0, True
-            head.set_groups(number_K, none_K)
-    attention = new_attention(trunk, len(NAMES), made)
-    save_model(TagModel(trunk, HeadEnsemble(heads) if members > 1 else heads[0], attention), run.model_path)
-    curves = [Curve(float(rng.uniform(0.5, 2)), float(rng.normal()), "platt") for _ in NAMES]
-    found = (OneOf("age", tuple(columns), False, True),) if groups else ()
-    for k in columns if groups else ():
-        curves[k] = Curve(1.5, 0.0, "temperature of its group")
-    rules = (Rule("a|b", "old"), Rule("<x>&amp;", "a|b"))
-    run.save_labels(NAMES, groups or {}, rules)
-    rows = tuple(LabelThreshold(float(rng.uniform(0.3, 0.7)), "own", None, None, 9) for _ in NAMES)
-    run.save_decision_rule(Thresholds(rows, 0.5, "f1"), Calibration(tuple(curves), found), NAMES)
-    run.save_images(pd.DataFrame({"file": ["0.png", "gone.png", "1.png", "2.png"]}))
-    run.finish({})
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +43,6 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Several ecoc heads, two levels, attention, a group with a "none", rules."""
     more = ("head.name=ecoc", "head.bits=8", "backbone.levels=2", "attention.depth=2", "image.fit=crop")
     return make_run(tmp_path_factory.mktemp("rich"), *more, members=2, groups=AGES)
-
-
-def photos_of(run: RunFolder) -> list[Path]:
-    return sorted((run.path.parent / "photos").iterdir())
 
 
 def run_onnx(path: Path, images: np.ndarray) -> list[np.ndarray]:
@@ -120,7 +71,7 @@ def test_an_onnx_file_tags_as_the_run_does(kind: str, tmp_path: Path, request: p
     import onnx
 
     run = request.getfixturevalue(kind)
-    path = export(run, format="onnx", out=tmp_path / "a.onnx")
+    path = export(run, tmp_path / "a.onnx")
     agrees(run_onnx(path, pixels_of(run)), run)
     onnx.checker.check_model(str(path))
     about = {one.key: json.loads(one.value) for one in onnx.load(path).metadata_props}
@@ -130,38 +81,57 @@ def test_an_onnx_file_tags_as_the_run_does(kind: str, tmp_path: Path, request: p
     assert about["preprocessing"]["fit"] == {"plain": "pad", "rich": "crop"}[kind]
     assert [group["labels"] for group in about["groups"]] == ([["young", "old"]] if kind == "rich" else [])
     assert {"if": "a|b", "then": "old"} in about["rules"]
-    if kind == "plain":
-        the_example_of_the_docs_works(run, path, tmp_path)
 
 
-def the_example_of_the_docs_works(run: RunFolder, model: Path, folder: Path) -> None:
-    """The lines of docs/export.md, as they stand there, print what ``predict`` says."""
-    (_, rest) = (ROOT / "docs" / "export.md").read_text("utf-8").split("```python\n")
-    (folder / "tag.py").write_text(rest.split("```")[0], "utf-8")
-    command = [sys.executable, "-X", "utf8", "tag.py", str(model), *map(str, photos_of(run))]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=folder, check=True)
-    table = tagger.load(run).predict(photos_of(run))
-    lines = done.stdout.replace("雪\nline", "雪 line").splitlines()
-    assert len(lines) == len(table)
-    for line, (_, row) in zip(lines, table.iterrows(), strict=True):
-        file, *found = line.split("\t")
-        assert file == row["file"]
-        named = {text.rpartition("=")[0]: float(text.rpartition("=")[2]) for text in found}
-        assert "|".join(named) == row["labels"].replace("\n", " ")
-        for name, prob in named.items():
-            assert prob == pytest.approx(row[name.replace("雪 line", "雪\nline")], abs=2e-4)
+PARTS = {
+    "mlp on a transformer": (["head.name=mlp", "head.hidden=8", "image.flip_views=false"], {"backbone": "test_vit"}),
+    "linear heads on a ConvNeXt": (["backbone.levels=2"], {"backbone": "test_convnext", "members": 3, "groups": AGES}),
+    "ecoc, same padding": (
+        ["head.name=ecoc", "head.bits=8", "backbone.pad_type=same", "image.size=40"],
+        {"backbone": "test_efficientnet"},
+    ),
+}
 
 
-def test_a_transformer_with_an_mlp_goes_into_onnx(tmp_path: Path):
-    run = make_run(tmp_path, "head.name=mlp", "head.hidden=8", "image.flip_views=false", backbone="test_vit")
-    path = export(run, format="onnx", out=tmp_path / "a.onnx")
+@pytest.mark.parametrize("parts", PARTS)
+def test_every_head_and_kind_of_network_goes_into_onnx(parts: str, tmp_path: Path):
+    more, chosen = PARTS[parts]
+    run = make_run(tmp_path, *more, **chosen)
+    path = export(run, tmp_path / "a.onnx")
     agrees(run_onnx(path, pixels_of(run)), run)
+    size = tagger.load(run).settings.image.size
+    images = np.random.default_rng(3).random((7, 3, size, size), dtype=np.float32)
+    whole = run_onnx(path, images)
+    for number in (1, 2):
+        for part, of_whole in zip(run_onnx(path, images[:number]), whole, strict=True):
+            np.testing.assert_allclose(part, of_whole[:number], atol=1e-4)
+
+
+def test_weights_too_large_for_one_file_stand_beside_it(plain: RunFolder, tmp_path: Path, monkeypatch: Any):
+    monkeypatch.setattr("tagger.commands.export_files.LARGEST", 1000)
+    path = export(plain, tmp_path / "a.onnx")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.onnx", "a.onnx.data"]
+    assert path.stat().st_size < path.with_name("a.onnx.data").stat().st_size
+    agrees(run_onnx(path, pixels_of(plain)), plain)
+    path.unlink()
+    with pytest.raises(TaggerError, match=r"a\.onnx\.data exists already"):
+        export(plain, tmp_path / "a.onnx")
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.load. is deprecated")
+def test_python_exports_as_it_trains_and_predicts(plain: RunFolder, tmp_path: Path, monkeypatch: Any):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "newest").symlink_to(plain.path)
+    monkeypatch.chdir(tmp_path)
+    for run in (plain, plain.path, str(plain.path), None):
+        path = tagger.export(run, f"{type(run).__name__}.pt", format="torchscript")
+        assert path.is_file()
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.load. is deprecated")
 @pytest.mark.parametrize("format", ["torchscript", "torch-export"])
 def test_torchs_own_files_tag_as_the_run_does(format: str, rich: RunFolder, tmp_path: Path):
-    path, extra = export(rich, format=format, out=tmp_path / "model.pt"), {"metadata.json": ""}
+    path, extra = export(rich, tmp_path / "model.pt", format=format), {"metadata.json": ""}
     if format == "torchscript":
         module = torch.jit.load(str(path), _extra_files=extra)
     else:
@@ -171,7 +141,7 @@ def test_torchs_own_files_tag_as_the_run_does(format: str, rich: RunFolder, tmp_
 
 
 def test_timm_makes_the_network_of_a_hub_folder(plain: RunFolder, tmp_path: Path):
-    path = export(plain, format="hub", out=tmp_path / "hub")
+    path = export(plain, tmp_path / "hub", format="hub")
     net = timm.create_model(f"local-dir:{path}", pretrained=True).eval()
     transform = timm.data.create_transform(**timm.data.resolve_data_config(model=net))
     assert "bicubic" in str(transform).lower()
@@ -200,7 +170,7 @@ def test_a_hub_folder_says_what_it_cannot_hold(
 ):
     run = make_run(tmp_path, *more, groups=groups)
     with pytest.raises(TaggerError, match=f"{reason}.*--format onnx"):
-        export(run, format="hub", out=tmp_path / "hub")
+        export(run, tmp_path / "hub", format="hub")
     assert not (tmp_path / "hub").exists()
 
 
@@ -270,8 +240,8 @@ def test_decisions_and_calibration_are_those_of_scoring(structure: Structure, se
 
 def test_without_the_extra_the_line_to_install_it_is_named(plain: RunFolder, monkeypatch: Any, tmp_path: Path):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(TaggerError, match=r"pip install 'tagger\[onnx\]'"):
-        export(plain, out=tmp_path / "a.onnx")
+    with pytest.raises(TaggerError, match=r'pip install "tagger\[onnx\]"'):
+        export(plain, tmp_path / "a.onnx")
 
 
 @pytest.mark.parametrize(
