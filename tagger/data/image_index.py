@@ -78,6 +78,15 @@ class ImageIndex:
                 self._listed[folder] = frozenset()
         return name in self._listed[folder]
 
+    def below(self, folder: Path) -> list[str]:
+        """The images that lie in ``folder`` or below it.
+
+        >>> ImageIndex("/data", ["a/im7.jpg", "ab/x.png"]).below(Path("/data/a"))
+        ['a/im7.jpg']
+        """
+        prefix = os.path.relpath(os.path.abspath(folder), self.root).replace(os.sep, "/")
+        return [file for file in self.files if prefix == "." or file.startswith(prefix + "/")]
+
     def _by_path(self, name: str, beside: Path | None) -> str:
         for folder in (beside, self.root):
             if folder is not None:

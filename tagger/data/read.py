@@ -1,9 +1,10 @@
 """What is in a data folder? Its images, their labels, and everything wrong with them, as one Dataset."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from tagger.data.records import READ_SUFFIXES, read_text
 from tagger.data.rules import Group, Rule, breaches
 from tagger.data.sources import BY_PATH, ORDER, Source, sources
 from tagger.data.sources.annotation_files import title
+from tagger.data.sources.source import Step, unseen
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 
@@ -51,13 +53,14 @@ def read_dataset(
     labels: str | Path | None = None,
     *,
     reading: Reading | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Step | None = None,
 ) -> Dataset:
     """The data set in ``root``, its labels from the first source recognised, or from ``labels`` if a path is given.
 
     ``reading`` says what is unusual about the label files, such as ``Reading(file_column="image_id")``.
     TaggerError where nothing sensible can be trained on (no images, no labels, a broken label file); whatever else is
-    wrong is in ``problems``, all of it. ``progress`` is called with the number of images hashed so far.
+    wrong is in ``problems``, all of it. ``progress`` is called with the number of images read so far; where labels are
+    in files of their own or inside the images, those are the first half of the work.
     """
     root = check_folder(root)
     listing = list_images(root)
@@ -67,7 +70,8 @@ def read_dataset(
         raise TaggerError(f"{root}: there are no images in it ({', '.join(sorted(SUFFIXES))}){more}")
     index = ImageIndex(root, listing.files)
     reading = reading or Reading()
-    readers = _readers(reading)
+    first, second = _halves(progress, len(listing.files))
+    readers = _readers(reading, first)
     name, path, ignored = _choose(index, labels, readers)
     table = respelled(readers[name].read(path, index), reading.underscores)
     check_names(table.labels)
@@ -75,7 +79,9 @@ def read_dataset(
     if not vocabulary.labels:
         raise TaggerError(f"{table.where}: it names images, but no label at all. There is nothing to learn")
 
-    hashes, sizes, unread = hash_files(root, table.files, progress=progress)
+    hashes, sizes, unread = hash_files(
+        root, table.files, progress=second if "step" in sources.options(name) else progress
+    )
     images = pd.DataFrame(
         {"file": pd.Series(table.files, dtype=str), "hash": pd.Series(hashes, dtype=str), "size": sizes}
     )
@@ -109,9 +115,22 @@ def read_dataset(
     )
 
 
-def _readers(reading: Reading) -> dict[str, Source]:
+def _halves(progress: Step | None, total: int) -> tuple[Step, Step]:
+    """``progress`` for the first and for the second time that all images are gone through.
+
+    >>> seen = []
+    >>> first, second = _halves(seen.append, 4)
+    >>> first(4), second(2), second(4), seen
+    (None, None, None, [2, 3, 4])
+    """
+    if progress is None:
+        return unseen, unseen
+    return lambda done: progress(done // 2), lambda done: progress(total // 2 + (done + 1) // 2)
+
+
+def _readers(reading: Reading, step: Step = unseen) -> dict[str, Source]:
     """All sources in the order in which they are looked for; those that have options are given them."""
-    options = {"reading": reading}
+    options: dict[str, Any] = {"reading": reading, "step": step}
     return {name: sources.build(name, **{k: options[k] for k in sources.options(name)}) for name in ORDER}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tagger.data import read_dataset
+from tagger.data import Reading, read_dataset
 from tagger.errors import TaggerError
 
 ABC = {"a.jpg": ["cat"], "b.jpg": ["cat", "dog"], "c.jpg": []}
@@ -181,6 +181,27 @@ def test_sidecars_hold_labels_between_commas_or_on_lines(folder):
     dataset = read_dataset(root)
     assert as_dict(dataset) == {"a.jpg": ["cat", "red, white"], "b.png": [], "sub/c.jpg": ["cat", "dog"]}
     assert dataset.unlisted == ("d.jpg",)
+
+
+def test_booru_sidecars_lose_the_backslashes_of_prompts_and_quoted_labels_keep_theirs(folder):
+    text = 'long_hair, hatsune_miku_\\(cosplay\\), "a\\(b", o_o'
+    root = folder(**{"a.txt": text, "b.txt": "long hair"})
+    labels = ["a\\(b", "hatsune_miku_(cosplay)", "long_hair", "o_o"]
+    assert as_dict(read_dataset(root)) == {"a.jpg": labels, "b.jpg": ["long hair"]}
+    spaced = as_dict(read_dataset(root, reading=Reading(underscores="spaces")))
+    assert spaced == {"a.jpg": ["a\\(b", "hatsune miku (cosplay)", "long hair", "o_o"], "b.jpg": ["long hair"]}
+
+
+def test_progress_goes_on_to_the_number_of_images_and_never_back(folder):
+    files = [f"{n}.jpg" for n in range(7)]
+    for name in ("labels.csv", "0.txt"):
+        done = []
+        text = "file,labels\n0.jpg,x\n1.jpg,\n" if name == "labels.csv" else "x"
+        root = folder(files, **{name: text})
+        read_dataset(root, progress=done.append)
+        assert done == sorted(done)
+        assert done[-1] <= len(files)
+        (root / name).unlink()
 
 
 def test_a_sidecar_that_is_no_text_is_listed_and_its_image_left_out(folder):

@@ -15,6 +15,7 @@ from PIL import Image, IptcImagePlugin
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.sources.annotation_files import title
+from tagger.data.sources.source import Step, unseen
 from tagger.data.wording import counted
 from tagger.data.xmp import read_keywords
 from tagger.errors import Problem, TaggerError
@@ -27,6 +28,9 @@ IPTC_KEYWORDS, IPTC_CHARSET, UTF8 = (2, 25), (1, 90), b"\x1b%G"
 class Keywords:
     """XMP sidecars beside the images, and keywords inside them."""
 
+    def __init__(self, *, step: Step = unseen):
+        self.step = step
+
     def detect(self, images: ImageIndex) -> Path | None:
         """The data folder, if an image has a sidecar, or at least half of a sample have keywords inside."""
         if any(_sidecar(file, images) for file in images.files):
@@ -38,7 +42,7 @@ class Keywords:
 
     def accepts(self, path: Path, images: ImageIndex) -> bool:
         """True for a folder with a sidecar, or with keywords inside any of a sample of its images."""
-        inside = _below(path, images) if path.is_dir() else []
+        inside = images.below(path) if path.is_dir() else []
         if any(_sidecar(file, images) for file in inside):
             return True
         return any(_has_embedded(images.root / f) for f in inside[:: -(-len(inside) // SAMPLE) or 1])
@@ -47,7 +51,8 @@ class Keywords:
         """Every image with keywords. What cannot be read is listed and its image left out."""
         builder = LongTableBuilder()
         num_sidecars = num_inside = num_without = 0
-        for file in _below(path, images):
+        for done, file in enumerate(images.below(path), 1):
+            self.step(done)
             sidecar = _sidecar(file, images)
             place = os.path.relpath(sidecar, images.root).replace(os.sep, "/") if sidecar else file
             try:
@@ -120,9 +125,3 @@ def _iptc_keywords(iptc: dict[tuple[int, int], bytes | list[bytes]]) -> list[str
         except UnicodeDecodeError:
             words.append(word.decode("utf-8", "replace") if iptc.get(IPTC_CHARSET) == UTF8 else word.decode("latin-1"))
     return [word.strip("\0 ") for word in words]
-
-
-def _below(folder: Path, images: ImageIndex) -> list[str]:
-    """The images that lie in ``folder`` or below."""
-    prefix = os.path.relpath(os.path.abspath(folder), images.root).replace(os.sep, "/")
-    return list(images.files) if prefix == "." else [f for f in images.files if f.startswith(prefix + "/")]

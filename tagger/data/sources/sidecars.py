@@ -2,16 +2,25 @@
 
 import csv
 import os
+import re
 from pathlib import Path
 
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.records import read_text
+from tagger.data.sources.source import Step, unseen
+from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
+
+# A quoted label, or a bracket as prompts for image generators escape it: hatsune_miku_\(cosplay\).
+QUOTED_OR_ESCAPED = re.compile(r'"(?:[^"]|"")*"|\\([()])')
 
 
 class Sidecars:
     """One small text file per image. An empty one means that no label applies; a missing one, that nobody looked."""
+
+    def __init__(self, *, step: Step = unseen):
+        self.step = step
 
     def detect(self, images: ImageIndex) -> Path | None:
         """The data folder, if at least one image has a text file beside it."""
@@ -19,40 +28,39 @@ class Sidecars:
 
     def accepts(self, path: Path, images: ImageIndex) -> bool:
         """True for a folder with such images in it or below."""
-        return path.is_dir() and any(_sidecar(images.root / f).is_file() for f in _below(path, images))
+        return path.is_dir() and any(_sidecar(file, images) for file in images.below(path))
 
     def read(self, path: Path, images: ImageIndex) -> LongTable:
         """Labels of every image with a sidecar; a sidecar that cannot be read is listed and its image left out."""
         builder = LongTableBuilder()
         num_read = 0
-        for file in _below(path, images):
-            sidecar = _sidecar(images.root / file)
-            if not sidecar.is_file():
+        for done, file in enumerate(images.below(path), 1):
+            self.step(done)
+            place = _sidecar(file, images)
+            if not place:
                 continue
-            place = os.path.relpath(sidecar, images.root).replace(os.sep, "/")
             try:
-                builder.add(file, yes=split_labels(read_text(sidecar)), place=place)
+                builder.add(file, yes=split_labels(read_text(images.root / place)), place=place)
                 num_read += 1
             except (TaggerError, csv.Error) as error:
                 builder.problems.append(Problem(place, None, f"left out: {error}"))
-        return builder.build("the .txt files", f"{num_read:,} .txt files beside the images")
+        if not num_read:
+            raise TaggerError(f"{path}: no .txt file beside an image can be read, such as {builder.problems[0]}")
+        return builder.build("the .txt files", f"{counted(num_read, '.txt file')} beside the images")
 
 
 def split_labels(text: str) -> list[str]:
     """Labels of one sidecar, each once; a label that holds a comma stands in quotation marks. csv.Error if broken.
 
-    >>> split_labels('cat, "red, white" ,dog\\ncat')
-    ['cat', 'red, white', 'dog']
+    >>> split_labels('cat, "red, white" ,dog\\ncat'), split_labels("miku_\\\\(cosplay\\\\)")
+    (['cat', 'red, white', 'dog'], ['miku_(cosplay)'])
     """
-    rows = csv.reader(text.splitlines(keepends=True), skipinitialspace=True)
+    plain = QUOTED_OR_ESCAPED.sub(lambda found: found[1] or found[0], text)
+    rows = csv.reader(plain.splitlines(keepends=True), skipinitialspace=True)
     return list(dict.fromkeys(cell.strip() for row in rows for cell in row if cell.strip()))
 
 
-def _sidecar(image: Path) -> Path:
-    return image.with_suffix(".txt")
-
-
-def _below(folder: Path, images: ImageIndex) -> list[str]:
-    """The images that lie in ``folder`` or below."""
-    prefix = os.path.relpath(os.path.abspath(folder), images.root).replace(os.sep, "/")
-    return list(images.files) if prefix == "." else [f for f in images.files if f.startswith(prefix + "/")]
+def _sidecar(file: str, images: ImageIndex) -> str:
+    """The text file beside an image, relative to the root, or nothing."""
+    name = os.path.splitext(file)[0] + ".txt"
+    return name if images.has_entry(name) and (images.root / name).is_file() else ""

@@ -1,10 +1,17 @@
 """What must a kind of label source be able to do?"""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable
+
+Step = Callable[[int], None]  # is told how many files have been opened so far, by sources that open one per image
+
+
+def unseen(done: int) -> None:
+    """Nothing: nobody watches."""
 
 
 class Source(Protocol):

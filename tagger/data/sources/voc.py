@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.sources.annotation_files import Entry, add_entries, head, label_name, load_xml, title
+from tagger.data.sources.source import Step, unseen
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 
@@ -22,6 +23,9 @@ FOLDERS = ("annotations", "xml", "xmls", "labels")
 
 class PascalVoc:
     """``NAME.xml`` in ``Annotations/`` or beside ``NAME.jpg``."""
+
+    def __init__(self, *, step: Step = unseen):
+        self.step = step
 
     def detect(self, images: ImageIndex) -> Path | None:
         """The data folder, or the folder ``Annotations`` in it, if it holds XML files of this form."""
@@ -35,7 +39,8 @@ class PascalVoc:
         """One image per XML file, by its ``filename``, or else by the XML file's own name. Broken files are listed."""
         builder = LongTableBuilder()
         entries, broken = [], []
-        for file in _files(path, images):
+        for done, file in enumerate(_files(path, images), 1):
+            self.step(done)
             try:
                 entries.append(_entry(file, images, builder))
             except TaggerError as error:

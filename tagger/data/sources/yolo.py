@@ -15,6 +15,7 @@ from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.records import read_text
 from tagger.data.sources.annotation_files import head, title
+from tagger.data.sources.source import Step, unseen
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
 
@@ -25,6 +26,9 @@ LISTS = ("classes.txt", "obj.names", "_darknet.labels")
 
 class Yolo:
     """``data.yaml`` (key ``names``), ``classes.txt`` or ``obj.names``; text files in ``labels/`` or beside images."""
+
+    def __init__(self, *, step: Step = unseen):
+        self.step = step
 
     def detect(self, images: ImageIndex) -> Path | None:
         """The file that names the classes, if one lies in the data folder and an image has a text file of this form."""
@@ -42,7 +46,8 @@ class Yolo:
         names = _read_names(names_path)
         builder = LongTableBuilder(name for name in names if name)
         num_read = 0
-        for file, text_path in _text_files(images):
+        for done, (file, text_path) in enumerate(_text_files(images), 1):
+            self.step(done)
             place = text_path.relative_to(images.root).as_posix()
             try:
                 text = read_text(text_path)
