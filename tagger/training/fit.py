@@ -25,6 +25,7 @@ from tagger.data import NO_VOCABULARY, Vocabulary
 from tagger.errors import TaggerError
 from tagger.model import TagModel
 from tagger.runs import replacing
+from tagger.training.convolutions import Quicker
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
 from tagger.training.head_stage import soften, validation_row
@@ -110,6 +111,8 @@ class _Loop:
         self.ema = ModelEmaV3(model, settings.train.ema, use_warmup=True, warmup_gamma=10.0, warmup_power=1.0)
         self.learner = Learner(model, self.objective, compiled=settings.train.compile)
         self.model, self.optimiser = accelerator.prepare(self.learner, optimiser)
+        on_processor = accelerator.device.type == "cpu" and not settings.train.compile  # elsewhere nothing was measured
+        self.quicker = _quicker(model, self.norms, settings.image.size) if on_processor else None
 
     def run(self, checkpoint: Path, track: Track) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """All epochs from the checkpoint on: the best one with its weights, and one history row each."""
@@ -131,6 +134,8 @@ class _Loop:
         """Leave the model as it was: without autocast round its forward pass and without hooks."""
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         self.learner.release()
+        if self.quicker:
+            self.quicker.release()
 
     @property
     def lr(self) -> float:
@@ -260,6 +265,16 @@ class _Loop:
         grouped = {id(p) for group in self.optimiser.param_groups for p in group["params"]}
         for parameter in backbone.parameters():
             parameter.requires_grad_(id(parameter) in grouped and not only_head)
+
+
+def _quicker(model: TagModel, norms: list[nn.Module], size: int) -> Quicker:
+    """The backbone computes in fewer passes from here on; found out on one black image."""
+
+    def probe() -> None:
+        with torch.no_grad():
+            model.backbone.eval()(torch.zeros(1, 3, size, size))
+
+    return Quicker(model.backbone.net, norms, probe)
 
 
 def _norms_to_keep(model: TagModel, settings: Settings, *, alone: bool) -> list[nn.Module]:
