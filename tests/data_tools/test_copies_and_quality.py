@@ -169,6 +169,10 @@ def test_each_kind_of_poor_image_is_found_and_good_ones_are_not(photos: Path):
     good.resize((16, 16)).save(photos / "tiny.png")
     good.resize((40, 400)).save(photos / "odd-aspect.png")
     Image.new("RGB", (64, 64), (90, 120, 200)).save(photos / "one-colour.png")
+    for name, ground, subject in (("moon", 0, 255), ("crow", 255, 0)):  # little light or much, but all is seen
+        picture = Image.new("L", (96, 96), ground)
+        picture.paste(subject, (40, 40, 60, 60))
+        picture.save(photos / f"{name}.png")
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n")
     files = sorted(path.name for path in photos.iterdir())
     looks = look(photos, files)
