@@ -88,7 +88,7 @@ def _watch(model: nn.Module, images_BCHW: Tensor) -> tuple[Tensor, list[Pair]]:
 
 
 def _is_plain(module: nn.Module) -> bool:
-    """A convolution, or a normalisation with fixed statistics, whose weights are used as they are and nobody watches."""
+    """A convolution, or a normalisation with fixed statistics, used just as its weights are, and watched by nobody."""
     if is_parametrized(module) or module._forward_hooks or module._forward_pre_hooks:
         return False
     if type(module) in NORMALISATIONS:

@@ -12,14 +12,7 @@ from tagger.heads import heads
 from tagger.model import TagModel, folded, make_backbone
 from tagger.model.folded import NORMALISATIONS
 
-FAMILIES = [
-    "mobilenetv2_050",
-    "mobilenetv3_small_050",
-    "resnet18",
-    "resnetv2_50",
-    "efficientnet_b0",
-    "efficientnetv2_s",
-]
+FAMILIES = ["mobilenetv2_050", "mobilenetv3_small_050", "resnet18", "resnetv2_50", "efficientnet_b0"]
 FAMILIES += ["regnetx_002", "convnext_atto", "densenet121", "repvgg_a0", "levit_128s", "vit_tiny_patch16_224"]
 FAMILIES += ["tf_efficientnet_b0", "seresnext26d_32x4d", "mobileone_s0", "ghostnet_050", "inception_v3"]
 
