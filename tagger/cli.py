@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(data_app, name="data")
+app.add_typer(data_app, name="data", short_help="Look at a data set, change and convert its labels.")
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of images with labels.")]
 Run = Annotated[Path | None, typer.Option("--run", help="Run folder; default: the newest in ./runs.")]
@@ -251,7 +251,7 @@ def demo(
 
 def main() -> None:
     """The entry point: runs a command and turns what went wrong into one line and an exit code."""
-    sys.exit(_guarded(lambda: app(standalone_mode=False)))
+    sys.exit(_guarded(lambda: app(standalone_mode=False, prog_name="tagger")))
 
 
 def _guarded(call: Callable[[], Any]) -> int:
@@ -271,8 +271,18 @@ def _guarded(call: Callable[[], Any]) -> int:
         return _fail(f"{error.strerror or error}{where}. Make room or give access, then go on with --resume.", 2)
     except Exception as error:
         if hasattr(error, "format_message"):  # a wrong command or option; typer's own click has no public name
-            return _fail(f"{error.format_message()} See: tagger --help", 2)
+            return _misused(error)
         return _crash()
+
+
+def _misused(error: Any) -> int:
+    """What is wrong in the command's words, and where they are explained; no words at all get the explanation."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message(), file=sys.stderr)
+        return 2
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    message += "" if message.endswith((".", "?")) else "."
+    return _fail(f"{message} See: {context.command_path if context else 'tagger'} --help", 2)
 
 
 def _stopped() -> int:
