@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tagger.commands.data import Folder, Labels, Out, Seed, _read, _screen, app
+from tagger.commands.data import Folder, Labels, Out, Overrides, Seed, _read, _screen, app
 from tagger.errors import TaggerError
 
 FORMATS = "Default: by the suffix of --out. csv, tsv, parquet, jsonl, or another of tagger predict: coco, txt, xmp ..."
@@ -21,13 +21,14 @@ def split(
     test: Annotated[float, typer.Option(help="Share of images that judge.")] = 0.1,
     folds: Annotated[int, typer.Option(help="Folds of the images outside test.")] = 5,
     seed: Seed = 0,
+    overrides: Overrides = None,
 ) -> None:
     """Divide images so that every label has nearly the same share everywhere: file, split, fold."""
     from data_tools.label_files import check_new, write_table
     from tagger.data import split_images, split_table
 
     check_new(out, (".csv", ".tsv", ".parquet"))
-    screen, data = _read(folder, labels)
+    screen, data = _read(folder, labels, overrides)
     hashes = data.images["hash"].to_numpy(dtype=str)
     found = split_images(data.labels_NK, hashes, val=val, test=test, folds=folds, seed=seed, names=data.labels)
     screen.few(found.notes)
@@ -44,11 +45,12 @@ def sample(
     out: Annotated[Path, typer.Option(help="Folder to make, outside DIR.")],
     labels: Labels = None,
     seed: Seed = 0,
+    overrides: Overrides = None,
 ) -> None:
     """Copy a smaller data set in which every label has nearly its share."""
     from data_tools.subsets import sample_rows, save_sample
 
-    screen, data = _read(folder, labels)
+    screen, data = _read(folder, labels, overrides)
     rows = sample_rows(data.labels_NK, data.images["hash"].tolist(), num, seed=seed)
     files = data.images["file"].iloc[rows].tolist()
     save_sample(out, folder, files, data.labels, data.labels_NK[rows], track=screen.track)
@@ -56,7 +58,7 @@ def sample(
 
 
 @app.command()
-def merge(folder: Folder, labels: Several, out: Out) -> None:
+def merge(folder: Folder, labels: Several, out: Out, overrides: Overrides = None) -> None:
     """Join several annotators' labels: a cell on which they disagree is unknown, and is listed."""
     from data_tools.label_files import check_new, save_labels, write_table
     from data_tools.relabel import merge_labels
@@ -67,7 +69,7 @@ def merge(folder: Folder, labels: Several, out: Out) -> None:
     check_new(out, (".csv", ".tsv", ".parquet"))
     screen, parts = _screen(), []
     for path in labels:
-        screen, data = _read(folder, path)
+        screen, data = _read(folder, path, overrides)
         parts.append((data.images["file"].tolist(), data.labels, data.labels_NK))
     files, names, cells, table = merge_labels(parts, who=[str(path) for path in labels])
     save_labels(out, folder, files, names, cells)
@@ -81,12 +83,13 @@ def rename(
     renames: Annotated[list[str], typer.Argument(help="OLD=NEW; OLD= drops a label; NEW may be there already.")],
     out: Out,
     labels: Labels = None,
+    overrides: Overrides = None,
 ) -> None:
     """Rename, join or drop labels, in a new label file."""
     from data_tools.label_files import save_labels
     from data_tools.relabel import parse_renames, rename_labels
 
-    screen, data = _read(folder, labels)
+    screen, data = _read(folder, labels, overrides)
     names, cells = rename_labels(data.labels, data.labels_NK, parse_renames(renames, data.labels))
     save_labels(out, folder, data.images["file"].tolist(), names, cells)
     screen.say(f"{len(names):,} labels: {out}")
@@ -102,6 +105,7 @@ def noise(
     share: Annotated[float, typer.Option(help="Of a label's images, or of its known cells for flip.")] = 0.1,
     labels: Labels = None,
     seed: Seed = 0,
+    overrides: Overrides = None,
 ) -> None:
     """Plant label errors of a chosen kind; the truth is kept beside them."""
     import numpy as np
@@ -110,7 +114,7 @@ def noise(
     from data_tools.noise import plant_noise
 
     truth = check_new(out.with_name(f"{out.stem}.truth{out.suffix}"), (".csv", ".tsv", ".parquet"))
-    screen, data = _read(folder, labels)
+    screen, data = _read(folder, labels, overrides)
     cells = plant_noise(data.labels_NK, np.random.default_rng(seed), kind=kind, share=share)
     files = data.images["file"].tolist()
     save_labels(out, folder, files, data.labels, cells)
@@ -126,6 +130,7 @@ def convert(
     format: Annotated[str | None, typer.Option(help=FORMATS)] = None,
     labels: Labels = None,
     on_existing: Annotated[str, typer.Option(help="skip, overwrite or merge sidecars that are there.")] = "skip",
+    overrides: Overrides = None,
 ) -> None:
     """Write the labels, whatever form they are in, in another one."""
     from data_tools.label_files import check_new, form_of
@@ -135,7 +140,7 @@ def convert(
     form = form_of(out, format)
     if form not in sidecar_formats.names():
         check_new(out)
-    screen, data = _read(folder, labels)
+    screen, data = _read(folder, labels, overrides)
     files = data.images["file"].tolist()
     done = write_labels(
         files, data.labels_NK, data.labels, root=folder, out=out, format=form, on_existing=on_existing, screen=screen

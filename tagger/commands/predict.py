@@ -144,8 +144,10 @@ def _sidecars(
 ) -> Prediction:
     """A sidecar for each image, under ``out`` as the images lie under ``root``. Doing it again changes nothing."""
     done = skipped = 0
+    folders: set[Path] = set()
     for chunk in _chunks(files):
         places = {file: out / writer.place(file) for file in chunk}
+        folders |= {place.parent for place in places.values()}
         wanted = [file for file in chunk if on_existing != "skip" or not places[file].exists()]
         skipped += len(chunk) - len(wanted)
         if not wanted:
@@ -166,6 +168,8 @@ def _sidecars(
                 continue
             written[place] = both
             done += 1
+    for folder in folders:
+        sweep(folder, f"*{writer.place('a.jpg').suffix}")
     _list_unreadable(problems, out / "unreadable.csv")
     return Prediction(out, done, problems, skipped)
 

@@ -41,10 +41,12 @@ class ImageFolder(TableWriter):
         write_text(path, "".join(lines))
 
     def join(self, parts: Iterable[Path], empty: Part, out: Path) -> None:
-        """All lines as one file."""
+        """All lines as one file; copies that a killed command left unfinished go."""
         with replacing(out) as temporary, temporary.open("wb") as file:
             for part in parts:
                 file.write(part.read_bytes())
+        for leftover in self.folder.rglob(".*.part"):
+            leftover.unlink(missing_ok=True)
 
     def _place(self, image: Path, place: Path) -> None:
         if place.exists():

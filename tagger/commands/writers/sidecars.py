@@ -73,7 +73,8 @@ class TextSidecars(SidecarWriter):
                 raise TaggerError(f"{path.name}: broken quoting ({error}). Mend or remove it") from None
             labels = list(dict.fromkeys([*(label for label in there if label not in gone), *labels]))
         text = io.StringIO()
-        odd = any(len(label.splitlines()) > 1 for label in labels)  # U+2028 too, which csv does not take for a line end
+        # Line ends that csv does not know (U+2028), and backslashes, which readers of booru tags take for an escape.
+        odd = any(len(label.splitlines()) > 1 or "\\" in label or label.startswith("\ufeff") for label in labels)
         csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL).writerow(labels)
         write_text(path, text.getvalue() if labels else "")
 

@@ -1,0 +1,34 @@
+"""Killed at any change on disk, a prediction in any format goes on with --resume to what an uninterrupted one left."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Kill = Callable[[list[dict[str, Any]]], list[int]]
+EVENTS = {"coco": (2, 30), "label-studio": (33,), "imagefolder": (25, 60), "xmp": (10,)}  # 10, 25: a file half written
+
+
+def content(place: Path) -> dict[str, bytes]:
+    """Every file at or below a place, by its path."""
+    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+    return {str(path.relative_to(place.parent)).replace(place.name, "OUT", 1): path.read_bytes() for path in files}
+
+
+def test_a_killed_prediction_goes_on_to_the_same_files(kill: Kill, demo: Path, finished: Path, tmp_path: Path):
+    argv = ["predict", str(demo / "new"), "--run", str(finished), "--format"]
+    plan: list[dict[str, Any]] = []
+    for format, events in EVENTS.items():
+        plan.append({"argv": [*argv, format, "--out", str(tmp_path / format / "whole")], "chunk": 3})
+        (tmp_path / format).mkdir()
+        for event in events:
+            going = {"argv": [*argv, format, "--out", str(tmp_path / format / f"{event}")], "chunk": 3}
+            plan += [going | {"event": event}, {**going, "argv": [*going["argv"], "--resume"]}]
+    ends = iter(kill(plan))
+    for format, events in EVENTS.items():
+        assert next(ends) == 0
+        expected = content(tmp_path / format / "whole")
+        assert len(expected) >= (12 if format in ("xmp", "imagefolder") else 1)
+        for event in events:
+            assert (next(ends), next(ends)) == (-9, 0), (format, event)
+            assert content(tmp_path / format / f"{event}") == expected, (format, event)
+    assert list(tmp_path.rglob(".*")) == []
