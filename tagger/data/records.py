@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tagger.data.json_lines import json_columns, parse_json_lines
-from tagger.data.wording import counted, shortlist
+from tagger.data.wording import counted, quoted, shortlist
 from tagger.errors import TaggerError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")  # those that can be written, too
@@ -55,7 +55,7 @@ def read_records(path: Path, *, delimiter: str = "auto") -> Records:
         records = _read_json(path) if suffix == ".jsonl" else _read_text(path, delimiter)
     repeated = sorted({name for name in records.columns if records.columns.count(name) > 1})
     if repeated:
-        raise TaggerError(f"{path.name}: columns named more than once: {', '.join(map(repr, repeated))}. Rename them")
+        raise TaggerError(f"{path.name}: columns named more than once: {quoted(repeated)}. Rename them")
     return records
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-MAX_SHOWN = 10
+MAX_SHOWN, MAX_NAME = 10, 60
 
 
 def counted(number: int, noun: str) -> str:
@@ -12,6 +12,15 @@ def counted(number: int, noun: str) -> str:
     ('1 image', '1,200 images')
     """
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def quoted(names: Sequence[str], most: int = 20) -> str:
+    """``'a', 'b' and 3 more``; a name of endless length is cut, since a damaged file may hold one.
+
+    >>> quoted(["a", "b" * 90], 20)[:20]
+    "'a', 'bbbbbbbbbbbbbb"
+    """
+    return shortlist([repr(name if len(name) <= MAX_NAME else name[:MAX_NAME] + "...") for name in names], most)
 
 
 def shortlist(items: Sequence[str], most: int = MAX_SHOWN) -> str:

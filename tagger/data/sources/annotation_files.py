@@ -15,7 +15,7 @@ from defusedxml.common import DefusedXmlException
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTableBuilder
 from tagger.data.records import read_text
-from tagger.data.wording import counted, shortlist
+from tagger.data.wording import counted, quoted
 from tagger.errors import Problem, TaggerError
 
 HEAD = 4096  # bytes in which an XML file shows its root
@@ -156,7 +156,7 @@ def add_entries(
             absent.append(entry.name)
             builder.problems.append(Problem(title(path), None, f"{entry.place}: {reason}" if entry.place else reason))
     if not known:
-        listed = f"none of its {counted(len(absent), noun)} is in {images.root}: {shortlist([*map(repr, absent)], 3)}"
+        listed = f"none of its {counted(len(absent), noun)} is in {images.root}: {quoted(absent, 3)}"
         raise TaggerError(f"{title(path)}: {listed if absent else f'there is no {noun} in it with labels'}")
     return known
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.records import read_text
-from tagger.data.wording import shortlist
+from tagger.data.wording import quoted
 from tagger.errors import Problem, TaggerError
 
 FOLDER = "annotations"
@@ -53,7 +53,7 @@ class LabelLists:
         if absent and not num_known:
             raise TaggerError(
                 f"{path.name}/: none of its {len(absent):,} lines names an image in {images.root}:"
-                f" {shortlist(list(map(repr, absent)), 3)}. A line is a file name, or the number in it"
+                f" {quoted(absent, 3)}. A line is a file name, or the number in it"
             )
         return builder.build(f"{path.name}/", f"{path.name}/ ({len(lists):,} lists of images, one per label)")
 

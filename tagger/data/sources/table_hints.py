@@ -1,5 +1,6 @@
 """Which settings would make sense of a table with other columns? Guessed from its first rows, for an error."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from itertools import islice
@@ -7,9 +8,10 @@ from pathlib import Path
 
 from tagger.data.image_index import ImageIndex
 from tagger.data.records import Records
+from tagger.data.wording import quoted
 from tagger.errors import TaggerError
 
-ROWS = 200
+ROWS, LONGEST = 200, 500
 CELLS = {"", "0", "1", "0.0", "1.0", "true", "false"}
 NAMES = ("labels", "label", "tags", "tag", "keywords", "categories", "category", "classes", "class", "classname")
 SEPARATORS = ("|", ";", ",", " ")
@@ -31,8 +33,8 @@ def column_hint(path: Path, records: Records, images: ImageIndex) -> str:
         [name for k, name in enumerate(records.columns) if k != at],
         [[cell for k, cell in enumerate(row) if k != at] for row in rows],
     )
-    words = " ".join(f"--set {shlex.quote(f'data.{key}={value}')}" for key, value in chosen.items())
-    return f" Column {records.columns[at]!r} names images: {words}"
+    words = " ".join(_option(key, value) for key, value in chosen.items())
+    return f" Column {quoted([records.columns[at]])} names images: {words}"
 
 
 def labels_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -48,7 +50,7 @@ def labels_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> di
     if not words:
         return {}
     if not named and len(words) < len(columns):
-        return {"ignore_columns": ",".join(columns[at] for at in words)}
+        return {"ignore_columns": _joined([columns[at] for at in words])}
     at = named[0] if named else words[0]
     found = {"labels_column": columns[at]} if columns[at] != "labels" else {}
     sign = next((sign for sign in SEPARATORS if any(sign in row[at].strip() for row in rows)), "|")
@@ -65,5 +67,21 @@ def wide_hint(columns: Sequence[str]) -> str:
     """
     named = next((name for name in columns if name.lower() in NAMES), None)
     if named is not None:
-        return f"If {named!r} holds names of labels: --set {shlex.quote(f'data.labels_column={named}')}"
-    return f"If they are no labels: --set {shlex.quote('data.ignore_columns=' + ','.join(columns))}"
+        return f"If {named!r} holds names of labels: {_option('labels_column', named)}"
+    return f"If they are no labels: {_option('ignore_columns', _joined(columns))}"
+
+
+def _joined(columns: Sequence[str]) -> str:
+    """Columns as ``data.ignore_columns`` takes them.
+
+    >>> _joined(["width", "a"]), _joined(["a, b"])
+    ('width,a', '["a, b"]')
+    """
+    text = ",".join(columns)
+    return json.dumps(columns, ensure_ascii=False) if text.count(",") >= len(columns) else text
+
+
+def _option(key: str, value: str) -> str:
+    """What to write on the command line; without the value where nobody could type it."""
+    text = f"data.{key}={value}" if len(value) <= LONGEST else f"data.{key}=NAME"
+    return f"--set {shlex.quote(text)}"

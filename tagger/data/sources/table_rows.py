@@ -8,7 +8,7 @@ from tagger.config import Reading
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTableBuilder
 from tagger.data.records import Records
-from tagger.data.wording import shortlist
+from tagger.data.wording import quoted
 from tagger.errors import Problem, TaggerError
 
 
@@ -33,7 +33,7 @@ def known_rows(
     if not num_known:
         raise TaggerError(
             f"{path.name}: none of its {num_rows:,} rows names an image in {images.root}:"
-            f" {shortlist(list(map(repr, absent)), 3)}."
+            f" {quoted(list(absent), 3)}."
             f" Paths in {reading.file_column!r} are relative to the label file or to the data folder;"
             " if another column names the images: --set data.file_column=NAME"
         )
@@ -45,4 +45,4 @@ def ignored(columns: Sequence[str]) -> str:
     >>> ignored(["note"]), ignored([])
     ("; other columns are ignored: 'note'", '')
     """
-    return f"; other columns are ignored: {shortlist([repr(c) for c in columns], 5)}" if columns else ""
+    return f"; other columns are ignored: {quoted(columns, 5)}" if columns else ""

@@ -11,7 +11,7 @@ from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.records import Records
 from tagger.data.sources.table_hints import wide_hint
 from tagger.data.sources.table_rows import ignored, known_rows
-from tagger.data.wording import counted, shortlist
+from tagger.data.wording import counted, quoted, shortlist
 from tagger.errors import Problem, TaggerError
 
 # 1.0 and 0.0 because pandas writes a 0/1 column with gaps as floats; true and false, as R and spreadsheets write them.
@@ -34,7 +34,7 @@ def read_wide(path: Path, records: Records, reading: Reading, images: ImageIndex
             reason = f"{file!r} is also in row {first_row}, and they disagree on {names}: counted as unknown"
             builder.problems.append(Problem(path.name, row, reason))
     if bad:
-        listed = shortlist([f"{name!r} ({where})" for name, where in bad.items()])
+        listed = shortlist([f"{quoted([name])} ({where})" for name, where in bad.items()])
         what = f"{counted(len(bad), 'column')} with other cells than 0, 1 and empty: {listed}"
         raise TaggerError(f"{path.name}: {what}. {wide_hint(list(bad))}")
     for file, (_, cells_K) in values.items():
@@ -58,7 +58,7 @@ def _label_columns(name: str, columns: tuple[str, ...], reading: Reading) -> tup
             else:
                 wanted.append((at, column))
     nameless = [at + 1 for at, column in wanted if not column]
-    there = f"the columns are {', '.join(map(repr, columns))}"
+    there = f"the columns are {quoted(columns)}"
     if nameless:
         raise TaggerError(f"{name}: column {nameless[0]} has no name; {there}")
     if not wanted:

@@ -13,6 +13,7 @@ from tagger.data.records import READ_SUFFIXES, Records, read_records
 from tagger.data.sources.table_hints import column_hint
 from tagger.data.sources.table_long import read_long
 from tagger.data.sources.table_wide import read_wide
+from tagger.data.wording import quoted
 from tagger.errors import TaggerError, did_you_mean
 
 USUAL = Reading()
@@ -56,7 +57,7 @@ def _fitting(reading: Reading, columns: tuple[str, ...]) -> Reading:
 def _check_columns(path: Path, records: Records, reading: Reading, images: ImageIndex) -> None:
     """Pass if the columns that ``reading`` names are there; TaggerError with the settings that would help."""
     columns = records.columns
-    there = f"the columns are {', '.join(map(repr, columns)) or 'none'}"
+    there = f"the columns are {quoted(columns) or 'none'}"
     if reading.file_column not in columns:
         raise TaggerError(
             f"{path.name}: there is no column {reading.file_column!r}; {there}."
