@@ -11,6 +11,7 @@ from untrained import NAMES, make_run
 
 import tagger
 from tagger.commands.export import export
+from tagger.runs import RunFolder
 
 ROOT = Path(__file__).parents[2]
 ABSENT = ("torch", "torchvision", "tagger", "timm", "onnx", "onnxscript")
@@ -60,14 +61,12 @@ def save_photos(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
-def test_the_example_of_the_docs_says_what_predict_says(fit: str, tmp_path: Path):
-    pytest.importorskip("onnxruntime")
-    run = make_run(tmp_path, f"image.fit={fit}", "image.size=47", backbone="test_convnext")
-    photos, model = save_photos(tmp_path / "kinds"), export(run, tmp_path / "a.onnx")
-    (tmp_path / "tag.py").write_text(the_example(), "utf-8")
+def says_what_predict_says(run: RunFolder, photos: list[Path], folder: Path) -> None:
+    """The example, run alone on the run's ONNX file, prints the labels and probabilities of ``predict``."""
+    model = export(run, folder / "a.onnx")
+    (folder / "tag.py").write_text(the_example(), "utf-8")
     command = [sys.executable, "-X", "utf8", "-c", ALONE, "tag.py", str(model), *map(str, photos)]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=folder, check=False)
     assert done.returncode == 0, done.stderr
     table = tagger.load(run).predict(photos)
     assert float(table[list(NAMES)].std().min()) > 0.01  # or the photos would say nothing of their reading
@@ -80,6 +79,22 @@ def test_the_example_of_the_docs_says_what_predict_says(fit: str, tmp_path: Path
         assert "|".join(named) == row["labels"].replace("\n", " "), file
         for name, prob in named.items():
             assert prob == pytest.approx(row[name.replace("雪 line", "雪\nline")], abs=1e-4 + 5e-5), file
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+def test_the_example_of_the_docs_says_what_predict_says(fit: str, tmp_path: Path):
+    pytest.importorskip("onnxruntime")
+    run = make_run(tmp_path, f"image.fit={fit}", "image.size=47", backbone="test_convnext")
+    says_what_predict_says(run, save_photos(tmp_path / "kinds"), tmp_path)
+
+
+def test_it_does_so_of_real_photos_with_weights_that_want_same_padding(shared: Path, tmp_path: Path):
+    pytest.importorskip("onnxruntime")
+    weights = shared / "weights" / "mobilenetv2_100.coral_tf2_in1k.safetensors"
+    more = (f"backbone.weights={weights}", "backbone.pad_type=same", "head.name=mlp", "image.size=96")
+    run = make_run(tmp_path, *more, backbone="mobilenetv2_100")
+    photos = sorted((shared / "data" / "photos" / "images").iterdir())[:50]
+    says_what_predict_says(run, photos, tmp_path)
 
 
 def test_the_example_is_twenty_lines_and_needs_nothing_else():
