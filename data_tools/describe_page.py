@@ -1,82 +1,166 @@
-"""What does a data set look like on one page? Tables, plots as inline SVG, and example images inside the file."""
+"""What does a data set look like on one page? Figures, plots as inline SVG, and example images inside the file."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from data_tools.describe import Description
-from data_tools.describe_text import sentences, tables
+from data_tools.describe_plots import bars, company, sizes
+from data_tools.describe_text import tables
 from tagger.arrays import YES
 from tagger.data import Dataset
 from tagger.data.decode import UnreadableImage, load_image
 
-EXAMPLES, MOST_LABELS, SIDE = 4, 40, 96  # images a label, labels with images, pixels
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.1rem .7rem;text-align:right}
-td:first-child,th:first-child{text-align:left}th{border-bottom:1px solid #999}rect{fill:#3572a5}
-figure{display:inline-block;margin:.2rem}figcaption{font-size:11px;max-width:96px;overflow:hidden}"""
+EXAMPLES, MOST_LABELS, SIDE = 8, 40, 128  # images a label, labels with images, pixels
+MOST_COMPANY, MOST_PROBLEMS = 24, 50
+STYLE = """:root{color-scheme:light dark;--ink:#1d2125;--soft:#5f6873;--line:#e1e5ea;--ground:#fff;--card:#f5f7f9;
+--blue:#0072b2}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--soft:#9aa4af;--line:#323a43;--ground:#14181c;
+--card:#1d2329;--blue:#56b4e9}}
+*{box-sizing:border-box}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);max-width:66rem;
+margin:2rem auto 4rem;padding:0 1.2rem}
+h1{font-size:1.6rem;margin:0;overflow-wrap:anywhere}
+h2{font-size:1.15rem;margin:2.6rem 0 .3rem;padding-top:.8rem;border-top:1px solid var(--line)}
+h3{font-size:1rem;margin:1.2rem 0 .3rem}p,.soft{color:var(--soft)}p{margin:.2rem 0 .8rem;max-width:50rem}
+nav a{color:var(--blue);margin-right:1rem;text-decoration:none}
+.tiles{display:flex;flex-wrap:wrap;gap:.7rem;margin:1.2rem 0}
+.tile{background:var(--card);border-radius:8px;padding:.6rem 1rem;flex:1 1 9rem}
+.tile b{display:block;font-size:1.5rem;line-height:1.3}.tile span{color:var(--soft);font-size:.85rem}
+table{border-collapse:collapse;margin:.5rem 0}
+td,th{padding:.15rem 1.2rem .15rem 0;text-align:right;font-variant-numeric:tabular-nums}
+td:first-child,th:first-child{text-align:left}
+th{color:var(--soft);font-weight:500;border-bottom:1px solid var(--line)}td{border-bottom:1px solid var(--line)}
+svg{display:block;margin:.6rem 0}svg text{fill:var(--ink)}svg .soft{fill:var(--soft)}.bar,.dot{fill:var(--blue)}
+.dot{opacity:.55}.self{fill:none;stroke:var(--line)}.grid{stroke:var(--line)}
+.row{display:grid;gap:.5rem;grid-template-columns:repeat(auto-fill,minmax(112px,1fr))}
+figure{margin:0;min-width:0}
+figure img{width:100%;aspect-ratio:1;background:var(--card);border-radius:6px;display:block}
+figcaption{font-size:11px;color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
+li{overflow-wrap:anywhere}.two{display:flex;flex-wrap:wrap;gap:0 3rem}"""
 
 
 def page(dataset: Dataset, found: Description) -> str:
-    """The page as HTML that needs nothing beside it and loads nothing."""
-    parts = [f"<h1>{escape(str(dataset.root))}</h1>", f"<p>{escape(dataset.source)}</p>", "<ul>"]
-    parts += [f"<li>{escape(line)}</li>" for line in sentences(found)]
-    parts += ["</ul>", "<h2>Images with each label</h2>"]
-    parts.append(bars(found.labels["label"].tolist(), found.labels["yes"].tolist()))
-    parts += ["<h2>Labels per image</h2>"]
-    parts.append(bars([str(n) for n in range(len(found.labels_per_image))], found.labels_per_image.tolist()))
-    for title, columns, rows in tables(found):
-        head = "".join(f"<th>{escape(name)}</th>" for name in columns)
-        body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-        parts.append(f"<h2>{escape(title)}</h2><table><tr>{head}</tr>{body}</table>")
-    parts += ["<h2>Examples</h2>", *_examples(dataset, found)]
-    title = escape(dataset.root.name)
+    """The page as HTML that needs nothing beside it and loads nothing, for light and dark screens."""
+    sections = dict(_sections(dataset, found))
+    links = "".join(f'<a href="#{_anchor(title)}">{escape(title)}</a>' for title in sections)
+    body = "".join(f'<h2 id="{_anchor(title)}">{escape(title)}</h2>{text}' for title, text in sections.items())
+    title = escape(dataset.root.resolve().name or str(dataset.root))
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
-        + "\n".join(parts)
-        + "</html>\n"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1><p>{escape(dataset.source)}</p>"
+        f"<nav>{links}</nav>{_tiles(found)}{body}</body></html>\n"
     )
 
 
-def bars(names: list[str], counts: list[int]) -> str:
-    """Horizontal bars as inline SVG, one a name, each with its count.
-
-    >>> bars(["a<b"], [3]).count("a&lt;b")
-    1
-    """
-    most, step = max([*counts, 1]), 20
-    rows = [
-        f'<text x="190" y="{n * step + 14}" text-anchor="end">{escape(name[:28])}</text>'
-        f'<rect x="200" y="{n * step + 3}" width="{500 * count / most:.1f}" height="14"/>'
-        f'<text x="{206 + 500 * count / most:.1f}" y="{n * step + 14}">{count:,}</text>'
-        for n, (name, count) in enumerate(zip(names, counts, strict=True))
+def _tiles(found: Description) -> str:
+    """The figures that one wants first."""
+    num = max(found.num_images, 1)
+    per_image = np.average(np.arange(len(found.labels_per_image)), weights=found.labels_per_image)
+    told = [
+        (f"{found.num_images:,}", "images with labels"),
+        (f"{len(found.labels):,}", "labels"),
+        (f"{per_image:.2f}", "labels an image"),
+        (f"{found.num_unlabelled / num:.1%}".replace("%", " %"), "of images have no label"),
+        (f"{found.imbalance:,.0f} : 1", "commonest to rarest label"),
+        (f"{found.share_unknown:.1%}".replace("%", " %"), "of cells are unknown"),
     ]
-    return f'<svg width="800" height="{len(names) * step}" font-size="13">{"".join(rows)}</svg>'
+    told += [(f"{found.num_unlisted:,}", "images not in the labels")] * bool(found.num_unlisted)
+    told += [(f"{len(found.unreadable):,}", "images cannot be read")] * bool(found.unreadable)
+    tiles = "".join(f'<div class="tile"><b>{escape(figure)}</b><span>{what}</span></div>' for figure, what in told)
+    return f'<div class="tiles">{tiles}</div>'
+
+
+def _sections(dataset: Dataset, found: Description) -> Iterator[tuple[str, str]]:
+    """Title and HTML of each part."""
+    table = {title: (columns, rows) for title, columns, rows in tables(found)}
+    names, counts = found.labels["label"].tolist(), found.labels["yes"].tolist()
+    yield "Labels", "<p>Images with each label, and their share.</p>" + bars(names, counts, found.num_images)
+    per_image = found.labels_per_image.tolist()
+    told = [f"{n} label{'s' * (n != 1)}" for n in range(len(per_image))]
+    yield "Labels per image", bars(told, per_image, found.num_images)
+    yield "Company", "".join(_company(dataset, found, table))
+    yield "Sizes", _sizes(found)
+    yield "Examples", "".join(_examples(dataset, found))
+    problems = [*dataset.problems, *found.unreadable]
+    if problems:
+        shown = "".join(f"<li>{escape(str(problem))}</li>" for problem in problems[:MOST_PROBLEMS])
+        more = f"<p>… and {len(problems) - MOST_PROBLEMS:,} more: tagger data check lists all.</p>"
+        yield "Problems", f"<ul>{shown}</ul>" + more * (len(problems) > MOST_PROBLEMS)
+
+
+def _company(dataset: Dataset, found: Description, table: dict[str, tuple[list[str], list[Any]]]) -> Iterator[str]:
+    """Which labels come together: all pairs of the commonest as a picture, pairs above chance and rules as tables."""
+    names = found.labels["label"].head(MOST_COMPANY).tolist()
+    columns = [dataset.labels.index(name) for name in names]
+    most = f" The {MOST_COMPANY} commonest labels." if len(found.labels) > MOST_COMPANY else ""
+    yield f"<p>Of the images with the row's label, how many have the column's too: the stronger, the more.{most}</p>"
+    yield company(names, found.together_KK[np.ix_(columns, columns)])
+    yield '<div class="two">'
+    for title in ("Labels that meet more often than by chance", "Rules that the labels follow almost always"):
+        if title in table:
+            yield f"<div><h3>{escape(title)}</h3>{_table(*table[title])}</div>"
+    yield "</div>"
+
+
+def _sizes(found: Description) -> str:
+    known = found.width_N > 0
+    if not known.any():
+        return "<p>No image can be read.</p>"
+    if len(np.unique(found.width_N[known])) == len(np.unique(found.height_N[known])) == 1:
+        first = int(known.argmax())
+        return f"<p>All images are {found.width_N[first]} x {found.height_N[first]} pixels.</p>"
+    return "<p>A dot for each size, larger for more images.</p>" + sizes(found.width_N, found.height_N)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _examples(dataset: Dataset, found: Description) -> Iterator[str]:
-    """The first few images of the commonest labels, evenly over the data set."""
+    """A row of images for each of the commonest labels, evenly over the data set, and one of images without any."""
     column = {label: k for k, label in enumerate(dataset.labels)}
+    yes_NK = dataset.labels_NK == YES
+    rows = {label: yes_NK[:, column[label]] for label in found.labels["label"].head(MOST_LABELS)}
     files = dataset.images["file"].tolist()
-    for label in found.labels["label"].head(MOST_LABELS):
-        rows = np.flatnonzero(dataset.labels_NK[:, column[label]] == YES)
-        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).astype(int))] if len(rows) else rows
-        yield f"<h3>{escape(label)}</h3>"
-        yield from (_figure(dataset.root, files[n]) for n in chosen.tolist())
+    for title, chosen_N in [*rows.items(), ("without any label", ~yes_NK.any(axis=1))]:
+        if chosen_N.any():
+            figures = "".join(_figure(dataset.root, files[n]) for n in spread(np.flatnonzero(chosen_N)).tolist())
+            yield f'<h3>{escape(title)} <span class="soft">{int(chosen_N.sum()):,}</span></h3>'
+            yield f'<div class="row">{figures}</div>'
+    if len(found.labels) > MOST_LABELS:
+        yield f"<p>The {MOST_LABELS} commonest of {len(found.labels):,} labels.</p>"
+
+
+def spread(rows: NDArray[np.int64], num: int = EXAMPLES) -> NDArray[np.int64]:
+    """At most ``num`` of the rows, evenly from first to last.
+
+    >>> spread(np.arange(9), 3).tolist(), spread(np.arange(2), 3).tolist()
+    ([0, 4, 8], [0, 1])
+    """
+    return rows[np.unique(np.linspace(0, len(rows) - 1, num).astype(int))]
 
 
 def _figure(root: Path, file: str) -> str:
-    caption = f"<figcaption>{escape(file)}</figcaption>"
+    caption = f'<figcaption title="{escape(file)}">{escape(Path(file).name)}</figcaption>'
     try:
-        pixels = load_image(root / file, size=SIDE, fit="pad")
+        pixels = load_image(root / file, size=SIDE, fit="crop")
     except UnreadableImage as error:
         return f"<figure>{escape(error.reason)}{caption}</figure>"
     jpeg = BytesIO()
-    Image.fromarray(pixels).save(jpeg, "JPEG", quality=80)
+    Image.fromarray(pixels).save(jpeg, "JPEG", quality=82)
     text = base64.b64encode(jpeg.getvalue()).decode()
-    return f'<figure><img alt="" width="{SIDE}" src="data:image/jpeg;base64,{text}">{caption}</figure>'
+    return f'<figure><img alt="" src="data:image/jpeg;base64,{text}"/>{caption}</figure>'
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_tools.describe import Description
 from tagger.data.wording import counted
@@ -23,15 +24,26 @@ def sentences(found: Description) -> Iterator[str]:
     num = found.labels_per_image
     mean = np.average(np.arange(len(num)), weights=num)
     yield f"{counted(len(found.labels), 'label')}, {mean:.2f} an image on average"
-    yield f"The commonest label has {found.imbalance:,.1f} times as many images as the rarest"
+    used = found.labels[found.labels["yes"] > 0]
+    if len(used):
+        yield f"{used['label'].iloc[0]} has {found.imbalance:,.1f} times as many images as {used['label'].iloc[-1]}"
+    if len(used) < len(found.labels):
+        yield f"{counted(len(found.labels) - len(used), 'label')} without any image"
     readable = found.width_N > 0
     if readable.any():
-        sides = [found.width_N[readable], found.height_N[readable]]
-        middle = " x ".join(f"{int(np.median(side))}" for side in sides)
-        smallest, largest = (" x ".join(str(int(pick(side))) for side in sides) for pick in (np.min, np.max))
-        yield f"Sizes in pixels: median {middle}, narrowest and lowest {smallest}, widest and highest {largest}"
+        yield _sizes(found.width_N[readable], found.height_N[readable])
     if found.unreadable:
         yield f"{counted(len(found.unreadable), 'image')} that cannot be read, such as {found.unreadable[0]}"
+
+
+def _sizes(width_M: NDArray[np.int64], height_M: NDArray[np.int64]) -> str:
+    """One line of at most 80 characters."""
+    if width_M.min() == width_M.max() and height_M.min() == height_M.max():
+        return f"All of {width_M[0]} x {height_M[0]} pixels"
+    middle = f"{np.median(width_M):.0f} x {np.median(height_M):.0f}"
+    return (
+        f"Pixels: median {middle}; {width_M.min()} to {width_M.max()} wide, {height_M.min()} to {height_M.max()} high"
+    )
 
 
 def tables(found: Description) -> Iterator[Table]:

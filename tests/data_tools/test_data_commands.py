@@ -1,12 +1,15 @@
 """``tagger data ...`` as a person runs it, on the demo's photos."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 TORCH_FREE = """import sys
 from tagger.cli import main
@@ -88,3 +91,25 @@ def test_tables_with_other_columns_are_read_with_set(tagger_cli: Callable, demo:
         assert "images/00000" not in out
     else:
         assert "3 rows" in out
+
+
+def test_the_page_holds_all_in_itself_and_shows_names_as_they_are(tagger_cli: Callable, tmp_path: Path):
+    folder = tmp_path / "<photos>"
+    (folder / "a&b").mkdir(parents=True)
+    for n, size in enumerate([(40, 30), (30, 40), (8, 8)]):
+        Image.new("RGB", size, (90, 60, 30 * n)).save(folder / "a&b" / f"{n} <i>.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n")
+    rows = ["file,labels", *(f'a&b/{n} <i>.png,"<script>|{n}"' for n in range(3)), "broken.png,<script>"]
+    (folder / "labels.csv").write_text("\n".join(rows))
+    ended = tagger_cli("data", "stats", folder, "--html", "page.html")
+    assert ended.code == 0
+    text = Path("page.html").read_text("utf-8")
+    ElementTree.fromstring(text.removeprefix("<!doctype html>").replace('<meta charset="utf-8">', "").replace(
+        '<meta name="viewport" content="width=device-width">', ""))  # fmt: skip
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+    assert "http" not in re.sub(r"data:image/jpeg;base64,[\w+/=]+", "", text)
+    assert "prefers-color-scheme:dark" in text
+    assert text.count("data:image/jpeg") == 6  # three of <script>, and one of each other label
+    assert "broken.png: not an image" in text
+    assert "1 image of 40 x 30 pixels" in text
