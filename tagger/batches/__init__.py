@@ -10,7 +10,7 @@ from tagger.batches.cache import CachedImages, cached, fill, fits
 from tagger.batches.dataset import Batch, ImageFiles
 from tagger.batches.fingerprint import fingerprint, keep_fingerprints, load_fingerprints
 from tagger.batches.growing import grown, size_at
-from tagger.batches.loader import default_workers, make_loader
+from tagger.batches.loader import Batches, default_workers, make_loader
 from tagger.batches.mixing import mix, mix_targets
 from tagger.batches.samplers import samplers
 from tagger.data.decode import UnreadableImage, load_image
@@ -18,6 +18,7 @@ from tagger.data.decode import UnreadableImage, load_image
 __all__ = [
     "Augment",
     "Batch",
+    "Batches",
     "CachedImages",
     "ImageFiles",
     "UnreadableImage",

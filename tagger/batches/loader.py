@@ -4,6 +4,7 @@ The order of an epoch is an array, made once by a sampler and the run's ``rng``;
 random state in workers, and the batches are the same with 0 or 16 of them.
 """
 
+import math
 import os
 import signal
 from collections.abc import Sequence
@@ -30,10 +31,7 @@ def make_loader(
     ``order`` may repeat or leave out items; IndexError if it names one that does not exist. ``workers=None`` is
     ``default_workers()``; cached images never need any. With ``drop_last`` a last batch that is not full is left out.
     """
-    rows = [int(i) for i in order]
-    length = len(dataset)  # type: ignore[arg-type]  # a map-style dataset has a length
-    if rows and not (min(rows) >= 0 and max(rows) < length):
-        raise IndexError(f"the order goes from {min(rows)} to {max(rows)}; the dataset has items 0 to {length - 1}")
+    rows = _checked(dataset, order)
     if workers is None or isinstance(dataset, CachedImages):
         workers = 0 if isinstance(dataset, CachedImages) else default_workers()
     return DataLoader(
@@ -47,6 +45,26 @@ def make_loader(
     )
 
 
+class Batches:
+    """The batches of an order, each made in the thread that asks for it by number: ``batches[0]`` is the first.
+
+    For threads that compute as well: no process is started and no pixel is copied to another. IndexError as for
+    ``make_loader``, and for a number that there is not.
+    """
+
+    def __init__(self, dataset: Dataset[Item], order: Sequence[int] | NDArray[np.integer], *, batch_size: int):
+        self.dataset, self.rows, self.batch_size = dataset, _checked(dataset, order), batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.rows) / self.batch_size)
+
+    def __getitem__(self, number: int) -> Batch:
+        if not 0 <= number < len(self):
+            raise IndexError(f"batch {number} of {len(self)}")
+        rows = self.rows[number * self.batch_size : (number + 1) * self.batch_size]
+        return collate([self.dataset[row] for row in rows])
+
+
 def default_workers(*, most: int = 8) -> int:
     """How many decoding processes suit this machine: one fewer than its usable cores, at most ``most``.
 
@@ -55,6 +73,15 @@ def default_workers(*, most: int = 8) -> int:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(most, cores - 1)
+
+
+def _checked(dataset: Dataset[Item], order: Sequence[int] | NDArray[np.integer]) -> list[int]:
+    """The order as integers; IndexError if it names an item that does not exist."""
+    rows = [int(i) for i in order]
+    length = len(dataset)  # type: ignore[arg-type]  # a map-style dataset has a length
+    if rows and not (min(rows) >= 0 and max(rows) < length):
+        raise IndexError(f"the order goes from {min(rows)} to {max(rows)}; the dataset has items 0 to {length - 1}")
+    return rows
 
 
 def _start_worker(worker: int) -> None:

@@ -1,6 +1,7 @@
 """A finished run as something that tags images: ``tagger.load(run).predict(paths)``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,15 +10,16 @@ import pandas as pd
 import torch
 
 from tagger.arrays import Floats, sigmoid
-from tagger.batches import ImageFiles, make_loader
+from tagger.batches import Batch, Batches, ImageFiles, make_loader
 from tagger.commands.screen import Screen
 from tagger.data import list_images
 from tagger.errors import TaggerError
-from tagger.model import load_model
+from tagger.model import TagModel, folded, load_model
 from tagger.runs import RunFolder, find_run
 from tagger.scoring import decide
 from tagger.training.device import make_accelerator
-from tagger.training.inference import run_batches
+from tagger.training.inference import AT_ONCE, Outputs, run_batches
+from tagger.training.lanes import MOST
 
 
 class Tagged(NamedTuple):
@@ -62,23 +64,35 @@ class Tagger:
 
     def tag(self, root: Path, files: list[str], *, description: str = "tagging") -> Tagged:
         """Probabilities of ``root / file`` for each file; in fp32, so that they are the same on every processor."""
-        settings = self.settings
-        dataset = ImageFiles(root, files, size=settings.image.size, fit=settings.image.fit)
-        loader = make_loader(
-            dataset,
-            range(len(files)),
-            batch_size=settings.train.batch_size,
-            workers=_workers(len(files), settings.image),
-        )
         probs_NK = np.full((len(files), len(self.labels)), np.nan)
         reasons: dict[int, str] = {}
-        tracked = self.screen.track(loader, description)
-        for outputs in run_batches(self.model, tracked, device=self.device, flip_views=settings.image.flip_views):
+        for outputs in self.screen.track(_Progress(self._outputs(root, files), len(files)), description):
             logits_BK = outputs.outputs_VBX.mean(0).astype(np.float64)
             probs_NK[outputs.indices_B] = self.calibration.apply(sigmoid(logits_BK))
             reasons |= {int(i): r for i, r in zip(outputs.indices_B, outputs.reasons, strict=True) if r}
         probs_NK[list(reasons)] = np.nan
         return Tagged(files, probs_NK, reasons)
+
+    def _outputs(self, root: Path, files: list[str]) -> Iterator[Outputs]:
+        """Logits of all files. Where each core computes for itself it reads its images too; else processes do."""
+        image = self.settings.image
+        dataset = ImageFiles(root, files, size=image.size, fit=image.fit)
+        batches: Batches | Iterable[Batch]
+        if self.device.type == "cpu" and image.workers < 1 and torch.get_num_threads() <= MOST:
+            batches = Batches(dataset, range(len(files)), batch_size=AT_ONCE)
+        else:
+            workers = 0 if len(files) <= 64 else image.num_workers  # starting them costs more than a handful of images
+            batches = make_loader(
+                dataset, range(len(files)), batch_size=self.settings.train.batch_size, workers=workers
+            )
+        return run_batches(self.network, batches, device=self.device, flip_views=image.flip_views)
+
+    @cached_property
+    def network(self) -> TagModel:
+        """The model with its normalisation folded away: the same logits, faster. For gradients there is ``model``."""
+        size = self.settings.image.size
+        noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        return folded(self.model, noise.to(self.device))
 
     def choose(self, probs_NK: Floats) -> Iterator[list[str]]:
         """The labels of each image: those that reach their thresholds, as the run's groups and rules have it."""
@@ -103,6 +117,14 @@ def load(
     return Tagger(run if isinstance(run, RunFolder) else find_run(run), thresholds=thresholds, screen=screen)
 
 
-def _workers(num_images: int, image: Any) -> int | None:
-    """No worker processes for a handful of images: starting them costs more than reading."""
-    return 0 if num_images <= 64 else image.num_workers
+class _Progress:
+    """Outputs as they come, and how many images they will be: what a screen's progress needs."""
+
+    def __init__(self, outputs: Iterator[Outputs], num_images: int):
+        self.outputs, self.num_images = outputs, num_images
+
+    def __iter__(self) -> Iterator[Outputs]:
+        return self.outputs
+
+    def __len__(self) -> int:
+        return self.num_images

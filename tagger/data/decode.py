@@ -9,7 +9,6 @@ after the final antialiased resize, differs by 0.2 grey levels on average (``tes
 import os
 import stat
 import struct
-import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, JpegImagePlugin
 
 from tagger.data.pixels import to_rgb
+from tagger.data.quiet import Quiet
 
 Fit = Literal["squash", "crop", "pad"]
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
@@ -27,6 +27,7 @@ MAX_JPEG_PIXELS = 1_000_000_000  # of a baseline JPEG, decoded at 1/2 to 1/8 of 
 MAX_BYTES = 1 << 30
 PAD_COLOUR = (124, 116, 104)  # ImageNet's mean: about 0 once normalised
 _HINTS = ((b"ftyphei", "HEIC images are not supported; save it as JPEG"), (b"<svg", "SVG drawings are not supported"))
+_without_warnings = Quiet()
 
 
 class UnreadableImage(Exception):
@@ -48,10 +49,8 @@ def load_image(
     """
     if fit not in ("squash", "crop", "pad"):
         raise ValueError(f"fit is {fit!r}; it must be squash, crop or pad")
-    with warnings.catch_warnings():
-        # Pillow warns of odd metadata, which says nothing of the pixels, and of large images, which we bound below.
-        # (It is per process: threads that decode at once may leave warnings ignored. Workers are processes.)
-        warnings.simplefilter("ignore")
+    # Pillow warns of odd metadata, which says nothing of the pixels, and of large images, which we bound below.
+    with _without_warnings:
         try:
             with _open_file(path_or_bytes) as file:
                 return _decode(file, size, fit)

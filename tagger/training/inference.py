@@ -1,4 +1,7 @@
-"""Images through a network, batch by batch: features or logits, over the views that are averaged."""
+"""Images through a network, batch by batch: features or logits, over the views that are averaged.
+
+On a processor each core works at batches of its own (``lanes``), in pieces of ``AT_ONCE`` images.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -8,7 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tagger.batches import Batch
+from tagger.batches import Batch, Batches
+from tagger.training.lanes import in_lanes
+
+AT_ONCE = 16  # images: a processor is no faster with more, and its caches hold less of each
 
 
 class Outputs(NamedTuple):
@@ -21,20 +27,29 @@ class Outputs(NamedTuple):
 
 def run_batches(
     call: Callable[[Tensor], Tensor],
-    loader: Iterable[Batch],
+    loader: Iterable[Batch] | Batches,
     *,
     device: torch.device,
     precision: str = "fp32",
     flip_views: bool = False,
 ) -> Iterator[Outputs]:
-    """``call`` on each batch of images (float 0..1, channels-last) and, with ``flip_views``, on their mirror images."""
+    """``call`` on each batch of images (float 0..1, channels-last) and, with ``flip_views``, on their mirror images.
+
+    On a processor ``call`` runs in several threads at once, and ``Batches`` are decoded there too.
+    """
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
-    for batch in loader:
+
+    def outputs_of(item: Batch | int) -> Outputs:
+        batch = loader[item] if isinstance(item, int) else item  # type: ignore[index]  # numbers are those of Batches
         images = to_float(batch.images_BCHW, device)
-        views = [images, images.flip(-1)] if flip_views else [images]
+        parts = images.split(AT_ONCE) if device.type == "cpu" else (images,)
         with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-            outputs = torch.stack([call(view).float() for view in views])
-        yield Outputs(outputs.cpu().numpy(), batch.indices_B.numpy(), batch.reasons)
+            views = [[part, part.flip(-1)] if flip_views else [part] for part in parts]
+            outputs = torch.cat([torch.stack([call(view).float() for view in part]) for part in views], dim=1)
+        return Outputs(outputs.cpu().numpy(), batch.indices_B.numpy(), batch.reasons)
+
+    items: Iterable[Batch | int] = range(len(loader)) if isinstance(loader, Batches) else loader
+    return in_lanes(outputs_of, items, lanes=None if device.type == "cpu" else 1)
 
 
 def to_float(images_BCHW: Tensor, device: torch.device) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from tagger.batches.dataset import Batch, ImageFiles
-from tagger.batches.loader import default_workers, make_loader
+from tagger.batches.loader import Batches, default_workers, make_loader
 
 
 @pytest.fixture
@@ -53,6 +53,24 @@ def test_batches_follow_the_order_whoever_decodes_them(folder, workers, drop_las
         for image_CHW, index, reason in zip(batch.images_BCHW, batch.indices_B.tolist(), batch.reasons, strict=True):
             assert torch.equal(image_CHW, folder[index][0])
             assert reason == ("not an image" if index == 3 else None)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 9])
+def test_batches_by_number_are_those_of_a_loader(folder, batch_size):
+    order = np.array([6, 0, 3, 3, 1, 6, 2])
+    batches = Batches(folder, order, batch_size=batch_size)
+    loaded = list(make_loader(folder, order, batch_size=batch_size, workers=0))
+    assert len(batches) == len(loaded)
+    for number, expected in reversed(list(enumerate(loaded))):  # in any order
+        assert torch.equal(batches[number].images_BCHW, expected.images_BCHW)
+        assert torch.equal(batches[number].indices_B, expected.indices_B)
+        assert batches[number].reasons == expected.reasons
+    for number in (-1, len(batches)):
+        with pytest.raises(IndexError, match="batch"):
+            batches[number]
+    with pytest.raises(IndexError, match="items 0 to 6"):
+        Batches(folder, [7], batch_size=2)
+    assert len(Batches(folder, [], batch_size=2)) == 0
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tagger.batches import Batch, ImageFiles, make_loader
+from tagger.batches import Batch, Batches, ImageFiles, make_loader
 from tagger.training.features import Features, extract_features, find_unreadable
 from tagger.training.inference import predict, run_batches, to_float
 
@@ -43,6 +43,37 @@ def test_flip_views_give_the_mean_of_both(images: ImageFiles):
     both = predict(corner, loader(images, order), 7, device=CPU, flip_views=True)
     np.testing.assert_allclose(both[order], (plain + mirrored)[order] / 2, rtol=1e-6)
     assert not np.allclose(plain[order], mirrored[order])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("batch_size", [1, 2, 20])
+def test_threads_that_read_for_themselves_give_what_a_loader_gives(images: ImageFiles, threads: int, batch_size: int):
+    order, before = [6, 0, 3, 2, 5], torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = list(run_batches(corner, Batches(images, order, batch_size=batch_size), device=CPU, flip_views=True))
+    finally:
+        torch.set_num_threads(before)
+    expected = list(
+        run_batches(corner, make_loader(images, order, batch_size=batch_size, workers=0), device=CPU, flip_views=True)
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.outputs_VBX, other.outputs_VBX)
+        np.testing.assert_array_equal(one.indices_B, other.indices_B)
+        assert one.reasons == other.reasons
+
+
+def test_pieces_of_a_batch_give_what_the_whole_gives():
+    batch = Batch(torch.randint(0, 256, (40, 3, 4, 4), dtype=torch.uint8), torch.arange(40), [None] * 40)
+    sizes: list[int] = []
+
+    def network(images_BCHW: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(images_BCHW))
+        return corner(images_BCHW)
+
+    (outputs,) = run_batches(network, [batch], device=CPU)
+    assert sizes == [16, 16, 8]
+    np.testing.assert_array_equal(outputs.outputs_VBX[0], corner(to_float(batch.images_BCHW, CPU)).numpy())
 
 
 def test_rows_keep_their_places_whatever_the_order(images: ImageFiles):
