@@ -23,10 +23,14 @@ def find_run(path: str | Path | None = None) -> RunFolder:
     run = RunFolder(path)
     if not run.path.is_dir():
         others = [str(other.path) for other in _all_runs(run.path.parent)]
-        raise TaggerError(f"{path}: no such run.{did_you_mean(str(path), others)}")
+        there = f" There {'are' if others[1:] else 'is'} {', '.join(others[-5:])}." if others else ""
+        raise TaggerError(f"{path}: no such run.{did_you_mean(str(path), others) or there}")
+    if not run.exists:
+        raise TaggerError(f"{path}: no config.toml is in it. It is no run folder; tagger train makes one.")
     if not run.finished:
-        hint = " Finish it: tagger train --resume --run " + str(path) if run.exists else " It is no run folder."
-        raise TaggerError(f"{path}: this training is not finished (no metrics.json).{hint}")
+        raise TaggerError(
+            f"{path}: this training is not finished (no metrics.json). Finish it: tagger train --resume --run {path}"
+        )
     shutil.rmtree(run.checkpoint_path, ignore_errors=True)  # there only if the training was killed in its last moment
     return run
 

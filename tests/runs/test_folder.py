@@ -180,10 +180,13 @@ def test_what_is_absent_is_named(run: RunFolder, load: str):
         getattr(run, load)()
 
 
-def test_a_run_that_does_not_exist_suggests_its_neighbour(tmp_path: Path):
+def test_a_run_that_does_not_exist_suggests_its_neighbour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     finish(tmp_path / "first-run")
     with pytest.raises(TaggerError, match=r"no such run. Did you mean .*first-run"):
         find_run(tmp_path / "frist-run")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TaggerError, match=r"no such run. There is first-run"):
+        find_run("zzz")
     (tmp_path / "photos").mkdir()
     with pytest.raises(TaggerError, match="It is no run folder"):
         find_run(tmp_path / "photos")
