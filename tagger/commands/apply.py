@@ -5,7 +5,15 @@ from pathlib import Path
 
 from tagger.commands.decisions import Decided, decide, read_decisions, store_url, summarise
 from tagger.commands.screen import Screen
-from tagger.commands.writers import TABLES, LabelsWritten, check_format, sidecar_formats, write_labels, write_table
+from tagger.commands.writers import (
+    TABLES,
+    LabelsWritten,
+    check_empty,
+    check_format,
+    sidecar_formats,
+    write_labels,
+    write_table,
+)
 from tagger.commands.writers.image_folder import METADATA
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
@@ -44,9 +52,11 @@ def apply(
     folder = run if isinstance(run, RunFolder) else find_run(run)
     out, url = Path(out), store_url(folder, store)
     check_format(format)
-    in_folder = format in sidecar_formats.names() or format.startswith("imagefolder")
+    in_folder = format in sidecar_formats.names() or format.startswith("imagefolder")  # which the changes lie in too
     changes = out / "labels.changes.csv" if in_folder else out.with_name(f"{out.stem}.changes.csv")
-    if in_folder:
+    if format.startswith("folders"):
+        check_empty(out)
+    elif in_folder:
         _check_folder(out)
     else:
         _check_out(out, changes, folder, format)

@@ -13,9 +13,19 @@ from pathlib import Path
 
 from tagger.commands.screen import Screen
 from tagger.commands.tagger_model import Tagged, Tagger, load
-from tagger.commands.writers import EXISTING, FORMATS, Part, SidecarWriter, TableWriter, sidecar_formats, table_formats
+from tagger.commands.writers import (
+    EXISTING,
+    FORMATS,
+    Part,
+    SidecarWriter,
+    TableWriter,
+    check_empty,
+    sidecar_formats,
+    table_formats,
+)
 from tagger.commands.writers.image_folder import METADATA
 from tagger.data import iter_images
+from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import sweep, write_text
 
@@ -70,7 +80,7 @@ def predict(
         return _sidecars(model, writer, Path(folder), files, target, on_existing, problems)
     target = table_target(out, format)
     resume = resume and _mark(target).is_file()
-    check_target(target, on_existing, resume=resume)
+    check_target(target, on_existing, resume=resume, folder=format.startswith("folders"))
     model = tagger()
     result = _table(
         model,
@@ -105,25 +115,30 @@ def _table(
         shutil.rmtree(parts_folder, ignore_errors=True)
         write_text(mark, identity)
     parts: list[Path] = []
-    done = num_unreadable = 0
+    done = num_unreadable = num_left_out = 0
     for number, chunk in enumerate(_chunks(files)):
         part, note = parts_folder / f"{number:08d}", parts_folder / f"{number:08d}.json"
         listing = hashlib.blake2b("\n".join(chunk).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
         if not note.is_file():
             tagged = tagger.tag(root, chunk, description=f"tagging (after {done:,})" if done else "tagging")
-            writer.write_part(_part(tagger, tagged), part)
+            made = _part(tagger, tagged)
+            writer.write_part(made, part)
             bad = [[chunk[row], reason] for row, reason in sorted(tagged.reasons.items())]
-            write_text(note, json.dumps({"listing": listing, "unreadable": bad}))
+            none = sum(not labels for labels in made.chosen) - len(bad)
+            write_text(note, json.dumps({"listing": listing, "unreadable": bad, "none": none}))
         noted = json.loads(note.read_text("utf-8"))
         if noted["listing"] != listing:
             raise TaggerError(f"{root}: its images have changed since {out} was begun. Start again without --resume.")
         problems += [Problem(file, None, reason) for file, reason in noted["unreadable"]]
         num_unreadable += len(noted["unreadable"])
+        num_left_out += 0 if writer.says.none else noted["none"]
         parts.append(part)
         done += len(chunk)
     _list_unreadable(problems, out.with_name(f"{out.name}.unreadable.csv"))
     writer.join(parts, _part(tagger, tagger.tag(root, [])), out)
     sweep(out.parent, glob.escape(out.name))
+    if num_left_out:
+        tagger.screen.say(f"{counted(num_left_out, 'image')} got no label and has no folder to be in: left out.")
     mark.unlink()  # without it the parts are waste, whenever their removal is interrupted
     shutil.rmtree(parts_folder)
     return Prediction(out, done - num_unreadable, problems)
@@ -176,6 +191,8 @@ def _sidecars(
 
 def table_target(out: str | Path | None, format: str) -> Path:
     """The file that a table format writes; an image folder's is the list in it, and the folder is made."""
+    if format.startswith("folders"):
+        return Path(out) if out is not None else Path("predictions")
     if not format.startswith("imagefolder"):
         suffix = {"coco": "coco.json", "label-studio": "label-studio.json"}.get(format, format)
         return Path(out) if out is not None else Path(f"predictions.{suffix}")
@@ -192,11 +209,14 @@ def _mark(out: Path) -> Path:
     return out.with_name(f".{out.name}.parts") / "of.json"
 
 
-def check_target(out: Path, on_existing: str, *, resume: bool) -> None:
-    """Pass if a table may be written there; TaggerError says what to do otherwise."""
-    if out.is_dir():
+def check_target(out: Path, on_existing: str, *, resume: bool, folder: bool = False) -> None:
+    """Pass if a table, or a folder of folders, may be written there; TaggerError says what to do otherwise."""
+    if folder:
+        if not resume:
+            check_empty(out)
+    elif out.is_dir():
         raise TaggerError(f"--out {out} is a folder; name a file in it, such as {out / 'predictions.csv'}.")
-    if out.exists() and on_existing == "skip" and not resume:
+    elif out.exists() and on_existing == "skip" and not resume:
         raise TaggerError(f"{out} exists already. Replace it with --on-existing overwrite, or give another --out.")
     if on_existing == "merge":
         raise TaggerError("--on-existing merge is for sidecars (txt, xmp); tables are replaced as a whole.")

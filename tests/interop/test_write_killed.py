@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any
 
 Kill = Callable[[list[dict[str, Any]]], list[int]]
-EVENTS = {"coco": (2, 30), "label-studio": (33,), "imagefolder": (25, 60), "xmp": (10,)}  # 10, 25: a file half written
+EVENTS = {
+    "coco": (2, 30),
+    "label-studio": (33,),
+    "imagefolder": (25, 60),
+    "xmp": (10,),
+    "folders": (20,),
+}  # 10, 25: a file half written
 
 
 def content(place: Path) -> dict[str, bytes]:
@@ -27,7 +33,7 @@ def test_a_killed_prediction_goes_on_to_the_same_files(kill: Kill, demo: Path, f
     for format, events in EVENTS.items():
         assert next(ends) == 0
         expected = content(tmp_path / format / "whole")
-        assert len(expected) >= (12 if format in ("xmp", "imagefolder") else 1)
+        assert len(expected) >= (12 if format in ("xmp", "imagefolder", "folders") else 1)
         for event in events:
             assert (next(ends), next(ends)) == (-9, 0), (format, event)
             assert content(tmp_path / format / f"{event}") == expected, (format, event)

@@ -3,6 +3,7 @@
 from tagger.commands.writers.carry import as_found
 from tagger.commands.writers.exchange import Coco, LabelStudio
 from tagger.commands.writers.image_folder import ImageFolder, LinkedImageFolder
+from tagger.commands.writers.label_folders import LabelFolders, LinkedLabelFolders, check_empty
 from tagger.commands.writers.label_sidecars import EXISTING
 from tagger.commands.writers.labels import LABEL_FORMATS, TABLES, LabelsWritten, check_format, write_labels, write_table
 from tagger.commands.writers.part import Part, TableWriter
@@ -18,13 +19,16 @@ __all__ = [
     "TABLES",
     "Coco",
     "ImageFolder",
+    "LabelFolders",
     "LabelStudio",
     "LabelsWritten",
     "LinkedImageFolder",
+    "LinkedLabelFolders",
     "Part",
     "SidecarWriter",
     "TableWriter",
     "as_found",
+    "check_empty",
     "check_format",
     "sidecar_formats",
     "table_formats",

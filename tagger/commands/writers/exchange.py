@@ -102,7 +102,7 @@ class LabelStudio(TableWriter):
         if part.judged:
             return task | {"annotations": [result]}
         probs = part.scores(row)
-        score = min(probs) if probs else 1 - max([float(p) for p in part.table.iloc[row, 2:]], default=0.0)
+        score = min(probs) if probs else 1 - max(part.probs_NK[row].tolist(), default=0.0)
         return task | {"predictions": [{"model_version": "tagger", "score": round(score, 6)} | result]}
 
 

@@ -45,6 +45,10 @@ class ImageFolder(TableWriter):
         with replacing(out) as temporary, temporary.open("wb") as file:
             for part in parts:
                 file.write(part.read_bytes())
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what killed processes left of unfinished copies."""
         for leftover in self.folder.rglob(".*.part"):
             leftover.unlink(missing_ok=True)
 

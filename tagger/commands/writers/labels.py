@@ -15,6 +15,7 @@ from tagger.arrays import UNKNOWN, YES, Cells
 from tagger.commands.screen import Screen
 from tagger.commands.writers.carry import as_found, check_labels, check_places, losses
 from tagger.commands.writers.image_folder import METADATA
+from tagger.commands.writers.label_folders import check_empty
 from tagger.commands.writers.label_sidecars import EXISTING, write_sidecars
 from tagger.commands.writers.part import Part
 from tagger.commands.writers.sidecars import sidecar_formats
@@ -78,7 +79,9 @@ def write_labels(
     if on_existing not in ("skip", "overwrite"):
         raise TaggerError(f"--on-existing {on_existing} is for sidecars (txt, xmp). Available here: skip, overwrite")
     target = out / METADATA if format.startswith("imagefolder") else out
-    if target.exists() and on_existing != "overwrite":
+    if format.startswith("folders"):
+        check_empty(target)
+    elif target.exists() and on_existing != "overwrite":
         raise TaggerError(f"{target} exists already. Replace it with --on-existing overwrite, or give another --out.")
     if format in TABLES:
         _table([as_found(file, root, out.parent) for file in files], labels_NK, names, target, format)
@@ -131,7 +134,7 @@ def _joined(
     if format in BY_ROOT:
         check_places(files, root, out.parent)
     if not writer.says.unknown:
-        kept_N = (labels_NK != UNKNOWN).any(axis=1)
+        kept_N = (labels_NK != UNKNOWN).any(axis=1) if writer.says.none else (labels_NK == YES).any(axis=1)
         files, labels_NK = [file for file, kept in zip(files, kept_N, strict=True) if kept], labels_NK[kept_N]
     files = [_written(file, root, out.parent, format) for file in files]
     with_unknown = bool((labels_NK == UNKNOWN).any()) and writer.says.unknown

@@ -2,10 +2,14 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+import numpy as np
 import pandas as pd
+
+from tagger.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,17 @@ class Part:
 
     def scores(self, row: int) -> list[float]:
         """The probabilities of the chosen labels, if the table has any."""
-        known = [label for label in self.chosen[row] if label in self.table.columns]
-        return self.table[known].iloc[row].astype(float).tolist()
+        return [float(self.probs_NK[row, self.column[name]]) for name in self.chosen[row] if name in self.column]
+
+    @cached_property
+    def probs_NK(self) -> Floats:
+        """The probabilities of all labels, in the table's order; K is 0 for settled labels."""
+        return self.table.iloc[:, 2:].to_numpy(dtype=np.float64)
+
+    @cached_property
+    def column(self) -> dict[str, int]:
+        """Where the probabilities of a label are."""
+        return {name: k for k, name in enumerate(self.table.columns[2:])}
 
     def lists(self) -> list[dict[str, list[str]]]:
         """The settled labels of each row, and beside them the unknown ones if there are any in the whole."""
