@@ -33,9 +33,11 @@ class Augment:
         assert images_BCHW.is_floating_point(), "augmentation wants float images in 0..1"
         if len(images_BCHW) == 0:
             return images_BCHW
-        draw = _Draw(len(images_BCHW), generator, images_BCHW.device)
+        draw, given = _Draw(len(images_BCHW), generator, images_BCHW.device), images_BCHW
         images_BCHW = self._move(images_BCHW, draw)
         images_BCHW = self._randaugment(images_BCHW, draw)
+        if images_BCHW is given and self._changes_colour():  # which happens in place
+            images_BCHW = images_BCHW.clone()
         images_BCHW = self._colour(images_BCHW, draw)
         return self._erase(images_BCHW, draw)
 
@@ -63,20 +65,24 @@ class Augment:
                 images_BCHW = torch.where(flipped_B111, images_BCHW.flip(side), images_BCHW)
         return images_BCHW
 
+    def _changes_colour(self) -> bool:
+        s = self.settings
+        return any((s.brightness, s.contrast, s.saturation, s.hue, s.grey))
+
     def _colour(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
         s = self.settings
         for strength, change in (
-            (s.brightness, colour.brightness),
-            (s.contrast, colour.contrast),
-            (s.saturation, colour.saturation),
+            (s.brightness, colour.brightness_),
+            (s.contrast, colour.contrast_),
+            (s.saturation, colour.saturation_),
         ):
             if strength:
                 factors_B = (1.0 + draw.spread(strength)).clamp(min=0.0)
-                images_BCHW = change(images_BCHW, factors_B.to(images_BCHW.dtype))
+                change(images_BCHW, factors_B.to(images_BCHW.dtype))
         if s.hue:
             images_BCHW = colour.hue(images_BCHW, draw.spread(s.hue))
         if s.grey:
-            images_BCHW = colour.grey(images_BCHW, draw.sign(s.grey) < 0)
+            colour.grey_(images_BCHW, draw.sign(s.grey) < 0)
         return images_BCHW
 
     def _randaugment(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:

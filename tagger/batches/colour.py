@@ -1,7 +1,8 @@
 """What colour pixels get: brightness, contrast, saturation, hue and grey, one factor an image.
 
 Each gives what torchvision's ``adjust_*`` gives for that image and factor (images 0..1, results kept in 0..1), for a
-whole batch at once.
+whole batch at once. A name with an underscore at its end changes the images that it is given: a new tensor for each
+change cost three times as much, most of it for fresh memory.
 """
 
 import torch
@@ -19,31 +20,31 @@ def luminance(images_BCHW: Tensor) -> Tensor:
     return (0.2989 * red).add_(green, alpha=0.587).add_(blue, alpha=0.114).unsqueeze(1)
 
 
-def brightness(images_BCHW: Tensor, factors_B: Tensor) -> Tensor:
-    """Images times their factor: 0 is black, 1 changes nothing.
+def brightness_(images_BCHW: Tensor, factors_B: Tensor) -> Tensor:
+    """The images times their factor: 0 is black, 1 changes nothing.
 
-    >>> brightness(torch.full((1, 3, 1, 1), 0.5), torch.tensor([1.5])).unique().tolist()
+    >>> brightness_(torch.full((1, 3, 1, 1), 0.5), torch.tensor([1.5])).unique().tolist()
     [0.75]
     """
-    return (images_BCHW * factors_B.view(-1, 1, 1, 1)).clamp_(0.0, 1.0)
+    return images_BCHW.mul_(factors_B.view(-1, 1, 1, 1)).clamp_(0.0, 1.0)
 
 
-def contrast(images_BCHW: Tensor, factors_B: Tensor) -> Tensor:
-    """Images pulled towards their mean grey (factor 0) or away from it (above 1).
+def contrast_(images_BCHW: Tensor, factors_B: Tensor) -> Tensor:
+    """The images pulled towards their mean grey (factor 0) or away from it (above 1).
 
-    >>> contrast(torch.ones(1, 3, 1, 1), torch.tensor([1.0])).unique().tolist()
+    >>> contrast_(torch.ones(1, 3, 1, 1), torch.tensor([1.0])).unique().tolist()
     [1.0]
     """
-    return _blend(images_BCHW, luminance(images_BCHW).mean(dim=(1, 2, 3), keepdim=True), factors_B)
+    return _blend_(images_BCHW, luminance(images_BCHW).mean(dim=(1, 2, 3), keepdim=True), factors_B)
 
 
-def saturation(images_BCHW: Tensor, factors_B: Tensor) -> Tensor:
-    """Images pulled towards grey (factor 0) or away from it (above 1).
+def saturation_(images_BCHW: Tensor, factors_B: Tensor) -> Tensor:
+    """The images pulled towards grey (factor 0) or away from it (above 1).
 
-    >>> saturation(torch.ones(1, 3, 1, 1), torch.tensor([1.0])).unique().tolist()
+    >>> saturation_(torch.ones(1, 3, 1, 1), torch.tensor([1.0])).unique().tolist()
     [1.0]
     """
-    return _blend(images_BCHW, luminance(images_BCHW), factors_B)
+    return _blend_(images_BCHW, luminance(images_BCHW), factors_B)
 
 
 def hue(images_BCHW: Tensor, turns_B: Tensor) -> Tensor:
@@ -55,17 +56,16 @@ def hue(images_BCHW: Tensor, turns_B: Tensor) -> Tensor:
     return torch.stack(turned) if turned else images_BCHW
 
 
-def grey(images_BCHW: Tensor, chosen_B: Tensor) -> Tensor:
-    """The chosen images (bool) in grey, the others untouched.
+def grey_(images_BCHW: Tensor, chosen_B: Tensor) -> Tensor:
+    """The images, those chosen (bool) in grey.
 
-    >>> grey(torch.ones(2, 3, 1, 1), torch.tensor([False, True]))[0].unique().tolist()
+    >>> grey_(torch.ones(2, 3, 1, 1), torch.tensor([False, True]))[0].unique().tolist()
     [1.0]
     """
-    result_BCHW = images_BCHW.clone()
-    result_BCHW[chosen_B] = luminance(images_BCHW[chosen_B]).expand(-1, 3, -1, -1)
-    return result_BCHW
+    images_BCHW[chosen_B] = luminance(images_BCHW[chosen_B]).expand(-1, 3, -1, -1)
+    return images_BCHW
 
 
-def _blend(images_BCHW: Tensor, others: Tensor, factors_B: Tensor) -> Tensor:
+def _blend_(images_BCHW: Tensor, others: Tensor, factors_B: Tensor) -> Tensor:
     factors = factors_B.view(-1, 1, 1, 1)
-    return (images_BCHW * factors).add_((1.0 - factors) * others).clamp_(0.0, 1.0)
+    return images_BCHW.mul_(factors).add_((1.0 - factors) * others).clamp_(0.0, 1.0)

@@ -172,24 +172,24 @@ def test_shares_are_shares_of_images():
 @pytest.mark.parametrize(
     ("ours", "theirs", "factors"),
     [
-        (colour.brightness, tv.adjust_brightness, [0.0, 0.6, 1.0, 1.7]),
-        (colour.contrast, tv.adjust_contrast, [0.0, 0.6, 1.0, 1.7]),
-        (colour.saturation, tv.adjust_saturation, [0.0, 0.6, 1.0, 1.7]),
+        (colour.brightness_, tv.adjust_brightness, [0.0, 0.6, 1.0, 1.7]),
+        (colour.contrast_, tv.adjust_contrast, [0.0, 0.6, 1.0, 1.7]),
+        (colour.saturation_, tv.adjust_saturation, [0.0, 0.6, 1.0, 1.7]),
         (colour.hue, tv.adjust_hue, [-0.5, -0.1, 0.0, 0.3]),
     ],
 )
 def test_each_colour_change_is_torchvisions_for_every_image(ours, theirs, factors):
     images_BCHW = noise(4)
     expected = torch.stack([theirs(image, factor) for image, factor in zip(images_BCHW, factors, strict=True)])
-    torch.testing.assert_close(ours(images_BCHW, torch.tensor(factors)), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(ours(images_BCHW.clone(), torch.tensor(factors)), expected, atol=1e-6, rtol=0)
 
 
 def test_grey_is_torchvisions_for_the_chosen_images_and_leaves_the_others():
     images_BCHW = noise(2)
-    result = colour.grey(images_BCHW, torch.tensor([True, False]))
+    result = colour.grey_(images_BCHW.clone(), torch.tensor([True, False]))
     torch.testing.assert_close(result[0], tv.rgb_to_grayscale(images_BCHW[0], num_output_channels=3), atol=1e-6, rtol=0)
     assert torch.equal(result[1], images_BCHW[1])
-    assert torch.equal(colour.grey(images_BCHW, torch.tensor([False, False])), images_BCHW)
+    assert torch.equal(colour.grey_(images_BCHW.clone(), torch.tensor([False, False])), images_BCHW)
 
 
 # --- torchvision's own ------------------------------------------------------------------------------------------------

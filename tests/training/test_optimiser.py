@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from timm.optim import create_optimizer_v2
 
 from tagger.config import TrainSettings
 from tagger.errors import TaggerError
@@ -110,3 +111,18 @@ def test_an_unknown_optimiser_is_named(model: TagModel):
     chosen = settings(optimiser="adamwww")
     with pytest.raises(TaggerError, match=r"train.optimiser = 'adamwww'.*list_optimizers"):
         make_optimiser(parameter_groups(model, chosen), chosen)
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd", "nadamw", "lamb"])
+def test_an_optimiser_in_one_kernel_takes_the_steps_of_timms(name: str):
+    ours, theirs = (torch.nn.Parameter(torch.linspace(-1, 1, 50)) for _ in range(2))
+    chosen = settings(optimiser=name, lr=0.01)
+    optimisers = (
+        make_optimiser([{"params": [ours], "weight_decay": 0.1}], chosen),
+        create_optimizer_v2([{"params": [theirs], "weight_decay": 0.1}], opt=name, lr=0.01),
+    )
+    for number in range(5):
+        for parameter, optimiser in zip((ours, theirs), optimisers, strict=True):
+            parameter.grad = torch.cos(torch.arange(50.0) + number)
+            optimiser.step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
