@@ -60,7 +60,7 @@ def make_optimiser(groups: list[dict[str, Any]], settings: TrainSettings) -> tor
     """timm's optimiser of that name over the groups; as one kernel where torch has that, in a quarter of the time."""
     try:
         fused = "fused" in inspect.signature(get_optimizer_class(settings.optimiser, bind_defaults=False)).parameters
-        more = {"fused": True} if fused else {}
+        more: dict[str, Any] = {"fused": True} if fused else {}
         return create_optimizer_v2(
             groups, opt=settings.optimiser, lr=settings.lr, weight_decay=settings.weight_decay, **more
         )
