@@ -75,9 +75,10 @@ def measure(pixels_HW3: NDArray[np.uint8]) -> Measures:
     >>> thumb.shape, colour.tolist(), round(light), round(contrast)
     ((16, 16), [9, 9, 9], 9, 0)
     """
-    grey_HW = pixels_HW3.mean(axis=2, dtype=np.float32)
+    floats_HW3 = pixels_HW3.astype(np.float32)  # products are five times as fast as means over short axes
+    grey_HW = floats_HW3 @ np.full(3, 1 / 3, np.float32)
     cells = np.asarray(Image.fromarray(grey_HW).resize((CELLS, CELLS), Image.Resampling.BOX))
-    colour_3 = pixels_HW3.mean(axis=(0, 1))
+    colour_3 = np.full(grey_HW.size, 1 / grey_HW.size, np.float32) @ floats_HW3.reshape(-1, 3)
     numbers = float(grey_HW.mean()), float(grey_HW.std()), sharpness(grey_HW)
     return cells.round().astype(np.uint8), colour_3.round().astype(np.uint8), numbers
 
