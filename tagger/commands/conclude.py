@@ -68,11 +68,10 @@ def conclude(
     val = material.split_N == "val"
     table = split_table(labels_NK, material.split_N, names)
     worst = table.sort_values("largest_difference").iloc[-1]
-    screen.say(
-        "Split: "
-        + ", ".join(f"{(material.split_N == part).sum():,} {part}" for part in ("train", "val", "test"))
-        + f". A label's share differs most for {worst['label']!r}: by {worst['largest_difference']:.0%}."
-    )
+    parts = ("train", "val", "test")
+    sizes = ", ".join(f"{(material.split_N == part).sum():,} {part}" for part in parts)
+    least = ", ".join(f"{worst.get(part, 0):,}" for part in parts)
+    screen.say(f"Split: {sizes}. Least even: {worst['label']!r}, on {least} images of these.")
     metrics: dict[str, Any] = {
         "test": judge(test) if test.any() else None,
         "validation": judge(val) if val.any() else None,

@@ -38,7 +38,8 @@ def find_suspects(
     table = rank(evidence, doubt, found, files, hashes, limit=limit, seed=seed)
     positives_K = evidence.positives_K
     notes = tuple(
-        f"`{name}` is not ranked: {count} images have it, {min_positives} are needed to tell errors from noise"
+        f"`{name}` is not ranked: {count:,} {'image has' if count == 1 else 'images have'} it,"
+        f" {min_positives} are needed to tell errors from noise"
         if count < min_positives
         else f"`{name}` is not ranked: nearly every image has it, so there is nothing to compare with"
         for name, count, ranked in zip(evidence.names, positives_K, rankable_K, strict=True)

@@ -142,6 +142,9 @@ def test_rules_speak_for_what_they_imply_and_against_a_premise_without_it(eviden
     row = int(np.flatnonzero(has & lacks)[0])
     assert built.reason(row, 2) == "It has `car`, and by your rule all images with `car` also have `sea`"
     assert built.reason(row, 3) == "It lacks `sea`, and by your rule all images with `car` have it"
+    alone, whole = int(np.flatnonzero(~has & ~lacks)[0]), int(np.flatnonzero(has & ~lacks)[0])
+    assert built.reason(alone, 2) == "It has no label that brings `sea`, such as `car`"
+    assert built.reason(whole, 3) == "It lacks nothing that `car` brings: `sea`"
 
 
 def test_twins_speak_by_their_labels(evidence: Evidence) -> None:

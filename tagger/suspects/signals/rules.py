@@ -43,11 +43,26 @@ class MinedRules(Signal):
         for rule in self.spoken.get((k, NO), []):
             if labels_K[column(rule.implied)] == NO:
                 return f"It lacks `{rule.implied}`, and {_share(rule)} with `{rule.premise}` have it"
-        return "No rule speaks about this label"
+        return self._silence(labels_K[k] == YES, k)
+
+    def _silence(self, given: bool, k: int) -> str:
+        """What it means that no rule spoke: other images with, or without, the label have one that does."""
+        name = f"`{self.evidence.names[k]}`"
+        bring = [f"`{rule.premise}`" for rule in self.spoken.get((k, YES), [])]
+        brought = [f"`{rule.implied}`" for rule in self.spoken.get((k, NO), [])]
+        if bring and (given or not brought):
+            return f"It has no label that brings {name}, such as {_some(bring)}"
+        if brought:
+            return f"It lacks nothing that {name} brings: {_some(brought)}"
+        return f"No rule speaks about {name}"
 
 
 def _certain(rule: Rule) -> MinedRule:
     return MinedRule(rule.premise, rule.implied, 0, 0.999)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3])
 
 
 def _share(rule: MinedRule) -> str:
