@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tagger.data import read_dataset
 from tagger.errors import TaggerError
@@ -245,9 +246,14 @@ def test_keywords_inside_images_are_read_and_a_sidecar_outweighs_them(folder):
     iptc = b"".join(b"\x1c\x02\x19" + len(w).to_bytes(2, "big") + w for w in [b"cat", "sœur".encode()])
     photoshop = b"8BIM\x04\x04\0\0" + len(iptc).to_bytes(4, "big") + iptc + b"\0" * (len(iptc) % 2)
     app13 = b"Photoshop 3.0\0" + photoshop
-    for number, name in enumerate(["a.jpg", "b.jpg", "c.webp", "d.png"]):
+    packet = xmp(["inside", "猫"]).encode()
+    for number, name in enumerate(["a.jpg", "b.jpg", "c.webp"]):
         picture.putpixel((0, 0), (number * 60, 0, 0))
-        picture.save(root / name, xmp=xmp(["inside", "猫"]).encode())
+        picture.save(root / name, xmp=packet)
+    for name, after in (("d.png", False), ("g.png", True)):  # before the pixels and behind them
+        text = PngInfo()
+        text.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet, after_idat=after)
+        picture.save(root / name, pnginfo=text)
     plain = root / "e.jpg"
     Image.new("RGB", (9, 9)).save(plain)
     data = plain.read_bytes()
@@ -256,8 +262,8 @@ def test_keywords_inside_images_are_read_and_a_sidecar_outweighs_them(folder):
     dataset = read_dataset(root)
     found = as_dict(dataset)
     inside = ["inside", "猫"]
-    assert found.pop("d.png", inside) == inside
-    assert found == {"a.jpg": inside, "b.jpg": ["newer"], "c.webp": inside, "e.jpg": ["cat", "sœur"]}
+    pngs = {"d.png": inside, "g.png": inside}
+    assert found == {"a.jpg": inside, "b.jpg": ["newer"], "c.webp": inside, "e.jpg": ["cat", "sœur"]} | pngs
     assert "f.jpg" in dataset.unlisted
 
 

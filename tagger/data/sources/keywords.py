@@ -7,14 +7,12 @@ an empty list of keywords, or tagger's note ``tagger:none``, says that no label 
 
 import os
 import re
-import warnings
 from pathlib import Path
-
-from PIL import Image, IptcImagePlugin
 
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.sources.annotation_files import title
+from tagger.data.sources.embedded import embedded_keywords
 from tagger.data.sources.source import Step, unseen
 from tagger.data.wording import counted
 from tagger.data.xmp import read_keywords
@@ -22,7 +20,6 @@ from tagger.errors import Problem, TaggerError
 
 SAMPLE = 100  # images that are opened to see whether keywords inside are the rule
 EMPTY_LIST = re.compile(rb"<(?:\w+:)?subject[\s/>]|tagger:none(?:>|[^<>]*>|=.)True")  # tagger's own note too
-IPTC_KEYWORDS, IPTC_CHARSET, UTF8 = (2, 25), (1, 90), b"\x1b%G"
 
 
 class Keywords:
@@ -56,7 +53,7 @@ class Keywords:
             sidecar = _sidecar(file, images)
             place = os.path.relpath(sidecar, images.root).replace(os.sep, "/") if sidecar else file
             try:
-                keywords = _sidecar_keywords(sidecar) if sidecar else _embedded(images.root / file) or None
+                keywords = _sidecar_keywords(sidecar) if sidecar else embedded_keywords(images.root / file) or None
             except TaggerError as error:
                 builder.problems.append(Problem(place, None, f"left out: {error}"))
                 continue
@@ -89,39 +86,6 @@ def _sidecar_keywords(path: Path) -> list[str] | None:
 
 def _has_embedded(path: Path) -> bool:
     try:
-        return bool(_embedded(path))
+        return bool(embedded_keywords(path))
     except TaggerError:
         return False
-
-
-def _embedded(path: Path) -> list[str]:
-    """The keywords inside an image. TaggerError if its XMP is broken; an image that cannot be opened has none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of images of very many pixels, none of which is read here
-            with Image.open(path) as image:
-                packet, iptc = image.info.get("xmp"), IptcImagePlugin.getiptcinfo(image) or {}
-    except Exception:  # damaged files raise what they like; hashing and training report them
-        return []
-    if isinstance(packet, str):
-        packet = packet.encode()
-    found = (
-        read_keywords(packet.strip(b"\0"), where=path.name) if isinstance(packet, bytes) and packet.strip(b"\0") else []
-    )
-    return found or _iptc_keywords(iptc)
-
-
-def _iptc_keywords(iptc: dict[tuple[int, int], bytes | list[bytes]]) -> list[str]:
-    """The keywords of IPTC-IIM: UTF-8 where the record says so or it fits, else Latin-1.
-
-    >>> _iptc_keywords({(2, 25): [b"cat", "caf\\u00e9".encode()]}), _iptc_keywords({(2, 25): b"caf\\xe9"})
-    (['cat', 'café'], ['café'])
-    """
-    raw = iptc.get(IPTC_KEYWORDS, [])
-    words = []
-    for word in [raw] if isinstance(raw, bytes) else raw:
-        try:
-            words.append(word.decode("utf-8"))
-        except UnicodeDecodeError:
-            words.append(word.decode("utf-8", "replace") if iptc.get(IPTC_CHARSET) == UTF8 else word.decode("latin-1"))
-    return [word.strip("\0 ") for word in words]

@@ -1,0 +1,71 @@
+"""Which keywords are inside an image? Its XMP's, or where it has none, those of IPTC; in JPEG, PNG, TIFF and WebP."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, IptcImagePlugin
+
+from tagger.data.png_text import is_png, png_texts, raw_profile
+from tagger.data.xmp import read_keywords
+
+IN_PNG, RAW_XMP, RAW_IPTC = b"XML:com.adobe.xmp", b"Raw profile type xmp", b"Raw profile type iptc"
+IPTC_KEYWORDS, IPTC_CHARSET, UTF8 = (2, 25), (1, 90), b"\x1b%G"
+Records = dict[tuple[int, int], list[bytes]]
+
+
+def embedded_keywords(path: Path) -> list[str]:
+    """The keywords inside an image. TaggerError if its XMP is broken; an image that cannot be opened has none."""
+    try:
+        packet, iptc = _of_png(path) if is_png(path) else _of_image(path)
+    except Exception:  # damaged files raise what they like; hashing and training report them
+        return []
+    packet = packet.strip(b"\0 \n")
+    return (read_keywords(packet, where=path.name) if packet else []) or iptc_keywords(iptc)
+
+
+def _of_image(path: Path) -> tuple[bytes, Records]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of images of very many pixels, none of which is read here
+        with Image.open(path) as image:
+            packet, iptc = image.info.get("xmp", b""), IptcImagePlugin.getiptcinfo(image) or {}
+    packet = packet.encode() if isinstance(packet, str) else packet
+    records = {key: [value] if isinstance(value, bytes) else list(value) for key, value in iptc.items()}
+    return packet if isinstance(packet, bytes) else b"", records
+
+
+def _of_png(path: Path) -> tuple[bytes, Records]:
+    texts = png_texts(path)
+    records: Records = {}
+    for key, value in iptc_records(raw_profile(texts.get(RAW_IPTC, b""))):
+        records.setdefault(key, []).append(value)
+    return texts.get(IN_PNG) or raw_profile(texts.get(RAW_XMP, b"")), records
+
+
+def iptc_records(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """((record, data set), value) of IPTC-IIM, with or without the resource block of Photoshop around it.
+
+    >>> list(iptc_records(b"\\x1c\\x02\\x19\\0\\x03cat\\x1c\\x02\\x19\\0\\x03dog"))
+    [((2, 25), b'cat'), ((2, 25), b'dog')]
+    """
+    at = max(data.find(b"\x1c"), 0)
+    while data[at : at + 1] == b"\x1c" and at + 5 <= len(data):
+        size = int.from_bytes(data[at + 3 : at + 5], "big")
+        yield (data[at + 1], data[at + 2]), data[at + 5 : at + 5 + size]
+        at += 5 + size
+
+
+def iptc_keywords(iptc: Records) -> list[str]:
+    """The keywords of IPTC-IIM: UTF-8 where the record says so or it fits, else Latin-1.
+
+    >>> iptc_keywords({(2, 25): [b"cat", "caf\\u00e9".encode()]}), iptc_keywords({(2, 25): [b"caf\\xe9"]})
+    (['cat', 'café'], ['café'])
+    """
+    says_utf8 = UTF8 in iptc.get(IPTC_CHARSET, [])
+    words = []
+    for word in iptc.get(IPTC_KEYWORDS, []):
+        try:
+            words.append(word.decode("utf-8"))
+        except UnicodeDecodeError:
+            words.append(word.decode("utf-8", "replace") if says_utf8 else word.decode("latin-1"))
+    return [word.strip("\0 ") for word in words]
