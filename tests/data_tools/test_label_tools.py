@@ -1,9 +1,12 @@
 """Labels written are the labels read; noise, merging and renaming do to cells what they say."""
 
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -87,6 +90,32 @@ def test_merging_three_annotators_agrees_with_a_slow_double_loop():
             listed.add((files[n], names[k]))
     np.testing.assert_array_equal(merged_NK, expected)
     assert set(zip(disagreements["file"], disagreements["label"], strict=True)) == listed
+
+
+def test_where_annotators_disagree_the_cell_is_unknown_and_who_said_what_is_kept(
+    tagger_cli: Callable[..., Any], tmp_path: Path
+):
+    root = tmp_path / "photos"
+    root.mkdir()
+    for name in "abc":
+        (root / f"{name}.jpg").write_bytes(name.encode())
+    for who, text in (
+        ("ann.csv", 'file,"red, white",dog\na.jpg,1,0\nb.jpg,1,\nc.jpg,0,1\n'),
+        ("bo.csv", 'file,"red, white"\na.jpg,0\nb.jpg,1\n'),
+        ("cy.tsv", "file\tlabels\na.jpg\tred, white\n"),
+    ):
+        (tmp_path / who).write_text(text, "utf-8")
+    people = ("../ann.csv", "../bo.csv", "../cy.tsv")
+    argv = [item for who in people for item in ("--labels", who)]
+    ended = tagger_cli("data", "merge", root, *argv, "--out", "all.csv")
+    assert ended.code == 0, ended.err
+    merged = read_dataset(root, "all.csv")
+    column = {name: merged.labels_NK[:, k].tolist() for k, name in enumerate(merged.labels)}
+    assert column == {"red, white": [UNKNOWN, YES, NO], "dog": [NO, UNKNOWN, YES]}
+    table = pd.read_csv("all.disagreements.csv", dtype=str, keep_default_na=False)
+    assert table.to_dict("records") == [
+        {"file": "a.jpg", "label": "red, white", "../ann.csv": "1", "../bo.csv": "0", "../cy.tsv": "1"}
+    ]
 
 
 def test_joined_labels_are_yes_where_one_was_and_dropped_ones_are_gone():
