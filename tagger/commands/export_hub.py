@@ -74,11 +74,11 @@ def why_not(model: TagModel) -> str:
     """Why a timm network cannot be this model; "" if it can."""
     members = list(model.head.members) if isinstance(model.head, HeadEnsemble) else [model.head]
     if not all(isinstance(member, LinearHead) for member in members):
-        return "its head is not linear (head.name=linear is)"
+        return "its head is not linear (train with --set head.name=linear)"
     if model.attention is not None:
-        return "it has attention beside the network (attention.depth=0 has none)"
+        return "it has attention beside the network (train with --set attention.depth=0)"
     if model.backbone.levels:
-        return "its head reads several levels of the network (backbone.levels=1 reads one)"
+        return "its head reads several levels of the network, as presets have it (train with --set backbone.levels=1)"
     if members[0].members_GM is not None:
         return "labels of its groups share a softmax"
     return ""
