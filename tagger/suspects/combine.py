@@ -12,6 +12,9 @@ from tagger.suspects.evidence import Evidence, log_odds
 from tagger.suspects.noise import doubt_of, noise_rates, true_probs
 from tagger.suspects.regression import cross_fitted
 from tagger.suspects.signals import Signal
+from tagger.suspects.threads import each
+
+CHUNK = 16_384
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,13 @@ def combine(evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray
     """One doubt per cell, *missing* and *spurious* on one scale: the probability of an error."""
     labels_NK = evidence.labels_NK
     learnt = [name for name, signal in found.items() if not signal.trusted]
-    parts = {name: np.zeros(labels_NK.shape, np.float32) for name in found}
+    parts = {
+        name: signal.for_yes_NK if signal.trusted else np.zeros(labels_NK.shape, np.float32)
+        for name, signal in found.items()
+    }
     given_NK = np.zeros(labels_NK.shape, np.float32)
-    for k in np.flatnonzero(rankable_K):
+
+    def learn(k: int) -> None:
         columns_NF = np.stack([found[name].for_yes_NK[:, k] for name in learnt], axis=1)
         known_N = labels_NK[:, k] >= NO
         logits_N, weights_F = cross_fitted(
@@ -42,23 +49,30 @@ def combine(evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray
         given_NK[:, k] = 1 / (1 + np.exp(-logits_N))
         for name, column_N, weight in zip(learnt, columns_NF.T, weights_F, strict=True):
             parts[name][:, k] = weight * (column_N - column_N.mean())
-    drop, stray_K = _rates(given_NK, labels_NK, rankable_K)
-    logits_NK = log_odds(true_probs(given_NK, drop, stray_K), 1e-5)
+
+    each(learn, np.flatnonzero(rankable_K).tolist())
+    trusted = [signal.for_yes_NK for signal in found.values() if signal.trusted]
+    drop, stray_K = now = _rates(given_NK, labels_NK, rankable_K)
     if evidence.original_NK is not None:  # corrections made the labels cleaner, but no other cell more trustworthy
         drop, stray_K = _rates(given_NK, evidence.original_NK, rankable_K)
-    for name, signal in found.items():
-        if signal.trusted:
-            parts[name] = signal.for_yes_NK
-            logits_NK += signal.for_yes_NK
-    q_NK = np.clip(1 / (1 + np.exp(-logits_NK.astype(np.float64))), 1e-5, 1 - 1e-5)
-    doubt_NK = doubt_of(q_NK, labels_NK, drop, stray_K)
+    doubt_NK = np.empty(labels_NK.shape, np.float32)
+
+    def judge(start: int) -> None:
+        rows = slice(start, start + CHUNK)
+        logits_CK = log_odds(true_probs(given_NK[rows], *now), 1e-5)
+        for for_yes_NK in trusted:
+            logits_CK += for_yes_NK[rows]
+        q_CK = np.clip(1 / (1 + np.exp(-logits_CK.astype(np.float64))), 1e-5, 1 - 1e-5)
+        doubt_NK[rows] = doubt_of(q_CK, labels_NK[rows], drop, stray_K)
+
+    each(judge, range(0, len(labels_NK), CHUNK))
     doubt_NK[:, ~rankable_K] = np.nan
     if evidence.settled_NK is not None:
         doubt_NK[evidence.settled_NK] = 0.0
     doubt_NK = respect_declared(doubt_NK, evidence)
     if evidence.settled_NK is not None:
         doubt_NK[evidence.settled_NK] = np.nan
-    return Doubt(doubt_NK.astype(np.float32), parts, drop, stray_K)
+    return Doubt(doubt_NK, parts, drop, stray_K)
 
 
 def _rates(given_NK: Floats, labels_NK: Cells, rankable_K: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:

@@ -58,7 +58,7 @@ def log_odds(probs: Floats, floor: float = 1e-4) -> Floats:
     >>> [round(float(x), 2) for x in log_odds(np.array([0.5, 1.0]))]
     [0.0, 9.21]
     """
-    clipped = np.clip(np.asarray(probs, dtype=np.float64), floor, 1 - floor)
+    clipped = np.asarray(probs, dtype=np.float64).clip(floor, 1 - floor)
     return (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)
 
 

@@ -36,8 +36,10 @@ def noise_rates(given_probs_NK: Floats, labels_NK: Cells) -> tuple[float, NDArra
         if not 0 < count < len(known):
             continue
         odds_K[k] = count / (len(known) - count)
-        order = known[np.argsort(-given_probs_NK[known, k], kind="stable")]
-        surest, clearest = order[: max(5, round(SURE * count))], order[-max(5, round(CLEAR * len(known))) :]
+        num_surest, num_clearest = max(5, round(SURE * count)), max(5, round(CLEAR * len(known)))
+        ends = np.clip([num_clearest - 1, len(known) - num_surest], 0, len(known) - 1)
+        order = np.argpartition(given_probs_NK[known, k], ends)
+        surest, clearest = known[order[-num_surest:]], known[order[:num_clearest]]
         drops.append(float((labels_NK[surest, k] == NO).mean()))
         strays.append(float((labels_NK[clearest, k] == YES).mean()) / odds_K[k])
         counts.append(count)

@@ -10,12 +10,14 @@ where the group is not declared, so that the network does not know of it either)
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats
+from tagger.arrays import NO, YES, Floats
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.regression import by_relevance, cross_fitted
 from tagger.suspects.signals.family import Signal, signals
+from tagger.suspects.threads import each
 
 MOST_OTHERS = 48
+CHUNK = 65_536
 
 
 @signals.register("label_context")
@@ -30,22 +32,22 @@ class LabelContext(Signal):
         super().__init__(evidence)
         labels_NK = evidence.labels_NK
         yes_NK = (labels_NK == YES).astype(np.float32)
-        self.lift_KK = _lift(labels_NK)
+        self.lift_KK = _lift(yes_NK)
         self.for_yes_NK: Floats = np.zeros(labels_NK.shape, np.float32)
         strength_KK = np.abs(self.lift_KK)
         apart_KK = exclude_each_other(evidence)
         strength_KK[apart_KK] = -1
-        weights: list[Floats] = []
-        for k in range(labels_NK.shape[1]):
+        self.weight_KK = np.zeros(self.lift_KK.shape)
+
+        def learn(k: int) -> None:
             others = by_relevance(strength_KK[k], min(MOST_OTHERS, int((~apart_KK[k]).sum())))
-            known_N = labels_NK[:, k] >= NO
-            self.for_yes_NK[:, k], weight_F = cross_fitted(
-                yes_NK[:, others], yes_NK[:, k] > 0, known_N, evidence.part_N
+            target_N, known_N = labels_NK[:, k] == YES, labels_NK[:, k] >= NO
+            self.for_yes_NK[:, k], self.weight_KK[k] = cross_fitted(
+                yes_NK, target_N, known_N, evidence.part_N, among=others
             )
-            weight_K = np.zeros(labels_NK.shape[1])
-            weight_K[others] = weight_F
-            weights.append(weight_K)
-        self.weight_KK = np.array(weights)
+
+        each(learn, range(labels_NK.shape[1]))
+        self.mean_K = self.for_yes_NK.mean(axis=0)
 
     def reason(self, row: int, k: int) -> str:
         labels_K, names = self.evidence.labels_NK[row], self.evidence.names
@@ -55,7 +57,7 @@ class LabelContext(Signal):
             return f"Images without any other label rarely have `{names[k]}`"
         told = present[np.argsort(-np.abs(self.weight_KK[k, present]))][:2]
         listed = " and ".join(f"`{names[j]}`" for j in told)
-        often = self.for_yes_NK[row, k] > self.for_yes_NK[:, k].mean()
+        often = self.for_yes_NK[row, k] > self.mean_K[k]
         return f"Images with {listed} {'often' if often else 'rarely'} have `{names[k]}`"
 
 
@@ -73,13 +75,16 @@ def exclude_each_other(evidence: Evidence) -> NDArray[np.bool_]:
     return apart_KK
 
 
-def _lift(labels_NK: Cells) -> Floats:
+def _lift(yes_NK: Floats) -> Floats:
     """Correlation (phi) of *yes* between labels (K, K).
 
-    >>> _lift(np.array([[1, 1], [0, 0]], np.int8)).round(2).tolist()
+    >>> _lift(np.array([[1, 1], [0, 0]], np.float32)).round(2).tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
-    yes_NK = (labels_NK == YES).astype(np.float32)
-    yes_NK -= yes_NK.mean(axis=0)
-    scale_K = np.sqrt((yes_NK**2).sum(axis=0)) + 1e-9
-    return (yes_NK.T @ yes_NK) / scale_K / scale_K[:, None]
+    both_KK = np.zeros((yes_NK.shape[1],) * 2)
+    for start in range(0, len(yes_NK), CHUNK):  # float32 counts exactly up to 16 million only
+        both_KK += yes_NK[start : start + CHUNK].T @ yes_NK[start : start + CHUNK]
+    share_K = np.diag(both_KK) / len(yes_NK)
+    apart_KK = both_KK / len(yes_NK) - np.outer(share_K, share_K)
+    scale_K = np.sqrt(np.diag(apart_KK)) + 1e-9
+    return apart_KK / scale_K / scale_K[:, None]

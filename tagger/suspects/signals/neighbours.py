@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from tagger.arrays import NO, YES, Floats
+from tagger.arrays import NO, UNKNOWN, YES, Floats
 from tagger.suspects.evidence import Evidence, log_odds
 from tagger.suspects.signals.family import Signal, signals
+from tagger.suspects.threads import each
 
 STRENGTH = 2.0  # images' worth of the label's overall share that are added to the vote
 CHUNK = 16_384
@@ -19,15 +20,23 @@ class Neighbours(Signal):
         if evidence.nearest_NM is None:
             self.for_yes_NK: Floats = np.zeros(evidence.labels_NK.shape, np.float32)
             return
-        yes_NK, known_NK = (np.empty(evidence.labels_NK.shape, np.int16) for _ in range(2))
-        for start in range(0, len(yes_NK), CHUNK):
+        nearest_NM, priors_K = evidence.nearest_NM, evidence.priors_K
+        nobody_K = np.full((1, evidence.labels_NK.shape[1]), UNKNOWN, np.int8)
+        labels_LK = np.concatenate([evidence.labels_NK, nobody_K])  # row -1, no neighbour, is unknown
+        votes_LW = np.concatenate([labels_LK == YES, labels_LK >= NO], axis=1).view(np.int8)  # W: both, K each
+        self.yes_NK, self.known_NK = (np.empty(evidence.labels_NK.shape, np.int16) for _ in range(2))
+        self.for_yes_NK = np.empty(evidence.labels_NK.shape, np.float32)
+
+        def count(start: int) -> None:
             rows = slice(start, start + CHUNK)
-            nearest_NM = evidence.nearest_NM[rows]
-            seen_NMK = np.where((nearest_NM >= 0)[:, :, None], evidence.labels_NK[nearest_NM], -1)
-            yes_NK[rows], known_NK[rows] = (seen_NMK == YES).sum(axis=1), (seen_NMK >= NO).sum(axis=1)
-        self.yes_NK, self.known_NK = yes_NK, known_NK
-        priors_K = evidence.priors_K
-        self.for_yes_NK = log_odds((yes_NK + STRENGTH * priors_K) / (known_NK + STRENGTH))
+            sums_CW = np.zeros((len(nearest_NM[rows]), votes_LW.shape[1]), np.int16)
+            for place in range(nearest_NM.shape[1]):
+                sums_CW += votes_LW[nearest_NM[rows, place]]
+            yes_CK, known_CK = np.split(sums_CW, 2, axis=1)
+            self.yes_NK[rows], self.known_NK[rows] = yes_CK, known_CK
+            self.for_yes_NK[rows] = log_odds((yes_CK + STRENGTH * priors_K) / (known_CK + STRENGTH))
+
+        each(count, range(0, len(nearest_NM), CHUNK))
 
     def reason(self, row: int, k: int) -> str:
         yes, known = self.yes_NK[row, k], self.known_NK[row, k]

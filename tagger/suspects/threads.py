@@ -1,0 +1,26 @@
+"""How does arithmetic use all cores? Pieces of it in threads, each with a BLAS of one thread of its own."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Piece = TypeVar("Piece")
+
+
+def each(call: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
+    """``call`` is done with every piece, several at once; it writes where no other piece does.
+
+    numpy selects and converts on one core only while its products take all; so both do, and results do not depend on
+    how many cores there are.
+
+    >>> squares = [0, 0, 0]
+    >>> each(lambda n: squares.__setitem__(n, n * n), range(3)); squares
+    [0, 1, 4]
+    """
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
+        for _ in pool.map(call, pieces):
+            pass
