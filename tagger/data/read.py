@@ -150,14 +150,18 @@ def _choose(index: ImageIndex, labels: str | Path | None, readers: dict[str, Sou
             )
         return chosen, path, []
     if not found:
+        tables = sorted(p.name for p in index.root.glob("*.*") if p.suffix.lower() in READ_SUFFIXES)
+        likely = f", such as {index.root / tables[0]}" if tables else ""
         raise TaggerError(
             f"{index.root}: {counted(len(index.files), 'image')}, but no labels. Add labels.csv with the columns"
             " 'file' and 'labels', NAME.txt beside each NAME.jpg, annotations/LABEL.txt, or one sub-folder per label;"
-            " or name a label file or an annotation program's export with --labels"
+            f" or name a label file or an annotation program's export with --labels{likely}"
         )
     (name, path), *rest = found
     # Sub-folders are nearly always there; they are worth a word only when they are the source.
-    ignored = [_title(other, other_path) for other, other_path in rest if other != "folders"]
+    # The text files of YOLO would pass for sidecars.
+    silent = {"folders", *(["sidecars"] if any(other == "yolo" for other, _ in found) else [])}
+    ignored = [_title(other, other_path) for other, other_path in rest if other not in silent]
     return name, path, ignored + _other_tables(path)
 
 
