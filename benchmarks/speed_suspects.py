@@ -3,11 +3,11 @@
     python benchmarks/speed_suspects.py --out suspects.json [--images 100000 1000000] [--rounds 3]
 
 20 labels, 1,280 features an image (float16, from a file, as a run keeps them). Images lie in overlapping clusters,
-labels go with clusters, 15 % of the *yes* are wrong, one image in fifty is a near-duplicate of another, dynamics are there: so
-that every signal has something to say. Each measurement is a process of its own; memory is its greatest resident set,
-files that are mapped included. ``overlap`` is the share of the nearest images found that an exact search finds too, of
-500 images. Re-ranking is what the app does after every 20 verdicts (learn, order) and after every 200 (judge all cells
-anew), with 2,000 verdicts and 100,000 suspects.
+labels go with clusters, 15 % of the *yes* are wrong, one image in fifty is a near-duplicate of another, and dynamics
+are there, so that every signal has something to say. Each measurement is a process of its own; memory is its greatest
+resident set, mapped files included. ``overlap`` is the share of the nearest images found that an exact search finds
+too, of 500 images. Re-ranking is what the app does after every 20 verdicts (learn, order) and after every 200 (judge
+all cells anew), here with 2,000 verdicts and 100,000 suspects.
 """
 
 import argparse
