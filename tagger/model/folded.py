@@ -36,7 +36,7 @@ def folded(model: M, images_BCHW: Tensor) -> M:
     """
     fast = _copy(model)
     with torch.no_grad():
-        expected, pairs = _watch(fast, images_BCHW)
+        expected, pairs = watched(fast, images_BCHW)
         if not pairs:
             return fast
         for convolution, norm in pairs:
@@ -65,7 +65,7 @@ class _Uses(TorchDispatchMode):
         return result
 
 
-def _watch(model: nn.Module, images_BCHW: Tensor) -> tuple[Tensor, list[Pair]]:
+def watched(model: nn.Module, images_BCHW: Tensor) -> tuple[Tensor, list[Pair]]:
     """The model's outputs, and the pairs in which a convolution's output went into a normalisation and nowhere else."""
     outputs: dict[int, nn.Conv2d] = {}
     calls: list[tuple[nn.BatchNorm2d, int]] = []

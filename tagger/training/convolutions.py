@@ -14,23 +14,24 @@ import torch
 from timm.layers import BatchNormAct2d, Conv2dSame, pad_same
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
-Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
-CONVOLUTIONS, NORMS = (nn.Conv2d, Conv2dSame), (nn.BatchNorm2d, BatchNormAct2d)
+from tagger.model.folded import CONVOLUTIONS, watched
 
 
 class Quicker:
-    """``Quicker(net, kept_norms, probe)`` changes how ``net`` computes until ``release``: parameters stay its own.
+    """``Quicker(net, kept_norms, images)`` changes how ``net`` computes until ``release``: parameters stay its own.
 
-    ``kept_norms`` are those in evaluation mode for all this time; ``probe()`` runs the network once, so that it shows
-    which convolution each follows. Copies of the network that are made meanwhile would share the original's weights.
+    ``kept_norms`` are those in evaluation mode for all this time; a run on ``images`` shows which convolution each
+    follows, and leaves the network in evaluation mode. Copies of the network that are made meanwhile would compute with
+    the original's weights.
     """
 
-    def __init__(self, net: nn.Module, kept_norms: Iterable[nn.Module], probe: Callable[[], object]):
+    def __init__(self, net: nn.Module, kept_norms: Iterable[nn.Module], images_BCHW: Tensor):
         kept = {id(norm) for norm in kept_norms}
         self._changed: list[nn.Module] = []
-        merged = [(conv, norm) for conv, norm in pairs(net, probe) if id(norm) in kept]
+        with torch.no_grad():
+            _, pairs = watched(net.eval(), images_BCHW)
+        merged = [(conv, norm) for conv, norm in pairs if id(norm) in kept and _can_merge(conv, norm)]
         for conv, norm in merged:
             self._set(conv, partial(_merged, conv, norm))
             self._set(norm, partial(_activation, norm))
@@ -50,73 +51,17 @@ class Quicker:
         self._changed.append(module)
 
 
-def pairs(net: nn.Module, probe: Callable[[], object]) -> list[Pair]:
-    """Each convolution with the batch normalisation that alone takes what it gives, as a run of ``probe`` shows.
-
-    Left out is whatever is not certain: modules that ran twice, that have hooks, that are of a kind not known here.
-    """
-    given: dict[int, tuple[nn.Conv2d, Tensor]] = {}
-    found: list[tuple[nn.Conv2d, nn.BatchNorm2d, Tensor]] = []
-    runs: dict[int, int] = {}
-
-    def watch(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        runs[id(module)] = runs.get(id(module), 0) + 1
-        if type(module) in CONVOLUTIONS:
-            given[id(output)] = module, output  # holding it keeps its id its own
-        elif id(inputs[0]) in given:
-            found.append((given[id(inputs[0])][0], module, inputs[0]))
-
-    watched = [module for module in net.modules() if type(module) in (*CONVOLUTIONS, *NORMS) and _is_known(module)]
-    handles = [module.register_forward_hook(watch) for module in watched]
-    try:
-        with _Uses() as uses:
-            probe()
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [
-        (conv, norm)
-        for conv, norm, output in found
-        if runs[id(conv)] == runs[id(norm)] == 1 and uses.count.get(id(output), 0) == 1
-    ]
+def _can_merge(conv: Any, norm: Any) -> bool:
+    return _pads_as_usual(conv) and norm.weight is not None
 
 
-class _Uses(TorchFunctionMode):
-    """How many calls each tensor went into, by its id."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count: dict[int, int] = {}
-        self.kept: list[Tensor] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(func, "__name__", "") not in ("__get__", "dim", "size"):
-            for tensor in _tensors((args, kwargs or {})):
-                self.count[id(tensor)] = self.count.get(id(tensor), 0) + 1
-                self.kept.append(tensor)
-        return func(*args, **(kwargs or {}))
-
-
-def _tensors(value: Any) -> Iterable[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from _tensors(tuple(value.values()))
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from _tensors(part)
-
-
-def _is_known(module: Any) -> bool:
-    if module._forward_hooks or module._forward_pre_hooks:
-        return False
-    if isinstance(module, nn.Conv2d):
-        return module.padding_mode == "zeros" and not isinstance(module.padding, str)
-    return module.weight is not None and module.running_mean is not None
+def _pads_as_usual(conv: Any) -> bool:
+    return conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
 
 
 def _is_strided_depthwise(conv: Any) -> bool:
-    return conv.groups == conv.in_channels == conv.out_channels > 1 and max(conv.stride) > 1 and _is_known(conv)
+    is_depthwise = conv.groups == conv.in_channels == conv.out_channels > 1
+    return is_depthwise and max(conv.stride) > 1 and _pads_as_usual(conv)
 
 
 def _merged(conv: nn.Conv2d, norm: Any, maps_BCHW: Tensor) -> Tensor:

@@ -112,7 +112,8 @@ class _Loop:
         self.learner = Learner(model, self.objective, compiled=settings.train.compile)
         self.model, self.optimiser = accelerator.prepare(self.learner, optimiser)
         on_processor = accelerator.device.type == "cpu" and not settings.train.compile  # elsewhere nothing was measured
-        self.quicker = _quicker(model, self.norms, settings.image.size) if on_processor else None
+        black = torch.zeros(1, 3, settings.image.size, settings.image.size)
+        self.quicker = Quicker(model, self.norms, black) if on_processor else None
 
     def run(self, checkpoint: Path, track: Track) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """All epochs from the checkpoint on: the best one with its weights, and one history row each."""
@@ -265,16 +266,6 @@ class _Loop:
         grouped = {id(p) for group in self.optimiser.param_groups for p in group["params"]}
         for parameter in backbone.parameters():
             parameter.requires_grad_(id(parameter) in grouped and not only_head)
-
-
-def _quicker(model: TagModel, norms: list[nn.Module], size: int) -> Quicker:
-    """The backbone computes in fewer passes from here on; found out on one black image."""
-
-    def probe() -> None:
-        with torch.no_grad():
-            model.backbone.eval()(torch.zeros(1, 3, size, size))
-
-    return Quicker(model.backbone.net, norms, probe)
 
 
 def _norms_to_keep(model: TagModel, settings: Settings, *, alone: bool) -> list[nn.Module]:

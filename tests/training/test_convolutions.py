@@ -1,6 +1,5 @@
 """A network that learns in fewer passes: the same outputs and gradients, and afterwards the network it was."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tagger.training.convolutions import NORMS, Quicker, pairs
+from tagger.model.folded import NORMALISATIONS, watched
+from tagger.training.convolutions import Quicker
 
 # Names with the share of their normalisations that follow a convolution which nobody else reads.
 NETWORKS = {
@@ -36,12 +36,7 @@ def network(name: str, **options: Any) -> nn.Module:
 
 
 def norms(net: nn.Module) -> list[Any]:
-    return [module for module in net.modules() if isinstance(module, NORMS)]
-
-
-def probe(net: nn.Module) -> Callable[[], Tensor]:
-    """A run of the network."""
-    return lambda: net(images())
+    return [module for module in net.modules() if isinstance(module, NORMALISATIONS)]
 
 
 def images() -> Tensor:
@@ -62,7 +57,7 @@ def learnt(net: nn.Module) -> dict[str, Tensor]:
 def test_outputs_and_gradients_are_those_of_the_plain_network(name: str):
     net = network(name)
     plain = learnt(net)
-    quicker = Quicker(net, norms(net), probe(net))
+    quicker = Quicker(net, norms(net), images())
     quick = learnt(net)
     quicker.release()
     assert quick.keys() == plain.keys()
@@ -73,7 +68,8 @@ def test_outputs_and_gradients_are_those_of_the_plain_network(name: str):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_normalisation_behind_a_convolution_is_found(name: str):
     net = network(name)
-    found = pairs(net, probe(net))
+    with torch.no_grad():
+        _, found = watched(net, images())
     assert len(found) == round(NETWORKS[name] * len(norms(net)))
     assert all(conv.out_channels == norm.num_features for conv, norm in found)
 
@@ -81,7 +77,7 @@ def test_every_normalisation_behind_a_convolution_is_found(name: str):
 def test_released_it_is_the_network_it_was():
     net = network("mobilenetv2_050", pad_type="same")
     plain, state = learnt(net), {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    Quicker(net, norms(net), probe(net)).release()
+    Quicker(net, norms(net), images()).release()
     again = learnt(net)
     assert all(torch.equal(plain[key], again[key]) for key in plain)
     assert all(torch.equal(tensor, state[name]) for name, tensor in net.state_dict().items())
@@ -91,37 +87,12 @@ def test_released_it_is_the_network_it_was():
 def test_normalisations_that_learn_their_statistics_stay_as_they_are():
     net = network("test_resnet")
     moving = norms(net)[3]
+    quicker = Quicker(net, [norm for norm in norms(net) if norm is not moving], images())
     moving.train()
-    quicker = Quicker(net, [norm for norm in norms(net) if norm is not moving], probe(net))
     before = moving.running_mean.clone()
     learnt(net)
     quicker.release()
     assert not torch.equal(moving.running_mean, before)
-
-
-class Shared(nn.Module):
-    """What the convolution gives goes to the normalisation and past it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
-
-    def forward(self, images_BCHW: Tensor) -> Tensor:
-        maps = self.conv(images_BCHW)
-        return self.norm(maps) + maps
-
-
-def test_a_map_that_somebody_else_reads_is_left_alone():
-    net = Shared()
-    assert pairs(net, lambda: net(torch.rand(1, 3, 8, 8))) == []
-
-
-def test_a_module_with_a_hook_is_left_alone():
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    assert len(pairs(net, lambda: net(torch.rand(1, 3, 8, 8)))) == 1
-    handle = net[0].register_forward_hook(lambda *_: None)
-    assert pairs(net, lambda: net(torch.rand(1, 3, 8, 8))) == []
-    handle.remove()
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -131,7 +102,7 @@ def test_gradients_of_strided_depthwise_convolutions_in_bfloat16(bias: bool, str
     net = nn.Sequential(nn.Conv2d(8, 8, 3, stride=stride, padding=1, groups=8, bias=bias)).bfloat16().float()
     maps = torch.randn(4, 8, 16, 16).bfloat16().float().requires_grad_()
     true = gradients(net, maps, torch.float64)
-    quicker = Quicker(net, [], lambda: None)
+    quicker = Quicker(net, [], maps.detach())
     found = gradients(net, maps, torch.bfloat16)
     quicker.release()
     # What comes in is rounded to 8 bits already; only the results are rounded once more.
