@@ -60,10 +60,12 @@ def find_copies(
     images, problems = hashed(root, files, known, track=track)
     distinct = images.drop_duplicates("hash")
     paths, group_M = distinct["file"].tolist(), np.arange(len(distinct))
+    pixels_M = np.zeros(len(distinct), np.int64)
     if near:
         looks = look(root, paths, track=track)
         seen = np.flatnonzero(looks.readable_N)
         group_M[seen] = seen[near_duplicate_groups(looks.thumbs_NTT[seen], looks.colours_N3[seen])]
+        pixels_M = looks.width_N * looks.height_N
         problems += looks.problems
     alike_M = group_M
     if run is not None:
@@ -73,7 +75,7 @@ def find_copies(
     place = {digest: m for m, digest in enumerate(distinct["hash"])}
     place_N = images["hash"].map(place).to_numpy(dtype=np.int64)
     cells = np.full((len(files), len(names)), UNKNOWN, np.int8) if labels_NK is None else labels_NK
-    images = images.assign(near=group_M[place_N], alike=alike_M[place_N])
+    images = images.assign(near=group_M[place_N], alike=alike_M[place_N], pixels=pixels_M[place_N])
     return Copies(copy_table(images, names, cells[images["row"]]), tuple(problems))
 
 
@@ -111,16 +113,17 @@ def alike_to_network(
 
 
 def copy_table(images: pd.DataFrame, names: Sequence[str], labels_NK: Cells) -> pd.DataFrame:
-    """The table of ``Copies``. First in a group comes the file with most cells known, then the largest.
+    """The table of ``Copies``. First in a group comes the file with most cells known, then pixels, then bytes.
 
-    >>> images = pd.DataFrame({"file": ["a", "b", "c"], "hash": ["x", "x", "y"], "size": 1, "near": 0, "alike": 0})
+    >>> images = pd.DataFrame({"file": ["a", "b", "c"], "hash": ["x", "x", "y"]})
+    >>> images = images.assign(size=1, pixels=1, near=0, alike=0)
     >>> table = copy_table(images, ["cat"], np.array([[1], [0], [-1]], np.int8))
     >>> table[["group", "kind", "differs", "file"]].values.tolist()
     [[1, 'first', 'cat', 'a'], [1, 'exact', 'cat', 'b'], [1, 'near', 'cat', 'c']]
     """
     frame = images.assign(row=np.arange(len(images)), known=(labels_NK != UNKNOWN).sum(axis=1))
     frame = frame[frame["alike"].duplicated(keep=False)]
-    frame = frame.sort_values(["alike", "known", "size", "file"], ascending=[True, False, False, True])
+    frame = frame.sort_values(["alike", "known", "pixels", "size", "file"], ascending=[True, False, False, False, True])
     start_G = np.flatnonzero(~frame["alike"].duplicated())
     group_R = np.repeat(np.arange(len(start_G)), np.diff([*start_G, len(frame)]))
     first = frame.iloc[start_G[group_R]]

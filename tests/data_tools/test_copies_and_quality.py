@@ -66,6 +66,12 @@ def contents(*folders: Path) -> dict[str, bytes]:
     return {file: (folder / file).read_bytes() for folder in folders for file in images_of(folder)}
 
 
+def test_of_near_copies_the_one_with_most_pixels_is_kept(photos: Path):
+    Image.open(photos / "a.png").resize((48, 48)).save(photos / "a0.bmp")  # more bytes, fewer pixels
+    files = [*images_of(photos), "a0.bmp"]
+    assert surplus(find_copies(photos, files).table) == ["a0.bmp"]
+
+
 def test_surplus_copies_are_those_of_groups_whose_labels_agree(photos: Path, tmp_path: Path):
     for name in ("b2.png", "c2.png"):
         (photos / name).write_bytes((photos / f"{name[0]}.png").read_bytes())
