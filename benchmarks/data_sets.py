@@ -152,10 +152,8 @@ def main() -> None:
             for name in args.commands:
                 found = measure(name, folder)
                 results.append({"command": name, "images": size, "round": number, **found})
-                print(
-                    f"{name:14} {size:>8,} images {found['seconds']:7.1f} s ({found['processor']:.1f} s) {found['mb']:6.0f} MB",
-                    flush=True,
-                )
+                told = f"{found['seconds']:7.1f} s ({found['processor']:.1f} s) {found['mb']:6.0f} MB"
+                print(f"{name:14} {size:>8,} images {told}", flush=True)
     print(f"\n{platform.machine()}, {psutil.cpu_count()} cores, medians of {args.rounds}\n\n{table(results)}")
     if args.out is not None:
         args.out.write_text(json.dumps(results, indent=1), "utf-8")
