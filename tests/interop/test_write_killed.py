@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Kill = Callable[[list[dict[str, Any]]], list[int]]
 EVENTS = {
     "coco": (2, 30),
@@ -20,21 +22,24 @@ def content(place: Path) -> dict[str, bytes]:
     return {str(path.relative_to(place.parent)).replace(place.name, "OUT", 1): path.read_bytes() for path in files}
 
 
-def test_a_killed_prediction_goes_on_to_the_same_files(kill: Kill, demo: Path, finished: Path, tmp_path: Path):
+@pytest.mark.parametrize("formats", [("coco", "label-studio"), ("imagefolder", "folders", "xmp")])
+def test_a_killed_prediction_goes_on_to_the_same_files(
+    kill: Kill, demo: Path, finished: Path, tmp_path: Path, formats: tuple[str, ...]
+):
     argv = ["predict", str(demo / "new"), "--run", str(finished), "--format"]
     plan: list[dict[str, Any]] = []
-    for format, events in EVENTS.items():
+    for format in formats:
         plan.append({"argv": [*argv, format, "--out", str(tmp_path / format / "whole")], "chunk": 3})
         (tmp_path / format).mkdir()
-        for event in events:
+        for event in EVENTS[format]:
             going = {"argv": [*argv, format, "--out", str(tmp_path / format / f"{event}")], "chunk": 3}
             plan += [going | {"event": event}, {**going, "argv": [*going["argv"], "--resume"]}]
     ends = iter(kill(plan))
-    for format, events in EVENTS.items():
+    for format in formats:
         assert next(ends) == 0
         expected = content(tmp_path / format / "whole")
         assert len(expected) >= (12 if format in ("xmp", "imagefolder", "folders") else 1)
-        for event in events:
+        for event in EVENTS[format]:
             assert (next(ends), next(ends)) == (-9, 0), (format, event)
             assert content(tmp_path / format / f"{event}") == expected, (format, event)
     assert list(tmp_path.rglob(".*")) == []

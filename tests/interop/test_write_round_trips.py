@@ -17,7 +17,10 @@ from tagger.commands.writers.part import Says
 from tagger.data import read_dataset
 from tagger.errors import TaggerError
 
-FILES = ("a.jpg", " b.jpg", "sub/a.jpg", 'sub/ü, "q" %20|&<x>.png', "猫 é/a#?d=1.jpg", "sub/Ünïcode e\u0301.png")
+FILES = (
+    *("a.jpg", " b.jpg", "sub/a.jpg", 'sub/ü, "q" %20|&<x>.png', "猫 é/a#?d=1.jpg", "sub/Ünïcode e\u0301.png"),
+    *("new\nline\r.jpg", "back\\slash.jpg", "end /a\u2028.jpg", "\ufeffmark;a=b.png", "-x%41+y.jpg", "http:/a.jpg"),
+)
 HARD = (
     *("red, white", "a|b", '"quoted"', "it's", "two\nlines", "CR\rLF\r\nend", "tab\tbed", "<&>;&amp;&#10;", "a/b"),
     *("猫", "العربية", "ไทย", "🐈\u200d⬛", "e\u0301", "é", "\ufeffmark", "line\u2028sep", "next\u0085line"),
@@ -147,10 +150,13 @@ def test_what_is_written_is_read_again(
     assert bool(lost) == (read != data)  # what is lost is said, and nothing else is
 
 
-@pytest.mark.parametrize("first", LABEL_FORMATS)
+DIFFERENT = [format for format in LABEL_FORMATS if not format.endswith(("-link", "-lightroom", "tsv"))]
+
+
+@pytest.mark.parametrize("first", DIFFERENT)
 def test_from_any_format_to_any_other_and_back(photos: Path, desk: Path, first: str):
     names = ["red, white", "a|b", "猫", "<&>"]
-    for number, second in enumerate(LABEL_FORMATS):
+    for number, second in enumerate(DIFFERENT):
         data = said(FILES, cells(number, len(names), (UNKNOWN, NO, YES)), names)
         for format in (first, second, first):
             read, _ = write_and_read(photos, desk, data, format)
