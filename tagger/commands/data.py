@@ -45,16 +45,17 @@ def stats(
         check_new(html, (".html", ".htm"))
     screen, dataset = _read(folder, labels, overrides)
     found = describe(dataset, track=screen.track)
+    if html is not None:  # before the screen: whoever pipes that into head still gets the page
+        from data_tools.describe_page import page
+        from tagger.runs import write_text
+
+        write_text(html, page(dataset, found))
     for line in sentences(found):
         screen.say(line)
     for title, columns, rows in tables(found):
         screen.say()
         screen.table(title, columns, rows)
     if html is not None:
-        from data_tools.describe_page import page
-        from tagger.runs import write_text
-
-        write_text(html, page(dataset, found))
         screen.say(f"A page with plots and examples: {html}")
 
 

@@ -1,7 +1,7 @@
 """Which images have features that are nearly the same? All pairs are compared, a block at a time.
 
 Exact, since a search tree or a hash gains little on features of a hundred numbers and more: 100,000 images of 128
-numbers each take half a minute on two cores, in the memory of the features and one block.
+numbers each take half a minute of one core, in the memory of the features and one block.
 """
 
 from collections.abc import Iterable, Iterator
