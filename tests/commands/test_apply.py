@@ -183,13 +183,27 @@ def test_decisions_reach_sidecars_and_a_persons_keywords_stay(
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
 
 
-def test_decisions_reach_a_file_of_another_format(run: RunFolder, data: Path, tmp_path: Path):
-    url = f"sqlite:///{tmp_path / 'review.db'}"
-    written = apply(run, out=tmp_path / "labels.json", format="coco", store=url)
+@pytest.mark.parametrize("format", ["coco", "jsonl", "tsv", "label-studio"])
+def test_decisions_reach_a_file_of_another_format(run: RunFolder, data: Path, tmp_path: Path, format: str):
+    url, out = f"sqlite:///{tmp_path / 'review.db'}", tmp_path / f"labels.{format}"
+    out = out.with_suffix(".json") if format in ("coco", "label-studio") else out
+    written = apply(run, out=out, format=format, store=url)
     again = read_dataset(data, written.out)
     np.testing.assert_array_equal(
         again.labels_NK[:, [again.labels.index(name) for name in run.load_labels()]], run.load_cells()
     )
-    assert apply(run, out=tmp_path / "labels.json", format="coco", store=url).out == written.out
+    assert apply(run, out=out, format=format, store=url).out == written.out
+
+
+def test_what_apply_cannot_write_is_said(run: RunFolder, tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'review.db'}"
     with pytest.raises(TaggerError, match="Did you mean 'coco'"):
         apply(run, out=tmp_path / "x.json", format="cocoa", store=url)
+    with pytest.raises(TaggerError, match="cannot be the name of a folder"):
+        apply(run, out=tmp_path / "x", format="folders", store=url)
+    with pytest.raises(TaggerError, match="another form: --format tsv"):
+        apply(run, out=tmp_path / "x.tsv", store=url)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("precious")
+    with pytest.raises(TaggerError, match="is not empty"):
+        apply(run, out=tmp_path / "full", format="folders", store=url)
