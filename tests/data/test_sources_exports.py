@@ -186,6 +186,13 @@ def test_hugging_face_reads_the_metadata_of_an_image_folder(folder, name):
         assert "Hugging Face image folder" in dataset.source
 
 
+def test_a_list_of_unknown_labels_is_read_as_tagger_writes_it(folder):
+    rows = [{"file_name": "a.jpg", "labels": ["cat"], "unknown": ["dog"]}, {"file_name": "b.jpg", "labels": ["dog"]}]
+    dataset = read_dataset(folder(**{"metadata.jsonl": "".join(json.dumps(row) + "\n" for row in rows)}))
+    assert as_dict(dataset) == {"a.jpg": ["cat"], "b.jpg": ["dog"]}
+    assert as_dict(dataset, -1) == {"a.jpg": ["dog"], "b.jpg": []}
+
+
 def test_captions_alone_are_no_labels(folder):
     root = folder(
         ["cat/0.jpg", "dog/1.jpg"], **{"metadata.jsonl": '{"file_name": "cat/0.jpg", "caption": "Nice cat"}\n'}

@@ -202,3 +202,14 @@ def test_underscores_become_spaces_or_the_other_way_in_every_form(folder):
     (root / "labels.toml").unlink()
     assert read_dataset(root, reading=reading("underscores=join")).labels == ("long_hair", "o_o")
     assert read_dataset(root).labels == ("long_hair", "long hair", "o_o")
+
+
+def test_training_reads_as_its_settings_say(tmp_path, tagger_cli):
+    """Refused by their words: the settings of ``--set`` come to the reader."""
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    (tmp_path / "train.csv").write_text("image,tags\na,x\n")
+    command = ["train", "--data", tmp_path, "--labels", tmp_path / "train.csv", "--backbone", "test_resnet"]
+    done = tagger_cli(*command, "--weights", "none", "--set", "data.file_column=name")
+    assert done.code == 2
+    assert "there is no column 'name'" in done.err
+    assert "--set data.file_column=image --set data.labels_column=tags" in done.err
