@@ -113,3 +113,20 @@ def test_the_page_holds_all_in_itself_and_shows_names_as_they_are(tagger_cli: Ca
     assert text.count("data:image/jpeg") == 6  # three of <script>, and one of each other label
     assert "broken.png: not an image" in text
     assert "1 image of 40 x 30 pixels" in text
+
+
+def test_copies_go_aside_and_come_back(tagger_cli: Callable, tmp_path: Path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for n in range(3):
+        Image.new("RGB", (20, 20), (80 * n, 9, 9)).save(folder / f"{n}.png")
+    (folder / "copy.png").write_bytes((folder / "1.png").read_bytes())
+    (folder / "labels.csv").write_text("file,labels\n0.png,a\n1.png,b\ncopy.png,b\n2.png,\n")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    ended = tagger_cli("data", "duplicates", folder, "--apply", "--to", "aside")
+    assert (ended.code, "--undo aside" in ended.out) == (0, True)
+    assert Path("aside/copy.png").is_file()
+    assert tagger_cli("data", "duplicates", folder, "--undo", "aside").code == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert not Path("aside").exists()
+    assert tagger_cli("data", "duplicates", folder, "--undo", folder).code == 2
