@@ -21,7 +21,7 @@ from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 from tagger.heads import heads
 from tagger.losses import losses
-from tagger.model import Backbone, needs_fixed_size, new_backbone, new_head
+from tagger.model import Backbone, example, folded, needs_fixed_size, new_backbone, new_head
 from tagger.presets import load_settings
 from tagger.runs import RunFolder, new_run_path, newest_unfinished
 from tagger.scoring import parse_aim
@@ -102,8 +102,8 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     """Everything from the data folder to the finished run."""
     began = monotonic()
     accelerator = make_accelerator(settings)
-    backbone = new_backbone(settings)  # before the images are read: a wrong name or file shows at once
     check_parts(settings)
+    backbone = new_backbone(settings)  # before the images are read: a wrong name or file shows at once
     begun = RunFolder(folder.checkpoint_path)  # what was read at the start, which a resumed training goes by
     if not folder.exists:
         dataset = read_dataset(settings.data.path, settings.data.labels or None, reading=settings.data)
@@ -194,8 +194,9 @@ def _read_images(
         tracked = fill(tracked, files, checkpoint / PIXELS)
     if not first:
         return None, find_unreadable(tracked, checkpoint)
+    backbone.to(accelerator.device).to(memory_format=torch.channels_last)
     features = extract_features(
-        backbone.to(accelerator.device).to(memory_format=torch.channels_last),
+        folded(backbone, example(files.size, accelerator.device)),
         tracked,
         len(files),
         device=accelerator.device,

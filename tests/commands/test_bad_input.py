@@ -286,6 +286,7 @@ def test_a_folder_without_read_permission_is_listed(tagger_cli: Cli, photos: Any
         (["--set", "train.lrr=1"], ["unknown key 'lrr'", "Did you mean 'lr'"]),
         (["--set", "train.lr"], ["section.key=value"]),
         (["--set", "loss.name=bcee"], ["Unknown loss 'bcee'", "Did you mean 'bce'"]),
+        (["--weights", "nix.pth", "--set", "loss.name=bcee"], ["Unknown loss 'bcee'"]),  # words before files
         (["--set", "loss.gamma=1"], ["loss 'bce' has no option 'gamma'"]),
         (["--set", "sampler.name=x"], ["Unknown sampler 'x'"]),
         (["--set", "head.name=lin"], ["Unknown head 'lin'"]),
