@@ -14,7 +14,7 @@ from tagger.batches import Batch, Batches, ImageFiles, make_loader
 from tagger.commands.screen import Screen
 from tagger.data import list_images
 from tagger.errors import TaggerError
-from tagger.model import TagModel, folded, load_model
+from tagger.model import TagModel, example, folded, load_model
 from tagger.runs import RunFolder, find_run
 from tagger.scoring import decide
 from tagger.training.device import make_accelerator
@@ -90,9 +90,7 @@ class Tagger:
     @cached_property
     def network(self) -> TagModel:
         """The model with its normalisation folded away: the same logits, faster. For gradients there is ``model``."""
-        size = self.settings.image.size
-        noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
-        return folded(self.model, noise.to(self.device))
+        return folded(self.model, example(self.settings.image.size, self.device))
 
     def choose(self, probs_NK: Floats) -> Iterator[list[str]]:
         """The labels of each image: those that reach their thresholds, as the run's groups and rules have it."""

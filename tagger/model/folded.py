@@ -50,6 +50,15 @@ def _copy(model: M) -> M:
     return deepcopy(model, {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}).eval()
 
 
+def example(size: int, device: torch.device) -> Tensor:
+    """One image of noise to find out with; always the same.
+
+    >>> example(32, torch.device("cpu")).shape
+    torch.Size([1, 3, 32, 32])
+    """
+    return torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
+
+
 class _Uses(TorchDispatchMode):
     """How many operations have taken each tensor, by id. They are all kept, or two could have the same id."""
 

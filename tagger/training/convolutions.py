@@ -22,8 +22,8 @@ class Quicker:
     """``Quicker(net, kept_norms, images)`` changes how ``net`` computes until ``release``: parameters stay its own.
 
     ``kept_norms`` are those in evaluation mode for all this time; a run on ``images`` shows which convolution each
-    follows, and leaves the network in evaluation mode. Copies of the network that are made meanwhile would compute with
-    the original's weights.
+    follows, and leaves the network in evaluation mode. A deep copy that is made meanwhile computes the same way, with
+    its own weights.
     """
 
     def __init__(self, net: nn.Module, kept_norms: Iterable[nn.Module], images_BCHW: Tensor):

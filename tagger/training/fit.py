@@ -23,7 +23,7 @@ from tagger.batches import Augment, CachedImages, ImageFiles, grown, make_loader
 from tagger.config import Settings
 from tagger.data import NO_VOCABULARY, Vocabulary
 from tagger.errors import TaggerError
-from tagger.model import TagModel
+from tagger.model import TagModel, example, folded
 from tagger.runs import replacing
 from tagger.training.convolutions import Quicker
 from tagger.training.device import pick_precision
@@ -112,8 +112,8 @@ class _Loop:
         self.learner = Learner(model, self.objective, compiled=settings.train.compile)
         self.model, self.optimiser = accelerator.prepare(self.learner, optimiser)
         on_processor = accelerator.device.type == "cpu" and not settings.train.compile  # elsewhere nothing was measured
-        black = torch.zeros(1, 3, settings.image.size, settings.image.size)
-        self.quicker = Quicker(model, self.norms, black) if on_processor else None
+        seen = example(settings.image.size, accelerator.device)
+        self.quicker = Quicker(model, self.norms, seen) if on_processor else None
 
     def run(self, checkpoint: Path, track: Track) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """All epochs from the checkpoint on: the best one with its weights, and one history row each."""
@@ -208,7 +208,7 @@ class _Loop:
             self.task.images, rows, batch_size=self.settings.train.batch_size, workers=self.settings.image.num_workers
         )
         logits_NK = predict(
-            self._averaged().eval(),
+            folded(self._averaged(), example(self.settings.image.size, self.accelerator.device)),
             loader,
             len(self.task.labels_NK),
             device=self.accelerator.device,

@@ -15,6 +15,7 @@ import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tagger.config import Settings
 from tagger.data import label_stats
 from tagger.errors import TaggerError
 from tagger.heads import Head, HeadEnsemble, group_head
-from tagger.model import Backbone, TagModel, new_attention, new_backbone, new_head, save_model
+from tagger.model import Backbone, TagModel, example, folded, new_attention, new_backbone, new_head, save_model
 from tagger.runs import replacing, write_text
 from tagger.scoring import mean_average_precision
 from tagger.training.device import pick_precision
@@ -44,6 +45,7 @@ from tagger.training.warm_start import WarmStart, gentler
 from tagger.training.weights import average, pull_back
 
 Track = Callable[[Any, str], Any]
+What = Callable[[TagModel, torch.Tensor], torch.Tensor]
 Tuned = tuple[TagModel, Floats, NDArray[np.bool_], History, Dynamics, Scores]
 
 
@@ -165,7 +167,7 @@ class _Job:
             rows, held_out = np.flatnonzero((m.fold_N >= 0) & ~half), np.flatnonzero(half)
             name = f"half {part + 1} of 2"
             model, lines, logits_NK[held_out] = self.network(name, rows, held_out, None, watch=dynamics)
-            embedded[part] = held_out, self.run(model, model.features, held_out)
+            embedded[part] = held_out, self.run(model, held_out, TagModel.features)
             history += lines
         scores = {"halves": self.score(logits_NK, "val")}
         model, lines, logits_NK[val] = self.network("network", train, val, None)
@@ -187,13 +189,13 @@ class _Job:
         """The result, with the test split's logits added: no network has seen it."""
         m, test = self.material, self.material.rows("test")
         if len(test):
-            logits_NK[test] = self.run(model, model, test)
+            logits_NK[test] = self.run(model, test)
         if m.features is not None:
             embeddings_ND = m.features.mean_ND()
         else:
             embeddings_ND = np.zeros((len(m.labels_NK), model.backbone.num_features), np.float16)
             if len(test):
-                embeddings_ND[test] = self.run(model, model.features, test)
+                embeddings_ND[test] = self.run(model, test, TagModel.features)
         embedder_N = np.zeros(len(m.labels_NK), np.int8)
         model = model.to("cpu").eval()
         return Trained(model, logits_NK, choosing_N, embeddings_ND, embedder_N, history, dynamics, scores)
@@ -228,7 +230,7 @@ class _Job:
             with replacing(weights) as temporary:
                 save_model(model, temporary)
             with replacing(logits_file) as temporary, temporary.open("wb") as file:
-                np.save(file, self.run(model, model, held_out))
+                np.save(file, self.run(model, held_out))
             with replacing(dynamics_file) as temporary:
                 save_file(own.state(), temporary)
             write_text(done, json.dumps(history))
@@ -238,15 +240,14 @@ class _Job:
             watch.load(load_file(dynamics_file))
         return model, json.loads(done.read_text("utf-8")), np.load(logits_file, allow_pickle=False)
 
-    def run(self, model: TagModel, call: Callable[[torch.Tensor], torch.Tensor], rows: Rows) -> Floats:
-        """Logits (or what ``call`` gives) of some rows, the mean over test-time views."""
-        s, images = self.settings, self.material.images
-        model.to(self.accelerator.device).eval()
+    def run(self, model: TagModel, rows: Rows, what: What = TagModel.__call__) -> Floats:
+        """Logits (or ``what`` else the model gives) of some rows, the mean over test-time views."""
+        s, images, device = self.settings, self.material.images, self.accelerator.device
         return predict(
-            call,
+            partial(what, folded(model.to(device), example(s.image.size, device))),
             make_loader(images, rows, batch_size=s.train.batch_size, workers=s.image.num_workers),
             len(images),
-            device=self.accelerator.device,
+            device=device,
             precision=pick_precision(s),
             flip_views=s.image.flip_views,
         )[rows]

@@ -1,5 +1,6 @@
 """A network that learns in fewer passes: the same outputs and gradients, and afterwards the network it was."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tagger.model.folded import NORMALISATIONS, watched
+from tagger.model.folded import NORMALISATIONS, folded, watched
 from tagger.training.convolutions import Quicker
 
 # Names with the share of their normalisations that follow a convolution which nobody else reads.
@@ -82,6 +83,25 @@ def test_released_it_is_the_network_it_was():
     assert all(torch.equal(plain[key], again[key]) for key in plain)
     assert all(torch.equal(tensor, state[name]) for name, tensor in net.state_dict().items())
     assert not any("forward" in vars(module) for module in net.modules())
+
+
+def test_a_copy_made_meanwhile_computes_with_its_own_weights():
+    net = network("mobilenetv2_050")
+    quicker = Quicker(net, norms(net), images())
+    copied = copy.deepcopy(net)
+    for parameter in net.parameters():
+        nn.init.zeros_(parameter)
+    given = copied(images())
+    quicker.release()
+    torch.testing.assert_close(given, network("mobilenetv2_050")(images()))
+
+
+def test_a_copy_made_meanwhile_can_be_folded():
+    net = network("mobilenetv2_050").eval()
+    plain = net(images())
+    quicker = Quicker(net, norms(net), images())
+    torch.testing.assert_close(folded(net, images())(images()), plain)
+    quicker.release()
 
 
 def test_normalisations_that_learn_their_statistics_stay_as_they_are():
