@@ -22,7 +22,8 @@ class Batch(NamedTuple):
 
 
 class ImageFiles(Dataset[Item]):
-    """Item i is ``(image_CHW uint8, i, reason or None)`` of ``root / files[i]``, size x size pixels.
+    """Item i is ``(image_CHW uint8, i, reason or None)`` of ``root / files[i]``, size x size pixels, in memory as
+    it was decoded: a pixel's three values side by side.
 
     Unreadable images are all black with a reason, so that the caller can count and list them and leave them out.
     """
@@ -40,16 +41,20 @@ class ImageFiles(Dataset[Item]):
         try:
             pixels_HWC = load_image(self.root / self.files[index], size=self.size, fit=self.fit)
         except UnreadableImage as error:
-            return torch.zeros(3, self.size, self.size, dtype=torch.uint8), index, error.reason
-        return torch.from_numpy(pixels_HWC).permute(2, 0, 1).contiguous(), index, None
+            return torch.zeros(self.size, self.size, 3, dtype=torch.uint8).permute(2, 0, 1), index, error.reason
+        return torch.from_numpy(pixels_HWC).permute(2, 0, 1), index, None
 
 
 def collate(items: Sequence[Item]) -> Batch:
-    """One Batch of items, in their order.
+    """One Batch of items, in their order, and in memory as they are: colours side by side (channels-last) or not.
 
     >>> batch = collate([(torch.zeros(3, 2, 2, dtype=torch.uint8), 5, None)])
     >>> tuple(batch.images_BCHW.shape), batch.indices_B.tolist(), batch.reasons
     ((1, 3, 2, 2), [5], [None])
     """
     images, indices, reasons = zip(*items, strict=True)
-    return Batch(torch.stack(images), torch.tensor(indices, dtype=torch.int64), list(reasons))
+    if all(image_CHW.stride(0) == 1 for image_CHW in images):  # torch would turn each round
+        images_BCHW = torch.stack([image_CHW.permute(1, 2, 0) for image_CHW in images]).permute(0, 3, 1, 2)
+    else:
+        images_BCHW = torch.stack(images)
+    return Batch(images_BCHW, torch.tensor(indices, dtype=torch.int64), list(reasons))

@@ -25,7 +25,7 @@ def test_an_item_is_a_uint8_image_its_row_and_no_reason(folder):
     image_CHW, index, reason = folder[2]
     assert image_CHW.shape == (3, 8, 8)
     assert image_CHW.dtype == torch.uint8
-    assert image_CHW.is_contiguous()
+    assert image_CHW.permute(1, 2, 0).is_contiguous()
     assert image_CHW[:, 0, 0].tolist() == [40, 0, 255]
     assert (index, reason) == (2, None)
 
@@ -50,6 +50,7 @@ def test_batches_follow_the_order_whoever_decodes_them(folder, workers, drop_las
     for batch in batches:
         assert isinstance(batch, Batch)
         assert batch.images_BCHW.dtype == torch.uint8
+        assert batch.images_BCHW.is_contiguous(memory_format=torch.channels_last)
         for image_CHW, index, reason in zip(batch.images_BCHW, batch.indices_B.tolist(), batch.reasons, strict=True):
             assert torch.equal(image_CHW, folder[index][0])
             assert reason == ("not an image" if index == 3 else None)
