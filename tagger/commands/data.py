@@ -103,6 +103,8 @@ def duplicates(
         screen.say(f"Moved {counted(len(take_back(folder, undo, track=screen.track)), 'file')} back to {folder}")
         return
     _new_table(out)
+    if least is not None and run is None:
+        raise TaggerError("--least is how alike images are to a run's network: give --run RUN with it")
     if apply != (to is not None):
         raise TaggerError("Give --apply and --to FOLDER together: copies are moved there, none is deleted")
     if to is not None:
