@@ -18,7 +18,10 @@ def stratum_of(doubt: Floats) -> NDArray[np.int16]:
     >>> stratum_of(np.array([0.0001, 0.3, 0.9])).tolist()
     [0, 8, 9]
     """
-    return np.digitize(doubt, EDGES).astype(np.int16)
+    stratum = np.zeros(np.shape(doubt), np.int16)
+    for edge in EDGES:
+        stratum += doubt >= edge
+    return stratum
 
 
 def draw_audit(doubt_C: Floats, rng: np.random.Generator, *, size: int) -> NDArray[np.int64]:
@@ -35,7 +38,7 @@ def draw_audit(doubt_C: Floats, rng: np.random.Generator, *, size: int) -> NDArr
     drawn, when = [], []
     for stratum, share in enumerate(np.round(wanted_S).astype(int)):
         if share:
-            places = rng.permutation(np.flatnonzero(stratum_C == stratum))[:share]
+            places = rng.choice(np.flatnonzero(stratum_C == stratum), share, replace=False)
             drawn.append(places)
             when.append((np.arange(share) + rng.random(share)) / share)
     if not drawn:

@@ -18,14 +18,27 @@ CHUNK = 16_384
 
 
 @dataclass(frozen=True)
+class Part:
+    """What a signal adds towards *yes*, compared with the label's mean image: its evidence times a learnt weight."""
+
+    for_yes_NK: Floats
+    mean_K: Floats
+    weight_K: Floats
+
+    def nats(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> Floats:
+        """Of some cells."""
+        return self.weight_K[columns] * (self.for_yes_NK[rows, columns] - self.mean_K[columns])
+
+
+@dataclass(frozen=True)
 class Doubt:
     """``doubt_NK``: probability that the given value is wrong (NaN: unknown cell, or a label not ranked).
 
-    ``parts``: by signal, how many nats it adds towards *yes* (N, K), compared with the label's mean image.
+    ``parts``: what each signal adds.
     """
 
     doubt_NK: Floats
-    parts: Mapping[str, Floats]
+    parts: Mapping[str, Part]
     drop: float
     stray_K: Floats
 
@@ -34,8 +47,9 @@ def combine(evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray
     """One doubt per cell, *missing* and *spurious* on one scale: the probability of an error."""
     labels_NK = evidence.labels_NK
     learnt = [name for name, signal in found.items() if not signal.trusted]
+    zeros_K, ones_K = np.zeros(labels_NK.shape[1], np.float32), np.ones(labels_NK.shape[1], np.float32)
     parts = {
-        name: signal.for_yes_NK if signal.trusted else np.zeros(labels_NK.shape, np.float32)
+        name: Part(signal.for_yes_NK, zeros_K.copy(), ones_K if signal.trusted else zeros_K.copy())
         for name, signal in found.items()
     }
     given_NK = np.zeros(labels_NK.shape, np.float32)
@@ -48,7 +62,7 @@ def combine(evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray
         )
         given_NK[:, k] = 1 / (1 + np.exp(-logits_N))
         for name, column_N, weight in zip(learnt, columns_NF.T, weights_F, strict=True):
-            parts[name][:, k] = weight * (column_N - column_N.mean())
+            parts[name].mean_K[k], parts[name].weight_K[k] = column_N.mean(), weight
 
     each(learn, np.flatnonzero(rankable_K).tolist())
     trusted = [signal.for_yes_NK for signal in found.values() if signal.trusted]

@@ -79,7 +79,7 @@ def describe(
 ) -> dict[str, NDArray]:
     """For each cell its doubt, what each signal adds against the given value (nats), the main one and its sentence."""
     toward = np.where(evidence.labels_NK[rows, columns] == YES, -1.0, 1.0).astype(np.float32)
-    nats = {name: toward * part_NK[rows, columns] for name, part_NK in doubt.parts.items()}
+    nats = {name: toward * part.nats(rows, columns) for name, part in doubt.parts.items()}
     stacked = np.stack(list(nats.values()))
     main = np.array(list(nats), dtype=object)[stacked.argmax(axis=0)]
     main[stacked.max(axis=0, initial=-np.inf) < WEAK] = "self_confidence"

@@ -13,7 +13,7 @@ from tagger.suspects.threads import each
 
 Rows = NDArray[np.int32]
 
-PROBED = 16
+PROBED, AROUND = 16, 64
 LEAST_SIZE = 256
 STEPS, LEARNT_FROM = 5, 20  # of k-means, which sees this many images of each region
 MOST = 4  # times the wanted size: larger regions are cut, as one where all images are alike would cost its square
@@ -37,35 +37,57 @@ def probe(unit_NC: Floats, num: int, *, size: int, probed: int = PROBED, seed: i
     [[0, 2], [1, 3], [0, 2], [1, 3]]
     """
     members = regions(unit_NC, size, np.random.default_rng(seed))
-    near_NP = nearest_regions(unit_NC, _unit(np.stack([unit_NC[rows].mean(axis=0) for rows in members])), probed)
+    near_NP = nearest_regions(unit_NC, members, probed)
     rows_NM, cosine_NM = np.full((len(unit_NC), num), -1, np.int32), np.full((len(unit_NC), num), -2, np.float32)
     for place in range(near_NP.shape[1]):  # in one turn an image meets one region, so that no two threads write a row
         asking = _members(near_NP[:, place], len(members))
 
         def meet(region: int, asking: list[Rows] = asking) -> None:
-            asked, others = asking[region], members[region]
-            if not len(asked):
-                return
-            cosine_AW = np.hstack([cosine_NM[asked], unit_NC[asked] @ unit_NC[others].T])
-            best_AM = np.argpartition(cosine_AW, -num, axis=1)[:, -num:]
-            known_AM = np.take_along_axis(rows_NM[asked], np.minimum(best_AM, num - 1), axis=1)
-            rows_NM[asked] = np.where(best_AM < num, known_AM, others[np.maximum(best_AM - num, 0)])
-            cosine_NM[asked] = np.take_along_axis(cosine_AW, best_AM, axis=1)
+            if len(asking[region]):
+                _meet(unit_NC, asking[region], members[region], rows_NM, cosine_NM)
 
         each(meet, range(len(members)))
     return rows_NM, cosine_NM
 
 
-def nearest_regions(unit_NC: Floats, centre_RC: Floats, probed: int) -> NDArray[np.int32]:
-    """The numbers (N, at most ``probed``) of the regions nearest to each image, in any order."""
-    probed = min(probed, len(centre_RC))
+def _meet(unit_NC: Floats, asked_A: Rows, others_W: Rows, rows_NM: Rows, cosine_NM: Floats) -> None:
+    """Better ones of ``others_W`` take their places in the rows ``asked_A`` of the last two; after the first region few
+    do, and only those are sorted in."""
+    cosine_AW = unit_NC[asked_A] @ unit_NC[others_W].T
+    better_E = np.flatnonzero(cosine_AW > cosine_NM[asked_A].min(axis=1, keepdims=True))
+    if not len(better_E):
+        return
+    row_E = better_E // len(others_W)
+    first_C = np.flatnonzero(np.diff(row_E, prepend=-1))
+    count_C = np.diff(first_C, append=len(row_E))
+    changed_C = asked_A[row_E[first_C]]
+    num, width = rows_NM.shape[1], int(count_C.max())
+    at_E = np.repeat(np.arange(len(first_C)), count_C), num + np.arange(len(row_E)) - np.repeat(first_C, count_C)
+    like_CX = np.full((len(first_C), num + width), -1, np.int32)
+    cosine_CX = np.full(like_CX.shape, -2, np.float32)
+    like_CX[:, :num], cosine_CX[:, :num] = rows_NM[changed_C], cosine_NM[changed_C]
+    like_CX[at_E], cosine_CX[at_E] = others_W[better_E - row_E * len(others_W)], cosine_AW.ravel()[better_E]
+    best_CM = np.argpartition(cosine_CX, -num, axis=1)[:, -num:]
+    rows_NM[changed_C] = np.take_along_axis(like_CX, best_CM, axis=1)
+    cosine_NM[changed_C] = np.take_along_axis(cosine_CX, best_CM, axis=1)
+
+
+def nearest_regions(unit_NC: Floats, members: list[Rows], probed: int) -> NDArray[np.int32]:
+    """The numbers (N, at most ``probed``) of the regions nearest to each image, nearest first.
+
+    They are looked for among the ``AROUND`` regions nearest to the image's own.
+    """
+    centre_RC = _unit(np.stack([unit_NC[rows].mean(axis=0) for rows in members]))
+    around, probed = min(AROUND, len(members)), min(probed, len(members))
     near_NP = np.empty((len(unit_NC), probed), np.int32)
 
-    def find(at: int) -> None:
-        cosine_CR = unit_NC[at : at + CHUNK] @ centre_RC.T
-        near_NP[at : at + CHUNK] = np.argpartition(cosine_CR, -probed, axis=1)[:, -probed:]
+    def find(region: int) -> None:
+        rows = members[region]
+        around_H = np.argpartition(centre_RC @ centre_RC[region], -around)[-around:]
+        cosine_SH = unit_NC[rows] @ centre_RC[around_H].T
+        near_NP[rows] = around_H[np.argsort(-cosine_SH, axis=1)[:, :probed]]
 
-    each(find, range(0, len(unit_NC), CHUNK))
+    each(find, range(len(members)))
     return near_NP
 
 
@@ -91,10 +113,21 @@ def _split(unit_NC: Floats, size: int, rng: np.random.Generator) -> list[Rows]:
     sample_SC = unit_NC[rng.permutation(len(unit_NC))[: LEARNT_FROM * num]]
     centre_RC = sample_SC[:num].copy()
     for _ in range(STEPS):
-        for region, rows in enumerate(_members(nearest_regions(sample_SC, centre_RC, 1)[:, 0], num)):
+        for region, rows in enumerate(_members(_closest(sample_SC, centre_RC), num)):
             if len(rows):  # a centre that nobody is closest to stays where it is
                 centre_RC[region] = _unit(sample_SC[rows].mean(axis=0))
-    return [rows for rows in _members(nearest_regions(unit_NC, centre_RC, 1)[:, 0], num) if len(rows)]
+    return [rows for rows in _members(_closest(unit_NC, centre_RC), num) if len(rows)]
+
+
+def _closest(unit_NC: Floats, centre_RC: Floats) -> NDArray[np.int32]:
+    """The number of the nearest centre."""
+    closest_N = np.empty(len(unit_NC), np.int32)
+
+    def find(at: int) -> None:
+        closest_N[at : at + CHUNK] = (unit_NC[at : at + CHUNK] @ centre_RC.T).argmax(axis=1)
+
+    each(find, range(0, len(unit_NC), CHUNK))
+    return closest_N
 
 
 def _members(region_N: NDArray[np.int32], num: int) -> list[Rows]:
