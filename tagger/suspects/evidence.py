@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES, Cells, Floats
 from tagger.data import Group, Rule
+from tagger.suspects.threads import each, slices
+
+CHUNK = 65_536
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,13 @@ def log_odds(probs: Floats, floor: float = 1e-4) -> Floats:
     >>> [round(float(x), 2) for x in log_odds(np.array([0.5, 1.0]))]
     [0.0, 9.21]
     """
+    probs = np.asarray(probs)
+    if probs.ndim and len(probs) > CHUNK:
+        out = np.empty(probs.shape, np.float32)
+        each(lambda rows: out.__setitem__(rows, log_odds(probs[rows], floor)), slices(len(probs), CHUNK))
+        return out
     clipped = np.asarray(probs, dtype=np.float64).clip(floor, 1 - floor)
-    return (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped), np.float32)
 
 
 def percent(prob: float) -> str:

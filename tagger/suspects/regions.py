@@ -13,18 +13,19 @@ from tagger.suspects.threads import each
 
 Rows = NDArray[np.int32]
 
-PROBED, AROUND = 16, 64
-LEAST_SIZE = 256
+PROBED, AROUND = 10, 64
+LEAST_SIZE = 512
 STEPS, LEARNT_FROM = 5, 20  # of k-means, which sees this many images of each region
 MOST = 4  # times the wanted size: larger regions are cut, as one where all images are alike would cost its square
+MOST_PACKED = 8  # of so many cells one may be better for packing to pay
 CHUNK = 2048
 
 
 def region_size(num_images: int) -> int:
     """How many images a region should have: as much work to find the regions as to compare with their members.
 
-    >>> region_size(100_000), region_size(16_000_000)
-    (256, 1000)
+    >>> region_size(100_000), region_size(10_000_000)
+    (512, 1000)
     """
     return max(LEAST_SIZE, round((num_images / PROBED) ** 0.5))
 
@@ -37,39 +38,46 @@ def probe(unit_NC: Floats, num: int, *, size: int, probed: int = PROBED, seed: i
     [[0, 2], [1, 3], [0, 2], [1, 3]]
     """
     members = regions(unit_NC, size, np.random.default_rng(seed))
-    near_NP = nearest_regions(unit_NC, members, probed)
+    order_N = np.concatenate(members)
+    near_NP = nearest_regions(unit_NC, members, probed)[order_N]
+    unit_NC = unit_NC[order_N]  # from here on rows are in the order of regions: a region is a slice, its like are near
+    ends = np.cumsum([len(rows) for rows in members]).tolist()
     rows_NM, cosine_NM = np.full((len(unit_NC), num), -1, np.int32), np.full((len(unit_NC), num), -2, np.float32)
     for place in range(near_NP.shape[1]):  # in one turn an image meets one region, so that no two threads write a row
         asking = _members(near_NP[:, place], len(members))
 
         def meet(region: int, asking: list[Rows] = asking) -> None:
+            others = slice(ends[region] - len(members[region]), ends[region])
             if len(asking[region]):
-                _meet(unit_NC, asking[region], members[region], rows_NM, cosine_NM)
+                _meet(unit_NC, asking[region], others, rows_NM, cosine_NM)
 
         each(meet, range(len(members)))
-    return rows_NM, cosine_NM
+    back_N = np.argsort(order_N)
+    return np.where(rows_NM >= 0, order_N[rows_NM], -1)[back_N], cosine_NM[back_N]
 
 
-def _meet(unit_NC: Floats, asked_A: Rows, others_W: Rows, rows_NM: Rows, cosine_NM: Floats) -> None:
-    """Better ones of ``others_W`` take their places in the rows ``asked_A`` of the last two; after the first region few
-    do, and only those are sorted in."""
-    cosine_AW = unit_NC[asked_A] @ unit_NC[others_W].T
-    better_E = np.flatnonzero(cosine_AW > cosine_NM[asked_A].min(axis=1, keepdims=True))
-    if not len(better_E):
+def _meet(unit_NC: Floats, asked_A: Rows, others: slice, rows_NM: Rows, cosine_NM: Floats) -> None:
+    """Better ones among ``others`` take their places in the rows ``asked_A`` of the last two."""
+    num, row_W = rows_NM.shape[1], np.arange(others.start, others.stop, dtype=np.int32)
+    cosine_AW, had_AM = unit_NC[asked_A] @ unit_NC[others].T, cosine_NM[asked_A]
+    better_AW = cosine_AW > had_AM.min(axis=1, keepdims=True)
+    num_better = np.count_nonzero(better_AW)
+    if not num_better:
         return
-    row_E = better_E // len(others_W)
-    first_C = np.flatnonzero(np.diff(row_E, prepend=-1))
-    count_C = np.diff(first_C, append=len(row_E))
-    changed_C = asked_A[row_E[first_C]]
-    num, width = rows_NM.shape[1], int(count_C.max())
-    at_E = np.repeat(np.arange(len(first_C)), count_C), num + np.arange(len(row_E)) - np.repeat(first_C, count_C)
-    like_CX = np.full((len(first_C), num + width), -1, np.int32)
-    cosine_CX = np.full(like_CX.shape, -2, np.float32)
-    like_CX[:, :num], cosine_CX[:, :num] = rows_NM[changed_C], cosine_NM[changed_C]
-    like_CX[at_E], cosine_CX[at_E] = others_W[better_E - row_E * len(others_W)], cosine_AW.ravel()[better_E]
-    best_CM = np.argpartition(cosine_CX, -num, axis=1)[:, -num:]
-    rows_NM[changed_C] = np.take_along_axis(like_CX, best_CM, axis=1)
-    cosine_NM[changed_C] = np.take_along_axis(cosine_CX, best_CM, axis=1)
+    if num_better * MOST_PACKED > better_AW.size:
+        like_AX = np.hstack([rows_NM[asked_A], np.broadcast_to(row_W, better_AW.shape)])
+        cosine_AX = np.hstack([had_AM, cosine_AW])
+    else:  # after the first regions few are better: they are packed to the left
+        row_E, column_E = np.divmod(np.flatnonzero(better_AW).astype(np.int32), len(row_W))
+        count_A = np.bincount(row_E, minlength=len(asked_A))
+        place_E = num + np.arange(len(row_E)) - np.repeat(np.cumsum(count_A) - count_A, count_A)
+        like_AX = np.full((len(asked_A), num + count_A.max()), -1, np.int32)
+        cosine_AX = np.full(like_AX.shape, -2, np.float32)
+        like_AX[:, :num], cosine_AX[:, :num] = rows_NM[asked_A], had_AM
+        like_AX[row_E, place_E], cosine_AX[row_E, place_E] = row_W[column_E], cosine_AW[row_E, column_E]
+    best_AM = np.argpartition(cosine_AX, -num, axis=1)[:, -num:]
+    rows_NM[asked_A] = np.take_along_axis(like_AX, best_AM, axis=1)
+    cosine_NM[asked_A] = np.take_along_axis(cosine_AX, best_AM, axis=1)
 
 
 def nearest_regions(unit_NC: Floats, members: list[Rows], probed: int) -> NDArray[np.int32]:
