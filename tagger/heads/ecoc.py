@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from tagger.arrays import Cells, Floats
 from tagger.errors import TaggerError, did_you_mean
 from tagger.heads.codes import auto_bits, check_code, code_matrix, feature_similarity, label_similarity
+from tagger.heads.dropout import QuickDropout
 from tagger.heads.family import Head, heads
 
 START, PACE = 4.0, 10.0  # where the scale starts, and how much faster its logarithm learns than a weight
@@ -72,7 +73,7 @@ class ECOCHead(Head):
         check_code(code, num_labels, bits, binarise=binarise)
         self.kind, self.similarity, self.level = code, similarity, level
         self.choice: dict[str, Any] = {"binarise": binarise, "seed": seed}
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = QuickDropout(dropout)
         self.log_scale = nn.Parameter(torch.zeros(()))
         self.decoder = Decoder(self._words(code_matrix(code, num_labels, bits, **self.choice)))
         self.fc = nn.Linear(num_features, self.decoder.in_features)

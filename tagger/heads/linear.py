@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from tagger.heads.dropout import QuickDropout
 from tagger.heads.family import Head, heads
 
 
@@ -12,7 +13,7 @@ class LinearHead(Head):
 
     def __init__(self, num_features: int, num_labels: int, *, dropout: float = 0.5):
         super().__init__(num_features, num_labels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = QuickDropout(dropout)
         self.fc = nn.Linear(num_features, num_labels)
 
     def classify(self, features_BD: Tensor) -> Tensor:

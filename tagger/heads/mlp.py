@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from tagger.errors import TaggerError
+from tagger.heads.dropout import QuickDropout
 from tagger.heads.family import Head, heads
 
 
@@ -12,7 +13,7 @@ class MLPHead(Head):
 
     def __init__(self, num_features: int, num_labels: int, *, hidden: int = 512, dropout: float = 0.5):
         super().__init__(num_features, num_labels)
-        self.body = nn.Sequential(nn.Linear(num_features, hidden), nn.ReLU(), nn.Dropout(dropout))
+        self.body = nn.Sequential(nn.Linear(num_features, hidden), nn.ReLU(), QuickDropout(dropout))
         self.fc = nn.Linear(hidden, num_labels)
 
     def classify(self, features_BD: Tensor) -> Tensor:
