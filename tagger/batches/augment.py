@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
 
 from tagger.batches import colour, geometry
 from tagger.config import AugmentSettings
@@ -89,11 +88,15 @@ class Augment:
         s = self.settings
         if not s.randaugment:
             return images_BCHW
+        from torchvision.transforms import v2  # here and below, because predicting starts without it
+
         return _one_by_one(v2.RandAugment(s.randaugment, s.randaugment_magnitude), images_BCHW, draw)
 
     def _erase(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
         if not self.settings.erasing:
             return images_BCHW
+        from torchvision.transforms import v2
+
         return _one_by_one(v2.RandomErasing(p=self.settings.erasing), images_BCHW, draw)
 
 

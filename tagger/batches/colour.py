@@ -7,7 +7,6 @@ change cost three times as much, most of it for fresh memory.
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as tv
 
 
 def luminance(images_BCHW: Tensor) -> Tensor:
@@ -52,6 +51,8 @@ def hue(images_BCHW: Tensor, turns_B: Tensor) -> Tensor:
 
     One image after another through torchvision, which takes one turn a call: slow, and off by default.
     """
+    from torchvision.transforms.v2 import functional as tv  # here, because predicting starts without it
+
     turned = [tv.adjust_hue(image, turn) for image, turn in zip(images_BCHW, turns_B.tolist(), strict=True)]
     return torch.stack(turned) if turned else images_BCHW
 

@@ -21,6 +21,8 @@ from tagger.training.device import make_accelerator
 from tagger.training.inference import AT_ONCE, Outputs, run_batches
 from tagger.training.lanes import MOST
 
+FEW = 32  # images for which folding the network would take longer than it saves
+
 
 class Tagged(NamedTuple):
     """Some images' calibrated probabilities (N, K), NaN in the rows of unreadable ones, whose reasons are by row."""
@@ -85,7 +87,8 @@ class Tagger:
             batches = make_loader(
                 dataset, range(len(files)), batch_size=self.settings.train.batch_size, workers=workers
             )
-        return run_batches(self.network, batches, device=self.device, flip_views=image.flip_views)
+        network = self.model.eval() if len(files) < FEW else self.network
+        return run_batches(network, batches, device=self.device, flip_views=image.flip_views)
 
     @cached_property
     def network(self) -> TagModel:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
 from tagger.arrays import UNKNOWN, YES, Cells, Floats
 from tagger.errors import TaggerError, did_you_mean
@@ -116,6 +115,8 @@ def data_code(similarity_KK: Floats, bits: int, *, rng: np.random.Generator) -> 
     same cost. A label that is like no other is kept in the graph by a little similarity between all, which also keeps
     single labels from being cut off first (regularised spectral clustering, Amini et al. 2013, arXiv 1207.2340).
     """
+    from scipy.linalg import eigh  # here, because predicting starts without it
+
     similarity_KK = joined(similarity_KK)
     noise_KK = rng.standard_normal(similarity_KK.shape) * 1e-6 * similarity_KK.mean()
     _, vectors_KK = eigh(laplacian(similarity_KK + np.abs(noise_KK + noise_KK.T)), subset_by_index=[0, bits])

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtri
 
 from tagger.arrays import Floats
 from tagger.errors import TaggerError
@@ -85,7 +85,7 @@ def _lower_limit(part: Floats, whole: Floats, confidence: float | None) -> Float
     share = part / np.maximum(whole, 1e-12)
     if confidence is None:
         return share
-    z = ndtri(confidence)
+    z = NormalDist().inv_cdf(confidence)
     n = np.maximum(whole, 1e-12)
     middle = share + z**2 / (2 * n)
     return (middle - z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))) / (1 + z**2 / n)

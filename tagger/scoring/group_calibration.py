@@ -7,7 +7,6 @@ labels and makes them sum to 1, with "none" where an image may have none of them
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from tagger.arrays import Cells, Floats
 from tagger.scoring.ordinal import true_classes
@@ -59,6 +58,8 @@ def _logs(probs_NM: Floats, always: bool) -> Floats:
 
 
 def _best(logs_NC: Floats, classes_N: NDArray[np.int64]) -> float:
+    from scipy.optimize import minimize_scalar  # here, because predicting starts without it
+
     found = minimize_scalar(lambda x: _loss(np.exp(x), logs_NC, classes_N), bounds=np.log(SCALES), method="bounded")
     return float(np.exp(found.x))
 

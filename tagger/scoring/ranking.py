@@ -1,12 +1,15 @@
 """How well do the probabilities order things? Average precision per label, ranking loss per image."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from tagger.arrays import UNKNOWN, YES, Cells, Floats
+
+if TYPE_CHECKING:  # scipy's sparse matrices are loaded where they are made: predicting starts without them
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,8 @@ class RankedLabel:
     group of equal probabilities that holds a positive; what lies below the last positive never matters.
     """
 
-    seen_SN: csr_array  # 1 where image n is a known cell of segment s
-    hits_SN: csr_array  # 1 where it is a positive
+    seen_SN: "csr_array"  # 1 where image n is a known cell of segment s
+    hits_SN: "csr_array"  # 1 where it is a positive
     lowest_S: Floats  # the lowest probability in the segment
     next_S: Floats  # the next lower probability of a known cell; 0 where there is none
     positive_N: NDArray[np.bool_]
@@ -31,6 +34,8 @@ class RankedLabel:
         >>> RankedLabel.of(np.array([1, 0, 1, -1]), np.array([0.9, 0.8, 0.7, 0.6])).seen_SN.toarray().tolist()
         [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]]
         """
+        from scipy.sparse import csr_array
+
         known = np.flatnonzero(labels_N != UNKNOWN)
         order = known[np.argsort(-probs_N[known], kind="stable")]
         hit, score = labels_N[order] == YES, probs_N[order]

@@ -21,7 +21,6 @@ from tagger.commands.writers.part import Part
 from tagger.commands.writers.sidecars import sidecar_formats
 from tagger.commands.writers.tables import csv_text, table_formats
 from tagger.errors import Problem, TaggerError, did_you_mean
-from tagger.review import Applied, label_table
 from tagger.runs import replacing, write_text
 
 CHUNK = 2048
@@ -102,6 +101,8 @@ def check_format(format: str) -> None:
 
 def _table(files: Sequence[str], labels_NK: Cells, names: tuple[str, ...], out: Path, format: str) -> None:
     """The table that ``--labels`` reads; columns of text, as they hold 0, 1 and nothing."""
+    from tagger.review import Applied, label_table  # here, because predicting starts without a database
+
     nobody = np.zeros(labels_NK.shape, dtype=bool)
     applied = Applied(
         names=names, labels_NK=labels_NK, verified_NK=nobody, blind_NK=nobody, changes=pd.DataFrame(), unmatched=(),
