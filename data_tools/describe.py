@@ -1,4 +1,4 @@
-"""What is in a data set? Counts, imbalance, company, sizes and rules, as numbers that text and page show alike."""
+"""What is in a data set? Counts, imbalance, co-occurrence, sizes, rules: numbers that text and page show alike."""
 
 import warnings
 from collections.abc import Iterator

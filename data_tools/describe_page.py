@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_tools.describe import Description
-from data_tools.describe_plots import bars, company, sizes
+from data_tools.describe_plots import bars, co_occurrence, sizes
 from data_tools.describe_text import tables
 from tagger.arrays import YES
 from tagger.data import Dataset
 from tagger.data.decode import UnreadableImage, load_image
 
 EXAMPLES, MOST_LABELS, SIDE = 8, 40, 128  # images a label, labels with images, pixels
-MOST_COMPANY, MOST_PROBLEMS = 24, 50
+MOST_TOGETHER, MOST_PROBLEMS = 24, 50
 STYLE = """:root{color-scheme:light dark;--ink:#1d2125;--soft:#5f6873;--line:#e1e5ea;--ground:#fff;--card:#f5f7f9;
 --blue:#0072b2}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--soft:#9aa4af;--line:#323a43;--ground:#14181c;
@@ -86,7 +86,7 @@ def _sections(dataset: Dataset, found: Description) -> Iterator[tuple[str, str]]
     per_image = found.labels_per_image.tolist()
     told = [f"{n} label{'s' * (n != 1)}" for n in range(len(per_image))]
     yield "Labels per image", bars(told, per_image, found.num_images)
-    yield "Company", "".join(_company(dataset, found, table))
+    yield "Co-occurrence", "".join(_together(dataset, found, table))
     yield "Sizes", _sizes(found)
     yield "Examples", "".join(_examples(dataset, found))
     problems = [*dataset.problems, *found.unreadable]
@@ -96,13 +96,13 @@ def _sections(dataset: Dataset, found: Description) -> Iterator[tuple[str, str]]
         yield "Problems", f"<ul>{shown}</ul>" + more * (len(problems) > MOST_PROBLEMS)
 
 
-def _company(dataset: Dataset, found: Description, table: dict[str, tuple[list[str], list[Any]]]) -> Iterator[str]:
+def _together(dataset: Dataset, found: Description, table: dict[str, tuple[list[str], list[Any]]]) -> Iterator[str]:
     """Which labels come together: all pairs of the commonest as a picture, pairs above chance and rules as tables."""
-    names = found.labels["label"].head(MOST_COMPANY).tolist()
+    names = found.labels["label"].head(MOST_TOGETHER).tolist()
     columns = [dataset.labels.index(name) for name in names]
-    most = f" The {MOST_COMPANY} commonest labels." if len(found.labels) > MOST_COMPANY else ""
+    most = f" The {MOST_TOGETHER} commonest labels." if len(found.labels) > MOST_TOGETHER else ""
     yield f"<p>Of the images with the row's label, how many have the column's too: the stronger, the more.{most}</p>"
-    yield company(names, found.together_KK[np.ix_(columns, columns)])
+    yield co_occurrence(names, found.together_KK[np.ix_(columns, columns)])
     yield '<div class="two">'
     for title in ("Labels that meet more often than by chance", "Rules that the labels follow almost always"):
         if title in table:

@@ -1,4 +1,4 @@
-"""How are counts, company and sizes drawn? As inline SVG that takes its colours from the page, in light and dark."""
+"""How are counts, co-occurrence and sizes drawn? As inline SVG in the colours of the page, light or dark."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,7 +10,7 @@ from tagger.data.wording import counted
 
 ROW, NAME, WIDTH = 22, 170, 700  # pixels: height of a bar's row, room for names, width of a plot
 SHOWN_NAME = 24  # characters of a name; all of it is the tooltip
-CELL = 26  # pixels, a side of a cell in the table of company
+CELL = 26  # pixels, a side of a cell in the table of co-occurrence
 MOST_POINTS = 1500
 
 
@@ -34,10 +34,10 @@ def bars(names: Sequence[str], counts: Sequence[int], total: int) -> str:
     return svg(WIDTH, len(names) * ROW, "".join(rows))
 
 
-def company(names: Sequence[str], together_KK: NDArray[np.float64]) -> str:
+def co_occurrence(names: Sequence[str], together_KK: NDArray[np.float64]) -> str:
     """A table of cells: the darker, the more of the row's images have the column's label too.
 
-    >>> "50 % of the 2 images with sea have beach" in company(["sea", "beach"], np.array([[2, 1], [1, 4]]))
+    >>> "50 % of the 2 images with sea have beach" in co_occurrence(["sea", "beach"], np.array([[2, 1], [1, 4]]))
     True
     """
     yes_K, size = np.diag(together_KK), len(names)

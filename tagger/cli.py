@@ -72,7 +72,7 @@ def predict(
     format: Annotated[
         str,
         typer.Option(
-            help="csv, jsonl, parquet, coco, label-studio, imagefolder (copies) or imagefolder-link;"
+            help="csv, tsv, jsonl, parquet, coco, label-studio; imagefolder or folders (copies; with -link: links);"
             " or sidecars: txt, xmp (NAME.jpg.xmp) or xmp-lightroom (NAME.xmp)."
         ),
     ] = "csv",
@@ -268,7 +268,8 @@ def _guarded(call: Callable[[], Any]) -> int:
         if error.filename is None and error.errno is None:
             return _crash()
         where = f" ({error.filename})" if error.filename else ""
-        return _fail(f"{error.strerror or error}{where}. Make room or give access, then go on with --resume.", 2)
+        again = "go on with --resume" if sys.argv[1:2] in (["train"], ["predict"]) else "do it again"
+        return _fail(f"{error.strerror or error}{where}. Make room or give access, then {again}.", 2)
     except Exception as error:
         if hasattr(error, "format_message"):  # a wrong command or option; typer's own click has no public name
             return _misused(error)

@@ -36,7 +36,7 @@ def stats(
     html: Annotated[Path | None, typer.Option(help="Also write one page with plots and example images.")] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Count labels, their imbalance and company, sizes, and rules that the labels follow."""
+    """Count labels, pairs and sizes, and find rules. As text, and as one HTML page with plots and examples."""
     from data_tools.describe import describe
     from data_tools.describe_text import sentences, tables
     from data_tools.label_files import check_new
@@ -61,7 +61,7 @@ def stats(
 
 @app.command()
 def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: Overrides = None) -> None:
-    """List everything that is wrong, with file and row; exit code 2 when there is something."""
+    """List everything that is wrong, with file and row. The exit code is 2 when there is something."""
     from data_tools.checking import check_dataset
     from tagger.data.wording import counted
     from tagger.presets import load_reading
@@ -83,7 +83,6 @@ def duplicates(
     labels: Labels = None,
     near: Annotated[bool, typer.Option(help="Also re-encoded, resized and mirrored copies, by their looks.")] = True,
     run: Annotated[Path | None, typer.Option(help="Also images alike to this run's network: cut, recoloured.")] = None,
-    least: Annotated[float | None, typer.Option(help="With --run: how alike; 1 is the same.", min=0, max=1)] = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Move exact and near copies to --to, if labels agree.")
     ] = False,
@@ -92,9 +91,9 @@ def duplicates(
     out: Table = None,
     overrides: Overrides = None,
 ) -> None:
-    """List copies of images, those with different labels first; nothing is moved without --apply."""
+    """List copies of images. Those with different labels come first; nothing is moved without --apply."""
     from data_tools.aside import set_aside, take_back
-    from data_tools.duplicates import LEAST, find_copies, listing, surplus
+    from data_tools.duplicates import find_copies, listing, surplus
     from data_tools.label_files import check_new
     from tagger.data.wording import counted
 
@@ -103,14 +102,12 @@ def duplicates(
         screen.say(f"Moved {counted(len(take_back(folder, undo, track=screen.track)), 'file')} back to {folder}")
         return
     _new_table(out)
-    if least is not None and run is None:
-        raise TaggerError("--least is how alike images are to a run's network: give --run RUN with it")
     if apply != (to is not None):
         raise TaggerError("Give --apply and --to FOLDER together: copies are moved there, none is deleted")
     if to is not None:
         check_new(to)
     files, names, labels_NK, known = _all_images(folder, labels, overrides, screen)
-    how: Any = {"near": near, "run": run, "least": LEAST if least is None else least, "track": screen.track}
+    how: Any = {"near": near, "run": run, "track": screen.track}
     found = find_copies(folder, files, names=names, labels_NK=labels_NK, known=known, **how)
     table = found.table
     screen.few(found.problems)
@@ -132,7 +129,7 @@ def duplicates(
 
 @app.command()
 def quality(folder: Folder, out: Table = None) -> None:
-    """List images that are dark, bright, blurred, tiny, odd in shape or of one colour."""
+    """List poor images. They are dark, bright, blurred, tiny, odd in shape or of one colour."""
     from data_tools.looks import look
     from data_tools.quality import poor_images
     from tagger.data import list_images

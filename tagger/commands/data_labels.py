@@ -23,7 +23,7 @@ def split(
     seed: Seed = 0,
     overrides: Overrides = None,
 ) -> None:
-    """Divide images so that every label has nearly the same share everywhere: file, split, fold."""
+    """Divide images into train, val and test. Every label has nearly the same share everywhere."""
     from data_tools.label_files import check_new, write_table
     from tagger.data import split_images, split_table
 
@@ -47,7 +47,7 @@ def sample(
     seed: Seed = 0,
     overrides: Overrides = None,
 ) -> None:
-    """Copy a smaller data set in which every label has nearly its share."""
+    """Copy a smaller data set. Every label has nearly its share in it."""
     from data_tools.subsets import sample_rows, save_sample
 
     screen, data = _read(folder, labels, overrides)
@@ -59,7 +59,7 @@ def sample(
 
 @app.command()
 def merge(folder: Folder, labels: Several, out: Out, overrides: Overrides = None) -> None:
-    """Join several annotators' labels: a cell on which they disagree is unknown, and is listed."""
+    """Join several annotators' labels. A cell on which they disagree is unknown, and is listed."""
     from data_tools.label_files import check_new, save_labels, write_table
     from data_tools.relabel import merge_labels
 
@@ -107,7 +107,7 @@ def noise(
     seed: Seed = 0,
     overrides: Overrides = None,
 ) -> None:
-    """Plant label errors of a chosen kind; the truth is kept beside them."""
+    """Plant label errors of a chosen kind. The truth is kept beside them."""
     import numpy as np
 
     from data_tools.label_files import check_new, save_labels
@@ -132,7 +132,7 @@ def convert(
     on_existing: Annotated[str, typer.Option(help="skip, overwrite or merge sidecars that are there.")] = "skip",
     overrides: Overrides = None,
 ) -> None:
-    """Write the labels, whatever form they are in, in another one."""
+    """Write the labels in another format. Whatever they are in is found out."""
     from data_tools.label_files import check_new, form_of
     from tagger.commands.writers import sidecar_formats, write_labels
     from tagger.data.wording import counted
@@ -164,7 +164,7 @@ def demo(
     noise: Annotated[float, typer.Option(help="Share of each label's images that is dropped.")] = 0.08,
     seed: Seed = 0,
 ) -> None:
-    """Make the demo's data set: photos of handwritten digits, some labels wrong, the truth beside them."""
+    """Make the demo's data set. Photos of handwritten digits, some labels wrong, the truth beside them."""
     from data_tools.demo import make_demo
 
     folder = make_demo(out, num_images=num, noise=noise, seed=seed)

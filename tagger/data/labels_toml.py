@@ -152,7 +152,8 @@ def _names(content: Any, at: str, wrong: list[str]) -> list[str]:
 
 
 def _unknown_keys(table: Mapping[str, Any], known: Sequence[str], at: str) -> list[str]:
-    return [f"unknown key {key!r}{at}.{did_you_mean(key, known)}" for key in table if key not in known]
+    hints = {key: did_you_mean(key, known) for key in table if key not in known}
+    return [f"unknown key {key!r}{at}" + f".{hint}" * bool(hint) for key, hint in hints.items()]
 
 
 def _unknown_labels(names: Sequence[Any], labels: Sequence[str], at: str) -> list[str]:

@@ -32,6 +32,9 @@ def test_what_is_wrong_leads_to_the_help_of_its_command(words: tuple[str, ...], 
     assert len(end.err.splitlines()) == 1
 
 
-def test_the_list_of_commands_is_whole_in_80_columns(tagger_cli: Cli, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("words", [(), ("data",)])
+def test_the_list_of_commands_is_whole_in_80_columns(
+    words: tuple[str, ...], tagger_cli: Cli, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("COLUMNS", "80")
-    assert "..." not in tagger_cli("--help").out.replace("[ARGS]...", "")
+    assert "..." not in tagger_cli(*words, "--help").out.replace("[ARGS]...", "")

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from PIL import Image
 
+from tagger.data import read_dataset
 from tagger.data.xmp import merge_keywords, read_keywords, read_own_labels
 from tagger.errors import TaggerError
 
@@ -213,3 +215,12 @@ def test_exiftool_reads_what_is_written_and_its_own_files_are_read(tmp_path: Pat
     subprocess.run([exiftool, "-o", made, *sets], capture_output=True, check=True, timeout=60)
     assert read_keywords(made.read_bytes()) == ["a", "b & c", "y", "q"]
     assert read_keywords(merge_keywords(made.read_bytes(), ["new"])) == ["a", "b & c", "new", "y", "q"]
+
+
+def test_reading_says_how_many_sidecars_nobody_but_tagger_wrote(tmp_path):
+    for name in "abc":
+        Image.new("RGB", (9, 9), (ord(name), 0, 0)).save(tmp_path / f"{name}.jpg")
+    ours, persons = merge_keywords(None, ["sea"]), LIGHTROOM.encode()
+    for name, sidecar in (("a", ours), ("b", persons), ("c", merge_keywords(persons, ["sea"]))):
+        (tmp_path / f"{name}.jpg.xmp").write_bytes(sidecar)
+    assert "tagger itself wrote all keywords of 1 .xmp file" in read_dataset(tmp_path).source

@@ -150,6 +150,7 @@ def test_features_that_a_run_keeps_join_what_looks_do_not_and_are_never_moved_un
     features_ND = np.random.default_rng(0).normal(size=(6, 16))
     features_ND[4] = features_ND[1] + 0.01
     run.save_embeddings(features_ND)
+    run.save_settings(check_settings({}))
     run.finish({})
     table = find_copies(photos, files, run=run.path, least=0.9).table
     assert table[["kind", "file"]].values.tolist() == [["first", "b.png"], ["alike", "e.png"]]

@@ -65,8 +65,6 @@ def test_looking_changes_nothing(tagger_cli: Callable, demo: Path, command: str)
 def test_copies_are_moved_only_with_both_options(tagger_cli: Callable, demo: Path):
     ended = tagger_cli("data", "duplicates", demo, "--apply")
     assert (ended.code, "--to" in ended.err) == (2, True)
-    ended = tagger_cli("data", "duplicates", demo, "--least", "0.8")
-    assert (ended.code, "--run" in ended.err) == (2, True)
 
 
 def test_the_demo_set_is_made(tagger_cli: Callable):
