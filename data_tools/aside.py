@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_tools.label_files import Track, check_new, in_silence, write_table
+from data_tools.label_files import check_new, write_table
+from tagger.commands.reading import Track, in_silence
 from tagger.data.hashes import hash_file
 from tagger.data.images import check_folder
 from tagger.data.wording import counted, shortlist

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from data_tools.label_files import Track, in_silence, read_with_progress
 from tagger.arrays import YES
+from tagger.commands.reading import Track, in_silence, read_with_progress
 from tagger.config import Reading
 from tagger.data import Dataset, broken_group_N, broken_rule_N, list_images
 from tagger.data.decode import UnreadableImage, load_image

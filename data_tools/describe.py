@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_tools.checking import in_threads
-from data_tools.label_files import Track, in_silence
 from tagger.arrays import UNKNOWN, YES
+from tagger.commands.reading import Track, in_silence
 from tagger.data import Dataset, MinedRule, label_stats, mine_rules
 from tagger.errors import Problem
 

@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_tools.features import features_of
-from data_tools.label_files import Track, in_silence, stepper
 from data_tools.looks import look
 from tagger.arrays import NO, UNKNOWN, YES, Cells
+from tagger.commands.reading import Track, in_silence, stepper
 from tagger.data import hash_files, near_duplicate_groups
 from tagger.data.alike import alike_groups, all_blocks
 from tagger.data.wording import counted

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_tools.label_files import Track, in_silence
+from tagger.commands.reading import Track, in_silence
 from tagger.errors import Problem
 from tagger.runs import find_run
 

@@ -1,54 +1,14 @@
-"""How do tools read a data set with a progress bar, and write labels that ``--labels`` reads back the same?"""
+"""How do tools write labels that ``--labels`` reads back the same?"""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from tagger.arrays import Cells
 from tagger.commands import writers
-from tagger.config import Reading
-from tagger.data import Dataset, list_images, read_dataset
-from tagger.data.images import check_folder
 from tagger.data.records import TABLE_SUFFIXES
 from tagger.errors import TaggerError
-
-Track = Callable[[Sequence[Any], str], Iterable[Any]]  # the items as they are; a screen draws progress on the way
-
-
-def in_silence(items: Sequence[Any], description: str) -> Iterator[Any]:
-    """The items, with no progress shown: what a tool does when it is called from Python.
-
-    >>> list(in_silence([1, 2], "counting"))
-    [1, 2]
-    """
-    yield from items
-
-
-def read_with_progress(
-    root: str | Path, labels: str | Path | None = None, *, reading: Reading | None = None, track: Track = in_silence
-) -> Dataset:
-    """The data set, as ``tagger.read_dataset`` reads it, with progress while images are hashed."""
-    total = len(list_images(check_folder(root)).files)
-    return read_dataset(root, labels, reading=reading, progress=stepper(track, total, "Reading images"))
-
-
-def stepper(track: Track, total: int, description: str) -> Callable[[int], None]:
-    """A function that is told how many of ``total`` are done, and moves the progress of ``track`` there.
-
-    >>> step = stepper(in_silence, 3, "counting")
-    >>> step(2), step(3)
-    (None, None)
-    """
-    steps, done = iter(track(range(total + 1), description)), 0
-
-    def step(now: int) -> None:
-        nonlocal done
-        while done < now and next(steps, None) is not None:
-            done += 1
-
-    return step
 
 
 def save_labels(

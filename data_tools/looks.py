@@ -10,7 +10,7 @@ from PIL import Image
 
 from data_tools.checking import in_threads
 from data_tools.describe import header_size, quiet_pillow
-from data_tools.label_files import Track, in_silence
+from tagger.commands.reading import Track, in_silence
 from tagger.data.decode import UnreadableImage, load_image
 from tagger.errors import Problem
 

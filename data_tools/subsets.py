@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_tools.label_files import Track, check_new, in_silence, save_labels
+from data_tools.label_files import check_new, save_labels
 from tagger.arrays import Cells
+from tagger.commands.reading import Track, in_silence
 from tagger.data import split_images
 from tagger.errors import TaggerError
 

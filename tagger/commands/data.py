@@ -157,7 +157,7 @@ def _screen() -> "Screen":
 
 def _read(folder: Path, labels: Path | None, overrides: list[str] | None = None) -> "tuple[Screen, Dataset]":
     """The data set, with its source and its problems said."""
-    from data_tools.label_files import read_with_progress
+    from tagger.commands.reading import read_with_progress
     from tagger.presets import load_reading
 
     screen = _screen()
@@ -173,8 +173,8 @@ def _all_images(
     """(files, labels, labels_NK, known hashes) of every image in the folder; without labels where there are none."""
     import numpy as np
 
-    from data_tools.label_files import read_with_progress
     from tagger.arrays import UNKNOWN
+    from tagger.commands.reading import read_with_progress
     from tagger.data import list_images
     from tagger.presets import load_reading
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from tagger.arrays import UNKNOWN, Cells
+from tagger.commands.reading import read_with_progress
 from tagger.commands.screen import Screen
 from tagger.commands.tagger_model import load
-from tagger.data import Dataset, read_dataset
+from tagger.data import Dataset
 from tagger.errors import TaggerError, did_you_mean
 from tagger.runs import RunFolder
 from tagger.scoring import evaluate as evaluate_arrays
@@ -28,7 +29,7 @@ def evaluate(
     """
     screen = screen or Screen(quiet=True)
     tagger = load(run, screen=screen)
-    dataset = read_dataset(data, labels, reading=tagger.settings.data)
+    dataset = read_with_progress(data, labels, reading=tagger.settings.data, track=screen.track)
     screen.say(dataset.source)
     screen.few(dataset.problems)
     labels_NK = match_labels(dataset, tagger.labels, screen)

@@ -13,9 +13,10 @@ from tagger.arrays import NO, YES
 from tagger.batches import ImageFiles, cached, fill, fits, keep_fingerprints, make_loader, samplers
 from tagger.commands.conclude import conclude
 from tagger.commands.copies import groups_of_copies
+from tagger.commands.reading import read_with_progress
 from tagger.commands.screen import Screen
 from tagger.config import Settings
-from tagger.data import Dataset, read_dataset, split_images
+from tagger.data import Dataset, split_images
 from tagger.data.images import check_folder
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
@@ -106,7 +107,9 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     backbone = new_backbone(settings)  # before the images are read: a wrong name or file shows at once
     begun = RunFolder(folder.checkpoint_path)  # what was read at the start, which a resumed training goes by
     if not folder.exists:
-        dataset = read_dataset(settings.data.path, settings.data.labels or None, reading=settings.data)
+        dataset = read_with_progress(
+            settings.data.path, settings.data.labels or None, reading=settings.data, track=screen.track
+        )
         check_learnable(dataset)
         new_head(backbone.num_features, len(dataset.labels), settings)  # whether its options suit so many labels
         make_regularisers(settings, facts_of(backbone.num_features, dataset))  # and theirs such groups and rules
