@@ -25,6 +25,7 @@ Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
 CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 NORMALISATIONS = (nn.BatchNorm2d, BatchNormAct2d)
 TOLERANCE = 1e-4  # of the largest output; float32 rounds by a tenth of it over a hundred layers
+TOLERANCE_GPU = 1e-2  # where convolutions round to TF32 by themselves
 
 
 def folded(model: M, images_BCHW: Tensor) -> M:
@@ -42,7 +43,8 @@ def folded(model: M, images_BCHW: Tensor) -> M:
         for convolution, norm in pairs:
             _join(fast, convolution, norm)
         gap = (fast(images_BCHW) - expected).abs().max()
-    return fast if gap <= TOLERANCE * expected.abs().max() else _copy(model)
+    tolerance = TOLERANCE if images_BCHW.device.type == "cpu" else TOLERANCE_GPU
+    return fast if gap <= tolerance * expected.abs().max() else _copy(model)
 
 
 def _copy(model: M) -> M:
