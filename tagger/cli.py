@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 our fault (the traceback is in a log); 2 the user can fix 
 be read; 130 stopped by Ctrl-C.
 """
 
+import gc
 import sys
 import traceback
 from collections.abc import Callable
@@ -251,6 +252,7 @@ def demo(
 
 def main() -> None:
     """The entry point: runs a command and turns what went wrong into one line and an exit code."""
+    gc.set_threshold(50_000, 20, 50)  # else it looks through a million objects again and again while torch is loaded
     sys.exit(_guarded(lambda: app(standalone_mode=False, prog_name="tagger")))
 
 
