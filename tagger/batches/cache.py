@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from tagger.batches.dataset import Batch, ImageFiles, Item
+from tagger.batches.names import pack
 from tagger.runs import new_array
 
 
@@ -20,7 +21,7 @@ class CachedImages(Dataset[Item]):
     """The items of ``ImageFiles``, from a file of decoded pixels (N, 3, size, size) uint8; all of them readable."""
 
     def __init__(self, pixels: NDArray[np.uint8], files: Sequence[str], rows: NDArray[np.int64]):
-        self.pixels, self.files, self.rows = pixels, list(files), rows
+        self.pixels, self.files, self.rows = pixels, pack(files), rows
 
     def __len__(self) -> int:
         return len(self.files)
@@ -50,7 +51,7 @@ def fill(batches: Iterable[Batch], images: ImageFiles, path: Path) -> Iterator[B
 
 def cached(images: ImageFiles, rows: NDArray[np.int64], path: Path) -> CachedImages | ImageFiles:
     """Some rows of the images, from the cache at ``path`` if there is one."""
-    files = [images.files[row] for row in rows]
+    files = images.files.take(rows)
     if not path.is_file():
         return ImageFiles(images.root, files, size=images.size, fit=images.fit)
     return CachedImages(np.load(path, mmap_mode="r", allow_pickle=False), files, rows)

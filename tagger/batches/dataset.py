@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from tagger.batches.names import pack
 from tagger.data.decode import Fit, UnreadableImage, load_image
 
 Item = tuple[Tensor, int, str | None]
@@ -31,7 +32,7 @@ class ImageFiles(Dataset[Item]):
     def __init__(self, root: str | Path, files: Sequence[str], *, size: int, fit: Fit = "squash"):
         if size < 1:
             raise ValueError(f"size is {size}; it must be at least 1")
-        self.root, self.files, self.size, self.fit = Path(root), list(files), size, fit
+        self.root, self.files, self.size, self.fit = Path(root), pack(files), size, fit
 
     def __len__(self) -> int:
         return len(self.files)

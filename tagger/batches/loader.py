@@ -75,12 +75,12 @@ def default_workers(*, most: int = 8) -> int:
     return min(most, cores - 1)
 
 
-def _checked(dataset: Dataset[Item], order: Sequence[int] | NDArray[np.integer]) -> list[int]:
-    """The order as integers; IndexError if it names an item that does not exist."""
-    rows = [int(i) for i in order]
+def _checked(dataset: Dataset[Item], order: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
+    """The order as one array; IndexError if it names an item that does not exist."""
+    rows = np.asarray(order, dtype=np.int64)
     length = len(dataset)  # type: ignore[arg-type]  # a map-style dataset has a length
-    if rows and not (min(rows) >= 0 and max(rows) < length):
-        raise IndexError(f"the order goes from {min(rows)} to {max(rows)}; the dataset has items 0 to {length - 1}")
+    if len(rows) and not (rows.min() >= 0 and rows.max() < length):
+        raise IndexError(f"the order goes from {rows.min()} to {rows.max()}; the dataset has items 0 to {length - 1}")
     return rows
 
 

@@ -29,7 +29,7 @@ from tagger.training.convolutions import Quicker
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
 from tagger.training.head_stage import soften, validation_row
-from tagger.training.inference import predict, to_float
+from tagger.training.inference import predict_in_order, to_float
 from tagger.training.learner import Learner
 from tagger.training.lessons import Lessons, parted
 from tagger.training.objective import Objective, facts_of, make_loss, make_regularisers, make_step
@@ -207,16 +207,15 @@ class _Loop:
         loader = make_loader(
             self.task.images, rows, batch_size=self.settings.train.batch_size, workers=self.settings.image.num_workers
         )
-        logits_NK = predict(
+        logits_RK = predict_in_order(
             folded(self._averaged(), example(self.settings.image.size, self.accelerator.device)),
             loader,
-            len(self.task.labels_NK),
             device=self.accelerator.device,
             precision=pick_precision(self.settings),
         )
         if epoch >= begins_to_count(self.settings.train.epochs):
-            self.watch.add(rows, logits_NK[rows])
-        return validation_row(logits_NK[rows], self.task.labels_NK[rows], copy.deepcopy(self.loss_of).cpu())
+            self.watch.add(rows, logits_RK)
+        return validation_row(logits_RK, self.task.labels_NK[rows], copy.deepcopy(self.loss_of).cpu())
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the averaged weights."""

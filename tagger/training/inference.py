@@ -58,6 +58,19 @@ def to_float(images_BCHW: Tensor, device: torch.device) -> Tensor:
     return images.float().div_(255.0)
 
 
+def predict_in_order(
+    call: Callable[[Tensor], Tensor],
+    loader: Iterable[Batch],
+    *,
+    device: torch.device,
+    precision: str = "fp32",
+    flip_views: bool = False,
+) -> NDArray[np.float32]:
+    """What ``call`` gives (logits, features), views averaged, one row an image in the loader's order."""
+    results = run_batches(call, loader, device=device, precision=precision, flip_views=flip_views)
+    return np.concatenate([outputs.outputs_VBX.mean(0) for outputs in results])
+
+
 def predict(
     call: Callable[[Tensor], Tensor],
     loader: Iterable[Batch],

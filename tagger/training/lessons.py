@@ -16,7 +16,8 @@ from tagger.arrays import Cells, Floats
 
 @dataclass(frozen=True)
 class Lessons:
-    """targets_NK (float32, 0..1, negative: teaches nothing) and weights_NK (0 or more; None: all alike)."""
+    """targets_NK (0..1, negative: teaches nothing; as small a type as holds them) and weights_NK (0 or more; None: all
+    alike)."""
 
     targets_NK: Tensor
     weights_NK: Tensor | None
@@ -27,16 +28,16 @@ class Lessons:
 
         >>> lessons = Lessons.of(np.array([[1, -1]], np.int8), weights_NK=np.ones((1, 2)))
         >>> lessons.targets_NK.tolist(), lessons.weights_NK
-        ([[1.0, -1.0]], None)
+        ([[1, -1]], None)
         """
-        targets = np.asarray(labels_NK if targets_NK is None else targets_NK, dtype=np.float32)
+        targets = labels_NK if targets_NK is None else np.asarray(targets_NK, dtype=np.float32)
         if weights_NK is None or (np.asarray(weights_NK) == 1).all():
             return cls(torch.from_numpy(targets), None)
         return cls(torch.from_numpy(targets), torch.from_numpy(np.asarray(weights_NK, dtype=np.float32)))
 
     def batch(self, rows: NDArray[np.int64] | Tensor) -> Tensor:
-        """Targets of some rows, their weights (if any) as further columns: what is mixed is mixed in one go."""
-        targets_BK = self.targets_NK[rows]
+        """float32 targets of some rows, their weights (if any) as further columns: what is mixed is mixed in one go."""
+        targets_BK = self.targets_NK[rows].float()
         return targets_BK if self.weights_NK is None else torch.cat([targets_BK, self.weights_NK[rows]], dim=1)
 
 

@@ -38,7 +38,7 @@ from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics
 from tagger.training.fit import Task, fit
 from tagger.training.head_stage import HeadStage, fit_head, fit_heads, head_logits
-from tagger.training.inference import predict
+from tagger.training.inference import predict_in_order
 from tagger.training.material import History, Material, Rows, Scores, Trained
 from tagger.training.seeds import seed_of
 from tagger.training.warm_start import WarmStart, gentler
@@ -243,14 +243,13 @@ class _Job:
     def run(self, model: TagModel, rows: Rows, what: What = TagModel.__call__) -> Floats:
         """Logits (or ``what`` else the model gives) of some rows, the mean over test-time views."""
         s, images, device = self.settings, self.material.images, self.accelerator.device
-        return predict(
+        return predict_in_order(
             partial(what, folded(model.to(device), example(s.image.size, device))),
             make_loader(images, rows, batch_size=s.train.batch_size, workers=s.image.num_workers),
-            len(images),
             device=device,
             precision=pick_precision(s),
             flip_views=s.image.flip_views,
-        )[rows]
+        )
 
     def score(self, logits_NK: Floats, *splits: str) -> float:
         """mAP on the images of some splits that have logits; NaN if undefined."""

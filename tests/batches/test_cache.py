@@ -24,7 +24,7 @@ def test_the_cache_holds_the_pixels_that_decoding_gives_and_lets_every_batch_pas
     assert [b.indices_B.tolist() for b in passed] == [[3, 1], [0, 2], [4]]
     again = cached(images, np.array([4, 0]), path)
     assert isinstance(again, CachedImages)
-    assert again.files == ["4.png", "0.png"]
+    assert list(again.files) == ["4.png", "0.png"]
     for row, original in enumerate([4, 0]):
         pixels, index, reason = again[row]
         assert torch.equal(pixels, images[original][0])

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tagger.batches import Batch, Batches, ImageFiles, make_loader
 from tagger.training.features import Features, extract_features, find_unreadable
-from tagger.training.inference import predict, run_batches, to_float
+from tagger.training.inference import predict, predict_in_order, run_batches, to_float
 
 CPU = torch.device("cpu")
 
@@ -41,6 +41,8 @@ def test_flip_views_give_the_mean_of_both(images: ImageFiles):
     plain = predict(corner, loader(images, order), 7, device=CPU)
     mirrored = predict(lambda x: corner(x.flip(-1)), loader(images, order), 7, device=CPU)
     both = predict(corner, loader(images, order), 7, device=CPU, flip_views=True)
+    in_order = predict_in_order(corner, loader(images, order), device=CPU, flip_views=True)
+    np.testing.assert_array_equal(in_order, both[order])
     np.testing.assert_allclose(both[order], (plain + mirrored)[order] / 2, rtol=1e-6)
     assert not np.allclose(plain[order], mirrored[order])
 
