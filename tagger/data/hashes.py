@@ -29,7 +29,7 @@ def hash_files(
     with the number of files done so far. Of many files those that have not changed since the last time are not read
     again (``file_index``).
     """
-    if len(files) < MANY:
+    if len(files) < MANY or os.name == "nt":  # Windows does not say when a file was last changed in any way
         return _hash_all(root, files, progress or _nobody)
     now, index = time_there(root), load_index(root)
     facts_NF = _look(root, files)
