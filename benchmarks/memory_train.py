@@ -2,11 +2,11 @@
 
     python benchmarks/memory_train.py --out memory_train.json [--sizes 10000 1000000] [--batches 20] [--workers 1]
 
-`fit` with its loader, sampler, lessons, averaged weights and validation, cut short after ``--batches`` batches of the
+`fit` with its loader, sampler, lessons and averaged weights, cut short after ``--batches`` batches of the
 first epoch, whose order holds all images; all names lead to one photo, and the network is small, so that what grows
-with the number of images is seen. Counted is private memory (no mapped files) at its highest: that of the process,
-and that of the processes that read images. Target: at most 300 MB more. What a caller keeps beside it (tables of labels
-and files) is counted too: 14 labels, names of 30 letters.
+with the number of images is seen. Counted is memory without mapped files at its highest: that of the process, and
+what the processes that read images do not share with it. Target: at most 300 MB more. The list of names (30 letters)
+and the cells (14 labels) that the caller has are counted too.
 """
 
 import argparse
@@ -28,7 +28,7 @@ LABELS, SIZE, TARGET = 14, 32, 300
 
 
 class Highest:
-    """The highest private memory, in MB, of this process and of its children together, looked at all the time."""
+    """The highest memory, in MB, of this process and of its children together, looked at all the time."""
 
     def __init__(self) -> None:
         self.own, self.children, self._over = 0.0, 0.0, threading.Event()
@@ -42,21 +42,21 @@ class Highest:
 
     def _watch(self) -> None:
         while not self._over.wait(0.05):
-            self.own = max(self.own, private("self"))
+            self.own = max(self.own, memory_of("self", "Anonymous"))
             pids: list[str] = []
             for children in Path("/proc/self/task").glob("*/children"):
                 with contextlib.suppress(OSError):  # a thread that has ended meanwhile
                     pids += children.read_text().split()
-            self.children = max(self.children, sum(private(pid) for pid in pids))
+            self.children = max(self.children, sum(memory_of(pid, "Private_Dirty") for pid in pids))
 
 
-def private(pid: str) -> float:
-    """MB that this process shares with no other and with no file; 0 if it is gone."""
+def memory_of(pid: str, kind: str) -> float:
+    """MB of a process of one kind of pages; 0 if it is gone."""
     try:
         lines = Path("/proc", pid, "smaps_rollup").read_text().splitlines()
     except OSError:
         return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) / 1000
+    return sum(int(line.split()[1]) for line in lines if line.startswith(kind)) / 1000
 
 
 def train(num: int, batches: int, workers: int) -> dict[str, float]:

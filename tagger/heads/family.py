@@ -10,6 +10,7 @@ from tagger.heads.grouping import Layout, group_logits, lay_out, start_scores
 from tagger.registry import Registry
 
 heads = Registry("head")
+ROWS_AT_ONCE = 4096  # of the features of all images, which may be gigabytes, there is never a whole copy in float32
 
 
 class Head(nn.Module):
@@ -89,8 +90,13 @@ class Head(nn.Module):
 
     def standardise(self, features_ND: Tensor) -> None:
         """Take the mean and deviation of these features for the standardisation."""
-        self.mean.copy_(features_ND.float().mean(0))
-        self.std.copy_(features_ND.float().std(0, correction=0).clamp(min=1e-3))
+        parts, num = features_ND.split(ROWS_AT_ONCE), len(features_ND)
+        mean_D = torch.stack([part.sum(0, dtype=torch.float64) for part in parts]).sum(0) / num
+        squares_D = torch.stack(
+            [(part.float() - mean_D.float()).square().sum(0, dtype=torch.float64) for part in parts]
+        )
+        self.mean.copy_(mean_D)
+        self.std.copy_((squares_D.sum(0) / num).sqrt().clamp(min=1e-3))
 
     def start_at(self, priors_K: Floats) -> None:
         """Start near the labels' shares, so that the first epoch is not spent on learning the imbalance.

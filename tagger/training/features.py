@@ -18,6 +18,8 @@ from tagger.model import Backbone
 from tagger.runs import new_array, write_text
 from tagger.training.inference import run_batches
 
+ROWS_AT_ONCE = 4096  # of which there is a copy with twice the bits
+
 
 @dataclass(frozen=True)
 class Features:
@@ -30,7 +32,11 @@ class Features:
         """The mean over the views: what a linear head's mean logits depend on."""
         if len(self.views_VND) == 1:
             return self.views_VND[0]
-        return self.views_VND.mean(0, dtype=np.float32).astype(np.float16)
+        mean_ND = np.empty(self.views_VND.shape[1:], np.float16)
+        for start in range(0, len(mean_ND), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            mean_ND[rows] = self.views_VND[:, rows].mean(0, dtype=np.float32)
+        return mean_ND
 
     def only(self, rows: NDArray[np.int64]) -> "Features":
         """The features of some rows, renumbered; copies nothing when all are asked for."""

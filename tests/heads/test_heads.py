@@ -70,7 +70,7 @@ def test_a_head_starts_near_the_labels_shares(head: Head, features_BD: torch.Ten
     head.standardise(features_BD)
     head.start_at(priors_K)
     np.testing.assert_allclose(sigmoid(head.output().bias.detach().numpy()), priors_K, rtol=1e-4)
-    mean = head(features_BD.mean(0, keepdim=True))  # standardised: the origin
+    mean = head(head.mean[None])  # standardised: the origin
     np.testing.assert_allclose(sigmoid(mean.detach().numpy())[0], priors_K, rtol=0.15)
 
 
@@ -133,3 +133,13 @@ def test_a_head_takes_its_own_options_only():
         heads.build("linear", FEATURES, LABELS, dropuot=0.1)
     with pytest.raises(TaggerError, match=r"Unknown head 'liner'. Did you mean 'linear'"):
         heads.build("liner", FEATURES, LABELS)
+
+
+def test_features_are_standardised_by_all_rows_however_many_are_taken_at_once(monkeypatch: pytest.MonkeyPatch):
+    features_ND = (torch.randn(101, 6, generator=torch.Generator().manual_seed(0)) * 3 + 50).half()
+    for at_once in (7, 4096):
+        monkeypatch.setattr("tagger.heads.family.ROWS_AT_ONCE", at_once)
+        head = LinearHead(6, 2)
+        head.standardise(features_ND)
+        torch.testing.assert_close(head.mean.double(), features_ND.double().mean(0), rtol=1e-6, atol=0)
+        torch.testing.assert_close(head.std.double(), features_ND.double().std(0, correction=0), rtol=1e-5, atol=0)

@@ -154,3 +154,11 @@ def test_some_rows_of_the_features_are_renumbered(images: ImageFiles, tmp_path: 
     features = extract(loader(images, range(7)), tmp_path / "kept")
     some = features.only(np.array([5, 0]))
     np.testing.assert_array_equal(some.views_VND, features.views_VND[:, [5, 0]])
+
+
+def test_the_mean_of_both_views_is_that_of_all_rows_at_once(monkeypatch: pytest.MonkeyPatch):
+    views_VND = np.random.default_rng(0).normal(size=(2, 11, 5)).astype(np.float16)
+    expected = views_VND.mean(0, dtype=np.float32).astype(np.float16)
+    for at_once in (3, 11, 4096):
+        monkeypatch.setattr("tagger.training.features.ROWS_AT_ONCE", at_once)
+        np.testing.assert_array_equal(Features(views_VND, {}).mean_ND(), expected)
