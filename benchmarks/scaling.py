@@ -7,11 +7,13 @@ grew over what the drawn data took. ``grows`` is the exponent of a log-log fit t
 proportion, 2 a square. A stage whose next point would take longer than ``--most`` seconds by that exponent is left out.
 
 Images: 20 labels. Labels: 1,000 images, each label on 20 of them. Bits: 2,000 images, 100 labels, ECOC head. Heads have
-64 features and 3 epochs. Reading counts listing, hashing and the table; the app's queue 2,000 verdicts.
+64 features and 3 epochs. Libraries compute with one thread, as threads that wait for each other on a busy machine would
+show its load and not the work. Reading counts listing, hashing and the table; the app's queue 2,000 verdicts.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,7 @@ from rounds import table, write_json
 
 POINTS = {"images": (1000, 10_000, 100_000), "labels": (10, 100, 1000, 10_000), "bits": (32, 128, 512)}
 DIMENSIONS, MEGABYTE = 64, 1e6
+ALONE = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class Drawn(NamedTuple):
@@ -231,7 +234,7 @@ def curve(stage: str, axis: str, most: float) -> list[dict[str, float]]:
             if expected > most:
                 break
         command = [sys.executable, __file__, "--measure", stage, axis, str(value)]
-        points.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+        points.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=ALONE).stdout))
     return points
 
 

@@ -39,6 +39,7 @@ def iter_images(root: str | Path, *, on_problem: Callable[[Problem], None] | Non
     except OSError as error:
         raise TaggerError(f"{root}: the folder cannot be read ({_why(error)}). Change its permissions") from None
     followed = [Path(os.path.realpath(root))]
+    base = str(root)  # joining Paths would take longer than asking the disk
     while stack:
         if not stack[-1]:
             stack.pop()
@@ -50,7 +51,7 @@ def iter_images(root: str | Path, *, on_problem: Callable[[Problem], None] | Non
                     stack.append(_entries(root, path))
             except OSError as error:
                 report(Problem(path, None, f"the folder cannot be read ({_why(error)}): its images are left out"))
-        elif reason := _why_not(root, path):
+        elif reason := _why_not(base, path):
             report(Problem(_printable(path), None, reason))
         else:
             yield path
@@ -113,11 +114,12 @@ def _leads_elsewhere(root: Path, path: str, followed: list[Path]) -> bool:
     return True
 
 
-def _why_not(root: Path, path: str) -> str:
+def _why_not(root: str, path: str) -> str:
     """Why a path with an image's suffix cannot be used, or nothing."""
-    if not os.path.isfile(root / path):
-        return "a link to nothing" if os.path.islink(root / path) else "not a regular file"
-    return "" if path == _printable(path) else "its name is not valid UTF-8. Rename it"
+    place = os.path.join(root, path)
+    if not os.path.isfile(place):
+        return "a link to nothing" if os.path.islink(place) else "not a regular file"
+    return "" if path.isascii() or path == _printable(path) else "its name is not valid UTF-8. Rename it"
 
 
 def _printable(path: str) -> str:
