@@ -32,6 +32,22 @@ class Entry:
     place: str = ""
 
 
+class ExportSource:
+    """A source in files of one annotation program: the data folder's own, or those of a folder in it."""
+
+    def files(self, path: Path) -> list[Path]:
+        """The files of this form: ``path`` itself, or those in it and in its sub-folders."""
+        raise NotImplementedError
+
+    def detect(self, images: ImageIndex) -> Path | None:
+        """The file, or the folder that holds several."""
+        return folder_of(self.files(images.root), images.root)
+
+    def accepts(self, path: Path, images: ImageIndex) -> bool:
+        """True for such a file, and for a folder with one."""
+        return bool(self.files(path))
+
+
 def files_near(root: Path, suffix: str) -> list[Path]:
     """The files with ``suffix`` in ``root`` and in its sub-folders (``train/``), sorted."""
     if root.is_file():

@@ -12,10 +12,10 @@ from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.sources.annotation_files import (
     Entry,
+    ExportSource,
     add_entries,
     counted_problems,
     files_near,
-    folder_of,
     holds,
     label_name,
     load_json,
@@ -27,22 +27,19 @@ from tagger.errors import TaggerError
 PARTS = ("images", "annotations", "categories")
 
 
-class Coco:
+class Coco(ExportSource):
     """``instances_train.json`` and its like, in the data folder, ``annotations/`` or another sub-folder."""
 
-    def detect(self, images: ImageIndex) -> Path | None:
-        """The COCO file, or the folder that holds several."""
-        return folder_of(_files(images.root), images.root)
-
-    def accepts(self, path: Path, images: ImageIndex) -> bool:
-        """True for a JSON file with the three lists of COCO, and for a folder with one."""
-        return bool(_files(path))
+    def files(self, path: Path) -> list[Path]:
+        """JSON files with the three lists of COCO."""
+        marks = [f'"{part}"'.encode() for part in PARTS]
+        return [p for p in files_near(path, ".json") if holds(p, *marks, opening=b"{")]
 
     def read(self, path: Path, images: ImageIndex) -> LongTable:
         """Every image of the file or files, with the categories of its objects; one in two files has both's."""
         builder = LongTableBuilder()
         num_images = num_objects = 0
-        files = _files(path)
+        files = self.files(path)
         for file in files:
             num_known, num_here = _read_file(file, images, builder)
             num_images, num_objects = num_images + num_known, num_objects + num_here
@@ -50,11 +47,6 @@ class Coco:
         found = f"{form}, {counted(num_images, 'image')}, {counted(num_objects, 'object')}"
         summary = f"{title(path)} ({found}; boxes are ignored)"
         return builder.build(title(path), summary)
-
-
-def _files(path: Path) -> list[Path]:
-    marks = [f'"{part}"'.encode() for part in PARTS]
-    return [p for p in files_near(path, ".json") if holds(p, *marks, opening=b"{")]
 
 
 def _read_file(path: Path, images: ImageIndex, builder: LongTableBuilder) -> tuple[int, int]:

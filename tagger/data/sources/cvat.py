@@ -11,9 +11,9 @@ from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.sources.annotation_files import (
     Entry,
+    ExportSource,
     add_entries,
     files_near,
-    folder_of,
     head,
     label_name,
     load_xml,
@@ -23,22 +23,18 @@ from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
 
 
-class Cvat:
+class Cvat(ExportSource):
     """``annotations.xml`` in the data folder or a folder in it."""
 
-    def detect(self, images: ImageIndex) -> Path | None:
-        """The export, or the folder that holds several."""
-        return folder_of(_files(images.root), images.root)
-
-    def accepts(self, path: Path, images: ImageIndex) -> bool:
-        """True for an XML file with the root ``<annotations>``, and for a folder with one."""
-        return bool(_files(path))
+    def files(self, path: Path) -> list[Path]:
+        """XML files with the root ``<annotations>``."""
+        return [p for p in files_near(path, ".xml") if b"<annotations>" in head(p)]
 
     def read(self, path: Path, images: ImageIndex) -> LongTable:
         """Every image of the export, with its labels; labels of the task that are never used stay labels."""
         builder = LongTableBuilder()
         num_known = 0
-        for file in _files(path):
+        for file in self.files(path):
             root = load_xml(file)
             if root.tag != "annotations":
                 raise TaggerError(f"{file.name}: this is no CVAT file: its root is <{root.tag}>, not <annotations>")
@@ -50,10 +46,6 @@ class Cvat:
             num_known += add_entries(builder, file, _entries(root, file, builder), images)
         summary = f"{title(path)} (CVAT, {counted(num_known, 'image')}; shapes and attributes are ignored)"
         return builder.build(title(path), summary)
-
-
-def _files(path: Path) -> list[Path]:
-    return [p for p in files_near(path, ".xml") if b"<annotations>" in head(p)]
 
 
 def _entries(root: Element, path: Path, builder: LongTableBuilder) -> Iterator[Entry]:

@@ -14,7 +14,7 @@ from tagger.data.image_index import ImageIndex
 from tagger.data.json_lines import parse_json_lines
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.records import Listed, NoName, read_records, read_text
-from tagger.data.sources.annotation_files import Entry, add_entries, files_near, folder_of, head, label_name, title
+from tagger.data.sources.annotation_files import Entry, ExportSource, add_entries, files_near, head, label_name, title
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
 
@@ -24,30 +24,22 @@ UNKNOWN = "unknown"  # a list of labels that nobody has settled, as tagger write
 Row = tuple[int, dict[str, Any]]
 
 
-class HuggingFace:
+class HuggingFace(ExportSource):
     """``metadata.jsonl``, ``metadata.csv`` or ``metadata.parquet`` in the data folder or in those of its splits."""
 
-    def detect(self, images: ImageIndex) -> Path | None:
-        """The file, or the folder that holds several, if it has labels: many hold captions only."""
-        return folder_of(_files(images.root), images.root)
-
-    def accepts(self, path: Path, images: ImageIndex) -> bool:
-        """True for such a file, and for a folder with one."""
-        return bool(_files(path))
+    def files(self, path: Path) -> list[Path]:
+        """Files of metadata that have labels: many hold captions only."""
+        found = [p for suffix in SUFFIXES for p in files_near(path, suffix) if p.stem == "metadata"]
+        return [p for p in found if _has_labels(p)]
 
     def read(self, path: Path, images: ImageIndex) -> LongTable:
         """Every row that has labels, if only an empty list; rows where they are null are listed and left out."""
         builder = LongTableBuilder()
         num_known = 0
-        for file in _files(path):
+        for file in self.files(path):
             entries = list(_entries(file, builder))
             num_known += add_entries(builder, file, entries, images, noun="row")
         return builder.build(title(path), f"{title(path)} (Hugging Face image folder, {counted(num_known, 'row')})")
-
-
-def _files(path: Path) -> list[Path]:
-    found = [p for suffix in SUFFIXES for p in files_near(path, suffix) if p.stem == "metadata"]
-    return [p for p in found if _has_labels(p)]
 
 
 def _has_labels(path: Path) -> bool:

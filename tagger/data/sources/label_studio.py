@@ -18,9 +18,9 @@ from tagger.data.images import SUFFIXES
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.sources.annotation_files import (
     Entry,
+    ExportSource,
     add_entries,
     files_near,
-    folder_of,
     holds,
     label_name,
     load_json,
@@ -42,22 +42,18 @@ class Votes:
     said: list[tuple[bool, set[str]]] = field(default_factory=list)
 
 
-class LabelStudio:
+class LabelStudio(ExportSource):
     """A list of tasks as *JSON* or *JSON-MIN* of Label Studio's export writes it."""
 
-    def detect(self, images: ImageIndex) -> Path | None:
-        """The export, or the folder that holds several."""
-        return folder_of(_files(images.root), images.root)
-
-    def accepts(self, path: Path, images: ImageIndex) -> bool:
-        """True for such a file, and for a folder with one."""
-        return bool(_files(path))
+    def files(self, path: Path) -> list[Path]:
+        """JSON files of tasks."""
+        return [p for p in files_near(path, ".json") if holds(p, *FULL, opening=b"[") or holds(p, *MIN, opening=b"[")]
 
     def read(self, path: Path, images: ImageIndex) -> LongTable:
         """Every image that somebody annotated."""
         builder = LongTableBuilder()
         num_known = num_disputed = 0
-        for file in _files(path):
+        for file in self.files(path):
             votes = _read_votes(file, builder)
             disputed = []
             entries = []
@@ -75,10 +71,6 @@ class LabelStudio:
             num_disputed += len(disputed)
         found = f"Label Studio, {counted(num_known, 'annotated image')}, {num_disputed:,} with disagreement"
         return builder.build(title(path), f"{title(path)} ({found}; regions and predictions are ignored)")
-
-
-def _files(path: Path) -> list[Path]:
-    return [p for p in files_near(path, ".json") if holds(p, *FULL, opening=b"[") or holds(p, *MIN, opening=b"[")]
 
 
 def _agreed(votes: Votes) -> tuple[tuple[str, ...], tuple[str, ...]]:
