@@ -41,7 +41,7 @@ def suspects(
     )
     folder.save_suspects(found.table)
     settled = 0 if evidence.settled_NK is None else int(evidence.settled_NK.sum())
-    _report(found.table, found.notes, settled, screen)
+    _report(found.table.head(limit), found.notes, settled, screen)  # cells drawn for the estimate stand behind
     return found.table
 
 

@@ -96,3 +96,9 @@ def test_without_suspects_the_review_says_how_to_find_them(finished: Path, tagge
     done = tagger_cli("review", "--run", str(finished), "--no-browser")
     assert done.code == 2
     assert f"tagger suspects --run {finished}" in done.err
+
+
+def test_a_limit_is_how_many_are_told(run: RunFolder, tagger_cli: Cli):
+    told = tagger_cli("suspects", "--run", run.path, "--limit", "3").out
+    assert told.startswith("3 cells listed;")
+    assert sum(line.split()[1:2] in (["missing"], ["spurious"]) for line in told.splitlines()) == 3
