@@ -10,6 +10,7 @@ from browsing import Server, Tab, open_browser, wait_for
 from reviewing import make_run
 
 from tagger.review import Recorded, Store, default_url
+from tagger.runs import RunFolder
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_two_hundred_cards_ten_undone_a_grid_settled_a_refresh_and_all_is_there_
         tab.page.keyboard.press("g")
         tab.page.wait_for_selector(".tile")
         places = tab.shown.split()
-        assert len(places) == 24
+        assert 2 <= len(places) <= 24
         tab.page.keyboard.press("b")
         tab.press("Enter")
         tab.page.reload()
@@ -65,13 +66,22 @@ def test_two_hundred_cards_ten_undone_a_grid_settled_a_refresh_and_all_is_there_
         tab.close()
 
         rows = recorded(server)
-        assert Counter(row.source for row in rows if row.verdict != "undo") == {"card": 200, "grid": 24}
+        assert Counter(row.source for row in rows if row.verdict != "undo") == {"card": 200, "grid": len(places)}
         assert sum(row.verdict == "undo" for row in rows) == 10
         assert sum(row.source == "card" for row in standing(rows)) == 190
         assert max(Counter(row.cell for row in standing(rows) if row.verdict != "skip").values()) == 1
         page = [row for row in rows if row.source == "grid"]
         assert len({row.time for row in page}) == 1  # one transaction
-        assert sorted(Counter(row.value == row.suggested for row in page).values()) == [1, 23]  # one was marked
+        assert sum(row.value != row.suggested for row in page) == 1  # one was marked
+        suspects = RunFolder(server.run).load_suspects()
+        asked = suspects.iloc[[int(place) for place in places]]
+        group = suspects[(suspects["label"] == asked["label"].iloc[0]) & ~suspects["audit"]]
+        group = group[group["direction"] == asked["direction"].iloc[0]]
+        done = {row.cell for row in standing(rows) if row.source == "card" and row.verdict != "skip"}
+        left = set(zip(group["hash"], group["label"], strict=True)) - done
+        # which cells the 200 cards took depends on when the order was learnt anew; the page has all of a small rest
+        assert {row.cell for row in page} <= left
+        assert len(page) == min(24, len(left))
 
 
 def test_two_browsers_at_once_never_get_the_same_cell(serve: Callable[..., Server]):
