@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN = .venv/bin
 
-.PHONY: demo review test check install clean
+.PHONY: demo review test torture install clean
 
 demo: .venv/installed ## the whole loop on images made on the spot
 	$(BIN)/tagger demo --out demo
@@ -15,6 +15,9 @@ test: .venv/tested ## the whole check: style, types, doctests, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+torture: .venv/tested ## the long tests of faults: killed at random moments, mutilated files; at most 20 minutes
+	$(BIN)/python tests/faults/torture.py
 
 install: .venv/installed
 

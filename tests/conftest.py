@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 import hypothesis
@@ -23,6 +24,11 @@ hypothesis.settings.register_profile("tagger", deadline=None)  # no test fails b
 hypothesis.settings.load_profile("tagger")
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_runtest_setup() -> None:
+    """Note when the test began, for what ``faults/torture.py`` records."""
+    os.environ["TAGGER_TEST_BEGAN"] = str(monotonic())
 
 
 @pytest.fixture(scope="session")
