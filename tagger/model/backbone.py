@@ -16,6 +16,10 @@ from torch import Tensor, nn
 
 from tagger.errors import TaggerError, did_you_mean
 
+# Arguments of timm.create_model that name weights: with one of them in its config.toml, a run from elsewhere would
+# fetch from any address as soon as it is opened.
+_WEIGHTS = ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir")
+
 
 class Backbone(nn.Module):
     """A timm network without its classifier.
@@ -109,8 +113,10 @@ def make_backbone(name: str, weights: str, *, size: int, levels: int, **options:
     """A backbone with pretrained weights from timm's ``hub``, random ones (``none``), or those of a file.
 
     ``options`` go to ``timm.create_model``. TaggerError: unknown name (with the nearest), no network, weights of
-    another architecture, an option the network does not take.
+    another architecture, an option the network does not take, or one that names weights too.
     """
+    if taken := [f"backbone.{key}" for key in options if key in _WEIGHTS]:
+        raise TaggerError(f"{', '.join(taken)}: where weights come from is said by backbone.weights alone. Remove it")
     if not timm.is_model(name):
         hint = did_you_mean(name, timm.list_models()) or " timm.list_models() names all."
         raise TaggerError(f"Unknown backbone {name!r}.{hint}")
