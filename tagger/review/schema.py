@@ -1,4 +1,7 @@
-"""The tables of the review store, and whether a database has them in this version."""
+"""The tables of the review store, and whether a database has them in this version.
+
+Version 2 has the tables of version 1; since then the database itself refuses to change or delete what people decided.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -21,7 +24,7 @@ from sqlalchemy import (
 
 from tagger.errors import TaggerError
 
-VERSION = 1
+VERSION = 2
 metadata = MetaData()
 
 meta = Table(
@@ -82,18 +85,51 @@ leases = Table(
 notes = Table("notes", metadata, Column("key", String(200), primary_key=True), Column("value", Text, nullable=False))
 
 
-def prepare(connection: Connection, where: str) -> None:
-    """The tables made, in a database that has none; TaggerError if they are of a version that this tagger cannot read.
+LOGS = (decisions, operations)  # append-only
 
-    An older version would be brought up to date here, after a backup beside it; there is only version 1 so far.
+
+def prepare(connection: Connection) -> int:
+    """The version of the tables in a database; where there are none, they are made, in this version.
+
+    TaggerError if it is newer than this tagger, or if tables of these names are somebody else's.
     """
-    if not inspect(connection).has_table(meta.name):
+    where = connection.engine.url.render_as_string(hide_password=True)
+    tables = inspect(connection).get_table_names()
+    if meta.name not in tables:
+        if strange := sorted({*metadata.tables} & {*tables}):
+            raise TaggerError(
+                f"{where}: {' and '.join(strange)} there belong to another program. Nothing was changed. Give a"
+                " --store of its own."
+            )
         metadata.create_all(connection)
+        forbid_changes(connection)
         connection.execute(insert(meta).values(key="version", value=str(VERSION)))
-        return
-    found = connection.execute(select(meta.c.value).where(meta.c.key == "version")).scalar_one_or_none()
-    if found != str(VERSION):
+        return VERSION
+    found = connection.execute(select(meta.c.value).where(meta.c.key == "version")).scalar_one_or_none() or ""
+    if not found.isdecimal() or not 0 < int(found) <= VERSION:
         raise TaggerError(
-            f"{where}: the decisions there have format {found}, this tagger reads format {VERSION}. "
-            "Use the newer tagger that wrote them (pip install --upgrade tagger), or another --store."
+            f"{where}: the decisions there have format {found or 'unknown'}, this tagger reads format {VERSION}. "
+            "Nothing was changed. Use the newer tagger that wrote them (pip install --upgrade tagger), or another "
+            "--store."
         )
+    return int(found)
+
+
+def forbid_changes(connection: Connection) -> None:
+    """Have the database refuse to change or delete rows of the logs, whoever asks (SQLite and PostgreSQL)."""
+    for table in LOGS:
+        said = f"{table.name} are only ever added to"
+        if connection.dialect.name == "sqlite":
+            for event in ("UPDATE", "DELETE"):
+                trigger = f"CREATE TRIGGER {table.name}_no_{event.lower()} BEFORE {event} ON {table.name}"
+                connection.exec_driver_sql(f"{trigger} BEGIN SELECT RAISE(ABORT, '{said}'); END")
+        elif connection.dialect.name == "postgresql":
+            function = f"{table.name}_stay()"
+            connection.exec_driver_sql(
+                f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS"
+                f" $$ BEGIN RAISE EXCEPTION '{said}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+            )
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {table.name}_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name}"
+                f" FOR EACH STATEMENT EXECUTE FUNCTION {function}"
+            )

@@ -24,6 +24,7 @@ from tagger.errors import TaggerError
 from tagger.review import schema
 from tagger.review.decision import Cell, Decision, LabelOperation, Recorded, RecordedOperation
 from tagger.review.engine import keep_open, open_engine, reading, writing
+from tagger.review.upgrade import bring_up_to_date
 
 NEWS = select(schema.decisions).where(schema.decisions.c.id > bindparam("after")).order_by(schema.decisions.c.id)
 LAST_OPERATION = select(func.max(schema.operations.c.id))
@@ -51,13 +52,15 @@ class Store:
 
     @classmethod
     def open(cls, url: str, *, now: Callable[[], datetime] = utc_now) -> Self:
-        """The store at an SQLAlchemy URL; its tables (and a SQLite file's folder) are made if there are none."""
+        """The store at an SQLAlchemy URL; its tables (and a SQLite file's folder) are made if there are none.
+
+        One of an earlier version is brought up to date, after a copy beside it; a newer one is a TaggerError.
+        """
         engine = open_engine(url)
-        where = engine.url.render_as_string(hide_password=True)
         try:
             store = cls(engine, now=now)
             with writing(engine) as connection:
-                schema.prepare(connection, where)
+                bring_up_to_date(connection, schema.prepare(connection))
         except TaggerError:
             engine.dispose()
             raise

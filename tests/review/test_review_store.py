@@ -131,10 +131,10 @@ def test_a_newer_format_is_refused_with_a_reason(tmp_path: Path):
     Store.open(default_url(tmp_path)).close()
     path = tmp_path / ".tagger" / "review.db"
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE tagger_meta SET value = '2'")
+    connection.execute("UPDATE tagger_meta SET value = '9'")
     connection.commit()
     connection.close()
-    with pytest.raises(TaggerError, match="format 2, this tagger reads format 1"):
+    with pytest.raises(TaggerError, match="format 9, this tagger reads format 2"):
         Store.open(default_url(tmp_path))
 
 
