@@ -17,7 +17,7 @@ from tagger.commands.writers import (
 from tagger.commands.writers.image_folder import METADATA
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
-from tagger.runs import RunFolder, find_run
+from tagger.runs import RunFolder, find_run, locked, output_lock
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,11 @@ def apply(
         _check_folder(out)
     else:
         _check_out(out, changes, folder, format)
-    decided = decide(folder, *read_decisions(url))
-    summarise(decided, url, screen)
-    done = _write(folder, decided, out, format, on_existing if format in sidecar_formats.names() else "", screen)
-    write_table(decided.applied.changes, changes, "csv")
+    with locked(output_lock(out, folder=in_folder), "apply", out, warn=screen.say):
+        decided = decide(folder, *read_decisions(url))
+        summarise(decided, url, screen)
+        done = _write(folder, decided, out, format, on_existing if format in sidecar_formats.names() else "", screen)
+        write_table(decided.applied.changes, changes, "csv")
     screen.say(f"Labels of {counted(done.num_images, 'image')}: {out}. What changed: {changes}")
     return Written(out, changes, decided, done.problems)
 

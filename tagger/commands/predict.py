@@ -27,7 +27,7 @@ from tagger.commands.writers.image_folder import METADATA
 from tagger.data import iter_images
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError, did_you_mean
-from tagger.runs import sweep, write_text
+from tagger.runs import locked, output_lock, sweep, write_text
 
 CHUNK = 2048  # images between two saved states
 
@@ -75,23 +75,30 @@ def predict(
 
     if format in sidecar_formats.names():
         target = Path(out) if out is not None else Path(folder)
-        model = tagger()
-        writer = sidecar_formats.build(format, model.labels)
-        return _sidecars(model, writer, Path(folder), files, target, on_existing, problems)
+        with locked(output_lock(target, folder=True), "predict", target, warn=screen.say):
+            model = tagger()
+            writer = sidecar_formats.build(format, model.labels)
+            return _sidecars(model, writer, Path(folder), files, target, on_existing, problems)
     target = table_target(out, format)
     resume = resume and _mark(target).is_file()
-    check_target(target, on_existing, resume=resume, folder=format.startswith("folders"))
-    model = tagger()
-    result = _table(
-        model,
-        table_formats.build(format, Path(folder), target, model.labels),
-        Path(folder),
-        files,
-        target,
-        _identity(model, Path(folder), format),
-        problems,
-        resume=resume,
-    )
+
+    def check() -> None:
+        check_target(target, on_existing, resume=resume, folder=format.startswith("folders"))
+
+    check()
+    with locked(output_lock(target), "predict", target, warn=screen.say):
+        check()  # another may have written it meanwhile
+        model = tagger()
+        result = _table(
+            model,
+            table_formats.build(format, Path(folder), target, model.labels),
+            Path(folder),
+            files,
+            target,
+            _identity(model, Path(folder), format),
+            problems,
+            resume=resume,
+        )
     return replace(result, out=Path(out)) if out is not None else result
 
 

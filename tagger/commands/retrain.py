@@ -22,7 +22,7 @@ from tagger.commands.decisions import read_decisions, store_url, without_passwor
 from tagger.commands.handover import Handover, hand_over, structure, warm_start
 from tagger.commands.screen import Screen
 from tagger.commands.suspects import suspects
-from tagger.commands.train import begins_with_features, minutes
+from tagger.commands.train import begins_with_features, check_free, check_new, check_unfinished, minutes
 from tagger.data import Vocabulary, label_stats
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
@@ -66,22 +66,19 @@ def retrain(
     else:
         old = run if isinstance(run, RunFolder) else find_run(run)
         folder = RunFolder(out if out is not None else new_run_path(old.load_settings().backbone.name))
-        _check_free(folder)
+        check_new(folder, "--out")
         url = store_url(old, store)
         rows, operations = read_decisions(url)
         origin = {"from": str(old.path.resolve()), "store": without_password(url)}
         origin |= {"last_decision": max((row.id for row in rows), default=0)}
         origin |= {"last_operation": max((one.id for one in operations), default=0)}
-        _begin(folder, old, origin)
-    return _retrain(folder, old, origin, url, screen)
-
-
-def _check_free(folder: RunFolder) -> None:
-    if folder.path.exists() and not folder.path.is_dir():
-        raise TaggerError(f"--out {folder.path}: this is a file. Name a new folder.")
-    if folder.exists:
-        hint = "Choose another --out." if folder.finished else "Go on with it: --resume. Or choose another --out."
-        raise TaggerError(f"{folder.path}: there is a run already. {hint}")
+    with folder.locked("retrain", screen.say):
+        if resume:
+            check_unfinished(folder)
+        else:
+            check_free(folder, "--out")
+            _begin(folder, old, origin)
+        return _retrain(folder, old, origin, url, screen)
 
 
 def _begin(folder: RunFolder, old: RunFolder, origin: dict[str, Any]) -> None:

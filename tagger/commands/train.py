@@ -56,29 +56,54 @@ def train(
     """
     screen = screen or Screen(quiet=True)
     if resume:
-        folder = RunFolder(run) if run is not None else newest_unfinished()
-        if folder.finished:
-            raise TaggerError(f"{folder.path} is finished already; there is nothing to resume.")
-        if not folder.exists:
-            raise TaggerError(
-                f"{folder.path}: no training was begun there. Begin it: the same command without --resume."
-            )
-        if RunFolder(folder.checkpoint_path).load_origin() is not None:
-            raise TaggerError(
-                f"{folder.path}: a retraining. Go on with it: tagger retrain --resume --out {folder.path}"
-            )
+        folder = _begun(run)
         settings = folder.load_settings()
     else:
         if data is None:
             raise TaggerError("Which images? Give --data DIR (or --resume to go on with an unfinished training).")
         settings = _settings(check_folder(data), preset, backbone, weights, labels, overrides)
         folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
-        if folder.path.exists() and not folder.path.is_dir():
-            raise TaggerError(f"--run {folder.path}: this is a file. Name a new folder.")
-        if folder.exists:
-            hint = "Choose another --run." if folder.finished else "Go on with it: --resume. Or choose another --run."
-            raise TaggerError(f"{folder.path}: there is a run already. {hint}")
-    return _train(folder, settings, screen)
+        check_new(folder, "--run")
+    with folder.locked("train", screen.say):
+        if resume:
+            check_unfinished(folder)
+        else:
+            check_free(folder, "--run")
+        return _train(folder, settings, screen)
+
+
+def _begun(run: str | Path | None) -> RunFolder:
+    """The training to go on with; TaggerError if there is none."""
+    folder = RunFolder(run) if run is not None else newest_unfinished()
+    check_unfinished(folder)
+    if not folder.exists:
+        raise TaggerError(f"{folder.path}: no training was begun there. Begin it: the same command without --resume.")
+    if RunFolder(folder.checkpoint_path).load_origin() is not None:
+        raise TaggerError(f"{folder.path}: a retraining. Go on with it: tagger retrain --resume --out {folder.path}")
+    return folder
+
+
+def check_unfinished(folder: RunFolder) -> None:
+    """TaggerError if there is nothing to go on with."""
+    if folder.finished:
+        raise TaggerError(f"{folder.path} is finished already; there is nothing to resume.")
+
+
+def check_new(folder: RunFolder, option: str) -> None:
+    """TaggerError if no run can be begun in the folder that ``option`` named, whoever is at work there."""
+    if folder.path.exists() and not folder.path.is_dir():
+        raise TaggerError(f"{option} {folder.path}: this is a file. Name a new folder.")
+    if folder.finished:
+        raise TaggerError(f"{folder.path}: there is a run already. Choose another {option}.")
+
+
+def check_free(folder: RunFolder, option: str) -> None:
+    """TaggerError if a run was begun there, now that nobody else is at work there."""
+    check_new(folder, option)
+    if folder.exists:
+        raise TaggerError(
+            f"{folder.path}: there is a run already. Go on with it: --resume. Or choose another {option}."
+        )
 
 
 def _settings(
@@ -206,6 +231,7 @@ def _read_images(
         precision=pick_precision(settings),
         flip_views=settings.image.flip_views,
         folder=checkpoint,
+        files=files.files,
     )
     return features, features.unreadable
 

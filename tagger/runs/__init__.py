@@ -3,13 +3,17 @@
 from tagger.runs.atomic import new_array, replacing, sweep, write_text
 from tagger.runs.finding import find_run, new_run_path, newest_unfinished
 from tagger.runs.folder import RunFolder
+from tagger.runs.lock import Busy, locked, output_lock
 
 __all__ = [
+    "Busy",
     "RunFolder",
     "find_run",
+    "locked",
     "new_array",
     "new_run_path",
     "newest_unfinished",
+    "output_lock",
     "replacing",
     "sweep",
     "write_text",

@@ -5,7 +5,8 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tagger.config import Settings, dump_settings, read_settings
 from tagger.data import Group, Rule, Vocabulary
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs.atomic import replacing, sweep, write_text
+from tagger.runs.lock import locked
 from tagger.scoring import Calibration, Structure, Thresholds, structure_of
 
 
@@ -59,6 +61,10 @@ class RunFolder:
     def checkpoint_path(self) -> Path:
         """What an interrupted training goes on from; removed when the run is finished."""
         return self.path / "checkpoint"
+
+    def locked(self, doing: str, warn: Callable[[str], None]) -> AbstractContextManager[None]:
+        """While the block runs no other process trains here; Busy if one does. ``warn`` is told if nobody can tell."""
+        return locked(self.checkpoint_path / "lock", doing, self.path, warn=warn)
 
     @property
     def exists(self) -> bool:
