@@ -1,6 +1,7 @@
 """How the store reaches its database: short connections, and writers that wait for each other.
 
 SQLite: WAL, and every write begins with BEGIN IMMEDIATE (a deferred read-then-write fails as "locked" under load).
+On a drive of another machine it is a rollback journal instead: WAL needs memory that all its users share.
 Elsewhere one advisory lock does the same, so that ids become visible in their order and nobody who reads "after id N"
 ever misses a decision that was numbered earlier but written later.
 """
@@ -11,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from tagger.errors import TaggerError
+from tagger.review.remedy import remedy
+from tagger.review.shared_drive import on_shared_drive
 
 WAIT_SECONDS = 30
 LOCK = 7_402_316_981  # any number, the same for every tagger
@@ -24,10 +27,12 @@ LOCK = 7_402_316_981  # any number, the same for every tagger
 def default_url(data_root: Path) -> str:
     """``sqlite:///DATA/.tagger/review.db``: where the decisions about the images in ``data_root`` are.
 
+    Whatever the folder is called: what means something in a URL is written as %3F and the like.
+
     >>> default_url(Path("/photos"))
     'sqlite:////photos/.tagger/review.db'
     """
-    return f"sqlite:///{data_root / '.tagger' / 'review.db'}"
+    return URL.create("sqlite", database=str(data_root / ".tagger" / "review.db")).render_as_string()
 
 
 def open_engine(url: str) -> Engine:
@@ -48,7 +53,8 @@ def open_engine(url: str) -> Engine:
     if parsed.database in (None, "", ":memory:"):
         raise TaggerError(f"--store {url!r} forgets everything at the end. Give a file: sqlite:///review.db")
     try:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        if not parsed.database.startswith("file:"):
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TaggerError(f"{parsed.database}: its folder cannot be made ({error.strerror}). Give --store.") from None
     # check_same_thread: connections are not shared, but the one kept open may be closed by another thread
@@ -74,7 +80,7 @@ def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
     """
     with _reported(engine), engine.connect() as connection:
         if engine.dialect.name == "sqlite" and not durable:
-            _run(connection, "PRAGMA synchronous=OFF")
+            _run(connection, "PRAGMA synchronous=NORMAL")  # not OFF: it may tidy away what others were promised
         with connection.execution_options(tagger_writes=True).begin():
             if engine.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
@@ -84,13 +90,20 @@ def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
 def keep_open(engine: Engine) -> Connection:
     """A connection to hold on to, so that SQLite does not tidy its log away after every other one (20 ms a time).
 
-    Puts a SQLite database in WAL mode, where readers and a writer do not wait for each other.
+    Puts a SQLite database in WAL mode, where readers and a writer do not wait for each other, if it lies on a disk of
+    this machine. A file that is no database, or is damaged at its beginning, is a TaggerError and stays as it is.
     """
     with _reported(engine):
         connection = engine.connect()
-        if engine.dialect.name == "sqlite":
-            _run(connection, "PRAGMA journal_mode=WAL")
-            _run(connection, "SELECT count(*) FROM sqlite_master")  # only who has read holds the log open
+        try:
+            if engine.dialect.name == "sqlite":
+                _run(connection, "SELECT count(*) FROM sqlite_master")
+                shared = on_shared_drive(Path(engine.url.database or ""))
+                _run(connection, f"PRAGMA journal_mode={'DELETE' if shared else 'WAL'}")
+                _run(connection, "SELECT count(*) FROM sqlite_master")  # only who has read holds the log open
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 
@@ -103,6 +116,7 @@ def _run(connection: Connection, statement: str) -> None:
 
 def _leave_transactions_to_us(dbapi_connection: Any, _: Any) -> None:
     dbapi_connection.isolation_level = None
+    dbapi_connection.execute("PRAGMA synchronous=FULL")  # some builds of SQLite promise less
 
 
 def _begin(connection: Connection) -> None:
@@ -116,9 +130,7 @@ def _reported(engine: Engine) -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except (DatabaseError, sqlite3.DatabaseError) as error:
+    except (DBAPIError, sqlite3.DatabaseError) as error:
         where = engine.url.render_as_string(hide_password=True)
         reason = (str(getattr(error, "orig", error)) or type(error).__name__).splitlines()[0]
-        raise TaggerError(
-            f"{where}: {reason}. Is it the right --store, can it be written, is its disk full?"
-        ) from error
+        raise TaggerError(f"{where}: {reason.rstrip('.')}. {remedy(reason)}") from error

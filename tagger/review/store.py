@@ -17,6 +17,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     update,
 )
 
@@ -28,7 +29,10 @@ from tagger.review.upgrade import bring_up_to_date
 
 NEWS = select(schema.decisions).where(schema.decisions.c.id > bindparam("after")).order_by(schema.decisions.c.id)
 LAST_OPERATION = select(func.max(schema.operations.c.id))
+LONGEST_LEASE = 900.0  # seconds; one that lasts longer was given before a clock went back
 EXPIRED = delete(schema.leases).where(schema.leases.c.expires <= bindparam("now"))
+TOO_LONG = update(schema.leases).where(schema.leases.c.expires > bindparam("most")).values(expires=bindparam("most"))
+SERVER_TIME = text("SELECT extract(epoch FROM clock_timestamp())")  # one clock for all machines (PostgreSQL)
 RENEW = update(schema.leases).where(schema.leases.c.client == bindparam("who")).values(expires=bindparam("until"))
 HELD = select(schema.leases.c.hash, schema.leases.c.label, schema.leases.c.client)
 SEQ_AT_ONCE = 500  # (client, seq) looked up in one question; databases limit its length
@@ -44,14 +48,18 @@ class Store:
 
     Safe to use from several threads and processes: every call has its own connection. No decision is ever changed or
     deleted. TaggerError where the database cannot be reached or written.
+
+    The order of everything is that of the ids. Times are for people to read: a clock that is wrong, or goes back,
+    changes nothing else; leases then end too early, or at most ``LONGEST_LEASE`` late.
     """
 
-    def __init__(self, engine: Engine, *, now: Callable[[], datetime] = utc_now):
-        self._engine, self._now = engine, now
+    def __init__(self, engine: Engine, *, now: Callable[[], datetime] | None = None):
+        self._engine, self._now = engine, now or utc_now
+        self._server_time = now is None and engine.dialect.name == "postgresql"
         self._kept = keep_open(engine)
 
     @classmethod
-    def open(cls, url: str, *, now: Callable[[], datetime] = utc_now) -> Self:
+    def open(cls, url: str, *, now: Callable[[], datetime] | None = None) -> Self:
         """The store at an SQLAlchemy URL; its tables (and a SQLite file's folder) are made if there are none.
 
         One of an earlier version is brought up to date, after a copy beside it; a newer one is a TaggerError.
@@ -125,9 +133,11 @@ class Store:
         All that the client holds already is renewed. ``cells`` is read only as far as needed; it may be a function
         that is told what the others hold.
         """
-        now = self._now().timestamp()
+        seconds = min(seconds, LONGEST_LEASE)
         with writing(self._engine, durable=False) as connection:
+            now = self._moment(connection)
             connection.execute(EXPIRED, {"now": now})
+            connection.execute(TOO_LONG, {"most": now + LONGEST_LEASE})
             connection.execute(RENEW, {"who": client, "until": now + seconds})
             held = {(hash, label): holder for hash, label, holder in connection.execute(HELD)}
             others = {cell for cell, holder in held.items() if holder != client}
@@ -176,6 +186,9 @@ class Store:
         """What was kept under a key, or None."""
         with reading(self._engine) as connection:
             return connection.execute(select(schema.notes.c.value).where(schema.notes.c.key == key)).scalar()
+
+    def _moment(self, connection: Connection) -> float:
+        return float(connection.scalar(SERVER_TIME) or 0) if self._server_time else self._now().timestamp()
 
     def _time(self) -> str:
         return self._now().astimezone(UTC).isoformat(timespec="microseconds")
