@@ -21,6 +21,7 @@ from tagger.training.device import make_accelerator
 from tagger.training.inference import AT_ONCE, Outputs, run_batches
 from tagger.training.lanes import MOST
 
+NO_NUMBER = "the network gives no finite number for it; its weights are at fault: restore a copy, or train again"
 FEW = 32  # images for which folding the network would take longer than it saves
 
 
@@ -72,6 +73,8 @@ class Tagger:
             logits_BK = outputs.outputs_VBX.mean(0).astype(np.float64)
             probs_NK[outputs.indices_B] = self.calibration.apply(sigmoid(logits_BK))
             reasons |= {int(i): r for i, r in zip(outputs.indices_B, outputs.reasons, strict=True) if r}
+            for row in outputs.indices_B[~np.isfinite(logits_BK).all(axis=1)].tolist():
+                reasons.setdefault(row, NO_NUMBER)
         probs_NK[list(reasons)] = np.nan
         return Tagged(files, probs_NK, reasons)
 

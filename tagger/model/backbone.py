@@ -15,6 +15,7 @@ from huggingface_hub import try_to_load_from_cache
 from torch import Tensor, nn
 
 from tagger.errors import TaggerError, did_you_mean
+from tagger.model.sound import check_weights
 
 # Arguments of timm.create_model that name weights: with one of them in its config.toml, a run from elsewhere would
 # fetch from any address as soon as it is opened.
@@ -113,7 +114,7 @@ def make_backbone(name: str, weights: str, *, size: int, levels: int, **options:
     """A backbone with pretrained weights from timm's ``hub``, random ones (``none``), or those of a file.
 
     ``options`` go to ``timm.create_model``. TaggerError: unknown name (with the nearest), no network, weights of
-    another architecture, an option the network does not take, or one that names weights too.
+    another architecture or not finite, an option the network does not take, or one that names weights too.
     """
     if taken := [f"backbone.{key}" for key in options if key in _WEIGHTS]:
         raise TaggerError(f"{', '.join(taken)}: where weights come from is said by backbone.weights alone. Remove it")
@@ -129,7 +130,10 @@ def make_backbone(name: str, weights: str, *, size: int, levels: int, **options:
         chosen["pretrained_cfg_overlay"] = {"file": weights}
     if needs_fixed_size(name):
         chosen.setdefault("img_size", size)
-    return Backbone(_create(name, weights, chosen), levels=levels)
+    net = _create(name, weights, chosen)
+    if weights != "none":
+        check_weights(net.state_dict(), f"--weights {weights}")
+    return Backbone(net, levels=levels)
 
 
 def needs_fixed_size(name: str) -> bool:

@@ -13,6 +13,7 @@ from tagger.heads import Head, HeadEnsemble, heads
 from tagger.model.attention import GatedAttention
 from tagger.model.backbone import Backbone, make_backbone
 from tagger.model.maps import find_places, read_places
+from tagger.model.sound import check_weights
 from tagger.regularisers import Outputs
 
 
@@ -94,7 +95,8 @@ def save_model(model: TagModel, path: Path) -> None:
 
 
 def load_model(path: Path, settings: Settings, num_labels: int) -> TagModel:
-    """The model of a finished run, in evaluation mode, on the CPU; TaggerError if the file does not fit the run."""
+    """The model of a finished run, in evaluation mode, on the CPU; TaggerError if the file does not fit
+    the run or holds a value that is not finite."""
     chosen = settings.backbone
     backbone = make_backbone(chosen.name, "none", size=settings.image.size, levels=chosen.levels, **chosen.options)
     try:
@@ -103,6 +105,7 @@ def load_model(path: Path, settings: Settings, num_labels: int) -> TagModel:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except Exception as error:
         raise TaggerError(f"{path}: not readable as weights ({error}). Restore a copy, or train again.") from None
+    check_weights(tensors, path)
     one = [new_head(backbone.num_features, num_labels, settings) for _ in range(members or 1)]
     # A run that kept the frozen backbone and its heads has no attention, whatever it asked for.
     has_attention = any(name.startswith("attention.") for name in tensors)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
 from tagger.scoring.decide import OneOf
 from tagger.scoring.group_calibration import fit_group_scale, temper
+from tagger.scoring.numbers import check_finite, check_known
 from tagger.scoring.ordinal import true_classes
 
 SCALES = (0.05, 20.0)  # a fitted scale stays inside, so that an uninformative label cannot turn or freeze its ranking
@@ -62,11 +63,12 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: list[dict[str, Any]]) -> "Calibration":
-        """What ``to_json`` gave, back again.
+        """What ``to_json`` gave, back again; TaggerError for a number that is none.
 
         >>> Calibration.from_json(Calibration((Curve(),)).to_json()) == Calibration((Curve(),))
         True
         """
+        check_finite(data, "scale", "bias")
         curves = tuple(Curve(float(d["scale"]), float(d["bias"]), str(d["how"])) for d in data)
         members: dict[str, list[tuple[int, int]]] = {}
         kinds: dict[str, dict[str, bool]] = {}
@@ -89,6 +91,7 @@ def fit_calibration(
     seed: int = 0,
 ) -> Calibration:
     """A curve per label, and per group, fitted on out-of-sample probabilities; unknown cells are left out.
+    TaggerError if the probability of a known cell is NaN.
 
     >>> rng = np.random.default_rng(0)
     >>> truth = rng.random((2000, 1))
@@ -96,6 +99,7 @@ def fit_calibration(
     >>> fit_calibration(labels, sigmoid(3 * logit(truth))).curves[0].how  # three times too sure
     'temperature'
     """
+    check_known(labels_NK, probs_NK)
     logits_NK = logit(np.asarray(probs_NK, dtype=np.float64), eps=1e-15)
     known_NK = labels_NK != UNKNOWN
     of_group = {k: one for one in groups for k in one.columns}

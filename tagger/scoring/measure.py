@@ -20,6 +20,7 @@ from tagger.scoring.metrics import (
     recall,
     skew_normalised_accuracy,
 )
+from tagger.scoring.numbers import check_known
 from tagger.scoring.ranking import RankedLabel, ranking_losses
 from tagger.scoring.reliability import calibration_error_draws, squared_errors
 
@@ -57,6 +58,7 @@ class Measure:
     """Predictions made ready to be weighted; call it with ``weights_NB`` for ``(overall, per_label)``.
 
     overall: each name of OVERALL -> (B,). per_label: each name of PER_LABEL -> (K, B). Undefined is NaN.
+    TaggerError if the probability of a known cell is NaN.
 
     >>> measure = Measure(np.array([[1], [0]]), np.array([[0.9], [0.2]]), np.array([0.5]))
     >>> overall, per_label = measure(np.ones((2, 1)))
@@ -66,6 +68,7 @@ class Measure:
 
     def __init__(self, labels_NK: Cells, probs_NK: Floats, thresholds_K: Floats, structure: Structure = NOTHING):
         self.labels_NK, self.probs_NK = np.asarray(labels_NK), np.asarray(probs_NK, dtype=np.float64)
+        check_known(self.labels_NK, self.probs_NK)
         self.chosen_NK = decide(self.probs_NK, thresholds_K, structure)
         self._columns = range(self.labels_NK.shape[1])
         self._ranked = [RankedLabel.of(self.labels_NK[:, k], self.probs_NK[:, k]) for k in self._columns]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import UNKNOWN, YES, Cells, Floats
+from tagger.scoring.numbers import check_known
 
 if TYPE_CHECKING:  # scipy's sparse matrices are loaded where they are made: predicting starts without them
     from scipy.sparse import csr_array
@@ -89,9 +90,12 @@ def average_precision(labels_N: Cells, probs_N: Floats, *, skew_normalised: bool
 def mean_average_precision(labels_NK: Cells, probs_NK: Floats) -> float:
     """mAP: the mean of average precision over labels that have a positive and a negative; NaN if none has.
 
+    TaggerError if the score of a known cell is NaN.
+
     >>> mean_average_precision(np.array([[1, 0], [0, 0]]), np.array([[0.9, 0.1], [0.2, 0.3]]))
     1.0
     """
+    check_known(labels_NK, probs_NK)
     values = np.array([average_precision(labels_NK[:, k], probs_NK[:, k]) for k in range(labels_NK.shape[1])])
     return float(np.mean(values[~np.isnan(values)])) if (~np.isnan(values)).any() else float("nan")
 

@@ -36,6 +36,7 @@ from tagger.scoring.aims import Aim, parse_aim
 from tagger.scoring.bootstrap import image_weights
 from tagger.scoring.calibration import fit_scale
 from tagger.scoring.cutoffs import EPS, best_shared_threshold, counted_cutoff, modelled_cutoff
+from tagger.scoring.numbers import check_finite, check_known
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,14 @@ class Thresholds:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Thresholds":
-        """What ``to_json`` gave, back again.
+        """What ``to_json`` gave, back again; TaggerError for a number that is none.
 
         >>> one = Thresholds((LabelThreshold(0.25, "own", 0.2, 0.3, 40),), 0.3, "f1")
         >>> Thresholds.from_json(one.to_json()) == one
         True
         """
+        check_finite([data], "shared")
+        check_finite(data["labels"], "value")
         rows = []
         for row in data["labels"]:
             low, high = row["interval"] or (None, None)
@@ -120,7 +123,7 @@ def choose_thresholds(
     together weigh n / (n + shrinkage) against the shared threshold. A constraint takes the threshold that just meets
     it here, or, with ``confidence`` such as 0.9, the one whose lower confidence limit meets it; one that cannot be met
     takes the nearest and says so. A label with fewer than ``min_positives`` positives, or no negative, takes the
-    shared threshold and says so.
+    shared threshold and says so. TaggerError if the probability of a known cell is NaN.
 
     >>> rng = np.random.default_rng(0)
     >>> labels = (rng.random((500, 2)) < [0.3, 0.006]).astype(np.int8)
@@ -130,6 +133,7 @@ def choose_thresholds(
     """
     aim = parse_aim(aim) if isinstance(aim, str) else aim
     probs_NK = np.asarray(probs_NK, dtype=np.float64)
+    check_known(labels_NK, probs_NK)
     shared = best_shared_threshold(labels_NK, probs_NK, aim)
     known_NK = labels_NK != UNKNOWN
     centre = fit_scale(logit(probs_NK[known_NK], eps=EPS), labels_NK[known_NK] == YES)

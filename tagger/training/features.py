@@ -5,7 +5,7 @@ heads train on either at random and are asked for the mean of both.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from tagger.batches import Batch
+from tagger.data.wording import counted, shortlist
+from tagger.errors import TaggerError
 from tagger.model import Backbone
 from tagger.runs import new_array, write_text
-from tagger.training.inference import run_batches
+from tagger.training.inference import Outputs, run_batches
 
 ROWS_AT_ONCE = 4096  # of which there is a copy with twice the bits
 
@@ -54,8 +56,12 @@ def extract_features(
     precision: str,
     flip_views: bool,
     folder: Path,
+    files: Sequence[str] | None = None,
 ) -> Features:
-    """Features of all images, computed and written to ``folder``, or read from there if an earlier call finished."""
+    """Features of all images, computed and written to ``folder``, or read from there if an earlier call finished.
+
+    TaggerError, with their names in ``files``, if an image's features are not finite in float16.
+    """
     array, done = folder / "features.npy", folder / "features.json"
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +70,7 @@ def extract_features(
         unreadable: dict[int, str] = {}
         backbone.eval()
         for outputs in run_batches(backbone, loader, device=device, precision=precision, flip_views=flip_views):
+            _check(outputs, files, precision)
             views_VND[:, outputs.indices_B] = outputs.outputs_VBX
             unreadable |= _bad(outputs.indices_B, outputs.reasons)
         views_VND.flush()
@@ -81,6 +88,19 @@ def find_unreadable(loader: Iterable[Batch], folder: Path) -> dict[int, str]:
             unreadable |= _bad(batch.indices_B.numpy(), batch.reasons)
         write_text(done, json.dumps(unreadable))
     return {int(row): reason for row, reason in json.loads(done.read_text("utf-8")).items()}
+
+
+def _check(outputs: Outputs, files: Sequence[str] | None, precision: str) -> None:
+    """Pass if a batch's features are finite in float16; else TaggerError with the images and what would help."""
+    largest_B = np.abs(outputs.outputs_VBX).max(axis=(0, 2))  # NaN where there is one
+    bad = [int(row) for row in outputs.indices_B[~(largest_B <= np.finfo(np.float16).max)]]
+    if bad:
+        named = shortlist([files[row] if files is not None else f"row {row}" for row in bad], 5)
+        other = "" if precision == "fp32" else f" train.precision=fp32 (now {precision}), or"
+        raise TaggerError(
+            f"Features are not finite, or too large for float16, for {counted(len(bad), 'image')} of a batch of"
+            f" {len(largest_B)}: {named}. Begin a new run with{other} other --weights."
+        )
 
 
 def _bad(indices_B: NDArray[np.int64], reasons: list[str | None]) -> dict[int, str]:

@@ -22,12 +22,14 @@ from tagger.arrays import Cells
 from tagger.batches import Augment, CachedImages, ImageFiles, grown, make_loader, mix, samplers, size_at
 from tagger.config import Settings
 from tagger.data import NO_VOCABULARY, Vocabulary
-from tagger.errors import TaggerError
+from tagger.data.wording import shortlist
 from tagger.model import TagModel, example, folded
+from tagger.model.sound import unsound_weights
 from tagger.runs import replacing
 from tagger.training.convolutions import Quicker
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
+from tagger.training.finite import check_outputs, rows_not_finite, stopped
 from tagger.training.head_stage import soften, validation_row
 from tagger.training.inference import predict_in_order, to_float
 from tagger.training.learner import Learner
@@ -39,6 +41,7 @@ from tagger.training.seeds import rng_of, seed_of
 Rows = NDArray[np.int64]
 Track = Callable[[Any, str], Any]
 VALIDATED = 1000  # images that an epoch's validation looks at, at most
+SMALLEST_SCALE = 2.0**-14  # of fp16's loss: after 30 halvings from 2^16, each for a step that was left out
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,9 @@ def fit(
 ) -> list[dict[str, Any]]:
     """Train ``model`` in place and give one history row an epoch. It ends with the averaged weights of its best epoch.
 
-    ``checkpoint`` is written after every epoch; a call that finds one goes on from there. TaggerError, with the images
-    of the batch, if the loss is not a number. ``watch`` takes in what each epoch's validation says of its images.
+    ``checkpoint`` is written after every epoch; a call that finds one goes on from there. TaggerError, with epoch,
+    batch, files and the settings that help, if a loss, a gradient or a validated logit is not finite. ``watch`` takes
+    in what each epoch's validation says of its images.
     """
     loop = _Loop(model, task, settings, accelerator, watch or Dynamics(*task.labels_NK.shape))
     try:
@@ -167,14 +171,21 @@ class _Loop:
                 images = self.augment(to_float(batch.images_BCHW, device), generator)
                 targets = self.lessons.batch(batch.indices_B).to(device)
                 images = grown(images, size_at(epoch, train.epochs, self.settings.image))
-                total += self._step(images, targets, generator, batch.indices_B, done / self.first_steps[-1])
+                where = f"{task.name}, epoch {epoch + 1}, batch {done - begun + 1}"
+                total += self._step(images, targets, generator, batch.indices_B, done / self.first_steps[-1], where)
                 done += 1
                 self.schedule.step_update(done)
                 self.ema.update(self.raw, step=done)
         return total / max(1, done - begun)
 
     def _step(
-        self, images: Tensor, targets: Tensor, generator: torch.Generator, indices_B: Tensor, progress: float
+        self,
+        images: Tensor,
+        targets: Tensor,
+        generator: torch.Generator,
+        indices_B: Tensor,
+        progress: float,
+        where: str,
     ) -> float:
         s = self.settings
         images, targets = mix(
@@ -182,22 +193,57 @@ class _Loop:
         )
         targets_BK, weights_BK = parted(targets, self.task.labels_NK.shape[1])
         step = make_step(targets_BK, progress, generator)
-        loss = self.model(images, soften(targets_BK, s.loss.smoothing), weights_BK, step)
+        softened_BK = soften(targets_BK, s.loss.smoothing)
+        loss = self.model(images, softened_BK, weights_BK, step)
         value = float(loss.item())
         if not math.isfinite(value):
-            files = ", ".join(self.task.images.files[i] for i in indices_B[:3].tolist())
-            raise TaggerError(
-                f"The loss became {value} ({self.task.name}; batch of {files}, ...)."
-                f" Lower train.lr (now {s.train.lr:g}), or set train.precision=fp32."
+            raise stopped(
+                f"The loss became {value}", where, self._blamed(images, softened_BK, weights_BK, indices_B), s
             )
         self.optimiser.zero_grad()
         self.accelerator.backward(loss)
         self.accelerator.unscale_gradients()
         self.learner.change_gradients()
-        if s.train.clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), s.train.clip)
+        # Without a limit nothing is scaled, and the norm is asked for all the same.
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), s.train.clip or math.inf))
+        if not math.isfinite(norm) and not self._is_left_out():
+            raise stopped(
+                f"The gradient became {norm}", where, self._blamed(images, softened_BK, weights_BK, indices_B), s
+            )
         self.optimiser.step()
         return value
+
+    def _is_left_out(self) -> bool:
+        """Whether a step without a finite gradient is merely left out: in fp16, until its scale has become tiny."""
+        scaler = self.accelerator.scaler
+        return scaler is not None and scaler.get_scale() > SMALLEST_SCALE
+
+    def _blamed(self, images: Tensor, targets_BK: Tensor, weights_BK: Tensor | None, indices_B: Tensor) -> str:
+        """What made a batch's loss or gradient infinite, as far as can be told: weights, files, or none alone."""
+        files = [self.task.images.files[row] for row in indices_B.tolist()]
+        if names := unsound_weights(dict(self.raw.named_parameters())):
+            return f"the weights are not finite ({shortlist(names, 3)}); its images are {shortlist(files, 3)}"
+        bad = rows_not_finite(self._own_losses(images, targets_BK, weights_BK))
+        if bad:
+            named = shortlist([files[row] for row in bad], 5)
+            return f"the loss of {len(bad)} of its {len(files)} images is not finite by itself: {named}"
+        return f"each of its {len(files)} images has a finite loss by itself: {shortlist(files, 3)}"
+
+    def _own_losses(self, images: Tensor, targets_BK: Tensor, weights_BK: Tensor | None) -> NDArray[np.float64]:
+        """Each image's loss (B, 1), by the weights of now and the normalisation's statistics of before this batch."""
+        model = copy.deepcopy(self.ema.module)
+        with torch.inference_mode():
+            for mine, now in zip(model.parameters(), self.raw.parameters(), strict=True):
+                mine.copy_(now)
+            with self.accelerator.autocast():
+                logits_BK = model(images).float()
+            rows = [slice(row, row + 1) for row in range(len(images))]
+            return np.array(
+                [
+                    [self.loss_of(logits_BK[r], targets_BK[r], None if weights_BK is None else weights_BK[r]).item()]
+                    for r in rows
+                ]
+            )
 
     def validate(self, epoch: int) -> dict[str, float]:
         """Loss and mAP of the averaged weights on (a fixed sample of) the held-out images."""
@@ -213,6 +259,8 @@ class _Loop:
             device=self.accelerator.device,
             precision=pick_precision(self.settings),
         )
+        files = [self.task.images.files[row] for row in rows.tolist()]
+        check_outputs(logits_RK, files, f"After epoch {epoch + 1} of {self.task.name} the logits", self.settings)
         if epoch >= begins_to_count(self.settings.train.epochs):
             self.watch.add(rows, logits_RK)
         return validation_row(logits_RK, self.task.labels_NK[rows], copy.deepcopy(self.loss_of).cpu())
