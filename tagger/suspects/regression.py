@@ -32,7 +32,7 @@ def cross_fitted(
 
     Only the columns ``among`` are looked at, if that is given. With ``increasing`` no column may speak against its own
     direction: columns with a negative weight are left out. A part whose others lack one of the two classes gets the
-    log-odds of their share. At most ``MOST_ROWS`` images are learnt from, evenly spaced.
+    log-odds of their share, 0 where no image is known. At most ``MOST_ROWS`` images are learnt from, evenly spaced.
 
     >>> x = np.linspace(-1, 1, 200)[:, None]
     >>> logits, weights = cross_fitted(x, x[:, 0] > 0, np.ones(200, bool), np.arange(200) % 2)
@@ -40,6 +40,8 @@ def cross_fitted(
     (True, True)
     """
     sample = _some(np.flatnonzero(known_N))
+    if not len(sample):
+        return np.zeros(len(columns_NF), np.float32), np.zeros(columns_NF.shape[1])
     used = np.arange(columns_NF.shape[1]) if among is None else among
     columns_SU = columns_NF[np.ix_(sample, used)].astype(np.float32)
     centre_U, spread_U = columns_SU.mean(axis=0), columns_SU.std(axis=0)
