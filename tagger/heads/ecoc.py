@@ -19,6 +19,7 @@ better code, and ``level`` is better off: 100 classes at 25 bits lose 1.7 points
 (benchmarks/digits.py).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,9 +80,13 @@ class ECOCHead(Head):
         self.fc = nn.Linear(num_features, self.decoder.in_features)
         nn.init.zeros_(self.fc.bias)
 
+    def inputs(self, features_BD: Tensor) -> Tensor:
+        """Standardised features behind dropout."""
+        return self.dropout(self.standard(features_BD))
+
     def classify(self, features_BD: Tensor) -> Tensor:
         """Logits (B, K): s d_j + b_j, the part of d that is the same for all images and labels left out."""
-        unit_BJ = F.normalize(self.fc(self.dropout(features_BD)), dim=1, eps=1e-4)
+        unit_BJ = F.normalize(self.fc(features_BD), dim=1, eps=1e-4)
         return F.linear(unit_BJ * self.scale(), self.decoder.weight, self.decoder.bias)
 
     def scale(self) -> Tensor:
@@ -105,7 +110,7 @@ class ECOCHead(Head):
         positive factor of each image, s / ||z||, so that a map of what speaks for a label keeps its shape."""
         return self.decoder.weight @ self.fc.weight / self.std
 
-    def prepare(self, labels_RK: Cells, features_RD: Tensor | None) -> None:
+    def prepare(self, labels_RK: Cells, features_RD: Tensor | Callable[[], Tensor] | None) -> None:
         """Make the code ``data`` from the labels, or from what their images look like; other codes are made already.
 
         Where the features are not known, labels are compared by occurring together; where they never do (classes that
@@ -116,6 +121,7 @@ class ECOCHead(Head):
         alike_KK = label_similarity(labels_RK)
         alone = not np.triu(alike_KK, 1).any()
         if features_RD is not None and (alone or self.similarity == "features"):
+            features_RD = features_RD() if callable(features_RD) else features_RD
             alike_KK = feature_similarity(labels_RK, features_RD.cpu().numpy())
         bits = self.code_words().shape[1]
         code_KJ = code_matrix("data", self.num_labels, bits, similarity_KK=alike_KK, **self.choice)

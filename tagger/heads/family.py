@@ -1,20 +1,23 @@
 """The registry of heads, and what all share: standardised features and a bias that starts at the log-odds."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from tagger.arrays import Cells, Floats
+from tagger.heads.dropout import QuickDropout
 from tagger.heads.grouping import Layout, group_logits, lay_out, start_scores
 from tagger.registry import Registry
 
 heads = Registry("head")
-ROWS_AT_ONCE = 4096  # of the features of all images, which may be gigabytes, there is never a whole copy in float32
+ROWS_AT_ONCE = 256  # of the features of all images, which may be gigabytes: in float32 so many fit a core's cache
 
 
 class Head(nn.Module):
-    """Logits (B, K) of pooled features (B, D): ``classify(standardised features)``.
+    """Logits (B, K) of pooled features (B, D): ``classify(inputs(features))``, where inputs are standardised.
 
     The features' mean and deviation are buffers: 0 and 1 until ``standardise`` sets them from training
     features, which lets one learning rate suit every level of every backbone.
@@ -47,7 +50,17 @@ class Head(nn.Module):
         """Scores (B, K) before ``finish``, float32, also under autocast: a head costs nothing and thresholds are close
         to ties. Scores of several heads, or of a head and something else, are averaged as these."""
         with torch.autocast(features_BD.device.type, enabled=False):
-            return self.classify((features_BD.float() - self.mean) / self.std)
+            return self.classify(self.inputs(features_BD))
+
+    def inputs(self, features_BD: Tensor) -> Tensor:
+        """What ``classify`` is given: standardised features, of which a head may drop some while it learns."""
+        return self.standard(features_BD)
+
+    def standard(self, features_BD: Tensor) -> Tensor:
+        """Features less their mean, over their deviation: float32, a tensor of their own."""
+        if features_BD.dtype == torch.float32:
+            return (features_BD - self.mean).div_(self.std)
+        return features_BD.float().sub_(self.mean).div_(self.std)
 
     def finish(self, raw_BK: Tensor) -> Tensor:
         """Scores to logits: as they are, but labels of a group (``group_K`` >= 0) share one softmax."""
@@ -62,7 +75,7 @@ class Head(nn.Module):
         _lay_out(self)
 
     def classify(self, features_BD: Tensor) -> Tensor:
-        """Logits of standardised features; each head's own."""
+        """Logits of what ``inputs`` gives; each head's own."""
         raise NotImplementedError
 
     def output(self) -> nn.Linear:
@@ -74,8 +87,9 @@ class Head(nn.Module):
         plus a constant. TaggerError where a head has no such weights."""
         raise NotImplementedError
 
-    def prepare(self, labels_RK: Cells, features_RD: Tensor | None) -> None:
-        """Called once before training with the cells of the images that teach and, where known, their features.
+    def prepare(self, labels_RK: Cells, features_RD: Tensor | Callable[[], Tensor] | None) -> None:
+        """Called once before training with the cells of the images that teach and, where known, their features, or what
+        gives them: they may be gigabytes.
 
         What is learnt here has to be a buffer, so that a saved head has it. Most heads learn nothing.
         """
@@ -88,15 +102,29 @@ class Head(nn.Module):
     def size_as(self, other: "Head") -> None:
         """Take from another head of this kind the sizes that neither labels nor features decide. Most have none."""
 
-    def standardise(self, features_ND: Tensor) -> None:
-        """Take the mean and deviation of these features for the standardisation."""
-        parts, num = features_ND.split(ROWS_AT_ONCE), len(features_ND)
-        mean_D = torch.stack([part.sum(0, dtype=torch.float64) for part in parts]).sum(0) / num
-        squares_D = torch.stack(
-            [(part.float() - mean_D.float()).square().sum(0, dtype=torch.float64) for part in parts]
-        )
-        self.mean.copy_(mean_D)
-        self.std.copy_((squares_D.sum(0) / num).sqrt().clamp(min=1e-3))
+    def standardise(self, features_ND: Tensor | NDArray[np.float16], rows: NDArray[np.int64] | None = None) -> None:
+        """Take the mean and deviation of these features, of some rows of them or of all, for the standardisation."""
+        num = len(features_ND) if rows is None else len(rows)
+
+        def parts() -> Iterator[Tensor]:
+            for start in range(0, num, ROWS_AT_ONCE):
+                at = slice(start, start + ROWS_AT_ONCE)
+                yield torch.as_tensor(features_ND[at if rows is None else rows[at]]).float()
+
+        # Sums of few rows in float32, sums of those in float64: exact enough, and five times as fast as all in float64.
+        sums_D, squares_D = torch.zeros(2, self.num_features, dtype=torch.float64)
+        for part in parts():
+            sums_D += part.sum(0)
+        self.mean.copy_(sums_D / num)
+        for part in parts():
+            squares_D += (part - self.mean).square_().sum(0)
+        self.std.copy_((squares_D / num).sqrt().clamp(min=1e-3))
+
+    def draw_from(self, generator: torch.Generator | None) -> None:
+        """Let dropout draw from ``generator``; from torch's own if that is None."""
+        for part in self.modules():
+            if isinstance(part, QuickDropout):
+                part.generator = generator
 
     def start_at(self, priors_K: Floats) -> None:
         """Start near the labels' shares, so that the first epoch is not spent on learning the imbalance.

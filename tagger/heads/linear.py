@@ -16,9 +16,13 @@ class LinearHead(Head):
         self.dropout = QuickDropout(dropout)
         self.fc = nn.Linear(num_features, num_labels)
 
+    def inputs(self, features_BD: Tensor) -> Tensor:
+        """Standardised features behind dropout."""
+        return self.dropout(self.standard(features_BD))
+
     def classify(self, features_BD: Tensor) -> Tensor:
         """Logits (B, K)."""
-        return self.fc(self.dropout(features_BD))
+        return self.fc(features_BD)
 
     def output(self) -> nn.Linear:
         """The linear layer."""
