@@ -83,8 +83,17 @@ def average_precision(labels_N: Cells, probs_N: Floats, *, skew_normalised: bool
     >>> average_precision(np.array([1, 0, 1, -1]), np.array([0.9, 0.8, 0.7, 0.95]))
     0.8333333333333333
     """
-    ones_N1 = np.ones((len(labels_N), 1))
-    return float(RankedLabel.of(labels_N, probs_N).average_precision(ones_N1, skew_normalised=skew_normalised)[0])
+    known_N = np.asarray(labels_N) != UNKNOWN
+    hit_M, score_M = np.asarray(labels_N)[known_N] == YES, np.asarray(probs_N)[known_N]
+    positives, negatives = int(hit_M.sum()), int((~hit_M).sum())
+    if not positives or not negatives:
+        return float("nan")
+    order = np.argsort(-score_M)  # equal scores are taken together, so that their order does not matter
+    hit_M, score_M = hit_M[order], score_M[order]
+    ends_S = np.append(np.flatnonzero(score_M[1:] != score_M[:-1]), len(score_M) - 1)
+    tp_S = np.cumsum(hit_M)[ends_S].astype(np.float64)
+    fp_S = (ends_S + 1 - tp_S) * (positives / negatives if skew_normalised else 1.0)
+    return float((np.diff(tp_S, prepend=0) * tp_S / (tp_S + fp_S)).sum() / positives)
 
 
 def mean_average_precision(labels_NK: Cells, probs_NK: Floats) -> float:
