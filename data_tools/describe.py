@@ -1,20 +1,17 @@
 """What is in a data set? Counts, imbalance, co-occurrence, sizes, rules: numbers that text and page show alike."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
 
 from data_tools.checking import in_threads
 from tagger.arrays import UNKNOWN, YES
 from tagger.commands.reading import Track, in_silence
 from tagger.data import Dataset, MinedRule, label_stats, mine_rules
+from tagger.data.decode import UnreadableImage, image_size
 from tagger.errors import Problem
 
 
@@ -112,33 +109,15 @@ def image_sizes(
     sizes_N2 = np.zeros((len(files), 2), dtype=np.int64)
     problems = []
     found = in_threads(lambda file: header_size(Path(root, file)), files)  # on a network disk it is all waiting
-    with quiet_pillow():
-        for n, (size, reason) in zip(track(range(len(files)), "Reading sizes"), found, strict=True):
-            sizes_N2[n] = size
-            problems += [Problem(files[n], None, reason)] if reason else []
+    for n, (size, reason) in zip(track(range(len(files)), "Reading sizes"), found, strict=True):
+        sizes_N2[n] = size
+        problems += [Problem(files[n], None, reason)] if reason else []
     return sizes_N2[:, 0], sizes_N2[:, 1], problems
 
 
 def header_size(path: Path) -> tuple[tuple[int, int], str]:
     """((width, height) in pixels as stored, ""), or ((0, 0), why there is none). Nothing is decoded."""
     try:
-        with Image.open(path) as image:
-            return image.size, ""
-    except Exception as error:  # plugins raise nearly anything on a damaged header
-        return (0, 0), _reason(error)
-
-
-@contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """No warnings of large images and odd metadata, which say nothing of the pixels; for all threads, so set once."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read ({error.strerror.lower()})"
-    if isinstance(error, Image.DecompressionBombError):
-        return "too many pixels to be decoded"
-    return "not an image that can be read: its header is damaged or of no known format"
+        return image_size(path), ""
+    except UnreadableImage as error:
+        return (0, 0), error.reason

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_tools.checking import in_threads
-from data_tools.describe import header_size, quiet_pillow
+from data_tools.describe import header_size
 from tagger.commands.reading import Track, in_silence
 from tagger.data.decode import UnreadableImage, load_image
 from tagger.errors import Problem
@@ -54,14 +54,13 @@ def look(root: str | Path, files: Sequence[str], *, track: Track = in_silence) -
         except UnreadableImage as error:
             return size, error.reason
 
-    with quiet_pillow():
-        for n, (size, seen) in zip(track(range(num), "Looking at images"), in_threads(one, files), strict=True):
-            sizes_N2[n] = size
-            if isinstance(seen, str):
-                problems.append(Problem(files[n], None, seen))
-            else:
-                thumbs_NTT[n], colours_N3[n], measures_N3[n] = seen
-                readable_N[n] = True
+    for n, (size, seen) in zip(track(range(num), "Looking at images"), in_threads(one, files), strict=True):
+        sizes_N2[n] = size
+        if isinstance(seen, str):
+            problems.append(Problem(files[n], None, seen))
+        else:
+            thumbs_NTT[n], colours_N3[n], measures_N3[n] = seen
+            readable_N[n] = True
     (width_N, height_N), (light_N, contrast_N, sharpness_N) = sizes_N2.T, measures_N3.T
     return Looks(
         width_N, height_N, thumbs_NTT, colours_N3, light_N, contrast_N, sharpness_N, readable_N, tuple(problems)

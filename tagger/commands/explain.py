@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from tagger.arrays import Floats
-from tagger.batches import UnreadableImage, load_image
-from tagger.commands.heat import check_label, heat_over_photo
+from tagger.batches import UnreadableImage
+from tagger.commands.heat import MOST_SIDE, check_label, heat_over_photo
 from tagger.commands.photo_list import find_photos
 from tagger.commands.screen import SHOWN, Screen
 from tagger.commands.tagger_model import Tagger, load
+from tagger.data.decode import load_photo
 from tagger.data.wording import counted
 from tagger.errors import TaggerError
 from tagger.explain import explanations, outside_hottest_cell
@@ -56,7 +57,7 @@ def explain_images(
     unreadable: dict[str, str] = {}
     for n, photo in enumerate(screen.track(photos, "explaining")):
         try:
-            whole_HWC = load_image(photo.path)
+            whole_HWC = np.asarray(load_photo(photo.path, most=MOST_SIDE)[0])
         except UnreadableImage as error:
             unreadable[str(photo.path)] = error.reason
             continue

@@ -8,8 +8,11 @@ import torch
 from tagger.arrays import Floats
 from tagger.batches import UnreadableImage, load_image
 from tagger.commands.tagger_model import Tagger
+from tagger.data.decode import load_photo
 from tagger.errors import TaggerError, did_you_mean
 from tagger.explain import explain, over_photo, without_dust
+
+MOST_SIDE = 1024  # pixels of a photo as it is drawn, at most
 
 
 def heat_over_photo(
@@ -26,7 +29,7 @@ def heat_over_photo(
     try:
         pixels_HWC = load_image(path, size=image.size, fit=image.fit)
         if shape is None:
-            shape = load_image(path).shape if image.fit != "squash" else (1, 1)
+            shape = (1, 1) if image.fit == "squash" else load_photo(path, most=MOST_SIDE)[0].size[::-1]
     except UnreadableImage as error:
         raise TaggerError(f"{path.name}: {error.reason}") from None
     images_BCHW = torch.from_numpy(pixels_HWC).permute(2, 0, 1)[None].to(tagger.device).float() / 255

@@ -1,33 +1,39 @@
 """Any image file to upright RGB pixels, or one short reason why not.
 
-A data set holds whatever people saved: this is the one place that meets it. Two choices worth a question:
-``MAX_PIXELS`` bounds memory (about 1 GB at the limit, with the copies that conversions make), and a JPEG is first
-scaled down by its decoder to no less than twice the wanted size: a 12-megapixel photo is read 3 times as fast and,
-after the final antialiased resize, differs by 0.2 grey levels on average (``tests/data/test_decode.py`` bounds it).
+A data set holds whatever people saved: this is the one place that meets it. Two choices worth a question: what may be
+decoded is bounded, so that no file takes a process past a gigabyte or keeps it for more than seconds (``bounds``), and
+a JPEG is first scaled down by its decoder to no less than twice the wanted size: a 12-megapixel photo is read 3 times
+as fast and, after the final antialiased resize, differs by 0.2 grey levels on average (``tests/data/test_decode.py``
+bounds it). So is a large image whose pixels have to be converted, while that is done.
 """
 
 import os
 import stat
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, JpegImagePlugin
 
+from tagger.data.bounds import MAX_BYTES, MAX_BYTES_HELD, MAX_PIXELS, TooLarge, check_image, check_jpeg
+from tagger.data.jpeg_marks import jpeg_marks
 from tagger.data.pixels import to_rgb
 from tagger.data.quiet import Quiet
+from tagger.data.room import Room
 
 Fit = Literal["squash", "crop", "pad"]
+Source = str | os.PathLike[str] | bytes
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
-MAX_PIXELS = 120_000_000  # decoded at once; a 102-megapixel camera still fits
-MAX_JPEG_PIXELS = 1_000_000_000  # of a baseline JPEG, decoded at 1/2 to 1/8 of its sides in bounded memory
-MAX_BYTES = 1 << 30
+UNHELD = (b"II*\0", b"MM\0*", b"BM")  # TIFF and BMP are read in pieces
+LARGE = 30_000_000  # pixels; what has to be converted is shrunk while it is
 PAD_COLOUR = (124, 116, 104)  # ImageNet's mean: about 0 once normalised
 _HINTS = ((b"ftyphei", "HEIC images are not supported; save it as JPEG"), (b"<svg", "SVG drawings are not supported"))
-_without_warnings = Quiet()
+_without_warnings, _room = Quiet(), Room()
 
 
 class UnreadableImage(Exception):
@@ -38,9 +44,7 @@ class UnreadableImage(Exception):
         self.reason = reason
 
 
-def load_image(
-    path_or_bytes: str | os.PathLike[str] | bytes, *, size: int | None = None, fit: Fit = "squash"
-) -> NDArray[np.uint8]:
+def load_image(source: Source, *, size: int | None = None, fit: Fit = "squash") -> NDArray[np.uint8]:
     """Upright RGB pixels (H, W, 3) of the first frame; (size, size, 3) when ``size`` is given.
 
     ``fit`` makes the square: ``squash`` resizes both sides, ``crop`` takes the centre, ``pad`` adds a
@@ -49,54 +53,99 @@ def load_image(
     """
     if fit not in ("squash", "crop", "pad"):
         raise ValueError(f"fit is {fit!r}; it must be squash, crop or pad")
+    with _unreadable(), _opened(source) as image, _room.take(_bound(image, size)):
+        rgb = _decoded(image, size)
+        return _array(rgb) if size is None else np.array(_fit_square(rgb, size, fit))
+
+
+def load_photo(source: Source, *, most: int) -> tuple[Image.Image, bytes | None]:
+    """(upright RGB image of at most ``most`` pixels a side, its colour profile if it is one of RGB), for people to see.
+
+    It is never enlarged, and deep pixels are stretched over their own range. Raises UnreadableImage as ``load_image`` does.
+    """
+    with _unreadable(), _opened(source) as image, _room.take(_bound(image, most)):
+        profile = image.info.get("icc_profile") if image.mode == "RGB" else None
+        rgb = _decoded(image, most, own_range=True)
+        rgb.thumbnail((most, most), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        return rgb, profile
+
+
+def image_size(source: Source) -> tuple[int, int]:
+    """(width, height) in pixels as stored, from the header; nothing is decoded. Raises UnreadableImage."""
+    with _unreadable(), _opened(source) as image:
+        return image.size
+
+
+@contextmanager
+def _unreadable() -> Iterator[None]:
+    """Whatever goes wrong is an UnreadableImage with a reason for people."""
     # Pillow warns of odd metadata, which says nothing of the pixels, and of large images, which we bound below.
     with _without_warnings:
         try:
-            with _open_file(path_or_bytes) as file:
-                return _decode(file, size, fit)
+            yield
         except UnreadableImage:
             raise
         except Exception as error:  # decoders raise nearly every type on damaged input; a bad file is never our crash
             raise UnreadableImage(_reason(error)) from error
 
 
-def _decode(file: BinaryIO, size: int | None, fit: Fit) -> NDArray[np.uint8]:
-    num_bytes = file.seek(0, os.SEEK_END)
-    if num_bytes == 0:
-        raise UnreadableImage("0 bytes")
-    if num_bytes > MAX_BYTES:
-        raise UnreadableImage(f"{num_bytes:,} bytes; at most {MAX_BYTES:,} are read")
-    file.seek(0)
-    with _open_image(file) as image:
-        if isinstance(image, JpegImagePlugin.JpegImageFile) and size:
-            _check_pixels(image.size, MAX_PIXELS if "progressive" in image.info else MAX_JPEG_PIXELS)
+@contextmanager
+def _opened(source: Source) -> Iterator[Image.Image]:
+    """The image, only its header read."""
+    with _open_file(source) as file:
+        num_bytes = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        head = file.read(4096)
+        most = MAX_BYTES if head.startswith(UNHELD) else MAX_BYTES_HELD
+        if num_bytes == 0:
+            raise UnreadableImage("0 bytes")
+        if num_bytes > most:
+            raise UnreadableImage(f"{num_bytes:,} bytes; at most {most:,} are read of its kind")
+        with _open_image(file, head) as image:
+            yield image
+
+
+def _bound(image: Image.Image, size: int | None) -> int:
+    """Bytes that decoding takes; a JPEG is told to shrink to what is wanted. TooLarge if they are too many."""
+    kept = 0
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        assert image.fp, "it has just been opened"
+        file, at = image.fp, image.fp.tell()
+        kept = check_jpeg(image.size, jpeg_marks(cast(BinaryIO, file)), shrinks=bool(size))
+        file.seek(at)
+        if size:
             image.draft(None, (2 * size, 2 * size))  # type: ignore[arg-type]  # None keeps the mode
-        _check_pixels(image.size, MAX_PIXELS)
-        try:
-            image.load()
-        except (OSError, EOFError, SyntaxError, ValueError, IndexError) as error:
-            if "truncated" in str(error).lower() or isinstance(error, EOFError):
-                raise UnreadableImage(f"cut off after {num_bytes:,} bytes") from error
-            raise
-        rgb = _upright(to_rgb(image), image)
-    return np.array(rgb if size is None else _fit_square(rgb, size, fit))
+    return kept + check_image(image, whole=size is None)
 
 
-def _open_file(path_or_bytes: str | os.PathLike[str] | bytes) -> BinaryIO:
+def _decoded(image: Image.Image, size: int | None, *, own_range: bool = False) -> Image.Image:
+    """Upright RGB pixels, those of a large image shrunk to no less than twice ``size``."""
+    try:
+        image.load()
+    except (OSError, EOFError, SyntaxError, ValueError, IndexError) as error:
+        if "truncated" in str(error).lower() or isinstance(error, EOFError):
+            raise UnreadableImage(f"cut off after {_num_bytes(image):,} bytes") from error
+        raise
+    shrink = 1
+    if size and image.width * image.height > LARGE:
+        shrink = max(1, min(image.size) // (2 * size))
+    return _upright(to_rgb(image, shrink=shrink, own_range=own_range), image)
+
+
+def _open_file(source: Source) -> BinaryIO:
     """The file opened for reading, without waiting on a pipe or a device."""
-    if isinstance(path_or_bytes, (bytes, bytearray, memoryview)):
-        return BytesIO(path_or_bytes)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return BytesIO(source)
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    number = os.open(Path(path_or_bytes), flags)
+    number = os.open(Path(source), flags)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
         raise UnreadableImage("not a regular file")
     return os.fdopen(number, "rb")
 
 
-def _open_image(file: BinaryIO) -> Image.Image:
+def _open_image(file: BinaryIO, head: bytes) -> Image.Image:
     """The image, only its header read. JPEG goes straight to its plugin: Image.open refuses large ones too early."""
-    head = file.read(4096)
     file.seek(0)
     try:
         if head.startswith(b"\xff\xd8\xff"):
@@ -113,12 +162,19 @@ def _open_image(file: BinaryIO) -> Image.Image:
         raise UnreadableImage("damaged: its header cannot be read" if known else "not an image") from error
 
 
-def _check_pixels(size: tuple[int, int], limit: int) -> None:
-    width, height = size
-    if width * height > limit:
-        raise UnreadableImage(f"{width:,} x {height:,} pixels; at most {limit // 1_000_000:,} megapixels are read")
-    if width * height == 0:
-        raise UnreadableImage(f"{width} x {height} pixels")
+def _num_bytes(image: Image.Image) -> int:
+    """How long the file of an image is."""
+    file: Any = getattr(image, "fp", None)
+    return int(file.seek(0, os.SEEK_END)) if file else 0
+
+
+def _array(rgb: Image.Image) -> NDArray[np.uint8]:
+    """The pixels (H, W, 3), copied a band of rows at a time: Pillow would hold them twice."""
+    pixels_HW3 = np.empty((rgb.height, rgb.width, 3), np.uint8)
+    rows = max(1, 4_000_000 // rgb.width)
+    for top in range(0, rgb.height, rows):
+        pixels_HW3[top : top + rows] = np.asarray(rgb.crop((0, top, rgb.width, min(top + rows, rgb.height))))
+    return pixels_HW3
 
 
 def _upright(rgb: Image.Image, image: Image.Image) -> Image.Image:
@@ -146,6 +202,8 @@ def _fit_square(rgb: Image.Image, size: int, fit: Fit) -> Image.Image:
 
 def _reason(error: Exception) -> str:
     """A few words for the errors that files and decoders raise."""
+    if isinstance(error, TooLarge):
+        return str(error)
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, PermissionError):

@@ -14,27 +14,34 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF tags
 _BAND_PIXELS = 4_000_000
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, *, shrink: int = 1, own_range: bool = False) -> Image.Image:
     """The loaded image in mode RGB: deep pixels scaled to 8 bits, transparent ones over white, CMYK and palettes mixed.
+
+    ``shrink``: what has to be converted comes out at one such part of its sides, each pixel the mean of those it stands
+    for, and the whole is never there in RGB. ``own_range``: deep pixels go from the image's darkest to its brightest.
 
     >>> to_rgb(Image.new("LA", (1, 1), (0, 0))).getpixel((0, 0))
     (255, 255, 255)
     >>> to_rgb(Image.new("I;16", (1, 1), 65535)).getpixel((0, 0))
     (255, 255, 255)
+    >>> to_rgb(Image.new("L", (9, 6), 7), shrink=3).size
+    (3, 2)
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     deep = image.mode.startswith("I") or image.mode == "F"
-    black_white = _black_and_white(image) if deep else (0.0, 255.0)
-    rgb = Image.new("RGB", image.size)
-    for band, top in _bands(image):
-        rgb.paste(_scaled(band, *black_white) if deep else _over_white(band), (0, top))
+    black_white = _black_and_white(image, own_range) if deep else (0.0, 255.0)
+    width, height = (-(-side // shrink) for side in image.size)
+    rgb = Image.new("RGB", (width, height))
+    for band, top in _bands(image, shrink):
+        converted = _scaled(band, *black_white) if deep else _over_white(band)
+        rgb.paste(converted.reduce(shrink) if shrink > 1 else converted, (0, top // shrink))
     return rgb
 
 
-def _bands(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
-    """The image in slices from top to bottom, each with its first row."""
-    rows = max(1, _BAND_PIXELS // image.width)
+def _bands(image: Image.Image, multiple: int = 1) -> Iterator[tuple[Image.Image, int]]:
+    """The image in slices from top to bottom, each with its first row, which is a multiple."""
+    rows = max(1, _BAND_PIXELS // (image.width * multiple)) * multiple
     for top in range(0, image.height, rows):
         yield image.crop((0, top, image.width, min(top + rows, image.height))), top
 
@@ -47,13 +54,13 @@ def _over_white(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _black_and_white(image: Image.Image) -> tuple[float, float]:
+def _black_and_white(image: Image.Image, own_range: bool) -> tuple[float, float]:
     """The values of black and white in a grey image of more than 8 bits.
 
     16-bit files say what white is. 32-bit integers and floats do not: white is then the smallest of 1 (floats), 255
     (floats) and 65,535 that holds all pixels; beyond these, or with negative pixels, the image's own range is used.
     """
-    if image.mode.startswith("I;16"):
+    if image.mode.startswith("I;16") and not own_range:
         tags = getattr(image, "tag_v2", {})
         white = float(2 ** int(tags.get(_BITS_PER_SAMPLE, (16,))[0]) - 1)
         # In some TIFF files 0 is white, which Pillow inverts in 8-bit ones only.
@@ -61,7 +68,7 @@ def _black_and_white(image: Image.Image) -> tuple[float, float]:
     ranges = [(values.min(), values.max()) for values in (_finite(band) for band, _ in _bands(image))]
     low, high = float(min(low for low, _ in ranges)), float(max(high for _, high in ranges))
     whites = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
-    fitting = [white for white in whites if low >= 0 and high <= white]
+    fitting = [white for white in whites if low >= 0 and high <= white and not own_range]
     return (0.0, fitting[0]) if fitting else (low, high)
 
 

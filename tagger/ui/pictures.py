@@ -6,19 +6,16 @@ Re-encoding drops whatever else a file holds (GPS, scripts, a second file glued 
 
 import os
 import tempfile
-import threading
 from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
+
+from tagger.data.decode import UnreadableImage, load_photo
 
 SIZES = (128, 256, 512, 1024, 1600)  # longest side in pixels; any other wish is rounded up to one of these
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
-MAX_PIXELS = 120_000_000
 QUALITY = 86
-_DECODING = threading.BoundedSemaphore(4)  # large photos at once: bounds memory
 
 
 class Unseen(Exception):
@@ -49,8 +46,7 @@ class Pictures:
         kept = self._kept(hash, size)
         if kept is not None and kept.is_file():
             return kept.read_bytes()
-        with _DECODING:
-            data = encode(path, size=size)
+        data = encode(path, size=size)
         if kept is not None:
             _keep(kept, data)
         return data
@@ -71,37 +67,16 @@ class Pictures:
 def encode(source: Path | bytes, *, size: int) -> bytes:
     """The image, upright, in RGB, at most ``size`` pixels a side, as JPEG. Unseen says why it cannot be."""
     try:
-        Image.init()  # some decoders are not in every build of Pillow
-        known = [name for name in FORMATS if name in Image.OPEN]
-        with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=known) as image:
-            if image.width * image.height > MAX_PIXELS:  # Pillow's own guard only warns at first
-                raise Unseen(f"{image.width:,} x {image.height:,} pixels are too many to show")
-            image.draft("RGB", (size, size))  # a JPEG is decoded at 1/2 to 1/8 of its sides: a tenth of the time
-            profile = image.info.get("icc_profile") if image.mode == "RGB" else None
-            small = _to_rgb(ImageOps.exif_transpose(image))
-        small.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        small, profile = load_photo(source, most=size)
         small = _to_srgb(small, profile)
         small.info = {}  # a comment would be written again
         out = BytesIO()
         small.save(out, "JPEG", quality=QUALITY, optimize=size <= 512)
-    except Unseen:
-        raise
-    except Exception as error:  # decoders raise nearly every type on damaged input
-        raise Unseen(f"it cannot be read as an image ({type(error).__name__})") from error
+    except UnreadableImage as error:
+        raise Unseen(f"it cannot be read as an image ({error.reason})") from error
+    except Exception as error:  # colour profiles hold nearly anything
+        raise Unseen(f"it cannot be shown ({type(error).__name__})") from error
     return out.getvalue()
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """RGB of any mode: deep pixels stretched over their own range, transparent ones over white."""
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        grey = (values - low) / max(high - low, 1e-9) * 255.0
-        return Image.fromarray(np.nan_to_num(grey).astype(np.uint8)).convert("RGB")
-    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image).convert("RGB")
-    return image.convert("RGB")
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -111,7 +111,7 @@ def test_the_page_holds_all_in_itself_and_shows_names_as_they_are(tagger_cli: Ca
     assert "http" not in re.sub(r"data:image/jpeg;base64,[\w+/=]+", "", text)
     assert "prefers-color-scheme:dark" in text
     assert text.count("data:image/jpeg") == 6  # three of <script>, and one of each other label
-    assert "broken.png: not an image" in text
+    assert "broken.png: damaged: its header cannot be read" in text
     assert "1 image of 40 x 30 pixels" in text
 
 

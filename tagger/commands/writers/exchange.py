@@ -8,10 +8,9 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from PIL import Image
-
 from tagger.commands.writers.part import Part, Says, TableWriter
 from tagger.commands.writers.tables import table_formats
+from tagger.data.decode import UnreadableImage, image_size
 from tagger.runs import replacing, write_text
 
 
@@ -109,9 +108,8 @@ class LabelStudio(TableWriter):
 def _size(path: Path) -> dict[str, int]:
     """Width and height of the pixels, from the file's head."""
     try:
-        with Image.open(path) as image:
-            return {"width": image.width, "height": image.height}
-    except (OSError, ValueError, Image.DecompressionBombError):
+        return dict(zip(("width", "height"), image_size(path), strict=True))
+    except UnreadableImage:
         return {}
 
 
