@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tagger.commands.progress import ProgressFile
+from tagger.runs import disk_error
 
 SHOWN = 8  # lines of a long list on screen
 
@@ -51,8 +52,11 @@ class Screen:
     def log(self, text: str) -> None:
         """One line for the log only."""
         if self.log_path is not None and text:
-            with self.log_path.open("a", encoding="utf-8") as file:
-                file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}\n")
+            try:
+                with self.log_path.open("a", encoding="utf-8") as file:
+                    file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}\n")
+            except OSError as error:
+                raise disk_error(error, self.log_path) from None
 
     def table(self, title: str, columns: list[str], rows: Iterable[Iterable[object]]) -> None:
         """A table; the first column is text, the others are numbers."""

@@ -1,6 +1,7 @@
 """Files that are whole or absent: written under a temporary name, flushed to disk, then renamed."""
 
 import errno
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,14 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-FULL = 1 << 20  # bytes left at which a disk counts as full
+PROBE = bytes(1 << 20)  # what a disk that is full, or a quota that is used up, has no room for
+NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+DISK = (*NO_ROOM, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; it becomes ``path`` only if the block ends without an error.
 
-    A full disk is an OSError that names ``path``, whoever writes: torch and safetensors raise errors of their own.
+    A full disk is an OSError that names ``path`` and the room there is, whoever writes: torch and safetensors raise
+    errors of their own.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,15 +31,45 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
     except Exception as error:
-        if shutil.disk_usage(path.parent).free < FULL:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-        raise
+        cause = error if isinstance(error, OSError) else _cause(temporary)
+        temporary.unlink(missing_ok=True)
+        if cause is None:
+            raise
+        raise disk_error(cause, path) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def disk_error(error: OSError, path: Path, needed: int | None = None) -> OSError:
+    """The error as one that names ``path`` and, where there is no room, what it takes (bytes) and what is left."""
+    reason = error.strerror or str(error)
+    if error.errno is not None and error.errno in NO_ROOM:
+        left = megabytes(shutil.disk_usage(path.parent).free)
+        takes = f"more than the {left} that are left" if needed is None else f"{megabytes(needed)}, and {left} are left"
+        reason = f"{os.strerror(error.errno)}: it takes {takes}"
+    return OSError(error.errno, reason, error.filename or str(path))
+
+
+def megabytes(size: int) -> str:
+    """So many bytes for people.
+
+    >>> megabytes(3_260_000), megabytes(9)
+    ('3.3 MB', '0.0 MB')
+    """
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _cause(path: Path) -> OSError | None:
+    """The disk's own error, if it has no room to append to what could not be written; None if it has."""
+    try:
+        with path.open("ab") as file:
+            file.write(PROBE)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error if error.errno in DISK else None
+    return None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -56,12 +90,13 @@ def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap
     Without that a disk that fills up would end the process (SIGBUS) in the middle of an assignment; so it is an OSError
     here, and no file is left.
     """
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    if hasattr(os, "posix_fallocate"):  # not on macOS
-        with path.open("rb+") as file:
-            try:
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    try:
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            with path.open("rb+") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-            except OSError as error:
-                path.unlink()
-                raise OSError(error.errno, error.strerror, str(path)) from None
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise disk_error(error, path, size) from None
     return array

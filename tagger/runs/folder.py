@@ -79,8 +79,8 @@ class RunFolder:
     def finish(self, metrics: dict[str, Any]) -> None:
         """Write ``metrics.json``, which makes the run a finished one, and remove the checkpoint."""
         text = json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False)
-        sweep(self.path)
-        sweep(self.members_path)
+        for folder in (self.path, self.members_path, self.plots_path):
+            sweep(folder)
         write_text(self.path / "metrics.json", text)
         shutil.rmtree(self.checkpoint_path, ignore_errors=True)
 

@@ -74,9 +74,10 @@ def _acquired(path: Path, doing: str, place: Path, warn: Callable[[str], None]) 
             warn(f"{place}: this disk has no locks. See to it that only one tagger works here at a time.")
         if _is_still(path, number):
             _HELD.add(number)
-            os.truncate(number, 0)
-            since = f"{datetime.now():%Y-%m-%d %H:%M}"
-            os.write(number, f"{doing}, process {os.getpid()} on {socket.gethostname()}, since {since}\n".encode())
+            line = f"{doing}, process {os.getpid()} on {socket.gethostname()}, since {datetime.now():%Y-%m-%d %H:%M}\n"
+            with suppress(OSError):  # a disk that is full is told by who writes what matters
+                os.truncate(number, 0)
+                os.write(number, line.encode())
             return number
         os.close(number)
 

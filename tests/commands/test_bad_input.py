@@ -465,7 +465,7 @@ def test_a_write_that_fails_is_one_line_and_the_training_can_go_on(
     argv = train_argv(demo, Path("run"), train__epochs=1)
     with monkeypatch.context() as patch:
         patch.setattr("tagger.runs.atomic.os.fsync", full)
-        refused(tagger_cli(*argv), "No space left on device (run/")
+        refused(tagger_cli(*argv), "No space left on device: it takes more than the ", " MB that are left (run/")
     again = tagger_cli("train", "--resume", "--run", "run") if Path("run/config.toml").exists() else tagger_cli(*argv)
     assert again.code == 0, again.err
 

@@ -249,10 +249,16 @@ def test_a_full_disk_is_named_whoever_wrote(tmp_path: Path, monkeypatch: pytest.
 
     with pytest.raises(type(error)):
         write()
-    monkeypatch.setattr("tagger.runs.atomic.shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
-    with pytest.raises(OSError, match="No space left on device") as full:
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tagger.runs.atomic.os.fsync", full)
+    monkeypatch.setattr("tagger.runs.atomic.shutil.disk_usage", lambda path: SimpleNamespace(free=4_000_000))
+    with pytest.raises(OSError, match=r"No space left on device: it takes more than the 4\.0 MB that are left") as said:
         write()
-    assert full.value.filename == str(tmp_path / "weights")
+    assert said.value.filename == str(tmp_path / "weights")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_mapped_file_takes_its_room_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
