@@ -55,10 +55,19 @@ class TagModel(nn.Module):
         return self.backbone(images_BCHW)
 
 
-def new_backbone(settings: Settings) -> Backbone:
-    """The backbone that the settings name, with the weights they name."""
+def new_backbone(settings: Settings, *, anew: bool = False) -> Backbone:
+    """The backbone that the settings name, with the weights they name.
+
+    Random ones (``none``) depend on the seed alone, so that cached features and the networks of a run go together; with
+    ``anew`` they are drawn from torch's generator.
+    """
     chosen = settings.backbone
-    return make_backbone(chosen.name, chosen.weights, size=settings.image.size, levels=chosen.levels, **chosen.options)
+    with torch.random.fork_rng(devices=[], enabled=not anew):
+        if not anew:
+            torch.default_generator.manual_seed(settings.seed)
+        return make_backbone(
+            chosen.name, chosen.weights, size=settings.image.size, levels=chosen.levels, **chosen.options
+        )
 
 
 def new_head(num_features: int, num_labels: int, settings: Settings) -> Head:

@@ -263,7 +263,7 @@ def untrained(task: Task, settings: Settings, head: Head | HeadEnsemble | None) 
     priors_K = label_stats(task.labels_NK[task.rows]).priors_K
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(settings.seed, task.name, "weights"))
-        backbone = new_backbone(settings)
+        backbone = new_backbone(settings, anew=head is None)
         if head is not None:
             return _with_attention(backbone, copy.deepcopy(head), priors_K, settings)
         new = new_head(backbone.num_features, task.labels_NK.shape[1], settings)
