@@ -1,6 +1,7 @@
 """What the review store keeps: a person's verdict on a cell, and an operation on the vocabulary."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 from tagger.arrays import NO, UNKNOWN, YES
 from tagger.errors import TaggerError, did_you_mean
@@ -9,6 +10,8 @@ VERDICTS = ("yes", "no", "unsure", "skip", "undo")
 SOURCES = ("card", "grid", "edit", "disagreement")
 KINDS = ("add", "rename", "merge", "undo")
 VALUES = {"yes": YES, "no": NO}  # the verdicts that decide a cell
+
+MOST_HASH, MOST_CLIENT = 128, 200  # letters, as in the tables
 
 Cell = tuple[str, str]  # (hash of the image, label)
 
@@ -48,7 +51,12 @@ class Decision:
             )
         if (self.verdict == "undo") == (self.undoes is None and self.undoes_seq is None):
             raise TaggerError(f"A decision on {self.label!r}: exactly an 'undo' names the decision it takes back.")
-        check_text(hash=self.hash, label=self.label, reviewer=self.reviewer, client=self.client)
+        check_text(hash=self.hash, label=self.label, reviewer=self.reviewer, client=self.client, run=self.run or "-")
+        check_sizes(self.client, self.seq, self.undoes, self.undoes_seq)
+        if len(self.hash) > MOST_HASH or not all(isfinite(x) for x in (self.doubt, self.seconds) if x is not None):
+            raise TaggerError(
+                f"A decision on {self.label!r} says doubt={self.doubt!r}, seconds={self.seconds!r}, hash={self.hash!r}."
+            )
 
     @property
     def value(self) -> int | None:
@@ -90,6 +98,7 @@ class LabelOperation:
         if two_names == (self.target is None) or (self.kind == "undo") == (self.undoes is None):
             raise TaggerError(f"Operation {self.kind!r} on {self.label!r}: target or the operation to undo is missing.")
         check_text(label=self.label, target=self.target or "-", reviewer=self.reviewer, client=self.client)
+        check_sizes(self.client, self.seq, self.undoes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +120,15 @@ def check_word(what: str, word: str, known: tuple[str, ...]) -> None:
     """
     if word not in known:
         raise TaggerError(f"Unknown {what} {word!r}.{did_you_mean(word, known)} Available: {', '.join(known)}")
+
+
+def check_sizes(client: str, *numbers: int | None) -> None:
+    """Nothing; TaggerError if a sender's name or its numbers do not fit into every database.
+
+    >>> check_sizes("tab-1", 1, None)
+    """
+    if len(client) > MOST_CLIENT or any(number is not None and abs(number) >= 2**63 for number in numbers):
+        raise TaggerError(f"A decision of {client[:MOST_CLIENT]!r} has a number or a sender that no database takes.")
 
 
 def check_text(**fields: str) -> None:

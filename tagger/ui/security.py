@@ -1,8 +1,9 @@
 """Who may talk to the app's own routes, and what may a page of it do?
 
 Streamlit's cross-site protection covers its own endpoints only. Here: every answer carries a strict policy (a file
-named like a Markdown image cannot call out, whatever widget shows it); what writes needs a token that only our own
-page knows; and where the app listens beyond this machine, everything needs the key of the printed address.
+named like a Markdown image cannot call out, whatever widget shows it; no other page may frame ours); other sites'
+pages get no socket and write nothing; what writes needs a token that only our own page knows; and where the app listens
+beyond this machine, everything needs the key of the printed address.
 """
 
 import hashlib
@@ -70,19 +71,21 @@ class Guard:
             await self._ask_key(scope, receive, send)
             return
         if scope["type"] == "websocket":
-            await self.app(scope, receive, send)
+            if _of_another_site(Headers(scope=scope), writes=True):
+                await send({"type": "websocket.close", "code": 4403})
+            else:
+                await self.app(scope, receive, send)
             return
-        refusal = self._refusal(scope) if scope["path"].startswith(PREFIX) else None
-        await (refusal or self.app)(scope, receive, self._with_policy(send))
+        await (self._refusal(scope) or self.app)(scope, receive, self._with_policy(send))
 
     def _refusal(self, scope: Scope) -> Response | None:
-        headers = Headers(scope=scope)
-        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        """The answer to what may not be asked. A link on another site may lead to our pages, and to nothing else."""
+        headers, ours = Headers(scope=scope), scope["path"].startswith(PREFIX)
         writes = scope["method"] not in ("GET", "HEAD")
-        if site not in (None, "same-origin", "none") or (writes and site == "none"):
+        if (ours or writes) and _of_another_site(headers, writes=writes):
             return PlainTextResponse("Only the app's own pages may ask this.", 403)
-        if origin is not None and origin.partition("://")[2] != headers.get("host"):
-            return PlainTextResponse("Only the app's own pages may ask this.", 403)
+        if not ours:
+            return None
         if writes and not _same(headers.get(TOKEN_HEADER, ""), self.token):
             return PlainTextResponse("The token is missing or wrong. Reload the page.", 403)
         length = headers.get("content-length", "0")
@@ -108,11 +111,21 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 headers["Content-Security-Policy"] = self.policy
                 headers["X-Content-Type-Options"] = "nosniff"
+                headers["X-Frame-Options"] = "DENY"
+                headers["Cross-Origin-Opener-Policy"] = "same-origin"
                 headers["Referrer-Policy"] = "same-origin"
                 headers["Cross-Origin-Resource-Policy"] = "same-origin"
             await send(message)
 
         return sending
+
+
+def _of_another_site(headers: Headers, *, writes: bool) -> bool:
+    """Whether a page of another site asks, or one of this machine under another name or port."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site not in (None, "same-origin", "none") or (writes and site == "none"):
+        return True
+    return origin is not None and origin.partition("://")[2] != headers.get("host")
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes | None:

@@ -10,6 +10,7 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tagger.errors import TaggerError
 from tagger.ui.api import routes
+from tagger.ui.limits import MEGABYTE, MOST_UPLOAD, Limits
 from tagger.ui.look import THEME
 from tagger.ui.security import LOCAL_HOSTS, Guard
 from tagger.ui.workplace import Workplace, open_workplace, use
@@ -43,7 +45,7 @@ def serve(
     port = free_port(host, port)
     key = None if is_local(host) else _access_key(place)
     app = build_app(place, host=host, key=key)
-    shown = "localhost" if is_local(host) else _reachable(host)
+    shown = "localhost" if host in LOCAL_HOSTS else _reachable(host)
     address = f"http://{shown}:{port}/{f'?token={key}' if key else ''}"
     if key is not None:
         say(f"Warning: everybody who can reach {host}:{port} and knows the address below can see and label the images.")
@@ -62,13 +64,14 @@ def serve(
 def build_app(place: Workplace, *, host: str = "127.0.0.1", key: str | None = None) -> Any:
     """The ASGI app of a workplace: Streamlit's pages, our routes, and the guards in front of both."""
     use(place)
-    hosts = list(LOCAL_HOSTS) if is_local(host) else ["*"]  # beyond this machine the key guards, not the name
+    hosts = [*LOCAL_HOSTS, host] if is_local(host) else ["*"]  # beyond this machine the key guards, not the name
     return st.App(
         SCRIPT,
         routes=routes(place),
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
             Middleware(Guard, token=place.token, key=key),
+            Middleware(Limits),
         ],
     )
 
@@ -83,11 +86,11 @@ def pinned(host: str, port: int) -> dict[str, Any]:
         "server.enableCORS": True,
         "server.corsAllowedOrigins": [],
         "server.enableXsrfProtection": True,
-        "server.allowedHosts": list(LOCAL_HOSTS) if is_local(host) else [],
+        "server.allowedHosts": list(dict.fromkeys([*LOCAL_HOSTS, host])) if is_local(host) else [],
         "server.enableStaticServing": False,
         "server.enableAgentApi": False,
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": 50,
+        "server.maxUploadSize": MOST_UPLOAD // MEGABYTE,
         "server.disconnectedSessionTTL": 30,
         "browser.gatherUsageStats": False,
         "browser.serverAddress": "localhost" if is_local(host) else _reachable(host),
@@ -103,10 +106,13 @@ def pinned(host: str, port: int) -> dict[str, Any]:
 def is_local(host: str) -> bool:
     """Whether only this machine can reach an app on ``host``.
 
-    >>> is_local("127.0.0.1"), is_local("0.0.0.0")
-    (True, False)
+    >>> is_local("127.0.0.1"), is_local("0.0.0.0"), is_local("127.evil.example")
+    (True, False, False)
     """
-    return host in LOCAL_HOSTS or host.startswith("127.")
+    try:
+        return host in LOCAL_HOSTS or IPv4Address(host).is_loopback
+    except ValueError:  # a name: who knows where it leads
+        return False
 
 
 def free_port(host: str, wanted: int | None) -> int:

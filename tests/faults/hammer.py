@@ -14,7 +14,7 @@ import random
 import signal
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,9 @@ def follow(url: str, folder: Path) -> None:
     ids: list[int] = []
     with closing(patiently(url)) as store:
         while not (folder / "over").exists():
-            try:
+            with suppress(TaggerError):
                 ids += [row.id for row in store.news(ids[-1] if ids else 0)[0]]
-            except TaggerError:
-                time.sleep(0.05)
+            time.sleep(0.05)
         ids += [row.id for row in store.news(ids[-1] if ids else 0)[0]]
     (folder / "followed").write_text(json.dumps(ids), "utf-8")
 

@@ -1,0 +1,163 @@
+"""No address and no row of a run's tables leads out of the data folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from reviewing import make_run
+from starlette.testclient import TestClient
+from streamlit.runtime import Runtime
+
+from tagger.errors import TaggerError
+from tagger.ui.pictures import Unseen
+from tagger.ui.security import TOKEN_HEADER
+from tagger.ui.server import build_app
+from tagger.ui.workplace import Workplace, leave, open_workplace
+
+
+@pytest.fixture(scope="module")
+def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """A workplace on a copy of the small run, some rows of whose tables lead out of the data folder."""
+    folder = tmp_path_factory.mktemp("strangers")
+    run = make_run(finished, demo, folder, audit=20)
+    Image.new("RGB", (8, 8), "red").save(folder / "secret.jpg")
+    (folder / "data" / "link.jpg").symlink_to(folder / "secret.jpg")
+    (folder / "data" / "out").symlink_to(folder)
+    images = run.load_images()
+    for row, file in enumerate(_paths_out(folder)):
+        images.at[row, "file"] = file
+    run.save_images(images)
+    opened = open_workplace(run.path, reviewer="ann")
+    yield opened
+    leave()
+    opened.store.close()
+
+
+def _paths_out(folder: Path) -> list[str]:
+    secret = str(folder / "secret.jpg")
+    return [
+        secret,
+        "../secret.jpg",
+        "link.jpg",
+        "out/secret.jpg",
+        "./.././secret.jpg",
+        "sub/../../secret.jpg",
+        f"file://{secret}",
+        "..\\secret.jpg",
+        "%2e%2e/secret.jpg",
+        "secret.jpg\0.jpg",
+        f"//localhost{secret}",
+        "/etc/passwd",
+        "/proc/self/environ",
+        "/dev/zero",
+        ".",
+        "",
+        "~/secret.jpg",
+        "x" * 5000,
+        "out",
+        ".tagger/review.db",
+    ]
+
+
+@pytest.fixture
+def client(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A browser's view of the whole app, our page's token with it; no model is ever started."""
+    monkeypatch.setattr(Runtime, "_instance", None)  # Streamlit allows one app a process
+    monkeypatch.setattr("tagger.ui.api.shared_worker", _no_worker)
+    with TestClient(build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}) as opened:
+        yield opened
+
+
+def _no_worker(run: Path) -> None:
+    raise TaggerError("There is no model here.")
+
+
+def test_rows_that_lead_out_of_the_data_folder_show_nothing(client: TestClient, place: Workplace):
+    num = len(_paths_out(Path()))
+    for row in range(num):
+        assert client.get(f"/tagger/img/{row}").status_code == 404, place.desk.image(row).file
+        if row < num - 1:  # the last is in the data folder, though no photo
+            assert client.get(f"/tagger/heat/{row}/0").status_code == 404, place.desk.image(row).file
+            with pytest.raises(Unseen):
+                place.pictures.path(place.desk.image(row).file)
+    assert client.get(f"/tagger/img/{num}").status_code == 200
+
+
+PIECES = st.sampled_from(
+    [
+        "..",
+        ".",
+        "%2e%2e",
+        "%2E%2e",
+        "..%2f",
+        "%2f",
+        "/",
+        "//",
+        "\\",
+        "%5c",
+        "%00",
+        "%252e%252e",
+        "etc",
+        "passwd",
+        "secret.jpg",
+        "tagger",
+        "img",
+        "heat",
+        "0",
+        "19",
+        "-1",
+        "0x1",
+        "1e3",
+        "%F0%9F%98%80",
+        "%ff",
+        "media",
+        "static",
+        "app",
+        "component",
+        "_stcore",
+        "upload_file",
+        "bidi-components",
+        "C:",
+        "file:",
+        "~",
+        ";",
+        "?s=64",
+        "?s=../..",
+        "?method=../../x",
+        "#",
+        ".git",
+        "x" * 300,
+    ]
+)
+STARTS = st.sampled_from(
+    [
+        "/tagger/img/",
+        "/tagger/heat/",
+        "/tagger/",
+        "/media/",
+        "/static/",
+        "/app/static/",
+        "/component/",
+        "/_stcore/",
+        "/",
+        "/_stcore/bidi-components/",
+        "/_stcore/upload_file/",
+    ]
+)
+NUMBERS = st.integers(-(2**70), 2**70).map(str)
+
+
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STARTS, st.lists(PIECES | NUMBERS, max_size=8), st.sampled_from(["", "/"]))
+@example("/tagger/img/", ["20"], "")
+@example("/static/", ["..", "..", "..", "..", "..", "secret.jpg"], "/")
+def test_no_address_leads_out(client: TestClient, start: str, pieces: list[str], glue: str):
+    answer = client.get(f"http://127.0.0.1:8501{start}{glue.join(pieces)}", follow_redirects=False)
+    assert answer.status_code < 500 or answer.status_code == 503  # 503: no heat map to be had
+    assert b"root:" not in answer.content
+    if answer.headers.get("content-type") == "image/jpeg":
+        assert start == "/tagger/img/"
+        assert int(pieces[0].strip("/").split("?")[0]) >= 20
