@@ -52,7 +52,7 @@ def routes(place: Workplace) -> list[BaseRoute]:
         try:
             payload: dict[str, Any] = json.loads(body)
             reply = await run_in_threadpool(exchange, place, payload)
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
             return PlainTextResponse(f"Not understood: {type(error).__name__} {error}", 400)
         except TaggerError as error:
             return PlainTextResponse(str(error), 409)

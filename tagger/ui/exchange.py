@@ -66,7 +66,7 @@ def take_in(place: Workplace, rows: list[dict[str, Any]]) -> tuple[list[Key], li
             if place.desk.row(decision.hash) is None:
                 raise TaggerError("its photo is not in this run")
             good.append(decision)
-        except (TaggerError, KeyError, TypeError, ValueError) as error:
+        except (TaggerError, KeyError, TypeError, ValueError, OverflowError) as error:
             refused.append((str(row.get("client")), int(row.get("seq", 0)), str(error)))
     try:
         place.desk.record(good)  # one transaction

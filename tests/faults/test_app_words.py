@@ -140,6 +140,7 @@ def test_what_can_never_be_saved_does_not_keep_back_the_rest(client: TestClient,
         {"seq": 8, "verdict": "undo", "undoes_seq": 2**70},
         {"seq": 9, "reviewer": "\udcff"},
         {"seq": 10, "label": "x" * 100_000},
+        {"seq": 11, "seconds": 10**400},
     ]
     rows = [good | more for more in [{"seq": 1}, *odd, {"seq": 99}]]
     answer = client.post(
