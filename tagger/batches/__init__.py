@@ -7,7 +7,7 @@ that one of ``samplers.samplers`` draws; ``augment.Augment`` and ``mixing.mix`` 
 
 from tagger.batches.augment import Augment
 from tagger.batches.cache import CachedImages, cached, fill, fits
-from tagger.batches.dataset import Batch, ImageFiles
+from tagger.batches.dataset import Batch, ImageFiles, check_readable
 from tagger.batches.fingerprint import fingerprint, keep_fingerprints, load_fingerprints
 from tagger.batches.growing import grown, size_at
 from tagger.batches.loader import Batches, default_workers, make_loader
@@ -23,6 +23,7 @@ __all__ = [
     "ImageFiles",
     "UnreadableImage",
     "cached",
+    "check_readable",
     "default_workers",
     "fill",
     "fingerprint",

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from tagger.batches.names import pack
 from tagger.data.decode import Fit, UnreadableImage, load_image
+from tagger.errors import TaggerError
 
 Item = tuple[Tensor, int, str | None]
 
@@ -44,6 +45,21 @@ class ImageFiles(Dataset[Item]):
         except UnreadableImage as error:
             return torch.zeros(self.size, self.size, 3, dtype=torch.uint8).permute(2, 0, 1), index, error.reason
         return torch.from_numpy(pixels_HWC).permute(2, 0, 1), index, None
+
+
+def check_readable(batch: Batch, files: Sequence[str]) -> Batch:
+    """The batch as it is; TaggerError, naming them, if it has images that can no longer be read.
+
+    For trainings, where each image was read once already and those that cannot be were left out.
+    """
+    bad = [f"{files[n]} ({why})" for n, why in zip(batch.indices_B.tolist(), batch.reasons, strict=True) if why]
+    if bad:
+        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+        raise TaggerError(
+            f"Images can no longer be read: {', '.join(bad[:3])}{more}. Put them back and go on with --resume,"
+            " or train anew without them."
+        )
+    return batch
 
 
 def collate(items: Sequence[Item]) -> Batch:

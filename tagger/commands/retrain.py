@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tagger.batches import ImageFiles, cached, fill, fits, make_loader
+from tagger.commands.changed import changed_at_the_end, load_facts, replaced_since
 from tagger.commands.compare import compare, show
 from tagger.commands.conclude import conclude
 from tagger.commands.decisions import read_decisions, store_url, without_password
@@ -118,6 +119,9 @@ def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str
     )
     number = counted(len(work.decided.rows), "decision")
     trained.notes.append(f"Retrained from {old.path} with {number}.")
+    if settings.train.epochs:
+        facts_NF = load_facts(folder.checkpoint_path, len(files))[readable]
+        trained.notes.extend(changed_at_the_end(settings.data.path, images, facts_NF, screen))
     story = _story(work, doubted)
 
     def more() -> dict[str, Any]:
@@ -145,10 +149,11 @@ def _readable(folder: RunFolder, work: Handover, screen: Screen) -> tuple[np.nda
         if fits(files, settings.image.cache):
             tracked = fill(tracked, files, folder.checkpoint_path / PIXELS)
         unreadable = find_unreadable(tracked, folder.checkpoint_path)
+        unreadable |= replaced_since(settings.data.path, images, folder.checkpoint_path, screen.track)
     problems = [Problem(images["file"][row], None, reason) for row, reason in sorted(unreadable.items())]
     folder.save_unreadable([*work.old.load_unreadable(), *problems])
     if problems:
-        screen.say(f"{counted(len(problems), 'image')} can no longer be read and left out:")
+        screen.say(f"{counted(len(problems), 'image')} can no longer be used and left out:")
         screen.few(problems)
     readable = np.setdiff1d(np.arange(len(images)), list(unreadable)).astype(np.int64)
     if not (images["split"][readable] == "train").any():

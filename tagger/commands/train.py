@@ -8,15 +8,17 @@ from time import monotonic
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES
 from tagger.batches import ImageFiles, cached, fill, fits, keep_fingerprints, make_loader, samplers
+from tagger.commands.changed import changed_at_the_end, changed_while_read, load_facts, look, rows_of, save_facts
 from tagger.commands.conclude import conclude
 from tagger.commands.copies import groups_of_copies
 from tagger.commands.reading import read_with_progress
 from tagger.commands.screen import Screen
 from tagger.config import Settings
-from tagger.data import Dataset, split_images
+from tagger.data import Dataset, list_images, split_images
 from tagger.data.images import check_folder
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
@@ -132,13 +134,16 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     backbone = new_backbone(settings)  # before the images are read: a wrong name or file shows at once
     begun = RunFolder(folder.checkpoint_path)  # what was read at the start, which a resumed training goes by
     if not folder.exists:
+        listed = list_images(settings.data.path).files
+        facts_MF = look(settings.data.path, listed)
         dataset = read_with_progress(
             settings.data.path, settings.data.labels or None, reading=settings.data, track=screen.track
         )
         check_learnable(dataset)
         new_head(backbone.num_features, len(dataset.labels), settings)  # whether its options suit so many labels
         make_regularisers(settings, facts_of(backbone.num_features, dataset))  # and theirs such groups and rules
-        _begin(folder, begun, settings, dataset, screen)
+        facts_NF = rows_of(dataset.images["file"].tolist(), listed, facts_MF)
+        _begin(folder, begun, settings, dataset, facts_NF, screen)
     screen.log_path = folder.log_path
     names, images, labels_NK = folder.load_labels(), begun.load_images(), begun.load_cells()
     screen.say(
@@ -148,6 +153,7 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     files = ImageFiles(settings.data.path, images["file"].tolist(), size=settings.image.size, fit=settings.image.fit)
     features, unreadable = _read_images(files, backbone, settings, accelerator, folder.checkpoint_path, screen)
     del backbone
+    unreadable |= changed_while_read(settings.data.path, images, folder.checkpoint_path)
     problems = [Problem(images["file"][row], None, reason) for row, reason in sorted(unreadable.items())]
     folder.save_unreadable([*begun.load_unreadable(), *problems])
     if problems:
@@ -180,12 +186,21 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     trained = train_model(
         material, settings, accelerator, folder.checkpoint_path, track=screen.track, members=folder.members_path
     )
+    facts_NF = load_facts(folder.checkpoint_path, len(files))[readable]
+    trained.notes.extend(changed_at_the_end(settings.data.path, images, facts_NF, screen))
     conclude(folder, material, trained, images, names, settings, screen)
     screen.say(f"Done in {minutes(monotonic() - began)}. Model card: {folder.card_path}")
     return folder
 
 
-def _begin(folder: RunFolder, begun: RunFolder, settings: Settings, dataset: Dataset, screen: Screen) -> None:
+def _begin(
+    folder: RunFolder,
+    begun: RunFolder,
+    settings: Settings,
+    dataset: Dataset,
+    facts_NF: NDArray[np.int64],
+    screen: Screen,
+) -> None:
     """The run folder with everything that a resumed training needs; its settings are written last."""
     screen.say(dataset.source)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -200,6 +215,7 @@ def _begin(folder: RunFolder, begun: RunFolder, settings: Settings, dataset: Dat
     begun.save_images(dataset.images)
     begun.save_cells(dataset.labels_NK, dataset.labels)
     begun.save_unreadable(list(dataset.unreadable))
+    save_facts(begun.path, facts_NF)
     folder.save_labels(dataset.labels, dataset.groups, dataset.rules)
     folder.save_settings(settings)
 

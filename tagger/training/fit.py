@@ -19,7 +19,7 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from tagger.arrays import Cells
-from tagger.batches import Augment, CachedImages, ImageFiles, grown, make_loader, mix, samplers, size_at
+from tagger.batches import Augment, CachedImages, ImageFiles, check_readable, grown, make_loader, mix, samplers, size_at
 from tagger.config import Settings
 from tagger.data import NO_VOCABULARY, Vocabulary
 from tagger.data.wording import shortlist
@@ -168,7 +168,8 @@ class _Loop:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # dropout draws from it
             torch.manual_seed(seed)
             for batch in track(batches, f"{task.name}, epoch {epoch + 1}/{train.epochs}"):
-                images = self.augment(to_float(batch.images_BCHW, device), generator)
+                images = to_float(check_readable(batch, task.images.files).images_BCHW, device)
+                images = self.augment(images, generator)
                 targets = self.lessons.batch(batch.indices_B).to(device)
                 images = grown(images, size_at(epoch, train.epochs, self.settings.image))
                 where = f"{task.name}, epoch {epoch + 1}, batch {done - begun + 1}"
@@ -255,7 +256,7 @@ class _Loop:
         )
         logits_RK = predict_in_order(
             folded(self._averaged(), example(self.settings.image.size, self.accelerator.device)),
-            loader,
+            (check_readable(batch, self.task.images.files) for batch in loader),
             device=self.accelerator.device,
             precision=pick_precision(self.settings),
         )

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from tagger.arrays import Floats
-from tagger.batches import make_loader
+from tagger.batches import check_readable, make_loader
 from tagger.config import Settings
 from tagger.data import label_stats
 from tagger.errors import TaggerError
@@ -243,9 +243,10 @@ class _Job:
     def run(self, model: TagModel, rows: Rows, what: What = TagModel.__call__) -> Floats:
         """Logits (or ``what`` else the model gives) of some rows, the mean over test-time views."""
         s, images, device = self.settings, self.material.images, self.accelerator.device
+        loader = make_loader(images, rows, batch_size=s.train.batch_size, workers=s.image.num_workers)
         return predict_in_order(
             partial(what, folded(model.to(device), example(s.image.size, device))),
-            make_loader(images, rows, batch_size=s.train.batch_size, workers=s.image.num_workers),
+            (check_readable(batch, images.files) for batch in loader),
             device=device,
             precision=pick_precision(s),
             flip_views=s.image.flip_views,

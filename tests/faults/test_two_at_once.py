@@ -100,8 +100,11 @@ def test_a_child_process_does_not_hold_the_lock_of_its_parent(tmp_path: Path):
 from pathlib import Path
 from tagger.runs import locked
 with locked(Path(sys.argv[1]), "train", Path("x")):
+    parent = os.getpid()
     if os.fork():
         os._exit(0)  # as after kill -9: nothing is tidied
+    while os.getppid() == parent:
+        time.sleep(0.01)
     print("alone", flush=True)
     time.sleep(600)"""
     command = [sys.executable, "-c", code, tmp_path / "lock"]
