@@ -61,7 +61,7 @@ def load_image(source: Source, *, size: int | None = None, fit: Fit = "squash") 
 def load_photo(source: Source, *, most: int) -> tuple[Image.Image, bytes | None]:
     """(upright RGB image of at most ``most`` pixels a side, its colour profile if it is one of RGB), for people to see.
 
-    It is never enlarged, and deep pixels are stretched over their own range. Raises UnreadableImage as ``load_image`` does.
+    It is never enlarged, and deep pixels are stretched over their own range. Raises UnreadableImage.
     """
     with _unreadable(), _opened(source) as image, _room.take(_bound(image, most)):
         profile = image.info.get("icc_profile") if image.mode == "RGB" else None

@@ -14,6 +14,7 @@ from tagger.errors import TaggerError
 _OPEN_TAG = re.compile(rb"<[^\"'>]*(?:\"[^\"]*\"[^\"'>]*|'[^']*'[^\"'>]*)*>")
 _ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _DECLARED = re.compile(r"\A\ufeff?<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
+DEEPEST, LONGEST = 200, 1 << 25  # elements in each other, and bytes: photo programs write ten and some thousands
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
@@ -66,7 +67,9 @@ def parse_spans(data: bytes, *, where: str) -> Span:
     >>> [(span.tag, span.start, span.end, span.text) for span in root.walk()]
     [('a', 0, 19, ''), ('b', 3, 11, 'x'), ('c', 11, 15, '')]
     """
-    target = _Target(data)
+    if len(data) > LONGEST:
+        raise TaggerError(f"{where}: {len(data):,} bytes of XML; at most {LONGEST:,} are read. Mend or remove it")
+    target = _Target(data, where)
     parser = XMLParser(target=target, encoding="utf-8", forbid_dtd=True)
     target.expat = parser.parser
     try:
@@ -100,8 +103,8 @@ def name_at(data: bytes, span: Span) -> bytes:
 class _Target:
     """Builds spans from the parser's events; offsets are those of expat."""
 
-    def __init__(self, data: bytes):
-        self.xml, self.expat = data, None
+    def __init__(self, data: bytes, where: str):
+        self.xml, self.expat, self.where = data, None, where
         self.root: Span | None = None
         self.open: list[Span] = []
         self.declared: list[tuple[str, str]] = []
@@ -110,6 +113,8 @@ class _Target:
         self.declared.append((prefix, uri))
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if len(self.open) >= DEEPEST:
+            raise TaggerError(f"{self.where}: elements lie in each other {DEEPEST} deep and more. Mend or remove it")
         at = self._offset()
         tag_text = _OPEN_TAG.match(self.xml, at)
         assert tag_text, "expat has seen a tag here"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
@@ -16,6 +16,7 @@ from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTableBuilder
 from tagger.data.records import read_text
 from tagger.data.wording import counted, quoted
+from tagger.data.xml_spans import DEEPEST
 from tagger.errors import Problem, TaggerError
 
 HEAD = 4096  # bytes in which an XML file shows its root
@@ -96,8 +97,10 @@ def load_json(path: Path) -> Any:
 
 def load_xml(path: Path) -> Element:
     """The root of an XML file; entities and external references are refused. TaggerError where it is broken."""
+    parser = defusedxml.ElementTree.XMLParser(target=_Shallow(path.name))
     try:
-        root: Element = defusedxml.ElementTree.fromstring(path.read_bytes())
+        parser.feed(path.read_bytes())
+        root: Element = parser.close()
     except OSError as error:
         raise TaggerError(f"{path}: cannot be read ({(error.strerror or type(error).__name__).lower()})") from None
     except ParseError as error:
@@ -107,6 +110,24 @@ def load_xml(path: Path) -> Element:
     except (ValueError, LookupError, RecursionError):  # an encoding that Python does not know
         raise TaggerError(f"{path.name}: this XML cannot be read. Save it as UTF-8") from None
     return root
+
+
+class _Shallow(TreeBuilder):
+    """A tree of elements; TaggerError where they lie in each other so deep that only a bomb would."""
+
+    def __init__(self, where: str):
+        super().__init__()
+        self.where, self.depth = where, 0
+
+    def start(self, tag: str, attributes: dict[Any, Any]) -> Element:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise TaggerError(f"{self.where}: elements lie in each other {DEEPEST} deep and more. Export it anew")
+        return super().start(tag, attributes)
+
+    def end(self, tag: str) -> Element:
+        self.depth -= 1
+        return super().end(tag)
 
 
 def head(path: Path, size: int = HEAD) -> bytes:
