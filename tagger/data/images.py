@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tagger.errors import Problem, TaggerError, did_you_mean
 
@@ -35,23 +36,25 @@ def iter_images(root: str | Path, *, on_problem: Callable[[Problem], None] | Non
     root = check_folder(root)
     report = on_problem or (lambda problem: None)
     try:
-        stack = [_entries(root, "")]
+        stack = [_look_into(root, "")]
     except OSError as error:
         raise TaggerError(f"{root}: the folder cannot be read ({_why(error)}). Change its permissions") from None
     followed = [Path(os.path.realpath(root))]
-    base = str(root)  # joining Paths would take longer than asking the disk
     while stack:
-        if not stack[-1]:
+        folder = stack[-1]
+        if not folder.names:
             stack.pop()
             continue
-        path, is_folder = stack[-1].pop()
-        if is_folder:
+        name = folder.names.pop()
+        path = folder.prefix + name
+        if name[-1] == "/":
+            path = path[:-1]
             try:
                 if _leads_elsewhere(root, path, followed):
-                    stack.append(_entries(root, path))
+                    stack.append(_look_into(root, path))
             except OSError as error:
                 report(Problem(path, None, f"the folder cannot be read ({_why(error)}): its images are left out"))
-        elif reason := _why_not(base, path):
+        elif (name in folder.odd or not path.isascii()) and (reason := _why_not(root, path)):
             report(Problem(_printable(path), None, reason))
         else:
             yield path
@@ -75,22 +78,36 @@ def nearest_beside(path: Path) -> str:
         return ""
 
 
-def _entries(root: Path, folder: str) -> list[tuple[str, bool]]:
-    """(path, is it a folder) of what matters in one folder, last first.
+class _Folder(NamedTuple):
+    """What matters in one folder: names, last first, those of folders with a slash; ``odd`` are no regular files.
 
     A folder sorts as its name with the slash, so that the walk as a whole comes out as a sorted list of paths.
     """
-    found = []
-    with os.scandir(root / folder) as entries:
+
+    prefix: str
+    names: list[str]
+    odd: set[str]
+
+
+def _look_into(root: Path, path: str) -> _Folder:
+    """The folder's names. The system tells with a name whether it is a regular file: those are not asked for again."""
+    found = _Folder(f"{path}/" if path else "", [], set())
+    with os.scandir(root / path) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            name = entry.name
+            if name[0] == ".":
                 continue
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if _is_folder(entry):
-                found.append((path, True))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                found.append((path, False))
-    return sorted(found, key=lambda item: item[0] + "/" * item[1], reverse=True)
+            is_image = name[name.rfind(".") :].lower() in SUFFIXES
+            if entry.is_file(follow_symlinks=False):
+                if is_image:
+                    found.names.append(name)
+            elif _is_folder(entry):
+                found.names.append(f"{name}/")
+            elif is_image:
+                found.names.append(name)
+                found.odd.add(name)
+    found.names.sort(reverse=True)
+    return found
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -114,9 +131,9 @@ def _leads_elsewhere(root: Path, path: str, followed: list[Path]) -> bool:
     return True
 
 
-def _why_not(root: str, path: str) -> str:
+def _why_not(root: Path, path: str) -> str:
     """Why a path with an image's suffix cannot be used, or nothing."""
-    place = os.path.join(root, path)
+    place = root / path
     if not os.path.isfile(place):
         return "a link to nothing" if os.path.islink(place) else "not a regular file"
     return "" if path.isascii() or path == _printable(path) else "its name is not valid UTF-8. Rename it"

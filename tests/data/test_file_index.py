@@ -30,7 +30,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are read."""
     names: list[str] = []
     plain = hashes.hash_file
-    monkeypatch.setattr(hashes, "hash_file", lambda path: (names.append(path.name), plain(path))[1])
+    monkeypatch.setattr(hashes, "hash_file", lambda path: (names.append(Path(path).name), plain(path))[1])
     return names
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagger.data import hash_files, iter_images, list_images
+from tagger.data import hash_files, hashes, iter_images, list_images
 from tagger.errors import TaggerError
 
 
@@ -76,6 +76,24 @@ def test_a_name_that_is_not_utf8_is_reported(folder):
     assert "not valid UTF-8" in str(listing.problems[0])
 
 
+def test_images_in_a_folder_whose_name_is_not_utf8_are_reported(folder):
+    root = folder(["a.jpg"])
+    (root / os.fsdecode(b"\xff")).mkdir()
+    (root / os.fsdecode(b"\xff/b.jpg")).write_bytes(b"x")
+    listing = list_images(root)
+    assert listing.files == ("a.jpg",)
+    assert "not valid UTF-8" in str(listing.problems[0])
+
+
+def test_regular_files_are_not_asked_for_one_by_one(folder, monkeypatch):
+    root = folder(["a.jpg", "b/c.jpg", "b/é.png", "notes.txt"])
+    asked: list[str] = []
+    is_file = os.path.isfile
+    monkeypatch.setattr(os.path, "isfile", lambda path: (asked.append(Path(path).name), is_file(path))[1])
+    assert list_images(root).files == ("a.jpg", "b/c.jpg", "b/é.png")
+    assert asked == ["é.png"]
+
+
 def test_an_unreadable_folder_is_reported_and_the_rest_is_listed(folder, monkeypatch):
     root = folder(["a.jpg", "shut/b.jpg", "z.jpg"])
     scandir = os.scandir
@@ -105,19 +123,36 @@ def test_hashes_are_of_the_bytes_only(folder):
     root = folder(["a.jpg", "b/a.jpg"])
     (root / "copy.png").write_bytes(b"a.jpg")
     done: list[int] = []
-    hashes, sizes, problems = hash_files(root, ["a.jpg", "b/a.jpg", "copy.png"], progress=done.append)
-    assert hashes[0] == hashes[2] == hashlib.blake2b(b"a.jpg", digest_size=16).hexdigest()
-    assert hashes[0] != hashes[1]
+    found, sizes, problems = hash_files(root, ["a.jpg", "b/a.jpg", "copy.png"], progress=done.append)
+    assert found[0] == found[2] == hashlib.blake2b(b"a.jpg", digest_size=16).hexdigest()
+    assert found[0] != found[1]
     assert sizes.tolist() == [5, 7, 5]
     assert (problems, done) == ([], [3])
+
+
+@pytest.mark.parametrize("slow", [0.0, 1e9], ids=["in threads", "alone"])
+def test_hashes_of_many_batches_are_those_of_each_file_whatever_its_size(folder, monkeypatch, slow):
+    monkeypatch.setattr(hashes, "SLOW", slow)
+    for name, value in {"BATCH": 3, "ROUND": 2, "BLOCK": 64}.items():
+        monkeypatch.setattr(hashes, name, value)
+    root = folder([])
+    files, done = [f"{n:02d}.jpg" for n in range(20)], list[int]()
+    for n, file in enumerate(files):
+        (root / file).write_bytes(bytes(range(n, n + 9)) * n * 2)
+    found, sizes, problems = hash_files(root, [*files, "gone.jpg"], progress=done.append)
+    contents = [(root / file).read_bytes() for file in files]
+    assert found[1:-1] == [hashlib.blake2b(content, digest_size=16).hexdigest() for content in contents[1:]]
+    assert sizes.tolist() == [*map(len, contents), 0]
+    assert [problem.file for problem in problems] == ["00.jpg", "gone.jpg"]
+    assert done == [3, 6, 9, 12, 15, 18, 21]
 
 
 def test_empty_vanished_and_odd_files_are_reported(folder):
     root = folder(["a.jpg"])
     (root / "empty.jpg").touch()
     os.mkfifo(root / "pipe.jpg")
-    hashes, _, problems = hash_files(root, ["empty.jpg", "a.jpg", "gone.jpg", "pipe.jpg"])
-    assert [bool(digest) for digest in hashes] == [False, True, False, False]
+    found, _, problems = hash_files(root, ["empty.jpg", "a.jpg", "gone.jpg", "pipe.jpg"])
+    assert [bool(digest) for digest in found] == [False, True, False, False]
     assert [str(p) for p in problems] == [
         "empty.jpg: 0 bytes: left out",
         "gone.jpg: the file has vanished: left out",
