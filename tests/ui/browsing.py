@@ -6,9 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -61,9 +62,14 @@ class Server:
             self.process = None
 
     def _answers(self) -> bool:
-        with suppress(OSError), urllib.request.urlopen(f"{self.url}_stcore/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-        return False
+        try:
+            with urllib.request.urlopen(f"{self.url}_stcore/health", timeout=2):
+                return True
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code == 401  # it asks for its key
+        except OSError:
+            return False
 
 
 def wait_for(holds: Callable[[], Any], what: str, seconds: float = 30.0) -> None:
