@@ -1,7 +1,8 @@
 """How often does each label occur, and with which others? The numbers that losses, heads and samplers start from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,13 @@ class LabelStats:
     positives_K: NDArray[np.float64]
     negatives_K: NDArray[np.float64]
     priors_K: NDArray[np.float64]
-    cooccurrence_KK: NDArray[np.float64]
     num_images: int
+    labels_NK: Cells = field(repr=False)
+
+    @cached_property
+    def cooccurrence_KK(self) -> NDArray[np.float64]:
+        """Images that have both labels. Counted when first asked for: of 10,000 labels it takes 800 MB."""
+        return _count_pairs(self.labels_NK, self.labels_NK, YES, YES)
 
 
 def label_stats(labels_NK: Cells) -> LabelStats:
@@ -38,8 +44,8 @@ def label_stats(labels_NK: Cells) -> LabelStats:
         positives_K=positives_K,
         negatives_K=negatives_K,
         priors_K=(positives_K + 0.5) / (positives_K + negatives_K + 1.0),
-        cooccurrence_KK=_count_pairs(labels_NK, labels_NK, YES, YES),
         num_images=len(labels_NK),
+        labels_NK=labels_NK,
     )
 
 

@@ -5,7 +5,12 @@ A logistic regression on the decided suspects, started from the prior doubt: log
 so that few verdicts change little and many speak for themselves. How far labels and signals may differ is itself
 chosen by the verdicts, as the spread under which they are most probable (MacKay 1992, "The evidence framework applied
 to classification networks").
+
+A verdict is about one (label, direction), so that those weights touch each other only through the few others: Newton's
+steps take them out of the system first (its Schur complement), and cost grows with verdicts, not with labels squared.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -37,14 +42,33 @@ def learn(table: pd.DataFrame, verdicts: pd.DataFrame) -> NDArray[np.float32]:
     wrong = verdicts["wrong"].to_numpy(bool).astype(np.float64)
     columns = _Columns(table, told)
     start = log_odds(doubt, 1e-5).astype(np.float64)
-    seen_VF = columns.of(told)
-    fits = [_fit(seen_VF, start[told].clip(-HELD, HELD), wrong, columns.spread(*sizes)) for sizes in SPREADS]
+    seen = columns.of(told)
+    fits = [_fit(seen, start[told].clip(-HELD, HELD), wrong, columns.precision(*sizes)) for sizes in SPREADS]
     weights = max(fits, key=lambda fit: fit[1])[0]
     out = np.empty(len(table), np.float32)
     for at in range(0, len(table), 65_536):
         rows = np.arange(at, min(at + 65_536, len(table)))
-        out[rows] = 1 / (1 + np.exp(-(start[rows] + columns.of(rows) @ weights)))
+        out[rows] = 1 / (1 + np.exp(-(start[rows] + _times(columns.of(rows), weights))))
     return out
+
+
+class _Seen(NamedTuple):
+    """What rows are described by: the columns (V, F) that all have, and each row's kind, -1 for none."""
+
+    dense_VF: Floats
+    kind_V: NDArray[np.int64]
+
+
+class _Weights(NamedTuple):
+    """Of each column that all rows have, and of each kind; or as many gradients, steps or precisions."""
+
+    dense_F: Floats
+    kind_L: Floats
+
+
+def _times(seen: _Seen, weights: _Weights) -> Floats:
+    """What the weights add to each row's log-odds."""
+    return seen.dense_VF @ weights.dense_F + np.append(weights.kind_L, 0.0)[seen.kind_V]
 
 
 class _Columns:
@@ -63,44 +87,61 @@ class _Columns:
         names = [name for name in table.columns if name.startswith("signal_")]
         self.signals = table[names].to_numpy(np.float32).clip(-6, 6)
 
-    def spread(self, of_label: float, of_signal: float) -> Floats:
-        """The prior standard deviation of every weight."""
-        num = self.signals.shape[1]
-        return np.array([SPREAD_SCALE, *[SPREAD_DIRECTION] * 2, *[of_label] * len(self.kinds), *[of_signal] * num])
+    def precision(self, of_label: float, of_signal: float) -> _Weights:
+        """1 over the prior variance of every weight."""
+        spread_F = [SPREAD_SCALE, *[SPREAD_DIRECTION] * 2, *[of_signal] * self.signals.shape[1]]
+        return _Weights(np.array(spread_F) ** -2.0, np.full(len(self.kinds), of_label**-2.0))
 
-    def of(self, rows: NDArray[np.int64]) -> Floats:
-        """(rows, columns) float64."""
-        out = np.zeros((len(rows), 3 + len(self.kinds) + self.signals.shape[1]))
+    def of(self, rows: NDArray[np.int64]) -> _Seen:
+        """Those rows' description."""
+        out = np.zeros((len(rows), 3 + self.signals.shape[1]))
         out[:, 0] = self.start[rows] - self.middle
         out[np.arange(len(rows)), 1 + self.missing[rows].astype(int)] = 1
-        kind = self.place[self.cell[rows]]
-        has = kind >= 0
-        out[np.flatnonzero(has), 3 + kind[has]] = 1
-        out[:, 3 + len(self.kinds) :] = self.signals[rows]
-        return out
+        out[:, 3:] = self.signals[rows]
+        return _Seen(out, self.place[self.cell[rows]])
 
 
-def _fit(columns_VF: Floats, start_V: Floats, wrong_V: Floats, spread_F: Floats) -> tuple[Floats, float]:
-    """Weights of the maximum a posteriori (Newton's method, halved steps) and the log evidence (Laplace)."""
-    precision_F = 1 / spread_F**2
-    weights_F = np.zeros(columns_VF.shape[1])
+def _fit(seen: _Seen, start_V: Floats, wrong_V: Floats, precision: _Weights) -> tuple[_Weights, float]:
+    """Weights of the maximum a posteriori (Newton's method, halved steps) and the log evidence (Laplace). Each row of
+    ``seen`` has a kind."""
+    weights = _Weights(np.zeros_like(precision.dense_F), np.zeros_like(precision.kind_L))
 
-    def loss(weights_F: Floats) -> float:
-        logits_V = start_V + columns_VF @ weights_F
-        return float((np.logaddexp(0, logits_V) - wrong_V * logits_V).sum() + (precision_F * weights_F**2).sum() / 2)
+    def loss(weights: _Weights) -> float:
+        logits_V = start_V + _times(seen, weights)
+        held = sum(float((p * w**2).sum()) for p, w in zip(precision, weights, strict=True))
+        return float((np.logaddexp(0, logits_V) - wrong_V * logits_V).sum()) + held / 2
 
-    now, curvature_FF = loss(weights_F), np.diag(precision_F)
+    now, log_determinant = loss(weights), float(sum(np.log(part).sum() for part in precision))
     for _ in range(STEPS):
-        prob_V = 1 / (1 + np.exp(-(start_V + columns_VF @ weights_F)))
-        gradient_F = columns_VF.T @ (prob_V - wrong_V) + precision_F * weights_F
-        curvature_FF = (columns_VF.T * (prob_V * (1 - prob_V))) @ columns_VF + np.diag(precision_F)
-        step_F = np.linalg.solve(curvature_FF, gradient_F)
+        prob_V = 1 / (1 + np.exp(-(start_V + _times(seen, weights))))
+        step, log_determinant = _newton(seen, prob_V, wrong_V, precision, weights)
         size = 1.0
-        while (then := loss(weights_F - size * step_F)) > now and size > 1e-6:
+        while (then := loss(_less(weights, size, step))) > now and size > 1e-6:
             size /= 2
-        weights_F = weights_F - size * step_F
+        weights = _less(weights, size, step)
         if now - then < 1e-6 * max(1.0, abs(now)):
             break
         now = then
-    evidence = -loss(weights_F) + (np.log(precision_F).sum() - np.linalg.slogdet(curvature_FF)[1]) / 2
-    return weights_F, float(evidence)
+    return weights, -loss(weights) + (sum(float(np.log(part).sum()) for part in precision) - log_determinant) / 2
+
+
+def _newton(
+    seen: _Seen, prob_V: Floats, wrong_V: Floats, precision: _Weights, weights: _Weights
+) -> tuple[_Weights, float]:
+    """Newton's step (to be taken away) and the logarithm of the curvature's determinant."""
+    kind_V, num = seen.kind_V, len(precision.kind_L)
+    off_V, weight_V = prob_V - wrong_V, prob_V * (1 - prob_V)
+    gradient_F = seen.dense_VF.T @ off_V + precision.dense_F * weights.dense_F
+    gradient_L = np.bincount(kind_V, off_V, num) + precision.kind_L * weights.kind_L
+    weighed_VF = seen.dense_VF * weight_V[:, None]
+    own_L = np.bincount(kind_V, weight_V, num) + precision.kind_L  # kinds among themselves: a diagonal
+    across_LF = np.stack([np.bincount(kind_V, column_V, num) for column_V in weighed_VF.T], axis=1)
+    ratio_LF = across_LF / own_L[:, None]
+    left_FF = weighed_VF.T @ seen.dense_VF + np.diag(precision.dense_F) - across_LF.T @ ratio_LF
+    step_F = np.linalg.solve(left_FF, gradient_F - ratio_LF.T @ gradient_L)
+    step_L = gradient_L / own_L - ratio_LF @ step_F
+    return _Weights(step_F, step_L), float(np.log(own_L).sum() + np.linalg.slogdet(left_FF)[1])
+
+
+def _less(weights: _Weights, size: float, step: _Weights) -> _Weights:
+    return _Weights(*(w - size * part for w, part in zip(weights, step, strict=True)))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tagger.arrays import sigmoid
-from tagger.suspects import estimate, learn
+from tagger.suspects import estimate, learn, refit
 from tagger.suspects.audit import EDGES, draw_audit, stratum_of
 
 
@@ -145,3 +145,18 @@ def test_an_empty_queue_is_a_reason_to_stop() -> None:
     assert result.may_stop
     assert "No suspects are left" in result.reason
     assert result.next_hundred == 0
+
+
+def test_newtons_step_is_that_of_the_whole_system():
+    rng = np.random.default_rng(4)
+    kind_V, dense_VF = rng.integers(6, size=40), rng.standard_normal((40, 3))
+    precision = refit._Weights(rng.uniform(1, 3, 3), rng.uniform(1, 3, 6))
+    weights = refit._Weights(rng.standard_normal(3), rng.standard_normal(6))
+    prob_V, wrong_V = rng.random(40), rng.integers(2, size=40).astype(float)
+    step, log_determinant = refit._newton(refit._Seen(dense_VF, kind_V), prob_V, wrong_V, precision, weights)
+    whole_VG = np.hstack([dense_VF, np.eye(6)[kind_V]])
+    precision_G, weights_G = np.concatenate(precision), np.concatenate(weights)
+    curvature_GG = (whole_VG.T * (prob_V * (1 - prob_V))) @ whole_VG + np.diag(precision_G)
+    gradient_G = whole_VG.T @ (prob_V - wrong_V) + precision_G * weights_G
+    np.testing.assert_allclose(np.concatenate(step), np.linalg.solve(curvature_GG, gradient_G), rtol=1e-9)
+    assert log_determinant == pytest.approx(np.linalg.slogdet(curvature_GG)[1])
