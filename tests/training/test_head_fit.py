@@ -1,5 +1,6 @@
 """The quick way to train a head against the plain one, and what must not depend on threads and cores."""
 
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
@@ -150,3 +151,17 @@ def test_a_trained_head_draws_from_torchs_generator_again(material: Any):
     views_VND, labels_NK = material
     head, _ = fit_head(views_VND, labels_NK, np.arange(N), np.arange(N), settings(0.5, epochs=1), name="x")
     assert head.dropout.generator is None
+
+
+def test_no_copy_of_the_features_is_made():
+    rng = np.random.default_rng(0)
+    views_VND = rng.standard_normal((1, 8000, 256), np.float32).astype(np.float16)
+    labels_NK = (rng.random((8000, 2)) < 0.5).astype(np.int8)
+    rows, held_out = np.flatnonzero(np.arange(8000) % 5), np.arange(0, 8000, 5)
+    tracemalloc.start()  # knows of NumPy's arrays
+    try:
+        fit_head(views_VND, labels_NK, rows, held_out, settings(0.5, epochs=1, batch_size=256), name="x")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < views_VND[0, rows].nbytes / 2
