@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from tagger.batches.dataset import Batch, ImageFiles, Item
 from tagger.batches.names import pack
-from tagger.runs import new_array
+from tagger.runs import load_array, new_array
 
 
 class CachedImages(Dataset[Item]):
@@ -54,4 +54,5 @@ def cached(images: ImageFiles, rows: NDArray[np.int64], path: Path) -> CachedIma
     files = images.files.take(rows)
     if not path.is_file():
         return ImageFiles(images.root, files, size=images.size, fit=images.fit)
-    return CachedImages(np.load(path, mmap_mode="r", allow_pickle=False), files, rows)
+    pixels = load_array(path, "Remove it, and go on with --resume: images are read from their files")
+    return CachedImages(pixels, files, rows)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tagger.batches.dataset import Batch, ImageFiles
 from tagger.data.decode import PAD_COLOUR
-from tagger.runs import new_array
+from tagger.runs import load_array, new_array
 
 CELLS = 16
 Fingerprints = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -52,7 +52,7 @@ def load_fingerprints(path: Path) -> Fingerprints | None:
     """What ``keep_fingerprints`` wrote: thumbnails (N, 16, 16) and colours (N, 3), mapped; None if there is no file."""
     if not path.is_file():
         return None
-    prints = np.load(path, mmap_mode="r", allow_pickle=False)
+    prints = load_array(path, "Remove it, and go on with --resume")
     return prints[:, :-3].reshape(-1, CELLS, CELLS), prints[:, -3:]
 
 

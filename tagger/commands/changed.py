@@ -19,7 +19,7 @@ from tagger.data.file_index import FIELDS, facts_of
 from tagger.data.hashes import hash_file, hash_files
 from tagger.data.wording import counted
 from tagger.errors import Problem
-from tagger.runs import replacing, write_text
+from tagger.runs import load_array, replacing, write_text
 
 FACTS, CHANGED = "files.npy", "changed.json"  # in the checkpoint
 
@@ -56,7 +56,7 @@ def load_facts(checkpoint: Path, num_images: int) -> NDArray[np.int64]:
     """What ``save_facts`` wrote (N, ``FIELDS``); zeros, which no file has, in a checkpoint of an earlier version."""
     if not (checkpoint / FACTS).is_file():
         return np.zeros((num_images, len(FIELDS)), np.int64)
-    return np.load(checkpoint / FACTS, allow_pickle=False)
+    return load_array(checkpoint / FACTS, "Remove it, and go on with --resume", mapped=False)
 
 
 def changed_since(root: str | Path, images: pd.DataFrame, facts_NF: NDArray[np.int64]) -> dict[int, str]:

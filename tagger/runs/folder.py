@@ -7,8 +7,9 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,28 @@ from tagger.arrays import Cells, Floats
 from tagger.config import Settings, dump_settings, read_settings
 from tagger.data import Group, Rule, Vocabulary
 from tagger.errors import Problem, TaggerError, did_you_mean
-from tagger.runs.atomic import replacing, sweep, write_text
+from tagger.runs.atomic import make_newest, replacing, sweep, write_text
 from tagger.runs.lock import locked
+from tagger.runs.readable import load_array, readable
 from tagger.scoring import Calibration, Structure, Thresholds, structure_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Method = Callable[Concatenate["RunFolder", P], T]
+
+
+def _reads(name: str) -> Callable[[Method[P, T]], Method[P, T]]:
+    """Of a method that reads this file: whatever it meets in it is a TaggerError that says what to do."""
+
+    def decorated(method: Method[P, T]) -> Method[P, T]:
+        @wraps(method)
+        def call(run: "RunFolder", *args: P.args, **kwargs: P.kwargs) -> T:
+            with readable(run.path / name):
+                return method(run, *args, **kwargs)
+
+        return call
+
+    return decorated
 
 
 class RunFolder:
@@ -82,6 +102,7 @@ class RunFolder:
         for folder in (self.path, self.members_path, self.plots_path):
             sweep(folder)
         write_text(self.path / "metrics.json", text)
+        make_newest(self.path / "metrics.json")
         shutil.rmtree(self.checkpoint_path, ignore_errors=True)
 
     def take_back(self) -> None:
@@ -89,6 +110,7 @@ class RunFolder:
         (self.path / "config.toml").unlink(missing_ok=True)
         shutil.rmtree(self.checkpoint_path, ignore_errors=True)
 
+    @_reads("metrics.json")
     def load_metrics(self) -> dict[str, Any]:
         """What ``finish`` wrote."""
         return json.loads(self._read("metrics.json"))
@@ -96,7 +118,9 @@ class RunFolder:
     def save_settings(self, settings: Settings) -> None:
         """``config.toml``."""
         write_text(self.path / "config.toml", dump_settings(settings))
+        make_newest(self.path / "config.toml")
 
+    @_reads("config.toml")
     def load_settings(self) -> Settings:
         """The settings this run was made with; a format version that cannot be read is refused with a reason."""
         self._read("config.toml")
@@ -108,6 +132,7 @@ class RunFolder:
         tree = {"labels": list(names), "groups": groups, "rules": written}
         write_text(self.path / "labels.json", json.dumps(tree, indent=1, ensure_ascii=False))
 
+    @_reads("labels.json")
     def load_labels(self) -> tuple[str, ...]:
         """The label names, in column order."""
         return tuple(json.loads(self._read("labels.json"))["labels"])
@@ -116,10 +141,12 @@ class RunFolder:
         """The labels with their groups and rules."""
         return Vocabulary(self.load_labels(), self.load_groups(), self.load_rules())
 
+    @_reads("labels.json")
     def load_groups(self) -> dict[str, Group]:
         """Groups of labels."""
         return dict(json.loads(self._read("labels.json"))["groups"])
 
+    @_reads("labels.json")
     def load_rules(self) -> tuple[Rule, ...]:
         """The rules between labels."""
         return tuple(Rule(rule["if"], rule["then"]) for rule in json.loads(self._read("labels.json"))["rules"])
@@ -128,6 +155,7 @@ class RunFolder:
         """``images.parquet``: file, hash, size, split, fold, group (of near-duplicates); its rows are N's order."""
         self._save_table("images.parquet", images)
 
+    @_reads("images.parquet")
     def load_images(self) -> pd.DataFrame:
         """file, hash, size, split, fold, group of each image; no group in runs of earlier versions."""
         return self._load_table("images.parquet")
@@ -136,6 +164,7 @@ class RunFolder:
         """``labels.parquet``: one column a label, -1 unknown, 0, 1."""
         self._save_table("labels.parquet", pd.DataFrame(labels_NK, columns=list(names), copy=False))
 
+    @_reads("labels.parquet")
     def load_cells(self) -> Cells:
         """The cells (N, K) that were used, int8."""
         return self._load_table("labels.parquet").to_numpy(dtype=np.int8)
@@ -147,6 +176,7 @@ class RunFolder:
             row.update(label=name, calibration=curve)
         write_text(self.path / "thresholds.json", json.dumps(tree, indent=1, ensure_ascii=False))
 
+    @_reads("thresholds.json")
     def load_decision_rule(self) -> tuple[Thresholds, Calibration]:
         """The thresholds and the calibration that precedes them."""
         tree = json.loads(self._read("thresholds.json"))
@@ -169,6 +199,7 @@ class RunFolder:
         text = json.dumps({"thresholds": dict(values)}, indent=1, ensure_ascii=False, allow_nan=False)
         write_text(self.path / "thresholds" / f"{name}.json", text)
 
+    @_reads("thresholds")
     def load_threshold_set(self, name: str) -> dict[str, float]:
         """What ``save_threshold_set`` wrote; TaggerError, with the nearest name, if there is no such set."""
         known = self.threshold_sets()
@@ -188,6 +219,7 @@ class RunFolder:
         with replacing(self.path / "oof.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, probs=probs_NK.astype(np.float32), fold=fold_N.astype(np.int16))
 
+    @_reads("oof.npz")
     def load_oof(self) -> tuple[Floats, np.ndarray]:
         """Out-of-fold probabilities (N, K) float32 and folds (N)."""
         self._need("oof.npz")
@@ -202,7 +234,7 @@ class RunFolder:
     def load_embeddings(self) -> np.ndarray:
         """Pooled features (N, D) float16, mapped, not read."""
         self._need("embeddings.npy")
-        return np.load(self.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+        return load_array(self.path / "embeddings.npy")
 
     def save_views(self, views_VND: np.ndarray) -> None:
         """``views.npy``: the features of each view of an image (as it is, mirrored), float16; heads retrain on them."""
@@ -213,13 +245,14 @@ class RunFolder:
         """What ``save_views`` wrote (V, N, D), mapped; a run without it has one view, the embeddings."""
         if not (self.path / "views.npy").is_file():
             return self.load_embeddings()[None]
-        return np.load(self.path / "views.npy", mmap_mode="r", allow_pickle=False)
+        return load_array(self.path / "views.npy")
 
     def save_dynamics(self, mean_NK: Floats, spread_NK: Floats) -> None:
         """``dynamics.npz``: mean and standard deviation over the epochs of each held-out probability, float16."""
         with replacing(self.path / "dynamics.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, mean=mean_NK.astype(np.float16), spread=spread_NK.astype(np.float16))
 
+    @_reads("dynamics.npz")
     def load_dynamics(self) -> tuple[Floats, Floats] | None:
         """What ``save_dynamics`` wrote, or None for a run without it."""
         if not (self.path / "dynamics.npz").is_file():
@@ -236,6 +269,7 @@ class RunFolder:
         """Whether ``tagger suspects`` has been run on it."""
         return (self.path / "suspects.parquet").is_file()
 
+    @_reads("suspects.parquet")
     def load_suspects(self) -> pd.DataFrame:
         """What ``save_suspects`` wrote; TaggerError if ``tagger suspects`` has not been run."""
         if not (self.path / "suspects.parquet").is_file():
@@ -246,6 +280,7 @@ class RunFolder:
         """``origin.json``: what a retraining is made from; in its checkpoint, for one that goes on."""
         write_text(self.path / "origin.json", json.dumps(origin, indent=1, ensure_ascii=False))
 
+    @_reads("origin.json")
     def load_origin(self) -> dict[str, Any] | None:
         """What ``save_origin`` wrote, or None where there is none."""
         if not (self.path / "origin.json").is_file():
@@ -256,6 +291,7 @@ class RunFolder:
         """``judged.parquet``: the cells (bool) of the test split by which a retrained run and others are compared."""
         self._save_table("judged.parquet", pd.DataFrame(judged_NK, columns=list(names), copy=False))
 
+    @_reads("judged.parquet")
     def load_judged(self) -> np.ndarray | None:
         """The cells (N, K) that may judge, or None for a run in which every known cell of the test split may."""
         if not (self.path / "judged.parquet").is_file():
@@ -267,6 +303,7 @@ class RunFolder:
         with replacing(self.path / "neighbours.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, index=index_NM.astype(np.int32), similarity=similarity_NM.astype(np.float16))
 
+    @_reads("neighbours.npz")
     def load_neighbours(self) -> tuple[np.ndarray, Floats]:
         """What ``save_neighbours`` wrote: (N, M) rows and cosines."""
         self._need("neighbours.npz")
@@ -277,6 +314,7 @@ class RunFolder:
         """``history.csv``, one row an epoch."""
         write_text(self.path / "history.csv", pd.DataFrame(rows).to_csv(index=False))
 
+    @_reads("history.csv")
     def load_history(self) -> pd.DataFrame:
         """One row an epoch."""
         return pd.read_csv(io.StringIO(self._read("history.csv")))
@@ -287,6 +325,7 @@ class RunFolder:
         csv.writer(text, lineterminator="\n").writerows([("file", "reason"), *((p.file, p.reason) for p in problems)])
         write_text(self.path / "unreadable.csv", text.getvalue())
 
+    @_reads("unreadable.csv")
     def load_unreadable(self) -> list[Problem]:
         """Images that could not be read, and why."""
         rows = csv.reader(io.StringIO(self._read("unreadable.csv")))

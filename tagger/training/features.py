@@ -17,7 +17,7 @@ from tagger.batches import Batch
 from tagger.data.wording import counted, shortlist
 from tagger.errors import TaggerError
 from tagger.model import Backbone
-from tagger.runs import new_array, write_text
+from tagger.runs import load_array, new_array, readable, write_text
 from tagger.training.inference import Outputs, run_batches
 
 ROWS_AT_ONCE = 4096  # of which there is a copy with twice the bits
@@ -75,8 +75,10 @@ def extract_features(
             unreadable |= _bad(outputs.indices_B, outputs.reasons)
         views_VND.flush()
         write_text(done, json.dumps(unreadable))
-    found = {int(row): reason for row, reason in json.loads(done.read_text("utf-8")).items()}
-    return Features(np.load(array, mmap_mode="r", allow_pickle=False), found)
+    again = f"Remove {done}, and go on with --resume: features are computed anew"
+    with readable(done, again):
+        found = {int(row): reason for row, reason in json.loads(done.read_text("utf-8")).items()}
+    return Features(load_array(array, again), found)
 
 
 def find_unreadable(loader: Iterable[Batch], folder: Path) -> dict[int, str]:

@@ -25,7 +25,7 @@ from tagger.data import NO_VOCABULARY, Vocabulary
 from tagger.data.wording import shortlist
 from tagger.model import TagModel, example, folded
 from tagger.model.sound import unsound_weights
-from tagger.runs import replacing
+from tagger.runs import readable, replacing
 from tagger.training.convolutions import Quicker
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
@@ -291,15 +291,16 @@ class _Loop:
         """(epochs done, best epoch so far, history); (0, {}, []) if there is no checkpoint."""
         if not path.is_file():
             return 0, {}, []
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        self.raw.load_state_dict(state["model"])
-        self.ema.module.load_state_dict(state["ema"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.objective.load_state_dict(state["regularisers"])
-        if self.accelerator.scaler:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
-        self.watch.load(state["dynamics"])
-        return state["epoch"], state["best"], state["history"]
+        with readable(path, "Remove it, and go on with --resume: this network begins anew"):
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            self.raw.load_state_dict(state["model"])
+            self.ema.module.load_state_dict(state["ema"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.objective.load_state_dict(state["regularisers"])
+            if self.accelerator.scaler:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
+            self.watch.load(state["dynamics"])
+            return state["epoch"], state["best"], state["history"]
 
     def _averaged(self) -> nn.Module:
         return self.ema.module if self.settings.train.ema else self.raw

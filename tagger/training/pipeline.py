@@ -32,7 +32,7 @@ from tagger.data import label_stats
 from tagger.errors import TaggerError
 from tagger.heads import Head, HeadEnsemble, group_head
 from tagger.model import Backbone, TagModel, example, folded, new_attention, new_backbone, new_head, save_model
-from tagger.runs import replacing, write_text
+from tagger.runs import load_array, readable, replacing, write_text
 from tagger.scoring import mean_average_precision
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics
@@ -235,10 +235,14 @@ class _Job:
                 save_file(own.state(), temporary)
             write_text(done, json.dumps(history))
             checkpoint.unlink(missing_ok=True)
-        model.to("cpu").load_state_dict(load_file(weights))
+        again = f"Remove {done}, and go on with --resume: this network is trained anew"
+        with readable(weights, again):
+            model.to("cpu").load_state_dict(load_file(weights))
         if watch is not None:
-            watch.load(load_file(dynamics_file))
-        return model, json.loads(done.read_text("utf-8")), np.load(logits_file, allow_pickle=False)
+            with readable(dynamics_file, again):
+                watch.load(load_file(dynamics_file))
+        with readable(done, again):
+            return model, json.loads(done.read_text("utf-8")), load_array(logits_file, again, mapped=False)
 
     def run(self, model: TagModel, rows: Rows, what: What = TagModel.__call__) -> Floats:
         """Logits (or ``what`` else the model gives) of some rows, the mean over test-time views."""

@@ -1,22 +1,31 @@
 """Nothing that a run, a weights file or a cache holds is ever unpickled: a pickle planted there does not run."""
 
 import ast
+import contextlib
 import io
 import os
 import pickle
+import shutil
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
+from small import train_argv
 from untrained import make_run
 
 import tagger
 from tagger.data.file_index import load_index
+from tagger.data.read import read_dataset
 from tagger.errors import TaggerError
 from tagger.model.backbone import make_backbone
+from tagger.runs import RunFolder
 
 ROOT = Path(tagger.__file__).parents[1]
 SOURCES = [*(ROOT / "tagger").rglob("*.py"), *(ROOT / "data_tools").rglob("*.py"), ROOT / "app.py"]
@@ -97,6 +106,97 @@ def test_a_run_from_elsewhere_cannot_name_other_weights(tmp_path: Path, key: str
     assert ended.code == 2, ended.err
     assert f"backbone.{key}: where weights come from is said by backbone.weights alone" in ended.err
     assert not sprung.exists()
+
+
+LOADS = {
+    "oof.npz": RunFolder.load_oof, "embeddings.npy": RunFolder.load_embeddings, "views.npy": RunFolder.load_views,
+    "dynamics.npz": RunFolder.load_dynamics, "neighbours.npz": RunFolder.load_neighbours,
+    "images.parquet": RunFolder.load_images, "labels.parquet": RunFolder.load_cells,
+    "suspects.parquet": RunFolder.load_suspects, "judged.parquet": RunFolder.load_judged,
+    "labels.json": RunFolder.load_vocabulary, "thresholds.json": RunFolder.load_decision_rule,
+    "metrics.json": RunFolder.load_metrics, "origin.json": RunFolder.load_origin,
+    "history.csv": RunFolder.load_history, "unreadable.csv": RunFolder.load_unreadable,
+    "config.toml": RunFolder.load_settings,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_no_file_of_a_run_is_unpickled_and_the_error_says_what_to_do(finished: Path, tmp_path: Path, name: str):
+    run = RunFolder(shutil.copytree(finished, tmp_path / "run"))
+    for kind, data in traps(sprung := tmp_path / "sprung").items():
+        (run.path / name).write_bytes(data)
+        with pytest.raises(TaggerError, match=r"(Restore it from a copy, or train again)\.$") as refused:
+            LOADS[name](run)
+        assert str(run.path) in str(refused.value)
+        assert not sprung.exists(), kind
+
+
+def test_every_file_that_a_finished_run_reads_is_in_this_test(finished: Path):
+    loads = {name for name in vars(RunFolder) if name.startswith("load_")}
+    asked = {method.__name__ for method in LOADS.values()}
+    assert loads - asked == {"load_labels", "load_groups", "load_rules", "load_structure", "load_threshold_set"}
+
+
+def test_a_model_is_never_unpickled(finished: Path, tmp_path: Path, demo: Path, tagger_cli: Any):
+    run = RunFolder(shutil.copytree(finished, tmp_path / "run"))
+    for kind, data in traps(sprung := tmp_path / "sprung").items():
+        run.model_path.write_bytes(data)
+        ended = tagger_cli("predict", demo / "new", "--run", run.path)
+        assert ended.code == 2
+        assert f"{run.model_path}: not readable as weights" in ended.err
+        assert not sprung.exists(), kind
+
+
+def test_a_parquet_whose_column_names_a_pickle_is_read_without_it(tmp_path: Path):
+    """pyarrow before 14 unpickled this (CVE-2023-47248)."""
+    kind = {b"ARROW:extension:name": b"arrow.py_extension_type"}
+    kind[b"ARROW:extension:metadata"] = pickle.dumps(Trap(sprung := tmp_path / "sprung"))
+    columns = {"file": ["a.jpg", "b.jpg"], "labels": ["cat", "dog"]}
+    fields = [pa.field(name, pa.string(), metadata=kind) for name in columns]
+    pq.write_table(
+        pa.table(list(map(pa.array, columns.values())), schema=pa.schema(fields)), tmp_path / "labels.parquet"
+    )
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (9, 9), (name[0] == "a" and "red") or "blue").save(tmp_path / name)
+    with contextlib.suppress(TaggerError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert read_dataset(tmp_path).labels == ("cat", "dog")
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "held"),
+    [
+        ("fit_heads", {"features.npy", "pixels.npy", "fingerprints.npy"}),
+        ("save_file", {"half-1-of-2.pt"}),
+        ("group_head", {"half-1-of-2.npy", "half-1-of-2.dynamics.safetensors", "half-1-of-2.safetensors"}),
+    ],
+)
+def test_no_file_of_a_checkpoint_is_unpickled(tmp_path: Path, demo: Path, tagger_cli: Any, where: str, held: set[str]):
+    """A training stopped in the middle; each file that it goes on from becomes a trap."""
+    run, calls = tmp_path / "run", iter(range(9))
+
+    def stopped(*args: Any, **kwargs: Any) -> None:
+        if where != "group_head" or next(calls) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"tagger.training.pipeline.{where}", stopped)
+        begun = tagger_cli(*train_argv(demo, run, train__epochs=1, features__enabled=where == "fit_heads"))
+    assert begun.code == 130, begun.err
+    found = {path.name: path for path in run.rglob("*") if path.suffix in (".npy", ".pt", ".safetensors")}
+    read = set(found) & held
+    assert read, found
+    for name in read:
+        whole, kinds = found[name].read_bytes(), traps(sprung := tmp_path / "sprung")
+        for kind in ("npz of objects", "torch"):
+            found[name].write_bytes(kinds[kind])
+            ended = tagger_cli("train", "--resume", "--run", run)
+            assert not sprung.exists(), (name, kind)
+            assert ended.code == 2, (name, kind, ended.err)
+            assert f"{found[name]}: cannot be read" in ended.err
+            assert "go on with --resume" in ended.err
+        found[name].write_bytes(whole)
 
 
 def test_the_index_of_hashes_is_made_anew_where_it_holds_a_pickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

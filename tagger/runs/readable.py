@@ -1,0 +1,43 @@
+"""What is said where a file that tagger wrote cannot be read again: damaged, cut off, or not of our making?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tagger.errors import TaggerError
+
+AGAIN = "Restore it from a copy, or train again"
+
+
+@contextmanager
+def readable(path: Path, remedy: str = AGAIN) -> Iterator[None]:
+    """Whatever reading ``path`` raises is a TaggerError that names it and the remedy; the disk's own errors stay.
+
+    >>> with readable(Path("run/oof.npz")):
+    ...     raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+    Traceback (most recent call last):
+    tagger.errors.TaggerError: run/oof.npz: cannot be read (Object arrays cannot be loaded ...
+    """
+    try:
+        yield
+    except TaggerError:
+        raise
+    except Exception as error:  # readers of arrays, tables and weights raise nearly every type on damaged input
+        if isinstance(error, OSError) and error.errno:
+            raise
+        words = " ".join(str(error).split()) or type(error).__name__
+        reason = words if len(words) <= 140 else f"{words[:140]}..."
+        raise TaggerError(f"{path}: cannot be read ({reason}). {remedy}.") from error
+
+
+def load_array(path: Path, remedy: str = AGAIN, *, mapped: bool = True) -> np.ndarray[Any, Any]:
+    """The array in a ``.npy`` file, mapped or read. TaggerError, with the remedy, where the file holds none."""
+    with readable(path, remedy):
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        if not isinstance(array, np.ndarray):  # whatever is a zip file, numpy opens as an archive of arrays
+            array.close()
+            raise ValueError("an archive, not an array")
+        return array
