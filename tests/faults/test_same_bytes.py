@@ -99,16 +99,17 @@ def test_a_prediction_has_the_same_bytes_however_many_compute_and_read(
 @pytest.mark.torture
 @pytest.mark.usefixtures("threads")
 def test_every_number_of_workers_and_threads(demo: Path, tmp_path: Path):
-    """Same bytes for 0, 1, 2 and 4 workers; for other numbers of threads probabilities of a short training, nearly."""
+    """Same bytes for 0, 1 and 4 workers; for other numbers of threads probabilities of a short training, nearly."""
     apart = 0.0
-    for way, chosen in WAYS.items():
+    for way in ("from nothing", "cross-fitted"):
+        chosen = WAYS[way]
         torch.set_num_threads(1)
         base = train(demo, tmp_path / f"{way} base", **chosen)
-        for workers in (1, 2, 4):
+        for workers in (1, 4):
             other = train(demo, tmp_path / f"{way} {workers}", image__workers=workers, **chosen)
             assert differing(read(base), read(other)) == [], (way, workers)
         torch.set_num_threads(2)
         probs_NK = train(demo, tmp_path / f"{way} threads", **chosen).load_oof()[0]
         apart = max(apart, float(np.abs(probs_NK - base.load_oof()[0]).max()))
     assert apart < 1e-3
-    record_torture("same bytes for 0, 1, 2 and 4 reading processes", trainings=15, largest_by_threads=f"{apart:.0e}")
+    record_torture("same bytes for 0, 1 and 4 reading processes", trainings=8, largest_by_threads=f"{apart:.0e}")
