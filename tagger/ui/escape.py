@@ -7,13 +7,17 @@ show text as it is; there the name goes in unchanged.
 
 import re
 
+_LINKS = re.compile(r"(https?(?=://)|www(?=\.)|(?=@))", re.IGNORECASE)
+_JOINER = "\u2060"  # takes no room, and parts what the browser would make a link of even after escaping
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@=^\"'/])")
 
 
 def escape(text: object) -> str:
     """The text such that Markdown shows exactly it, on one line: no image, link, formula, icon or tag comes of it.
 
-    >>> print(escape("![x](http://a.b) :sea:"))
-    \\!\\[x\\]\\(http\\:\\/\\/a\\.b\\) \\:sea\\:
+    A web or mail address is shown as it is, but has an invisible word joiner in it: it is no link.
+
+    >>> print(escape("![x](ftp://a.b) :sea:"))
+    \\!\\[x\\]\\(ftp\\:\\/\\/a\\.b\\) \\:sea\\:
     """
-    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
+    return _MARKS.sub(r"\\\1", _LINKS.sub(rf"\1{_JOINER}", " ".join(str(text).split())))

@@ -13,9 +13,11 @@ from pathlib import Path
 from PIL import Image, ImageCms
 
 from tagger.data.decode import UnreadableImage, load_photo
+from tagger.data.hashes import hash_file
 
 SIZES = (128, 256, 512, 1024, 1600)  # longest side in pixels; any other wish is rounded up to one of these
 QUALITY = 86
+HASH_LETTERS = 32  # of an image's hash in a run
 
 
 class Unseen(Exception):
@@ -40,12 +42,17 @@ class Pictures:
         return path
 
     def preview(self, file: str, hash: str, *, size: int = 256) -> bytes:
-        """A JPEG of at most ``size`` pixels a side. ``hash`` names it in the cache. Unseen says why not."""
+        """A JPEG of at most ``size`` pixels a side of the file with this hash. Unseen says why not.
+
+        Another picture under the file's name is not shown: what is said about it would be kept for the old one.
+        """
         size = next((known for known in SIZES if known >= size), SIZES[-1])
         path = self.path(file)  # also when it is in the cache: what was taken away is shown no more
         kept = self._kept(hash, size)
         if kept is not None and kept.is_file():
             return kept.read_bytes()
+        if len(hash) == HASH_LETTERS and hash_file(path)[0] != hash:
+            raise Unseen("the file has changed since the run was made")
         data = encode(path, size=size)
         if kept is not None:
             _keep(kept, data)

@@ -31,13 +31,26 @@ def test_a_parser_gives_back_the_name(name: str):
         shown = MarkdownIt(kind, {"html": True}).render(f"before {escape(name)} after")
         text = re.fullmatch(r"<p>before ?(.*?) after</p>\n", shown, re.DOTALL)
         assert text, shown
-        assert html.unescape(text[1]).split() == name.split()
+        assert html.unescape(text[1]).replace("\u2060", "").split() == name.replace("\u2060", "").split()
         assert "<" not in text[1]
 
 
 @pytest.mark.parametrize("name", ["1. x", "- x", "# x", "> x", "    x", "```", "---", "| a |", "+ x", "* x"])
 def test_a_name_that_begins_a_line_begins_no_block(name: str):
     assert MarkdownIt("default", {"html": True}).render(escape(name)).startswith("<p>")
+
+
+ADDRESS = re.compile(r"https?://|www\.|[-.\w+]@[-\w]", re.IGNORECASE)  # what browsers' Markdown makes links of
+
+
+@pytest.mark.parametrize(
+    "name", ["http://evil.example", "HTTPS://x.y", "a www.evil.example", "ann@evil.example", "x@y"]
+)
+def test_an_address_is_shown_and_no_link(name: str):
+    shown = html.unescape(MarkdownIt("commonmark").render(escape(name)))
+    assert ADDRESS.search(name)
+    assert not ADDRESS.search(shown)
+    assert name in shown.replace("\u2060", "")
 
 
 def test_what_is_no_text_is_shown_as_text():

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from tagger.data.bounds import MAX_PIXELS
+from tagger.data.hashes import hash_file
 from tagger.ui.pictures import SIZES, Pictures, Unseen, encode
 from tagger.ui.security import content_policy, streamlit_index
 
@@ -95,17 +96,26 @@ def test_only_files_in_the_folder_are_found(tmp_path: Path, file: str):
 
 def test_a_preview_is_made_once(tmp_path: Path):
     path = saved(tmp_path / "x.png")
-    pictures = Pictures(tmp_path, tmp_path / "cache")
-    first = pictures.preview("x.png", "ab" * 16, size=200)
+    pictures, hash = Pictures(tmp_path, tmp_path / "cache"), hash_file(path)[0]
+    first = pictures.preview("x.png", hash, size=200)
     path.write_bytes(b"changed")
-    assert pictures.preview("x.png", "ab" * 16, size=256) == first  # 200 is rounded up to 256
-    assert [kept.name for kept in (tmp_path / "cache").rglob("*.*")] == [f"{'ab' * 16}-256.jpg"]
+    assert pictures.preview("x.png", hash, size=256) == first  # 200 is rounded up to 256
+    assert [kept.name for kept in (tmp_path / "cache").rglob("*.*")] == [f"{hash}-256.jpg"]
+
+
+def test_another_picture_under_the_same_name_is_not_shown(tmp_path: Path):
+    path = saved(tmp_path / "x.png")
+    hash = hash_file(path)[0]
+    saved(path, size=(30, 30))
+    with pytest.raises(Unseen, match="has changed since the run was made"):
+        Pictures(tmp_path, tmp_path / "cache").preview("x.png", hash)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path):
-    saved(tmp_path / "x.png")
+    path = saved(tmp_path / "x.png")
     (tmp_path / "cache").write_text("a file where a folder should be")
-    assert Pictures(tmp_path, tmp_path / "cache").preview("x.png", "ab" * 16)
+    assert Pictures(tmp_path, tmp_path / "cache").preview("x.png", hash_file(path)[0])
 
 
 def test_a_hash_that_is_no_hash_is_no_file_name(tmp_path: Path):
