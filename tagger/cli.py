@@ -5,16 +5,21 @@ be read; 130 stopped by Ctrl-C.
 """
 
 import gc
+import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Timer, current_thread, main_thread
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
 from tagger.commands.data_labels import app as data_app
-from tagger.errors import TaggerError
+from tagger.errors import TaggerError, printable
 
 app = typer.Typer(
     help="Train an image tagger on imperfect labels, find the wrong ones, settle them, learn from it, tag new images.",
@@ -25,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data", short_help="Look at a data set, change and convert its labels.")
 
+LAST_SECONDS = 5.0  # between Ctrl-C and the end of a command that hangs
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of images with labels.")]
 Run = Annotated[Path | None, typer.Option("--run", help="Run folder; default: the newest in ./runs.")]
 Labels = Annotated[Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")]
@@ -253,7 +259,42 @@ def demo(
 def main() -> None:
     """The entry point: runs a command and turns what went wrong into one line and an exit code."""
     gc.set_threshold(50_000, 20, 50)  # else it looks through a million objects again and again while torch is loaded
-    sys.exit(_guarded(lambda: app(standalone_mode=False, prog_name="tagger")))
+    with _ending_on_ctrl_c():
+        sys.exit(_guarded(lambda: app(standalone_mode=False, prog_name="tagger")))
+
+
+@contextmanager
+def _ending_on_ctrl_c() -> Iterator[None]:
+    """Ctrl-C ends the command also where a thread or process hangs in a drive that stalls: a while later, whatever."""
+    mine = current_thread() is main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not mine:  # called from Python, or Ctrl-C is ignored: a command in the background
+        yield
+        return
+    told = Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        timer = Timer(LAST_SECONDS, _end, [told])
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        told.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end(told: Event) -> None:
+    """End this process and its readers; what it wrote is whole or absent, as after any kill."""
+    import multiprocessing
+
+    for child in multiprocessing.active_children():
+        child.kill()
+    if not told.is_set():
+        _stopped()
+    os._exit(130)
 
 
 def _guarded(call: Callable[[], Any]) -> int:
@@ -304,7 +345,9 @@ def _crash() -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"tagger: {' '.join(message.splitlines())}", file=sys.stderr)  # one line, also where a label's name has two
+    print(
+        f"tagger: {printable(' '.join(message.splitlines()))}", file=sys.stderr
+    )  # one line, also where a label's name has two
     return code
 
 

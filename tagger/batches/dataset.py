@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from tagger.batches.names import pack
 from tagger.data.decode import Fit, UnreadableImage, load_image
+from tagger.data.waiting import reading
 from tagger.errors import TaggerError
 
 Item = tuple[Tensor, int, str | None]
@@ -40,8 +41,10 @@ class ImageFiles(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         index = int(index)
+        path = self.root / self.files[index]
         try:
-            pixels_HWC = load_image(self.root / self.files[index], size=self.size, fit=self.fit)
+            with reading(path):
+                pixels_HWC = load_image(path, size=self.size, fit=self.fit)
         except UnreadableImage as error:
             return torch.zeros(self.size, self.size, 3, dtype=torch.uint8).permute(2, 0, 1), index, error.reason
         return torch.from_numpy(pixels_HWC).permute(2, 0, 1), index, None

@@ -16,6 +16,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from tagger.batches.cache import CachedImages
 from tagger.batches.dataset import Batch, Item, collate
+from tagger.data.waiting import watch_process
 
 
 def make_loader(
@@ -86,5 +87,6 @@ def _checked(dataset: Dataset[Item], order: Sequence[int] | NDArray[np.integer])
 
 def _start_worker(worker: int) -> None:
     """One thread a worker; Ctrl-C is for the main process, which stops its workers itself."""
+    watch_process()
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -34,9 +34,12 @@ class ProgressFile:
         return cls(Path(environment[VARIABLE]) if environment.get(VARIABLE) else None)
 
     def step(self, description: str, done: int, total: int | None) -> None:
-        """So much of a stretch is done; left out if the last line is too fresh, except at the stretch's ends."""
+        """So much of a stretch is done; left out if the last line is too fresh, except at the stretch's ends.
+
+        A clock that goes back makes no line too fresh.
+        """
         now = self.clock()
-        if self.path is not None and (done in (0, total) or now - self._last >= INTERVAL):
+        if self.path is not None and (done in (0, total) or not 0 <= now - self._last < INTERVAL):
             self._last = now
             self._write({"time": now, "step": description, "done": done, "total": total})
 

@@ -36,6 +36,7 @@ def stepper(track: Track, total: int, description: str) -> Callable[[int], None]
     (None, None)
     """
     steps, done = iter(track(range(total + 1), description)), 0
+    next(steps, None)  # from now on a screen names files that are waited for
 
     def step(now: int) -> None:
         nonlocal done

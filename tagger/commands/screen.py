@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tagger.commands.progress import ProgressFile
+from tagger.data.waiting import watched
+from tagger.errors import printable
 from tagger.runs import disk_error
 
 SHOWN = 8  # lines of a long list on screen
@@ -35,16 +38,16 @@ class Screen:
 
     def say(self, text: str = "", *, style: str | None = None) -> None:
         """One line, as it is: no markup is read in it."""
-        self.console.print(Text(text, style=style or ""))
+        self.console.print(Text(printable(text), style=style or ""))
         self.log(text)
         self.progress.said(text)
 
     def few(self, lines: Sequence[object]) -> None:
         """The first lines, indented, and how many more there are; all of them in the log."""
         for line in lines[:SHOWN]:
-            self.say(f"  {line}")
+            self.say(f"  {printable(str(line), lines=False)}")
         for line in lines[SHOWN:]:
-            self.log(f"  {line}")
+            self.log(f"  {printable(str(line), lines=False)}")
         if len(lines) > SHOWN:
             where = f", all of them in {self.log_path}" if self.log_path else ""
             self.say(f"  ... and {len(lines) - SHOWN} more{where}")
@@ -54,22 +57,47 @@ class Screen:
         if self.log_path is not None and text:
             try:
                 with self.log_path.open("a", encoding="utf-8") as file:
-                    file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}\n")
+                    file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {printable(text)}\n")
             except OSError as error:
                 raise disk_error(error, self.log_path) from None
 
     def table(self, title: str, columns: list[str], rows: Iterable[Iterable[object]]) -> None:
         """A table; the first column is text, the others are numbers."""
-        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+        table = Table(
+            title=Text(printable(title, lines=False)),
+            title_justify="left",
+            box=None,
+            pad_edge=False,
+            header_style="bold",
+        )
         for place, name in enumerate(columns):
-            table.add_column(Text(name), justify="right" if place else "left", no_wrap=place > 0, overflow="ellipsis")
+            table.add_column(
+                Text(printable(name, lines=False)),
+                justify="right" if place else "left",
+                no_wrap=place > 0,
+                overflow="ellipsis",
+            )
         for row in rows:
-            table.add_row(*(Text(_cell(value)) for value in row))
+            table.add_row(*(Text(printable(_cell(value), lines=False)) for value in row))
         self.console.print(table)
 
     def track(self, items: Iterable[Any], description: str) -> Iterator[Any]:
-        """The items, with progress; batches count as their images."""
-        drawn = self.errors.is_terminal and not self.errors.quiet
+        """The items, with progress; batches count as their images. A file that is waited for is named."""
+        if self.errors.quiet:
+            yield from items
+            return
+        with watched(self._wait):
+            yield from self._counted(items, description)
+
+    def _wait(self, line: str) -> None:
+        """Say what is waited for, above the progress bar."""
+        self.errors.print(Text(line), soft_wrap=True)
+        self.progress.said(line)
+        with suppress(OSError):  # a full disk is told by who writes what matters
+            self.log(line)
+
+    def _counted(self, items: Iterable[Any], description: str) -> Iterator[Any]:
+        drawn = self.errors.is_terminal
         if not drawn and self.progress.path is None:
             yield from items
             return

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.data.file_index import FIELDS, MANY, Facts, facts_of, load_index, save_index, time_there
+from tagger.data.waiting import reading
 from tagger.errors import Problem
 
 # Batches so that memory stays bounded and Ctrl-C is heard. Threads where files are waited for (a network disk) or large
@@ -60,7 +61,12 @@ def _hash_all(
     sizes = np.zeros(len(files), dtype=np.int64)
     problems: list[Problem] = []
     folder = os.path.join(root, "")
-    for file, (digest, size, reason) in zip(files, _of_each(lambda f: hash_file(folder + f), files), strict=True):
+
+    def hash_one(file: str) -> tuple[str, int, str]:
+        with reading(path := folder + file):
+            return hash_file(path)
+
+    for file, (digest, size, reason) in zip(files, _of_each(hash_one, files), strict=True):
         sizes[len(hashes)] = size
         hashes.append(digest)
         if reason:
