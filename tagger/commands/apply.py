@@ -12,7 +12,7 @@ from tagger.commands.writers import (
     check_format,
     sidecar_formats,
     write_labels,
-    write_table,
+    write_report,
 )
 from tagger.commands.writers.image_folder import METADATA
 from tagger.data.wording import counted
@@ -63,7 +63,7 @@ def apply(
     with locked(output_lock(out, folder=in_folder), "apply", out, warn=screen.say):
         decided = decide(folder, *read_decisions(url))
         summarise(decided, url, screen)
-        write_table(decided.applied.changes, changes, "csv")  # first: by it a killed call's labels are known as ours
+        write_report(decided.applied.changes, changes)  # first: by it a killed call's labels are known as ours
         done = _write(folder, decided, out, format, on_existing if format in sidecar_formats.names() else "", screen)
     screen.say(f"Labels of {counted(done.num_images, 'image')}: {out}. What changed: {changes}")
     return Written(out, changes, decided, done.problems)

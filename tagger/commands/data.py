@@ -206,7 +206,7 @@ def _save(out: Path | None, rows: list[Any], columns: list[str], screen: "Screen
         return
     import pandas as pd
 
-    from data_tools.label_files import write_table
+    from tagger.commands.writers import write_report
 
-    write_table(out, pd.DataFrame(rows, columns=columns))
+    write_report(pd.DataFrame(rows, columns=columns), out)
     screen.say(f"All of it: {out}")

@@ -60,8 +60,9 @@ def sample(
 @app.command()
 def merge(folder: Folder, labels: Several, out: Out, overrides: Overrides = None) -> None:
     """Join several annotators' labels. A cell on which they disagree is unknown, and is listed."""
-    from data_tools.label_files import check_new, save_labels, write_table
+    from data_tools.label_files import check_new, save_labels
     from data_tools.relabel import merge_labels
+    from tagger.commands.writers import write_report
 
     if len(labels) < 2:
         raise TaggerError("Give --labels twice or more: one label file for each annotator")
@@ -73,7 +74,7 @@ def merge(folder: Folder, labels: Several, out: Out, overrides: Overrides = None
         parts.append((data.images["file"].tolist(), data.labels, data.labels_NK))
     files, names, cells, table = merge_labels(parts, who=[str(path) for path in labels])
     save_labels(out, folder, files, names, cells)
-    write_table(apart, table)
+    write_report(table, apart)
     screen.say(f"{len(files):,} images, {len(names):,} labels: {out}. {len(table):,} cells disagree: {apart}")
 
 

@@ -14,6 +14,7 @@ from tagger.commands.photo_list import find_photos
 from tagger.commands.screen import SHOWN, Screen
 from tagger.commands.tagger_model import Tagger, load
 from tagger.data.decode import load_photo
+from tagger.data.spreadsheet import guarded_table
 from tagger.data.wording import counted
 from tagger.errors import TaggerError
 from tagger.explain import explanations, outside_hottest_cell
@@ -73,7 +74,7 @@ def explain_images(
     table = pd.DataFrame(rows, columns=COLUMNS)
     table.attrs["unreadable"] = unreadable
     if rows:
-        write_text(out / f"{method}.csv", table.round(6).to_csv(index=False, lineterminator="\n"))
+        write_text(out / f"{method}.csv", guarded_table(table.round(6)).to_csv(index=False, lineterminator="\n"))
     return table
 
 

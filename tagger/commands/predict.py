@@ -25,6 +25,7 @@ from tagger.commands.writers import (
 )
 from tagger.commands.writers.image_folder import METADATA
 from tagger.data import iter_images
+from tagger.data.spreadsheet import guarded
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import locked, output_lock, sweep, write_text
@@ -260,5 +261,7 @@ def _list_unreadable(problems: list[Problem], path: Path) -> None:
         path.unlink(missing_ok=True)
         return
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("file", "reason"), *((p.file, p.reason) for p in problems)])
+    csv.writer(text, lineterminator="\n").writerows(
+        [("file", "reason"), *((guarded(p.file), guarded(p.reason)) for p in problems)]
+    )
     write_text(path, text.getvalue())

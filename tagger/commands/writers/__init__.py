@@ -5,7 +5,15 @@ from tagger.commands.writers.exchange import Coco, LabelStudio
 from tagger.commands.writers.image_folder import ImageFolder, LinkedImageFolder
 from tagger.commands.writers.label_folders import LabelFolders, LinkedLabelFolders, check_empty
 from tagger.commands.writers.label_sidecars import EXISTING
-from tagger.commands.writers.labels import LABEL_FORMATS, TABLES, LabelsWritten, check_format, write_labels, write_table
+from tagger.commands.writers.labels import (
+    LABEL_FORMATS,
+    TABLES,
+    LabelsWritten,
+    check_format,
+    write_labels,
+    write_report,
+    write_table,
+)
 from tagger.commands.writers.part import Part, TableWriter
 from tagger.commands.writers.sidecars import SidecarWriter, sidecar_formats
 from tagger.commands.writers.tables import table_formats
@@ -33,5 +41,6 @@ __all__ = [
     "sidecar_formats",
     "table_formats",
     "write_labels",
+    "write_report",
     "write_table",
 ]

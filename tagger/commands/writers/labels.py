@@ -20,6 +20,7 @@ from tagger.commands.writers.label_sidecars import EXISTING, write_sidecars
 from tagger.commands.writers.part import Part
 from tagger.commands.writers.sidecars import sidecar_formats
 from tagger.commands.writers.tables import csv_text, table_formats
+from tagger.data.spreadsheet import guarded_table
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import replacing, write_text
 
@@ -119,6 +120,12 @@ def write_table(table: pd.DataFrame, out: Path, format: str) -> None:
             pq.write_table(pa.Table.from_pandas(table, preserve_index=False), temporary)
     else:
         write_text(out, csv_text(table, TABLES[format]))
+
+
+def write_report(table: pd.DataFrame, out: Path) -> None:
+    """A table for people, in the form that its suffix names: in CSV and TSV no cell that a spreadsheet would run."""
+    format = out.suffix.lower()[1:]
+    write_table(table if format == "parquet" else guarded_table(table), out, format)
 
 
 def _joined(

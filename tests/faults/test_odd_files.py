@@ -1,0 +1,144 @@
+"""Names and files that no photo should have: nothing hangs, each is listed, and no name gives orders to a terminal."""
+
+import io
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from untrained import make_run
+
+from tagger.commands.screen import Screen
+from tagger.data import list_images
+from tagger.data.spreadsheet import guarded, guarded_table, unguarded
+from tagger.errors import Problem, printable
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="names and files that Windows cannot have")
+ORDERS = "red\x1b[31m\x1b]0;title\x07.jpg", "up\n2026-11-21 all is well.jpg", "left\u202egpj.exe.jpg", "nine\x9b2J.jpg"
+
+
+def odd_folder(root: Path) -> set[str]:
+    """A folder with everything odd, and the names of what is no readable image in it."""
+    root.mkdir()
+    photo = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(photo, "PNG")
+    (root / "deep" / Path(*["d"] * 200)).mkdir(parents=True)
+    whole = ["whole.png", f"{'n' * 251}.png", "-rf.png", "=1+1.png", 'a b\'s "x".png', f"deep/{'d/' * 200}x.png"]
+    for name in (*whole, *ORDERS):
+        (root / name).write_bytes(photo.getvalue() + name.encode())
+    os.mkfifo(root / "pipe.jpg")
+    (root / "folder.jpg").mkdir()
+    (root / "loop.jpg").symlink_to("loop.jpg")
+    (root / "nowhere.jpg").symlink_to("gone.jpg")
+    (root / "up").symlink_to("..", target_is_directory=True)
+    (root / "round").symlink_to(".", target_is_directory=True)
+    (root / "device.jpg").symlink_to("/dev/zero")
+    (root / "empty.jpg").write_bytes(b"")
+    bad = {"pipe.jpg", "loop.jpg", "nowhere.jpg", "device.jpg", "empty.jpg"}
+    with open(os.fsencode(root) + b"/\xff\xfe.jpg", "wb") as file:
+        file.write(photo.getvalue())
+    bad.add("\\udcff\\udcfe.jpg")
+    before = os.getcwd()
+    os.chdir(root)  # the path of a socket has at most 107 bytes
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind("socket.jpg")
+    os.chdir(before)
+    return bad | {"socket.jpg"}
+
+
+def test_everything_odd_is_listed_and_nothing_hangs(tmp_path: Path, tagger_cli: Any):
+    bad = odd_folder(tmp_path / "data")
+    checked = tagger_cli("data", "check", tmp_path / "data", "--out", "problems.csv")
+    assert checked.code == 2
+    found = {line.partition(": ")[0] for line in checked.out.splitlines()}
+    assert bad <= found | {name for name in bad if name in checked.out}
+    assert not set(checked.out + checked.err) & set("\x1b\x07\x9b\u202e")
+    (tmp_path / "run").mkdir()
+    predicted = tagger_cli("predict", tmp_path / "data", "--run", make_run(tmp_path / "run").path)
+    assert predicted.code == 3, predicted.err
+    assert not set(predicted.out + predicted.err) & set("\x1b\x07\x9b\u202e")
+    listed = pd.read_csv("predictions.csv.unreadable.csv")["file"].map(unguarded)
+    assert bad - set(listed) == set()
+    assert {"whole.png", "=1+1.png", ORDERS[0]} <= set(pd.read_csv("predictions.csv")["file"])
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become nobody")
+def test_files_and_folders_without_permission_are_listed(tmp_path: Path):
+    data = tmp_path / "data"
+    (data / "closed").mkdir(parents=True)
+    for name in ("open.png", "secret.png"):
+        Image.new("RGB", (9, 9)).save(data / name)
+    os.chmod(data / "secret.png", 0)
+    os.chmod(data / "closed", 0)
+    for folder in (data, *[one for one in data.parents if one.is_relative_to(tmp_path.parents[1])]):
+        os.chmod(folder, 0o755)
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        os.setuid(65534)
+        from tagger.data.decode import UnreadableImage, load_image
+
+        try:
+            load_image(data / "secret.png")
+        except UnreadableImage as error:
+            os.write(writing, f"{error}; {[str(one) for one in list_images(data).problems]}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        assert said.read() == (
+            "no permission to read it;"
+            " ['closed: the folder cannot be read (permission denied): its images are left out']"
+        )
+
+
+def test_no_line_on_screen_or_in_the_log_obeys_a_name(tmp_path: Path, capsys: Any):
+    screen = Screen()
+    screen.log_path = tmp_path / "log.txt"
+    for name in ORDERS:
+        screen.say(f"an image: {name.splitlines()[0]}")
+        screen.few([Problem(name, 3, f"there is no {name!s}")])
+        screen.table(name, ["file", "n"], [[name, 3]])
+    said = capsys.readouterr().out + screen.log_path.read_text()
+    assert not set(said) & set("\x1b\x07\x9b\u202e")
+    assert "red\\x1b[31m" in said
+    assert "\n2026-11-21 all is well" not in said
+
+
+@given(st.text())
+def test_printable_changes_only_what_is_not_seen(text: str):
+    shown = printable(text)
+    shown.encode()
+    assert not [sign for sign in shown if ord(sign) < 32 and sign not in "\t\n"]
+    if text.isascii() and text.isprintable():
+        assert shown == text
+
+
+@given(st.one_of(st.text(), st.text("'=+-@\t\r\nx")))
+def test_what_a_spreadsheet_would_run_is_guarded_and_comes_back_the_same(text: str):
+    assert unguarded(guarded(text)) == text
+    assert guarded(text)[:1] not in tuple("=+-@\t\r\n＝＋－＠")
+
+
+def test_reports_are_guarded_and_data_is_not(tmp_path: Path, tagger_cli: Any):
+    data = tmp_path / "data"
+    data.mkdir()
+    cells = ("=cmd' /C calc'!A0", "+1", "-2", "@SUM(A1)", "'=x")
+    for number, name in enumerate(cells):
+        Image.new("RGB", (9, 9), (40 * number, 9, 9)).save(data / f"{name.replace('/', '_')}.png")
+    (data / "=broken.png").write_bytes(b"\x89PNG")
+    rows = [f'"{name.replace("/", "_")}.png","{name}"' for name in cells]
+    (data / "labels.csv").write_text("\n".join(["file,labels", *rows, ""]))
+    assert tagger_cli("data", "check", data, "--out", "problems.csv").code == 2
+    report = pd.read_csv("problems.csv", dtype=str, keep_default_na=False)
+    assert "'=broken.png" in set(report["file"])
+    assert not [cell for cell in report.to_numpy().ravel() if str(cell)[:1] in tuple("=+-@\t\r\n")]
+    assert tagger_cli("data", "convert", data, "--format", "csv", "--out", "again.csv").code == 0
+    again = pd.read_csv("again.csv", keep_default_na=False)
+    assert set(again["labels"]) == set(cells)  # labels are data: read(write(x)) is x
+    assert guarded_table(again.set_index(again.columns[0]).reset_index())["labels"].str.startswith("'").all()
