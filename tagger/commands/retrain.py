@@ -124,15 +124,16 @@ def _retrain(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str
         trained.notes.extend(changed_at_the_end(settings.data.path, images, facts_NF, screen))
     story = _story(work, doubted)
 
+    likely: list[int] = []
+
     def more() -> dict[str, Any]:
+        likely.append(int((suspects(folder, store=url)["doubt"] >= 0.5).sum()))  # first: a finished run has suspects
         return story | {"comparison": compare(old, folder) if (split_N == "test").any() else None}
 
     conclude(folder, material, trained, images, work.names, settings, screen, judged_NK=judged_NK, more=more)
     if compared := folder.load_metrics()["comparison"]:
         show(compared, screen, first="before", second="after")
-    table = suspects(folder, store=url)
-    likely = int((table["doubt"] >= 0.5).sum())
-    screen.say(f"{counted(likely, 'cell')} more likely wrong than right now: tagger review --run {folder.path}")
+    screen.say(f"{counted(likely[0], 'cell')} more likely wrong than right now: tagger review --run {folder.path}")
     screen.say(f"Done in {minutes(monotonic() - began)}. Model card: {folder.card_path}")
     return folder
 
