@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from tagger.errors import TaggerError, did_you_mean
 
+# Of the whole run folder, not of this file alone: it rises when a file of it could be misread by the readers of before.
+# Files and columns that are merely new need no other number: readers do without (tests/faults/test_run_versions.py).
 FORMAT_VERSION = 1
 # What a shell makes hard to type.
 SIGNS = {"space": " ", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
@@ -324,10 +326,10 @@ def dump_settings(settings: Settings) -> str:
 
 
 def read_settings(path: Path) -> Settings:
-    """Settings of a run's ``config.toml``; a newer format version is refused with a reason."""
+    """Settings of a run's ``config.toml``; TaggerError for another format version, or for settings not known here."""
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, huge numbers, brackets nested by the thousand
         raise TaggerError(f"{path}: not readable as TOML ({error}). Restore it from a copy, or train again.") from None
     version = tree.pop("format_version", None)
     if version != FORMAT_VERSION:
@@ -335,7 +337,13 @@ def read_settings(path: Path) -> Settings:
             f"{path}: format_version {version!r}, but this tagger reads {FORMAT_VERSION}."
             " Use the tagger it was made with, or train again."
         )
-    return check_settings(tree)
+    try:
+        return check_settings(tree)
+    except TaggerError as error:
+        raise TaggerError(
+            f"{path}: made by another version of tagger, or changed by hand. {str(error).rstrip('.')}."
+            " Use the tagger it was made with, or train again."
+        ) from None
 
 
 def _explain(error: Any, section: Any = None) -> str:

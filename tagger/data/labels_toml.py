@@ -39,6 +39,8 @@ def parse_labels_toml(
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TaggerError(f"labels.toml: this is not valid TOML: {error}") from None
+    except (RecursionError, ValueError):  # brackets nested by the thousand, numbers of thousands of digits
+        raise TaggerError("labels.toml: it is nested too deep, or holds huge numbers. Write it anew") from None
     wrong = _unknown_keys(content, ("labels", "groups", "rules"), "")
     labels = tuple(used)
     messages = []

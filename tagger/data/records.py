@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def read_records(path: Path, *, delimiter: str = "auto") -> Records:
         records = _read_parquet(path)
     else:
         records = _read_json(path) if suffix == ".jsonl" else _read_text(path, delimiter)
-    repeated = sorted({name for name in records.columns if records.columns.count(name) > 1})
+    repeated = sorted(name for name, times in Counter(records.columns).items() if times > 1)
     if repeated:
         raise TaggerError(f"{path.name}: columns named more than once: {quoted(repeated)}. Rename them")
     return records

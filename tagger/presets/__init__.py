@@ -71,5 +71,5 @@ def _value(text: str) -> Any:
     """A TOML value if it is one, else the text itself, so that ``--set loss.name=focal`` needs no quotes."""
     try:
         return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, huge numbers, brackets nested by the thousand
         return {"True": True, "False": False}.get(text, text)
