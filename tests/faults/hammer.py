@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -108,16 +109,24 @@ def note(file: int, row: dict[str, Any]) -> None:
 
 
 def fork(work: Any, *arguments: Any) -> int:
-    """The number of a process that does it."""
-    pid = os.fork()
+    """The number of a process that does it, and that ends when this one has ended, however that was."""
+    parent, pid = os.getpid(), os.fork()
     if pid == 0:
         try:
+            threading.Thread(target=end_with, args=(parent,), daemon=True).start()
             work(*arguments)
             os._exit(0)
         except BaseException as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             os._exit(1)
     return pid
+
+
+def end_with(parent: int) -> None:
+    """End this process as soon as the one that started it is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(2)
 
 
 def main(url: str, folder: Path, num_sessions: int, num_kills: int, seconds: float, seed: int) -> int:

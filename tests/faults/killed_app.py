@@ -12,9 +12,12 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from hammer import end_with
 
 import tagger.ui.main
 import tagger.ui.review_page  # noqa: F401  # what the app would import, once for all its lives
@@ -57,10 +60,11 @@ class Page:
 
 
 def live(run: Path, port: int) -> int:
-    """The number of a process that is the app."""
-    pid = os.fork()
+    """The number of a process that is the app, and that ends when this one has ended, however that was."""
+    parent, pid = os.getpid(), os.fork()
     if pid == 0:
         try:
+            threading.Thread(target=end_with, args=(parent,), daemon=True).start()
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             serve(run, port=port, browser=False, say=lambda text: None)
         finally:

@@ -44,15 +44,22 @@ class Server:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, env=os.environ | {"HOME": str(self.home), "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
-        assert self.process.stdout is not None
+        try:
+            self._heed(self.process.stdout)
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
+
+    def _heed(self, lines: Any) -> None:
+        """Wait for its address, then for its answer."""
         seen = []
-        for line in self.process.stdout:
+        for line in lines:
             seen.append(line)
-            if found := re.search(r"http://\w+:(\d+)/", line):
+            if found := re.search(r"http://\S+?:(\d+)/", line):
                 self.port = int(found[1])
                 break
         assert self.port, "".join(seen)
-        wait_for(self._answers, "the app answers")
+        wait_for(self._answers, "the app answers", seconds=60)
 
     def stop(self, number: int = signal.SIGINT) -> None:
         """End it with a signal."""
