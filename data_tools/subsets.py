@@ -13,6 +13,7 @@ from tagger.arrays import Cells
 from tagger.commands.reading import Track, in_silence
 from tagger.data import split_images
 from tagger.errors import TaggerError
+from tagger.runs import replacing
 
 
 def sample_rows(labels_NK: Cells, hashes: Sequence[str], num: int, *, seed: int = 0) -> NDArray[np.int64]:
@@ -44,8 +45,8 @@ def save_sample(
     if Path(os.path.abspath(out)).is_relative_to(os.path.abspath(root)):
         raise TaggerError(f"{out}: this lies in the data folder, so its images would be found twice. Name one outside")
     for file in track(files, "Copying images"):
-        (out / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / file, out / file)
+        with replacing(out / file) as temporary:  # a copy that was cut off would be a damaged image under its name
+            shutil.copy2(root / file, temporary)
     save_labels(out / "labels.csv", out, files, names, labels_NK)
     if (root / "labels.toml").is_file():
         shutil.copy2(root / "labels.toml", out / "labels.toml")
