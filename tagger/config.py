@@ -341,8 +341,7 @@ def read_settings(path: Path) -> Settings:
         return check_settings(tree)
     except TaggerError as error:
         raise TaggerError(
-            f"{path}: made by another version of tagger, or changed by hand. {str(error).rstrip('.')}."
-            " Use the tagger it was made with, or train again."
+            f"{path}: made by another version of tagger (use that one, or train again), or changed by hand. {error}"
         ) from None
 
 
