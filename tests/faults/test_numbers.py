@@ -22,6 +22,7 @@ from tagger.batches import Batch, ImageFiles
 from tagger.commands.tagger_model import NO_NUMBER, Tagger
 from tagger.config import Settings, check_settings
 from tagger.errors import TaggerError
+from tagger.losses import losses
 from tagger.model import TagModel, load_model, new_backbone, new_head
 from tagger.runs import RunFolder
 from tagger.scoring import Measure, choose_thresholds, fit_calibration, mean_average_precision
@@ -174,6 +175,15 @@ def test_logits_of_a_validation_that_are_no_numbers_stop_and_name_the_files(
     said, _ = stop(task, settings(), tmp_path)
     assert "After epoch 1 of network the logits are not finite (1 of 4 images): 14.png." in said
     assert not (tmp_path / "c.pt").exists()
+
+
+def test_heads_stop_too(demo: Path, tagger_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(losses.find("focal"), "forward", lambda loss, logits_BK, *more: logits_BK.mean() * math.nan)
+    end = tagger_cli(*train_argv(demo, Path("run"), train__epochs=0, loss__name="focal"))
+    assert end.code == 2
+    assert "The loss became nan (heads, part 0 repeat 0, epoch 1, batch 1)" in end.err
+    assert "lower features.lr (now 0.001), or loss.name=bce (now focal)" in end.err
+    assert not RunFolder("run").finished
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1e6])
