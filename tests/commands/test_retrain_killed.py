@@ -1,5 +1,6 @@
 """Killed at any moment, a retraining goes on with --resume to the bytes of an uninterrupted one."""
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,9 @@ Kill = Callable[[list[dict[str, Any]]], list[int]]
 def test_a_killed_retraining_resumes_to_the_same_bytes(kill: Kill, demo: Path, tmp_path: Path):
     old, url = tmp_path / "old", f"sqlite:///{tmp_path / 'review.db'}"
     assert kill([{"argv": train_argv(demo, old, **WAY)}]) == [0]
-    run, chance = RunFolder(old), random.Random()
+    seed = int(os.environ.get("TAGGER_SEED") or random.randrange(10**9))
+    print(f"moments drawn with TAGGER_SEED={seed}")
+    run, chance = RunFolder(old), random.Random(seed)
     cells_NK, hashes = run.load_cells(), run.load_images()["hash"]
     store = Store.open(url)
     store.record(
