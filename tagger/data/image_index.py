@@ -12,6 +12,7 @@ from tagger.errors import did_you_mean
 # Names that are compared with every image for a suggestion, and images up to which that is done: difflib takes up to
 # 50 microseconds a pair. The same name in other capitals or with another suffix is suggested at any size.
 MAX_GUESSED, MAX_GUESSES = 10, 10_000
+LONGEST = 8192  # characters of a path or a URL; difflib would take gigabytes for a damaged file's one line
 
 
 class ImageIndex:
@@ -53,6 +54,8 @@ class ImageIndex:
         name = normalize("NFC", name.strip())
         if not name:
             return "", "the file name is empty"
+        if len(name) > LONGEST:
+            return "", f"{name[:60]!r}...: a name of {len(name):,} characters is no image's"
         if file := self._by_path(name, beside) or self._by_path(name.replace("\\", "/"), beside):
             return file, ""
         path = name.replace("\\", "/")

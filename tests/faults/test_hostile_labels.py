@@ -227,6 +227,12 @@ def _toml(tree: dict[str, Any]) -> str:
         return ""
 
 
+def test_a_name_of_100_000_characters_is_not_compared_with_others(tmp_path: Path):
+    (photos(tmp_path) / "labels.csv").write_text(f"file,labels\na.jpg,cat\nb.jpg,dog\n{'x' * 100_000},cat\n")
+    said = [str(problem) for problem in read_dataset(tmp_path).problems]
+    assert any("a name of 100,000 characters is no image's" in line and len(line) < 200 for line in said)
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("name", FORMS)
 def test_120_mutilated_files_of_every_form(tmp_path: Path, name: str):
