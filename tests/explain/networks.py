@@ -9,6 +9,7 @@ from tagger.heads import HeadEnsemble
 from tagger.model import TagModel, new_attention, new_backbone, new_head
 
 LABELS = 3
+SEED = 1  # of the heads: each network finds something that speaks for a label
 
 
 def make(
@@ -27,8 +28,8 @@ def make(
         {"backbone": backbone_of, "image": {"size": size}, "head": {"name": head}, "attention": {"depth": depth}}
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
         backbone = new_backbone(settings)
+        torch.manual_seed(SEED)
         heads = [new_head(backbone.num_features, LABELS, settings) for _ in range(members or 1)]
         attention = new_attention(backbone, LABELS, settings)
         for parameter in attention.parameters() if attention is not None else ():
