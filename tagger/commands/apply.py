@@ -1,5 +1,6 @@
 """``tagger apply``: the decisions so far as a label file that training and anyone else can read."""
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tagger.commands.writers import (
 from tagger.commands.writers.image_folder import METADATA
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
-from tagger.runs import RunFolder, find_run, locked, output_lock
+from tagger.runs import RunFolder, find_run, locked, output_lock, sweep
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def apply(
         summarise(decided, url, screen)
         write_report(decided.applied.changes, changes)  # first: by it a killed call's labels are known as ours
         done = _write(folder, decided, out, format, on_existing if format in sidecar_formats.names() else "", screen)
+        _tidy(folder, out, changes, format)
     screen.say(f"Labels of {counted(done.num_images, 'image')}: {out}. What changed: {changes}")
     return Written(out, changes, decided, done.problems)
 
@@ -81,6 +83,18 @@ def _write(run: RunFolder, decided: Decided, out: Path, format: str, on_existing
     if done.num_skipped:
         screen.say(f"{counted(done.num_skipped, 'image')} with a sidecar kept as it is (--on-existing merge).")
     return done
+
+
+def _tidy(run: RunFolder, out: Path, changes: Path, format: str) -> None:
+    """Remove what killed calls left half-written; the lock says that none is at work now."""
+    sweep(changes.parent, glob.escape(changes.name))
+    if format not in sidecar_formats.names():
+        sweep(out.parent, glob.escape(out.name))
+        return
+    writer = sidecar_formats.build(format, run.load_labels())
+    places = [out / writer.place(str(file)) for file in run.load_images()["file"]]
+    for folder, suffix in sorted({(place.parent, place.suffix) for place in places}):
+        sweep(folder, f"*{glob.escape(suffix)}")
 
 
 def _check_folder(out: Path) -> None:

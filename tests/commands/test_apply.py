@@ -195,6 +195,25 @@ def test_decisions_reach_a_file_of_another_format(run: RunFolder, data: Path, tm
     assert apply(run, out=out, format=format, store=url).out == written.out
 
 
+@pytest.mark.parametrize(("format", "name"), [("csv", "labels[1].csv"), ("xmp", "a.jpg.xmp"), ("txt", "a.txt")])
+def test_what_a_killed_call_left_half_written_goes(run: RunFolder, data: Path, tmp_path: Path, format: str, name: str):
+    out = tmp_path / "out"
+    (out / "sub").mkdir(parents=True)
+    mine = [f".{name}.123.part", ".labels.changes.csv.9.part"] + ([f"sub/.{name}.7.part"] if format != "csv" else [])
+    others = [".notes.md.5.part", "sub/.labels[1].csv.7.part"]
+    for leftover in (*mine, *others):
+        (out / leftover).write_text("half")
+    target = out / name if format == "csv" else out
+    if format == "csv":
+        mine[1] = ".labels[1].changes.csv.9.part"
+        (out / mine[1]).write_text("half")
+    url = f"sqlite:///{tmp_path / 'review.db'}"
+    Store.open(url).close()
+    apply(run, out=target, format=format, on_existing="merge" if format != "csv" else "skip", store=url)
+    assert [leftover for leftover in mine if (out / leftover).exists()] == []
+    assert [leftover for leftover in others if not (out / leftover).exists()] == []
+
+
 def test_what_apply_cannot_write_is_said(run: RunFolder, tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'review.db'}"
     with pytest.raises(TaggerError, match="Did you mean 'coco'"):
