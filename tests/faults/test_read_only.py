@@ -1,6 +1,7 @@
 """Where nothing can be written a command says so before it begins to work; where it need not write, it works."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_photos_and_a_run_that_are_only_read(
 ):
     photos, run = tmp_path / "photos", tmp_path / "run"
     for source, copy in ((demo, photos), (finished, run)):
-        subprocess.run(["cp", "-r", str(source), str(copy)], check=True)
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".tagger"))  # other tests may have opened a store
         read_only(copy)
     url = decided_store(RunFolder(run), tmp_path / "review.db")
     assert tagger_cli(*train_argv(photos, Path("new"), train__epochs=1)).code == 0
