@@ -12,9 +12,9 @@ import pytest
 from small import train_argv
 
 HANGS = """import sys, time
-import tagger.cli, tagger.data.waiting, tagger.data.hashes, tagger.batches.dataset
+import tagger.ending, tagger.cli, tagger.data.waiting, tagger.data.hashes, tagger.batches.dataset
 
-tagger.data.waiting.PATIENCE, tagger.data.waiting.LOOK, tagger.cli.LAST_SECONDS = 0.3, 0.05, 0.5
+tagger.data.waiting.PATIENCE, tagger.data.waiting.LOOK, tagger.ending.LAST_SECONDS = 0.3, 0.05, 0.5
 place, name = sys.argv[1:3]
 where = tagger.data.hashes if place == "hash_file" else tagger.batches.dataset
 call = getattr(where, place)
