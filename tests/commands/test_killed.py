@@ -1,12 +1,12 @@
 """Killed at any moment, a command goes on with --resume to the bytes of an uninterrupted one."""
 
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from moments import drawn_seed
 from safetensors.torch import load_file
 from small import train_argv
 
@@ -20,9 +20,7 @@ Kill = Callable[[list[dict[str, Any]]], list[int]]
 
 
 def test_a_killed_training_resumes_to_the_same_bytes(kill: Kill, demo: Path, tmp_path: Path):
-    seed = int(os.environ.get("TAGGER_SEED") or random.randrange(10**9))
-    print(f"moments drawn with TAGGER_SEED={seed}")
-    chance, plan = random.Random(seed), []
+    chance, plan = random.Random(drawn_seed()), []
     for number, way in enumerate(WAYS):
         whole, broken = tmp_path / f"whole-{number}", tmp_path / f"broken-{number}"
         going = {

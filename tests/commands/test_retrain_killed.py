@@ -1,15 +1,13 @@
 """Killed at any moment, a retraining goes on with --resume to the bytes of an uninterrupted one."""
 
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from moments import decided_store, drawn_seed
 from small import train_argv
 
-from tagger.review import Decision, Store
 from tagger.runs import RunFolder, find_run
 
 KEPT = ("history.csv", "model.safetensors", "thresholds.json", "oof.npz", "labels.parquet", "judged.parquet")
@@ -18,21 +16,9 @@ Kill = Callable[[list[dict[str, Any]]], list[int]]
 
 
 def test_a_killed_retraining_resumes_to_the_same_bytes(kill: Kill, demo: Path, tmp_path: Path):
-    old, url = tmp_path / "old", f"sqlite:///{tmp_path / 'review.db'}"
+    old, chance = tmp_path / "old", random.Random(drawn_seed())
     assert kill([{"argv": train_argv(demo, old, **WAY)}]) == [0]
-    seed = int(os.environ.get("TAGGER_SEED") or random.randrange(10**9))
-    print(f"moments drawn with TAGGER_SEED={seed}")
-    run, chance = RunFolder(old), random.Random(seed)
-    cells_NK, hashes = run.load_cells(), run.load_images()["hash"]
-    store = Store.open(url)
-    store.record(
-        [
-            Decision(hash=hashes[n], label=run.load_labels()[0], verdict="no" if cells_NK[n, 0] else "yes", before=0,
-                     suggested=None, doubt=None, run="old", reviewer="ann", seconds=None, client="t", seq=int(n))
-            for n in np.arange(0, 80, 9)
-        ]
-    )  # fmt: skip
-    store.close()
+    url = decided_store(RunFolder(old), tmp_path / "review.db")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     going = {
         "argv": ["retrain", "--run", str(old), "--store", url, "--out", str(broken)],

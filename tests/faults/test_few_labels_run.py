@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from reviewing import page
 from small import train_argv
 from streamlit.testing.v1 import AppTest
 
@@ -67,20 +68,6 @@ def test_training_predicting_and_every_page_work(case: str, tmp_path: Path, tagg
             page, kwargs={"name": name, "path": str(run.path), "url": f"sqlite:///{tmp_path}/r.db"}, default_timeout=60
         ).run()
         assert not app.exception, (name, app.exception)
-
-
-def page(name: str, path: str, url: str) -> None:
-    """A script that is one page."""
-    from importlib import import_module
-
-    from tagger.review import Store
-    from tagger.runs import RunFolder
-
-    store = Store.open(url)
-    try:
-        import_module(f"tagger.ui.{name}_page").show(RunFolder(path), store)
-    finally:
-        store.close()
 
 
 @pytest.mark.parametrize("columns", [{}, {"unknown": [None] * NUM}, {"never": [0] * NUM}, {"always": [1] * NUM}])

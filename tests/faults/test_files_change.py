@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from moments import decided_store
 from PIL import Image
 from small import options, train_argv
-from test_killed_often import decided_store
 
 import tagger
 from tagger.data.hashes import hash_file

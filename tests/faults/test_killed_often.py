@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -11,23 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from moments import decided_store, drawn_seed
 from small import train_argv
 from torture import record_torture
 
-from tagger.review import Decision, Store
 from tagger.runs import RunFolder
 
 CHAINS = Path(__file__).with_name("chains.py")
 WAY: dict[str, Any] = {"features__enabled": True, "train__members": 2}
-
-
-def drawn_seed() -> int:
-    """``$TAGGER_SEED``, or a new one: pytest prints it where a test fails."""
-    seed = int(os.environ.get("TAGGER_SEED") or random.randrange(10**9))
-    print(f"moments drawn with TAGGER_SEED={seed}")
-    return seed
 
 
 def of_training(name: str, folder: Path, begin: list[str], again: list[str], kills: int) -> dict[str, Any]:
@@ -58,21 +49,6 @@ def of_redone(name: str, folder: Path, argv: list[str], out: Path, kills: int) -
         "name": name, "kills": kills, "out": str(out), "whole": str(folder / f"{name}.whole"), "begin": argv,
         "again": argv, "begun": str(out), "finished": None, "skip": [],
     }  # fmt: skip
-
-
-def decided_store(run: RunFolder, path: Path) -> str:
-    """A store with nine decisions on the run's first label; its address."""
-    store = Store.open(url := f"sqlite:///{path}")
-    cells_NK, hashes = run.load_cells(), run.load_images()["hash"]
-    store.record(
-        [
-            Decision(hash=hashes[n], label=run.load_labels()[0], verdict="no" if cells_NK[n, 0] else "yes", before=0,
-                     suggested=None, doubt=None, run="old", reviewer="ann", seconds=None, client="t", seq=int(n))
-            for n in np.arange(0, 80, 9)
-        ]
-    )  # fmt: skip
-    store.close()
-    return url
 
 
 class Chains:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moments import decided_store
 from small import train_argv
-from test_killed_often import decided_store
 
 from tagger.runs import RunFolder
 

@@ -68,3 +68,17 @@ def make_suspects(
         }
     )
     return table.assign(**{f"signal_{name}": np.float32(0.5) for name in SIGNALS})
+
+
+def page(name: str, path: str, url: str) -> None:
+    """A script that is one page."""
+    from importlib import import_module
+
+    from tagger.review import Store
+    from tagger.runs import RunFolder
+
+    store = Store.open(url)
+    try:
+        import_module(f"tagger.ui.{name}_page").show(RunFolder(path), store)
+    finally:
+        store.close()

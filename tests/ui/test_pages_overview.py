@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reviewing import page
 from streamlit.testing.v1 import AppTest
 
 from tagger.review import Store
@@ -14,20 +15,6 @@ from tagger.runs import RunFolder
 from tagger.scoring import choose, count, f_beta
 from tagger.ui.run_data import run_data
 from tagger.ui.threshold_panel import counts_at
-
-
-def page(name: str, path: str, url: str) -> None:
-    """A script that is one page."""
-    from importlib import import_module
-
-    from tagger.review import Store
-    from tagger.runs import RunFolder
-
-    store = Store.open(url)
-    try:
-        import_module(f"tagger.ui.{name}_page").show(RunFolder(path), store)
-    finally:
-        store.close()
 
 
 def open_page(name: str, run: Path, tmp_path: Path) -> AppTest:
