@@ -41,7 +41,10 @@ SAME = {  # as packages write it in older metadata
     "nvidia proprietary software": PROPRIETARY,
     "python software foundation license": "PSF-2.0",
 }
-SAYS_NOTHING = {"cuda-toolkit": PROPRIETARY}  # no licence in its metadata; it holds nothing but NVIDIA's packages
+SAYS_NOTHING = {  # no licence in their metadata
+    "atheris": "Apache-2.0",  # its LICENSE file
+    "cuda-toolkit": PROPRIETARY,  # holds nothing but NVIDIA's packages
+}
 NOTE = """\
 # Licences
 
@@ -51,7 +54,7 @@ go with Apache-2.0.
 
 * Most are permissive (Apache, BSD, ISC, MIT, PSF).
 * MPL-2.0 and LGPL ask those who change these packages' own files to publish the changes. tagger uses them as they are.
-  The extra `postgresql` brings psycopg, under LGPL-3.0; it is listed below only where it is installed.
+  psycopg, under LGPL-3.0, comes with the extra `postgresql` and with the tests only.
 * **NVIDIA's CUDA libraries are proprietary.** PyTorch from PyPI brings them on Linux. They may be used and, under
   NVIDIA's terms, shipped, but they are no free software. tagger runs without them: install torch and torchvision from
   PyTorch's CPU index first.
