@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from small import train_argv
 from untrained import make_run
 
 from tagger.commands.screen import Screen
 from tagger.data import list_images
 from tagger.data.spreadsheet import guarded, guarded_table, unguarded
 from tagger.errors import Problem, printable
+from tagger.runs import RunFolder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="names and files that Windows cannot have")
 ORDERS = "red\x1b[31m\x1b]0;title\x07.jpg", "up\n2026-11-21 all is well.jpg", "left\u202egpj.exe.jpg", "nine\x9b2J.jpg"
@@ -50,6 +52,21 @@ def odd_folder(root: Path) -> set[str]:
         made.bind("socket.jpg")
     os.chdir(before)
     return bad | {"socket.jpg"}
+
+
+def test_a_training_lists_everything_odd_and_learns_from_the_rest(tmp_path: Path, tagger_cli: Any):
+    bad, data = odd_folder(tmp_path / "data"), tmp_path / "data"
+    for number in range(8):
+        Image.new("RGB", (20, 30), (30 * number, 90, 20)).save(data / f"plain {number}.png")
+    images = list_images(data).files
+    labels = ["cat" if at % 2 else "dog" for at in range(len(images))]
+    pd.DataFrame({"file": images, "labels": labels}).to_csv(data / "labels.csv", index=False)
+    trained = tagger_cli(*train_argv(data, tmp_path / "run", train__epochs=1))
+    assert trained.code == 3, trained.err
+    assert not set(trained.out + trained.err) & set("\x1b\x07\x9b\u202e")
+    run = RunFolder(tmp_path / "run")
+    assert bad == {problem.file for problem in run.load_unreadable()}
+    assert {"whole.png", "=1+1.png", "-rf.png", *ORDERS} <= set(run.load_images()["file"])
 
 
 def test_everything_odd_is_listed_and_nothing_hangs(tmp_path: Path, tagger_cli: Any):
