@@ -38,7 +38,8 @@ table{border-collapse:collapse;margin:.5rem 0}
 td,th{padding:.15rem 1.2rem .15rem 0;text-align:right;font-variant-numeric:tabular-nums}
 td:first-child,th:first-child{text-align:left}
 th{color:var(--soft);font-weight:500;border-bottom:1px solid var(--line)}td{border-bottom:1px solid var(--line)}
-svg{display:block;margin:.6rem 0}svg text{fill:var(--ink)}svg .soft{fill:var(--soft)}.bar,.dot{fill:var(--blue)}
+svg{display:block;margin:.6rem 0;overflow:visible}svg text{fill:var(--ink)}svg .soft{fill:var(--soft)}
+.bar,.dot{fill:var(--blue)}
 .dot{opacity:.55}.self{fill:none;stroke:var(--line)}.grid{stroke:var(--line)}
 .row{display:grid;gap:.5rem;grid-template-columns:repeat(auto-fill,minmax(112px,1fr))}
 figure{margin:0;min-width:0}

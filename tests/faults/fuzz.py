@@ -85,27 +85,25 @@ def parser_of(target: str, folder: Path) -> tuple[Parse, bytes]:
 
 def fuzz(target: str, seconds: int, folder: Path) -> None:
     """Fuzz one target; ends this process."""
-    with TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as some:
-        parse, start = parser_of(target, Path(some))
-        corpus = Path(some, "corpus")
-        corpus.mkdir()
-        (corpus / "start").write_bytes(start)
+    scratch = folder / re.sub(r"\W+", "-", target)
+    (corpus := scratch / "corpus").mkdir(parents=True)
+    parse, start = parser_of(target, scratch)
+    (corpus / "start").write_bytes(start)
 
-        def once(data: bytes) -> None:
-            try:
-                parse(data)
-            except TaggerError as error:
-                if "\n" in str(error).strip():
-                    raise ValueError(f"an error of several lines: {error}") from error
-                str(error).encode()
+    def once(data: bytes) -> None:
+        try:
+            parse(data)
+        except TaggerError as error:
+            if "\n" in str(error).strip():
+                raise ValueError(f"an error of several lines: {error}") from error
+            str(error).encode()
 
-        prefix = folder / re.sub(r"\W+", "-", target)
-        chosen = {
-            "max_total_time": seconds, "max_len": LONGEST, "timeout": SLOWEST, "rss_limit_mb": MEMORY,
-            "print_final_stats": 1, "artifact_prefix": f"{prefix}.",
-        }  # fmt: skip
-        atheris.Setup([sys.argv[0], *(f"-{key}={value}" for key, value in chosen.items()), str(corpus)], once)
-        atheris.Fuzz()
+    chosen = {
+        "max_total_time": seconds, "max_len": LONGEST, "timeout": SLOWEST, "rss_limit_mb": MEMORY,
+        "print_final_stats": 1, "artifact_prefix": f"{scratch}.",
+    }  # fmt: skip
+    atheris.Setup([sys.argv[0], *(f"-{key}={value}" for key, value in chosen.items()), str(corpus)], once)
+    atheris.Fuzz()
 
 
 def result_of(target: str, process: "subprocess.Popen[str]") -> dict[str, object]:
