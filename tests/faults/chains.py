@@ -188,7 +188,7 @@ class Chain:
             moments.append(f"change {last}")
             code = ended(start(argv, self.said, last=last))
         else:
-            after = self.chance.uniform(0, self.seconds) ** self.chance.choice((1, 2))
+            after = self.seconds * self.chance.random() ** self.chance.choice((1, 2))  # early ones more often
             moments.append(f"{after:.3f} s")
             number = start(argv, self.said)
             time.sleep(after)
