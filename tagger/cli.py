@@ -65,7 +65,7 @@ def train(
 
 @app.command()
 def predict(
-    folder: Annotated[Path, typer.Argument(help="Folder of images to tag; sub-folders too.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of images to tag, sub-folders too; or one photo, to see.")],
     run: Run = None,
     out: Annotated[Path | None, typer.Option(help="File to write; a folder for sidecars and image folders.")] = None,
     format: Annotated[
@@ -79,10 +79,13 @@ def predict(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted prediction.")] = False,
     thresholds: Annotated[str | None, typer.Option(help="A threshold set that was saved in the review app.")] = None,
 ) -> None:
-    """Tag every image of a folder."""
+    """Tag every image of a folder; or show the labels of one photo."""
     from tagger.commands.predict import predict as call
 
     screen = _screen()
+    if folder.is_file() and out is None and format == "csv":
+        _show_one(folder, run, thresholds, screen)
+        return
     done = call(
         folder,
         run=run,
@@ -96,6 +99,16 @@ def predict(
     skipped = f", {done.num_skipped:,} with a sidecar kept as they are" if done.num_skipped else ""
     screen.say(f"{done.num_images:,} images tagged{skipped}: {done.out}")
     _end_unreadable([str(problem) for problem in done.unreadable], screen)
+
+
+def _show_one(photo: Path, run: Path | None, thresholds: str | None, screen: Any) -> None:
+    from tagger.commands.predict_one import predict_one
+
+    rows = [
+        [tag.label, f"{tag.probability:.3f}", f"{tag.threshold:.3f}", "yes" if tag.chosen else ""]
+        for tag in predict_one(photo, run=run, thresholds=thresholds, screen=screen)
+    ]
+    screen.table(photo.name, ["label", "probability", "threshold", "chosen"], rows)
 
 
 @app.command()
