@@ -17,6 +17,7 @@ from tagger.errors import TaggerError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")  # those that can be written, too
 READ_SUFFIXES = (*TABLE_SUFFIXES, ".jsonl")
+UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)  # also names not in UTF-8, dates after all
 
 
 class Listed(str):
@@ -138,7 +139,7 @@ def _same_width(name: str, rows: Iterator[tuple[int, list[str]]], width: int) ->
 def _read_parquet(path: Path) -> Records:
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise TaggerError(f"{path.name}: this is not a Parquet file that can be read ({_line(error)})") from None
     columns = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]  # the index of pandas
     return Records(tuple(name.strip() for name in columns), _parquet_rows(path.name, file, columns))
@@ -151,7 +152,7 @@ def _parquet_rows(name: str, file: pq.ParquetFile, columns: list[str]) -> Iterat
             for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 row += 1
                 yield row, [_text(cell) for cell in cells]
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise TaggerError(f"{name}: broken after row {row} ({_line(error)})") from None
 
 

@@ -123,6 +123,19 @@ def test_parquet_of_any_schema_is_a_table_or_one_line(tmp_path: Path, rows: list
     read(tmp_path)
 
 
+def test_parquet_with_names_that_are_no_text_and_dates_beyond_the_calendar_is_one_line(tmp_path: Path):
+    path = photos(tmp_path) / "metadata.parquet"
+    pq.write_table(pa.table({"file_name": ["a.jpg"], "labels": ["cat"], "zzzz": [1]}), path)
+    path.write_bytes(path.read_bytes().replace(b"zzzz", b"zz\x8bz"))  # found by test_fuzz.py
+    for labels in (None, path):
+        read(tmp_path, labels)
+    assert "not a Parquet file that can be read" in read(tmp_path, path)
+    path.unlink()
+    far = pa.array([10**15], pa.timestamp("s"))
+    pq.write_table(pa.table({"file": far, "labels": far}), tmp_path / "labels.parquet")
+    assert "broken after row 0" in read(tmp_path)
+
+
 BOMBS = {
     "annotations.xml": (
         b'<!DOCTYPE a [<!ENTITY x "aaaaaaaaaa">%s]><annotations><image name="&x9;"/></annotations>'
