@@ -137,10 +137,12 @@ class Chain:
 
     def run(self) -> dict[str, Any]:
         """All chains of this kind; its figures, and a line for everything that was not as promised."""
+        began = time.monotonic()
         self.measure()
         while self.figures["kills"] < self.kind["kills"] and not self.complaints:
             self.one()
-        return {"name": self.kind["name"], **self.figures, "complaints": self.complaints}
+        seconds = round(time.monotonic() - began, 1)
+        return {"name": self.kind["name"], "seconds": seconds, **self.figures, "complaints": self.complaints}
 
     def measure(self) -> None:
         """An undisturbed call: how long it takes, how often it changes the disk, what it leaves."""

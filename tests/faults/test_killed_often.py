@@ -128,7 +128,7 @@ def test_a_hundred_kills_of_each_command_lose_nothing(chains: Chains, demo: Path
     url = decided_store(old, chains.folder / "review.db")
     rows = chains.run(*kinds_of(chains, old, url, int(os.environ.get("TAGGER_KILLS", "100"))), warm=[sets])
     for row in rows:
-        record_torture(f"kill -9: {row.pop('name')}", seed=chains.seed, **row)
+        record_torture(f"kill -9: {row.pop('name')}", seed=str(chains.seed), **row)
 
 
 def chosen(argv: list[str]) -> list[str]:

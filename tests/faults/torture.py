@@ -21,14 +21,15 @@ LIMIT = 20 * 60  # seconds
 BEGAN = "TAGGER_TEST_BEGAN"  # conftest's note of when the test now running began, on the clock of monotonic()
 
 
-def record_torture(name: str, **figures: Any) -> None:
+def record_torture(name: str, *, seconds: float | None = None, **figures: Any) -> None:
     """Append ``{"name", "seconds", ...figures}`` to the file that ``$TAGGER_TORTURE`` names; nothing without one.
 
-    The seconds are those of the test that calls, up to now.
+    The seconds are those of the test that calls, up to now, unless they are given.
     """
     target = os.environ.get("TAGGER_TORTURE")
     if target:
-        seconds = round(monotonic() - float(os.environ[BEGAN]), 1) if BEGAN in os.environ else None
+        if seconds is None:
+            seconds = round(monotonic() - float(os.environ[BEGAN]), 1) if BEGAN in os.environ else None
         with Path(target).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"name": name, "seconds": seconds, **figures}, ensure_ascii=False) + "\n")
 
