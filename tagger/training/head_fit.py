@@ -2,6 +2,7 @@
 
 Half of a step is moving features: reading, standardising, dropout. One thread does that for the next batches while
 another learns, each with one core: threads that share such small products wait for each other longer than they compute.
+It does it for several batches in one go, as each operation may have to wait for Python's lock.
 Everything random is drawn from the head's own generators, so that heads can train beside each other.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,12 +31,14 @@ from tagger.regularisers import Outputs, Regulariser
 from tagger.scoring import mean_average_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
 from tagger.training.finite import check_head_loss
+from tagger.training.lanes import in_lanes
 from tagger.training.lessons import Lessons, parted
 from tagger.training.objective import Objective, facts_of, make_loss, make_regularisers, make_step
 from tagger.training.seeds import rng_of, seed_of
 
 AT_ONCE = 512  # images whose logits are asked for: so many stay in a core's cache
-AHEAD = 2  # batches that are read before they are learnt from
+AHEAD = 2  # blocks of batches that are read before they are learnt from
+BLOCK = 2**21  # values of the features of a block: 8 MB, of which four are held
 LARGE = 500_000  # parameters, from which on a step's products are worth sharing out among cores
 
 Rows = NDArray[np.int64]
@@ -102,7 +106,7 @@ def learn(
     for epoch, stage in enumerate(stages):
         going_on()
         loss = loop.run_epoch(task.rows[stage.draw(loop.rng)], f"heads, {begun.name}, epoch {epoch + 1}")
-        logits_RK = head_logits(head, task.views_VND, task.held_out)
+        logits_RK = head_logits(head, task.views_VND, task.held_out, lanes=1 + ahead)
         row = {"epoch": epoch + 1, "train_loss": loss, "lr": loop.schedule.get_last_lr()[0]}
         history.append(row | validation_row(logits_RK, task.labels_NK[task.held_out], loss_of))
         if epoch >= begins_to_count(chosen.epochs):
@@ -155,18 +159,26 @@ class _Loop:
         self.head.train()
         size, losses = self.settings.features.batch_size, list[float]()
         left = self.steps - self.step  # a sampler's epochs may differ in length
-        parts = [order[at : at + size] for at in range(0, len(order), size)][:left]
-        for batch in _ahead(self._batch, parts, self.ahead):
-            losses.append(self._learn(batch, f"{where}, batch {len(losses) + 1}"))
+        order = order[: left * size]
+        several = size * max(1, BLOCK // (size * self.task.views_VND.shape[2]))
+        blocks = [order[at : at + several] for at in range(0, len(order), several)]
+        for batches in _ahead(self._block, blocks, self.ahead):
+            for batch in batches:
+                losses.append(self._learn(batch, f"{where}, batch {len(losses) + 1}"))
         return sum(losses) / max(len(losses), 1)
 
-    def _batch(self, rows: Rows) -> Batch:
-        features_BD = draw_views(self.task.views_VND, rows, self.rng)
-        mixed, targets = mix_features(
-            features_BD, self.task.lessons.batch(rows), self.settings.features.mixup, self.rng
-        )
+    def _block(self, rows: Rows) -> Iterator[Batch]:
+        """The batches of these rows, made in one go."""
+        size, alpha = self.settings.features.batch_size, self.settings.features.mixup
+        features_RD, targets_R = draw_views(self.task.views_VND, rows, self.rng), self.task.lessons.batch(rows)
+        if alpha:  # a vector is mixed with one of its batch
+            pairs = zip(features_RD.split(size), targets_R.split(size), strict=True)
+            mixed = [mix_features(*pair, alpha, self.rng) for pair in pairs]
+            features_RD, targets_R = (torch.cat(parts) for parts in zip(*mixed, strict=True))
         with torch.no_grad():
-            return Batch(mixed, self.head.inputs(mixed), targets)
+            inputs_RD = self.head.inputs(features_RD)
+        parts = (features_RD.split(size), inputs_RD.split(size), targets_R.split(size))
+        return starmap(Batch, zip(*parts, strict=True))
 
     def _learn(self, batch: Batch, where: str) -> float:
         targets_BK, weights_BK = parted(batch.targets, self.task.labels_NK.shape[1])
@@ -197,12 +209,12 @@ def one_core(head: Head) -> Iterator[bool]:
         torch.set_num_threads(before)
 
 
-def _ahead(make: Callable[[Rows], Batch], parts: Sequence[Rows], ahead: bool) -> Iterator[Batch]:
+def _ahead(make: Callable[[Rows], Iterator[Batch]], parts: Sequence[Rows], ahead: bool) -> Iterator[Iterator[Batch]]:
     """``make(rows)`` of each part, in order: in a thread of its own, if it may go ``ahead``."""
     if not ahead:
         yield from map(make, parts)
         return
-    pending: deque[Future[Batch]] = deque()
+    pending: deque[Future[Iterator[Batch]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
         try:
             for rows in parts:
@@ -215,15 +227,18 @@ def _ahead(make: Callable[[Rows], Batch], parts: Sequence[Rows], ahead: bool) ->
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-@torch.inference_mode()
-def head_logits(head: nn.Module, views_VND: NDArray[np.float16], rows: Rows, *, chunk: int = AT_ONCE) -> Floats:
-    """Logits (rows, K), the mean over the views."""
+def head_logits(
+    head: nn.Module, views_VND: NDArray[np.float16], rows: Rows, *, chunk: int = AT_ONCE, lanes: int = 1
+) -> Floats:
+    """Logits (rows, K), the mean over the views; ``lanes`` threads share the rows."""
     head.eval()
-    parts = [
-        torch.stack([head(torch.from_numpy(view_ND[rows[at : at + chunk]])) for view_ND in views_VND]).mean(0).numpy()
-        for at in range(0, len(rows), chunk)
-    ]
-    return np.concatenate(parts)
+
+    def logits_of(at: int) -> Floats:
+        with torch.inference_mode():
+            parts = [head(torch.from_numpy(view_ND.take(rows[at : at + chunk], axis=0))) for view_ND in views_VND]
+            return torch.stack(parts).mean(0).numpy()
+
+    return np.concatenate(list(in_lanes(logits_of, range(0, len(rows), chunk), lanes=lanes)))
 
 
 def validation_row(logits_NK: Floats, labels_NK: Cells, loss_of: nn.Module) -> dict[str, float]:
@@ -252,7 +267,7 @@ def draw_views(views_VND: NDArray[np.float16], rows: Rows, rng: np.random.Genera
     num_views, num_images, num_features = views_VND.shape
     if num_views > 1:
         rows = rows + num_images * rng.integers(num_views, size=len(rows))
-    return torch.from_numpy(np.asarray(views_VND).reshape(-1, num_features)[rows])
+    return torch.from_numpy(np.asarray(views_VND).reshape(-1, num_features).take(rows, axis=0))
 
 
 def mix_features(features_BD: Tensor, targets: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

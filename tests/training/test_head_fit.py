@@ -99,6 +99,19 @@ def test_a_head_is_what_the_plain_loop_gives(material: Any, dropout: float, core
     )
 
 
+def test_a_head_does_not_depend_on_how_many_batches_are_made_in_one_go(
+    material: Any, monkeypatch: pytest.MonkeyPatch
+):
+    views_VND, labels_NK = material
+    rows, held_out, heads = np.flatnonzero(np.arange(N) % 5), np.arange(0, N, 5), []
+    for block in (1, 3 * 16 * D, 2**21):
+        monkeypatch.setattr("tagger.training.head_fit.BLOCK", block)
+        heads.append(fit_head(views_VND, labels_NK, rows, held_out, settings(0.5), name="x")[0])
+    for head in heads[1:]:
+        for name, tensor in heads[0].state_dict().items():
+            torch.testing.assert_close(head.state_dict()[name], tensor, atol=2e-5, rtol=1e-4, msg=name)
+
+
 @pytest.mark.parametrize("name", ["linear", "mlp", "ecoc"])
 def test_heads_of_parts_do_not_depend_on_the_number_of_cores(material: Any, name: str):
     views_VND, labels_NK = material
@@ -153,7 +166,8 @@ def test_a_trained_head_draws_from_torchs_generator_again(material: Any):
     assert head.dropout.generator is None
 
 
-def test_no_copy_of_the_features_is_made():
+def test_no_copy_of_the_features_is_made(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tagger.training.head_fit.BLOCK", 2**18)
     rng = np.random.default_rng(0)
     views_VND = rng.standard_normal((1, 8000, 256), np.float32).astype(np.float16)
     labels_NK = (rng.random((8000, 2)) < 0.5).astype(np.int8)
