@@ -99,9 +99,7 @@ def test_a_head_is_what_the_plain_loop_gives(material: Any, dropout: float, core
     )
 
 
-def test_a_head_does_not_depend_on_how_many_batches_are_made_in_one_go(
-    material: Any, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_head_does_not_depend_on_how_many_batches_are_made_in_one_go(material: Any, monkeypatch: pytest.MonkeyPatch):
     views_VND, labels_NK = material
     rows, held_out, heads = np.flatnonzero(np.arange(N) % 5), np.arange(0, N, 5), []
     for block in (1, 3 * 16 * D, 2**21):
