@@ -9,7 +9,7 @@ from tagger.suspects.threads import each
 
 COMPONENTS = 128
 FITTED_ON = 20_000
-CHUNK = 8192
+CHUNK, ROWS = 8192, 1024  # rows read at a time: beside each other, and far apart
 
 
 def reduced(features_ND: Floats, *, seed: int = 0) -> Floats:
@@ -38,7 +38,10 @@ def _projection(features_ND: Floats, seed: int) -> tuple[Floats, Floats]:
 
     rng = np.random.default_rng(seed)
     some = np.sort(rng.choice(len(features_ND), min(FITTED_ON, len(features_ND)), replace=False))
-    sample_SD = np.asarray(features_ND[some], dtype=np.float32)
+    sample_SD = np.empty((len(some), features_ND.shape[1]), np.float32)
+    for start in range(0, len(some), ROWS):  # far apart, so that each brings its neighbourhood in the file along
+        sample_SD[start : start + ROWS] = features_ND[some[start : start + ROWS]]
+        _let_go(features_ND)
     mean_D, scale_D = sample_SD.mean(axis=0), sample_SD.std(axis=0) + 1e-6
     sample_SD -= mean_D
     sample_SD /= scale_D
