@@ -22,6 +22,7 @@ from tagger.training.inference import AT_ONCE, Outputs, run_batches
 from tagger.training.lanes import MOST
 
 NO_NUMBER = "the network gives no finite number for it; its weights are at fault: restore a copy, or train again"
+MOST_READ = 64  # images that a core reads in one go: each time its caches are full of the network's values at first
 FEW = 32  # images for which folding the network would take longer than it saves
 
 
@@ -84,7 +85,8 @@ class Tagger:
         dataset = ImageFiles(root, files, size=image.size, fit=image.fit)
         batches: Batches | Iterable[Batch]
         if self.device.type == "cpu" and image.workers < 1 and torch.get_num_threads() <= MOST:
-            batches = Batches(dataset, range(len(files)), batch_size=AT_ONCE)
+            several = max(1, min(MOST_READ // AT_ONCE, len(files) // (16 * AT_ONCE)))  # all cores end at about one time
+            batches = Batches(dataset, range(len(files)), batch_size=several * AT_ONCE)
         else:
             workers = 0 if len(files) <= 64 else image.num_workers  # starting them costs more than a handful of images
             batches = make_loader(

@@ -14,6 +14,7 @@ MAX_PIXELS = 120_000_000  # decoded at once; a 102-megapixel camera still fits
 MAX_JPEG_PIXELS = 1_000_000_000  # of a baseline JPEG, decoded at 1/2 to 1/8 of its sides in bounded memory
 MAX_DEEP_PIXELS, MAX_LAB_PIXELS, MAX_ARITHMETIC_PIXELS = 60_000_000, 20_000_000, 40_000_000
 MAX_SCANNED = 4_000_000_000  # pixels times scans: 30 scans of the largest, 300 of a photo of 12 megapixels
+SMALL_PIXELS = 1_000_000  # a JPEG's coefficients fit ROOM, however many components it has
 MAX_BYTES = 1 << 30
 MAX_BYTES_HELD = 1 << 28  # of formats whose files, or what they hold beside the pixels, are read as a whole
 
@@ -55,6 +56,16 @@ def check_jpeg(size: tuple[int, int], marks: JpegMarks, *, shrinks: bool) -> int
     if size[0] * size[1] * marks.scans > MAX_SCANNED:
         raise TooLarge(f"{marks.scans:,} scans of {size[0]:,} x {size[1]:,} pixels: too many to be decoded")
     return size[0] * size[1] * kept
+
+
+def is_harmless(size: tuple[int, int], num_bytes: int) -> bool:
+    """Whether ``check_jpeg`` passes a JPEG of this size and of so many bytes whatever its marks are: no need to look.
+
+    >>> is_harmless((128, 128), 10_000), is_harmless((128, 128), 1_000_000)
+    (True, False)
+    """
+    pixels = size[0] * size[1]
+    return 0 < pixels <= SMALL_PIXELS and pixels * (num_bytes // 2) <= MAX_SCANNED  # a scan's mark has two bytes
 
 
 def check_image(image: Image.Image, *, whole: bool) -> int:

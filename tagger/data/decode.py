@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, JpegImagePlugin
 
-from tagger.data.bounds import MAX_BYTES, MAX_BYTES_HELD, MAX_PIXELS, TooLarge, check_image, check_jpeg
+from tagger.data.bounds import MAX_BYTES, MAX_BYTES_HELD, MAX_PIXELS, TooLarge, check_image, check_jpeg, is_harmless
 from tagger.data.jpeg_marks import jpeg_marks
 from tagger.data.pixels import to_rgb
 from tagger.data.quiet import Quiet
@@ -113,7 +113,8 @@ def _bound(image: Image.Image, size: int | None) -> int:
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         assert image.fp, "it has just been opened"
         file, at = image.fp, image.fp.tell()
-        kept = check_jpeg(image.size, jpeg_marks(cast(BinaryIO, file)), shrinks=bool(size))
+        if not is_harmless(image.size, file.seek(0, os.SEEK_END)):
+            kept = check_jpeg(image.size, jpeg_marks(cast(BinaryIO, file)), shrinks=bool(size))
         file.seek(at)
         if size:
             image.draft(None, (2 * size, 2 * size))  # type: ignore[arg-type]  # None keeps the mode

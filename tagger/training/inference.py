@@ -39,13 +39,15 @@ def run_batches(
     """
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
 
+    def of_views(images: Tensor) -> Tensor:
+        views = (images, images.flip(-1)) if flip_views else (images,)
+        return torch.stack([call(view).float() for view in views])
+
     def outputs_of(item: Batch | int) -> Outputs:
         batch = loader[item] if isinstance(item, int) else item  # type: ignore[index]  # numbers are those of Batches
-        images = to_float(batch.images_BCHW, device)
-        parts = images.split(AT_ONCE) if device.type == "cpu" else (images,)
+        parts = batch.images_BCHW.split(AT_ONCE) if device.type == "cpu" else (batch.images_BCHW,)
         with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-            views = [[part, part.flip(-1)] if flip_views else [part] for part in parts]
-            outputs = torch.cat([torch.stack([call(view).float() for view in part]) for part in views], dim=1)
+            outputs = torch.cat([of_views(to_float(part, device)) for part in parts], dim=1)
         return Outputs(outputs.cpu().numpy(), batch.indices_B.numpy(), batch.reasons)
 
     items: Iterable[Batch | int] = range(len(loader)) if isinstance(loader, Batches) else loader

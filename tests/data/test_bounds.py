@@ -5,10 +5,12 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin
 
 from tagger.data import bounds, decode
-from tagger.data.bounds import TooLarge, check_image, check_jpeg, check_size
+from tagger.data.bounds import TooLarge, check_image, check_jpeg, check_size, is_harmless
 from tagger.data.decode import UnreadableImage, image_size, load_image, load_photo
 from tagger.data.jpeg_marks import JpegMarks, jpeg_marks
 from tagger.data.pixels import to_rgb
@@ -86,6 +88,15 @@ def test_a_tiff_whose_tile_takes_gigabytes_is_refused():
         image.tag_v2[322], image.tag_v2[323] = 60_000, 60_000  # type: ignore[attr-defined]
         with pytest.raises(TooLarge, match=r"its pixels and one strip or tile take 10,800,012,288 bytes"):
             check_image(image, whole=False)
+
+
+@given(*[st.integers(0, 2000)] * 2, st.integers(0, 2**18), st.integers(1, 255), st.booleans(), st.floats(0, 1))
+def test_what_is_called_harmless_is_refused_for_no_marks(
+    width: int, height: int, num_bytes: int, components: int, arithmetic: bool, share: float
+):
+    marks = JpegMarks(components, True, arithmetic, max(1, int(share * (num_bytes // 2))))
+    if is_harmless((width, height), num_bytes):
+        check_jpeg((width, height), marks, shrinks=True)
 
 
 def test_an_image_has_pixels():
