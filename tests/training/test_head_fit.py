@@ -167,9 +167,9 @@ def test_a_trained_head_draws_from_torchs_generator_again(material: Any):
 def test_no_copy_of_the_features_is_made(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tagger.training.head_fit.BLOCK", 2**18)
     rng = np.random.default_rng(0)
-    views_VND = rng.standard_normal((1, 8000, 256), np.float32).astype(np.float16)
-    labels_NK = (rng.random((8000, 2)) < 0.5).astype(np.int8)
-    rows, held_out = np.flatnonzero(np.arange(8000) % 5), np.arange(0, 8000, 5)
+    views_VND = rng.standard_normal((1, 40_000, 256), np.float32).astype(np.float16)
+    labels_NK = (rng.random((40_000, 2)) < 0.5).astype(np.int8)
+    rows, held_out = np.flatnonzero(np.arange(40_000) % 5), np.arange(0, 40_000, 5)
     tracemalloc.start()  # knows of NumPy's arrays
     try:
         fit_head(views_VND, labels_NK, rows, held_out, settings(0.5, epochs=1, batch_size=256), name="x")
