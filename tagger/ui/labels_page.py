@@ -42,7 +42,9 @@ def show(run: RunFolder, store: Store) -> None:
             "images": st.column_config.NumberColumn(help="Images with the label, after all decisions"),
             "change": st.column_config.NumberColumn(format="%+d", help="Compared with the labels before any decision"),
             "decided": st.column_config.NumberColumn(help="Cells that people settled"),
-            "was wrong": st.column_config.NumberColumn(help="Of these, cells whose given label was wrong"),
+            "was wrong": st.column_config.NumberColumn(
+                help="Of these, wrong in this run's labels; a retrained run has learnt of those found before"
+            ),
         },
     )
     few = table.loc[table["images"] < MIN_POSITIVES, "label"]
