@@ -113,7 +113,7 @@ def _bound(image: Image.Image, size: int | None) -> int:
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         assert image.fp, "it has just been opened"
         file, at = image.fp, image.fp.tell()
-        if not is_harmless(image.size, file.seek(0, os.SEEK_END)):
+        if not is_harmless(image.size, _num_bytes(image)):
             kept = check_jpeg(image.size, jpeg_marks(cast(BinaryIO, file)), shrinks=bool(size))
         file.seek(at)
         if size:

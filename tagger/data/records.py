@@ -17,7 +17,7 @@ from tagger.errors import TaggerError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")  # those that can be written, too
 READ_SUFFIXES = (*TABLE_SUFFIXES, ".jsonl")
-UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)  # also names not in UTF-8, dates after all
+UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)  # or not UTF-8, or beyond the calendar
 
 
 class Listed(str):
