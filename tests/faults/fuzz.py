@@ -45,11 +45,11 @@ LONGEST, SLOWEST, MEMORY = 4096, 5, 3000  # bytes of an input, seconds and megab
 TEXTS: dict[str, tuple[Callable[[str], object], str]] = {
     "labels.toml": (
         lambda text: parse_labels_toml(text, ["cat", "dog"]),
-        'labels = ["cat", "dog"]\n[groups.pet]\nlabels = ["cat", "dog"]\n[[rules]]\nif = "cat"\nthen_not = ["dog"]\n',
+        '[groups.pet]\nkind = "multi"\nlabels = ["cat"]\n[[rules]]\nif = "cat"\nthen = "dog"\n',
     ),
     "a setting": (lambda text: load_settings("quick", [text]), "train.lr=0.1"),
     "a reading option": (lambda text: load_reading([text]), 'data.label_separator="|"'),
-    "an aim": (parse_aim, "precision=0.9"),
+    "an aim": (parse_aim, "precision>=0.9"),
 }
 SETTINGS = "config.toml"
 PLANTED = "a planted fault"  # that has to be found; no target unless asked for
@@ -89,6 +89,7 @@ def fuzz(target: str, seconds: int, folder: Path) -> None:
     (corpus := scratch / "corpus").mkdir(parents=True)
     parse, start = parser_of(target, scratch)
     (corpus / "start").write_bytes(start)
+    parse(start)
 
     def once(data: bytes) -> None:
         try:
