@@ -226,13 +226,12 @@ def features(study: Study, images: Images, settings: Settings, accelerator: Acce
 def judge_photos(images: Images, logits_NK: Floats, val: np.ndarray, test: np.ndarray) -> dict[str, float]:
     """mAP, and F1 at the one threshold that was best on the validation split."""
     labels_NK, probs_NK = images.labels_NK, sigmoid(logits_NK.astype(np.float64))
-    ones = {len(rows): np.ones((len(rows), 1)) for rows in (val, test)}
 
     def f1(rows: np.ndarray, threshold: float) -> dict[str, Floats]:
-        return averages(count(labels_NK[rows], choose(probs_NK[rows], threshold), ones[len(rows)]))
+        return averages(count(labels_NK[rows], choose(probs_NK[rows], threshold)))
 
-    threshold = max(np.arange(0.1, 0.7, 0.025), key=lambda value: f1(val, value)["micro_f1"][0])
-    scores = {name: float(values[0]) for name, values in f1(test, threshold).items()}
+    threshold = max(np.arange(0.1, 0.7, 0.025), key=lambda value: f1(val, value)["micro_f1"])
+    scores = {name: float(value) for name, value in f1(test, threshold).items()}
     return {"map": float(mean_average_precision(labels_NK[test], logits_NK[test])), **scores}
 
 

@@ -1,4 +1,6 @@
-"""Array words that every layer shares: what a cell can be, and the logistic pair."""
+"""Array words that every layer shares: what a cell can be, the logistic pair, and rows a few at a time."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +9,7 @@ Floats = NDArray[np.floating]
 Cells = NDArray[np.int8]  # labels_NK: one of UNKNOWN, NO, YES
 
 UNKNOWN, NO, YES = -1, 0, 1
+CELLS_AT_ONCE = 500_000
 
 
 def sigmoid(logits: Floats) -> Floats:
@@ -26,3 +29,13 @@ def logit(probs: Floats, eps: float = 1e-7) -> Floats:
     """
     probs = np.clip(probs, eps, 1.0 - eps)
     return np.log(probs) - np.log1p(-probs)
+
+
+def row_blocks(shape: tuple[int, ...], cells: int = CELLS_AT_ONCE) -> Iterator[slice]:
+    """Slices that cover all rows of a matrix, each of about so many cells: what work on it takes stays bounded.
+
+    >>> list(row_blocks((3, 100), 200))
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    size = max(1, cells // max(shape[1], 1))
+    return (slice(start, min(start + size, shape[0])) for start in range(0, shape[0], size))

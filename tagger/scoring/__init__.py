@@ -4,12 +4,12 @@ Labels are cells (1 yes, 0 no, -1 unknown; unknown counts in nothing), probabili
 """
 
 from tagger.scoring.aims import Aim, parse_aim
-from tagger.scoring.bootstrap import estimate, interval, paired_difference
+from tagger.scoring.bootstrap import estimate, interval
 from tagger.scoring.calibration import Calibration, Curve, fit_calibration
 from tagger.scoring.cutoffs import best_shared_threshold
 from tagger.scoring.decide import NOTHING, OneOf, Structure, always_one, decide, one_of_groups, structure_of
 from tagger.scoring.evaluate import evaluate
-from tagger.scoring.measure import LOWER_IS_BETTER, Measure, choice_metrics
+from tagger.scoring.measure import LOWER_IS_BETTER, Measure
 from tagger.scoring.metrics import Counts, averages, choose, count, f_beta, precision, recall, skew_normalised_accuracy
 from tagger.scoring.ordinal import GroupMeasure
 from tagger.scoring.paired import paired_table
@@ -37,7 +37,6 @@ __all__ = [
     "best_shared_threshold",
     "brier_loss",
     "calibration_error",
-    "choice_metrics",
     "choose",
     "choose_thresholds",
     "count",
@@ -49,7 +48,6 @@ __all__ = [
     "interval",
     "mean_average_precision",
     "one_of_groups",
-    "paired_difference",
     "paired_table",
     "parse_aim",
     "precision",

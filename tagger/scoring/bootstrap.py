@@ -4,16 +4,16 @@ Images, not cells, are drawn with replacement, because the cells of one image de
 of whole-number image weights, so all draws go through the same matrix products as the value itself.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 
-from tagger.arrays import Cells, Floats
-from tagger.scoring.measure import Measure
+from tagger.arrays import Floats
+from tagger.scoring.measure import Metrics, Weighed, add_totals, label_blocks
 
-Metrics = dict[str, Floats]
-CELLS_AT_ONCE = 2_000_000  # weights held at a time: 16 MB
+BySide = dict[str, Metrics]
+WEIGHTS_AT_ONCE = 2_000_000  # weights held at a time: 16 MB
 
 
 def image_weights(num_images: int, draws: int, *, seed: int = 0) -> Iterator[Floats]:
@@ -23,7 +23,7 @@ def image_weights(num_images: int, draws: int, *, seed: int = 0) -> Iterator[Flo
     [[3.0, 3.0]]
     """
     rng = np.random.default_rng(seed)
-    block = max(1, min(draws, CELLS_AT_ONCE // max(num_images, 1)))
+    block = max(1, min(draws, WEIGHTS_AT_ONCE // max(num_images, 1)))
     for start in range(0, draws, block):
         b = min(block, draws - start)
         drawn = rng.integers(num_images, size=(b, num_images)) + num_images * np.arange(b)[:, None]
@@ -31,14 +31,77 @@ def image_weights(num_images: int, draws: int, *, seed: int = 0) -> Iterator[Flo
         yield np.ascontiguousarray(counts.T, dtype=np.float64)
 
 
-def draw(metrics: Callable[[Floats], Metrics], num_images: int, *, draws: int = 1000, seed: int = 0) -> Metrics:
-    """``metrics(weights_NB)`` for all draws, joined along the last axis: name -> (..., draws).
+def draw(metrics: Weighed, num_images: int, *, draws: int = 1000, seed: int = 0) -> Metrics:
+    """``metrics(weights_NB)`` for all draws, joined along the last axis: name -> (..., draws); {} without any.
 
     >>> draw(lambda weights_NB: {"total": weights_NB.sum(axis=0)}, 4, draws=3)["total"].tolist()
     [4.0, 4.0, 4.0]
     """
-    parts = [metrics(weights_NB) for weights_NB in image_weights(num_images, draws, seed=seed)]
+    parts = [metrics(weights_NB) for weights_NB in image_weights(num_images, draws if num_images else 0, seed=seed)]
     return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]} if parts else {}
+
+
+class Side(Protocol):
+    """Something that is measured: ``Measure`` or ``Choice``."""
+
+    def block(self, at: slice) -> Weighed: ...
+    def images(self, weights_NB: Floats) -> Metrics: ...
+    def whole(self, sums: Metrics, images: Metrics) -> Metrics: ...
+
+
+def resample(
+    sides: Mapping[str, Side],
+    shape: tuple[int, ...],
+    told: Callable[[slice, BySide, BySide], None] = lambda at, values, drawn: None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[BySide, BySide]:
+    """Overall values (1,) and draws (draws,) of each side, side -> name -> array, over the same resampled images.
+
+    ``told`` gets the same per label (L, .), a block of labels at a time: they are not kept. Without images, or with
+    ``draws`` 0, there are no draws: {} for each side.
+
+    >>> from tagger.scoring.measure import Choice
+    >>> labels, chosen = np.array([[1, 0], [0, 1]]), np.array([[True, True], [False, True]])
+    >>> values, drawn = resample({"one": Choice(labels, chosen)}, labels.shape, draws=5)
+    >>> values["one"]["micro_f1"].tolist(), drawn["one"]["micro_f1"].shape
+    ([0.8], (5,))
+    """
+    once_N1 = np.ones((shape[0], 1))
+
+    def both(weigh: Weighed) -> tuple[BySide, BySide]:
+        return _by_side(sides, weigh(once_N1)), _by_side(sides, draw(weigh, shape[0], draws=draws, seed=seed))
+
+    sums: tuple[BySide, BySide] = ({side: {} for side in sides}, {side: {} for side in sides})
+    for at in label_blocks(shape, draws):
+        found = both(_together({side: one.block(at) for side, one in sides.items()}))
+        told(at, *found)
+        for totals, block in zip(sums, found, strict=True):
+            for side, metrics in block.items():
+                add_totals(totals[side], metrics)
+    images = both(_together({side: one.images for side, one in sides.items()}))
+    values, drawn = (
+        {side: one.whole(totals[side], found[side]) if found[side] else {} for side, one in sides.items()}
+        for totals, found in zip(sums, images, strict=True)
+    )
+    return values, drawn
+
+
+def _together(parts: Mapping[str, Weighed]) -> Weighed:
+    """All sides in one call, their names before those of the metrics."""
+    return lambda weights_NB: {
+        f"{side} {name}": values for side, weigh in parts.items() for name, values in weigh(weights_NB).items()
+    }
+
+
+def _by_side(sides: Iterable[str], metrics: Metrics) -> BySide:
+    """What ``_together`` gave, side by side."""
+    found: BySide = {side: {} for side in sides}
+    for name, values in metrics.items():
+        side, metric = name.split(" ", 1)
+        found[side][metric] = values
+    return found
 
 
 def interval(value: float, draws_B: Floats, *, level: float = 0.95, shift: bool = False) -> tuple[float, float]:
@@ -70,39 +133,3 @@ def estimate(value: float, draws_B: Floats | None = None, *, shift: bool = False
     low, high = (np.nan, np.nan) if draws_B is None else interval(value, draws_B, shift=shift)
     ends = {"value": value, "low": low, "high": high}
     return {name: None if np.isnan(x) else float(x) for name, x in ends.items()}
-
-
-def paired_difference(
-    labels_NK: Cells,
-    probs_a_NK: Floats,
-    thresholds_a_K: Floats,
-    probs_b_NK: Floats,
-    thresholds_b_K: Floats,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Every overall metric of b minus that of a on the same images, with an interval over the same draws of both.
-
-    name -> {"a", "b", "value", "low", "high"}; an interval that leaves out 0 speaks for a real difference. Pairing
-    removes what easy and hard images have in common, so it is far narrower than the distance of two separate intervals.
-
-    >>> labels, probs = np.array([[1], [0], [1], [0]]), np.array([[0.9], [0.1], [0.8], [0.3]])
-    >>> paired_difference(labels, probs, np.array([0.5]), 1 - probs, np.array([0.5]), draws=10)["micro_f1"]["value"]
-    -1.0
-    """
-    a, b = Measure(labels_NK, probs_a_NK, thresholds_a_K), Measure(labels_NK, probs_b_NK, thresholds_b_K)
-    ones_N1 = np.ones((len(labels_NK), 1))
-    value_a, value_b = a(ones_N1)[0], b(ones_N1)[0]
-
-    def differences(weights_NB: Floats) -> Metrics:
-        of_a, of_b = a(weights_NB)[0], b(weights_NB)[0]
-        return {name: of_b[name] - of_a[name] for name in of_a}
-
-    drawn = draw(differences, len(labels_NK), draws=draws, seed=seed)
-    table = {}
-    for name in value_a:
-        first, second = float(value_a[name][0]), float(value_b[name][0])
-        ends = {"a": estimate(first)["value"], "b": estimate(second)["value"]}
-        table[name] = ends | estimate(second - first, drawn.get(name))
-    return table

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from tagger.arrays import UNKNOWN, Cells, Floats
-from tagger.scoring.bootstrap import draw, estimate
+from tagger.scoring.bootstrap import BySide, Side, draw, estimate, resample
 from tagger.scoring.decide import NOTHING, Structure, decide
-from tagger.scoring.measure import PER_LABEL, Measure, choice_metrics
-from tagger.scoring.ordinal import GROUP_METRICS, GroupMeasure
+from tagger.scoring.measure import PER_LABEL, Choice, Measure
+from tagger.scoring.ordinal import GroupMeasure
 
 MIN_POSITIVES = 10  # below it a label's values are printed without an interval, and with a note
 
@@ -40,55 +40,48 @@ def evaluate(
     labels_NK, probs_NK = np.asarray(labels_NK), np.asarray(probs_NK, dtype=np.float64)
     thresholds_K = np.broadcast_to(np.asarray(thresholds_K, dtype=np.float64), (labels_NK.shape[1],))
     measure = Measure(labels_NK, probs_NK, thresholds_K, structure)
+    per_label: dict[str, Any] = {}
+
+    def label_rows(at: slice, values: BySide, drawn: BySide) -> None:
+        for place, k in enumerate(range(*at.indices(len(names)))):
+            yes, no = int(measure.positives_K[k]), int(measure.negatives_K[k])
+            row: dict[str, Any] = {"positives": yes, "negatives": no, "threshold": float(thresholds_K[k])}
+            for name in PER_LABEL:
+                enough = drawn["per_label"] and yes >= MIN_POSITIVES and no
+                draws_B = drawn["per_label"][name][place] if enough else None
+                value = float(values["per_label"][name][place, 0])
+                row[name] = estimate(value, draws_B, shift=name == "calibration_error")
+            per_label[names[k]] = row | {"note": _note(yes, no, row)}
+
+    other, half = (Choice(labels_NK, decide(probs_NK, choice, structure)) for choice in (shared, 0.5))
+    sides: dict[str, Side] = {"per_label": measure, "best_shared": other}
+    values, drawn = resample(sides, labels_NK.shape, label_rows, draws=draws, seed=seed)
+    values |= resample({"0.5": half}, labels_NK.shape, draws=0)[0]
+    one_for_all: dict[str, dict[str, Any]] = {"per_label": {}, "0.5": {"threshold": 0.5}}
+    one_for_all |= {"best_shared": {"threshold": float(shared)}}
+    of_choice = values["best_shared"].keys()
+    gain = {name: drawn["per_label"][name] - draws_B for name, draws_B in drawn["best_shared"].items()}
     groups = [GroupMeasure(one, labels_NK, probs_NK, measure.chosen_NK) for one in structure.groups]
-    once_N1 = np.ones((len(labels_NK), 1))
-    overall, per_label = measure(once_N1)
-    choices: dict[str, Any] = {"per_label": thresholds_K, "0.5": 0.5, "best_shared": shared}
-    chosen = {name: decide(probs_NK, choice, structure) for name, choice in choices.items()}
-    compared = {name: choice_metrics(labels_NK, chosen_NK, once_N1) for name, chosen_NK in chosen.items()}
-
-    def all_draws(weights_NB: Floats) -> dict[str, Floats]:
-        whole, parts = measure(weights_NB)
-        other = choice_metrics(labels_NK, chosen["best_shared"], weights_NB)
-        more: dict[str, Floats] = {f"gain {name}": whole[name] - values for name, values in other.items()}
-        for group in groups:
-            more |= {f"group {group.one.name} {name}": values for name, values in group(weights_NB).items()}
-        return whole | {f"label {name}": values for name, values in parts.items()} | more
-
-    drawn = draw(all_draws, len(labels_NK), draws=draws, seed=seed) if len(labels_NK) else {}
-
-    def label_row(k: int) -> dict[str, Any]:
-        yes, no = int(measure.positives_K[k]), int(measure.negatives_K[k])
-        row: dict[str, Any] = {"positives": yes, "negatives": no, "threshold": float(thresholds_K[k])}
-        for name in PER_LABEL:
-            draws_B = drawn[f"label {name}"][k] if drawn and yes >= MIN_POSITIVES and no else None
-            row[name] = estimate(float(per_label[name][k, 0]), draws_B, shift=name == "calibration_error")
-        return row | {"note": _note(yes, no, row)}
-
-    by_group = {group.one.name: group.row(names, _of_group(drawn, group.one.name)) for group in groups}
+    by_group = {
+        group.one.name: group.row(names, draw(group, len(labels_NK), draws=draws, seed=seed)) for group in groups
+    }
     return {
         "num_images": len(labels_NK),
         "num_cells": int((labels_NK != UNKNOWN).sum()),
         "overall": {
-            name: estimate(float(values[0]), drawn.get(name), shift=name == "calibration_error")
-            for name, values in overall.items()
+            name: estimate(float(value[0]), drawn["per_label"].get(name), shift=name == "calibration_error")
+            for name, value in values["per_label"].items()
         },
-        "per_label": {name: label_row(k) for k, name in enumerate(names)},
+        "per_label": per_label,
         "thresholds_compared": {
-            choice: {name: estimate(float(values[0]))["value"] for name, values in row.items()}
-            | ({} if choice == "per_label" else {"threshold": float(choices[choice])})
-            for choice, row in compared.items()
+            choice: {name: estimate(float(values[choice][name][0]))["value"] for name in of_choice} | threshold
+            for choice, threshold in one_for_all.items()
         },
         "threshold_gain": {
-            name: estimate(float((compared["per_label"][name] - values)[0]), drawn.get(f"gain {name}"))
-            for name, values in compared["best_shared"].items()
+            name: estimate(float((values["per_label"][name] - values["best_shared"][name])[0]), gain.get(name))
+            for name in of_choice
         },
     } | ({"groups": by_group} if by_group else {})
-
-
-def _of_group(drawn: dict[str, Floats], name: str) -> dict[str, Floats]:
-    """The draws of one group's metrics, by the metric's name."""
-    return {metric: drawn[f"group {name} {metric}"] for metric in GROUP_METRICS if f"group {name} {metric}" in drawn}
 
 
 def _note(yes: int, no: int, row: dict[str, Any]) -> str:

@@ -5,11 +5,17 @@ and its interval come from the same line of code. A ratio that is undefined is N
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import UNKNOWN, YES, Cells, Floats
+
+if TYPE_CHECKING:  # scipy's sparse matrices are loaded where they are made: predicting starts without them
+    from scipy.sparse import csr_array
+
+MACRO = ("macro_precision", "macro_recall", "macro_f1", "skew_normalised_accuracy", "skew_normalised_f1")
 
 
 @dataclass(frozen=True)
@@ -35,17 +41,47 @@ def choose(probs_NK: Floats, thresholds: Floats | float) -> NDArray[np.bool_]:
     return np.asarray(probs_NK, dtype=np.float64) >= np.asarray(thresholds, dtype=np.float64)
 
 
-def count(labels_NK: Cells, chosen_NK: NDArray[np.bool_], weights_NB: Floats | None = None) -> Counts:
-    """Counts per label over known cells: (K,), or (K, B) where image n counts ``weights_NB[n, b]`` times.
+def count(labels_NK: Cells, chosen_NK: NDArray[np.bool_]) -> Counts:
+    """Counts per label over known cells, (K,).
 
     >>> count(np.array([[1], [0], [-1]]), np.array([[True], [True], [True]]))
     Counts(tp=array([1.]), fp=array([1.]), fn=array([0.]), tn=array([0.]))
     """
     yes, no = labels_NK == YES, (labels_NK != UNKNOWN) & (labels_NK != YES)
     cells = (yes & chosen_NK, no & chosen_NK, yes & ~chosen_NK, no & ~chosen_NK)
-    if weights_NB is None:
-        return Counts(*(c.sum(axis=0).astype(np.float64) for c in cells))
-    return Counts(*(c.T.astype(weights_NB.dtype) @ weights_NB for c in cells))
+    return Counts(*(c.sum(axis=0).astype(np.float64) for c in cells))
+
+
+class ChosenCells:
+    """Decisions made ready to be counted for any weighting of the images: call it with ``weights_NB``.
+
+    Weights are whole numbers, how often each image counts: the right *no*, which are nearly all cells, are what the
+    others leave, and exactly so. Gives ``Counts`` of (K, B).
+
+    >>> cells = ChosenCells(np.array([[1], [0], [-1]]), np.array([[True], [True], [True]]))
+    >>> cells(np.array([[2.0], [3.0], [1.0]]))
+    Counts(tp=array([[2.]]), fp=array([[3.]]), fn=array([[0.]]), tn=array([[0.]]))
+    """
+
+    def __init__(self, labels_NK: Cells, chosen_NK: NDArray[np.bool_]):
+        yes, known = labels_NK == YES, labels_NK != UNKNOWN
+        self._tp, self._fp, self._fn, self._unknown = (
+            _sparse(cells.T) for cells in (yes & chosen_NK, known & ~yes & chosen_NK, yes & ~chosen_NK, ~known)
+        )
+
+    def __call__(self, weights_NB: Floats) -> Counts:
+        tp, fp, fn = self._tp @ weights_NB, self._fp @ weights_NB, self._fn @ weights_NB
+        known = weights_NB.sum(axis=0) - self._unknown @ weights_NB
+        return Counts(tp, fp, fn, known - tp - fp - fn)
+
+
+def _sparse(cells_KN: NDArray[np.bool_]) -> "csr_array":
+    """1 where a cell is true."""
+    from scipy.sparse import csr_array
+
+    columns = np.nonzero(cells_KN)[1]
+    ends = np.concatenate([[0], np.cumsum(cells_KN.sum(axis=1))])
+    return csr_array((np.ones(len(columns)), columns, ends), shape=cells_KN.shape)
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:
@@ -108,8 +144,7 @@ def mean_over_labels(values_K: Floats) -> Floats:
     >>> float(mean_over_labels(np.array([0.5, np.nan, 1.0])))
     0.75
     """
-    defined = ~np.isnan(values_K)
-    return ratio(np.where(defined, values_K, 0).sum(axis=0), defined.sum(axis=0))
+    return mean_of(sum_over_labels("mean", values_K), "mean")
 
 
 def exact_matches(labels_NK: Cells, chosen_NK: NDArray[np.bool_]) -> Floats:
@@ -131,16 +166,43 @@ def averages(counts: Counts) -> dict[str, Floats]:
     >>> sorted(averages(Counts(*np.ones((4, 2)))))[:3]
     ['macro_f1', 'macro_precision', 'macro_recall']
     """
+    return averages_of(totals(counts))
+
+
+def totals(counts: Counts) -> dict[str, Floats]:
+    """What ``averages_of`` needs, as sums over labels: those of two blocks of labels add up to those of both.
+
+    >>> counts = Counts(*np.ones((4, 2)))
+    >>> totals(counts)["tp"].tolist(), totals(counts)["sum macro_f1"].tolist()
+    (2.0, 1.0)
+    """
     pooled, has_yes = counts.pooled(), np.asarray(counts.tp + counts.fn) > 0
     silent = np.asarray(counts.tp + counts.fp) == 0
     precisions = np.where(has_yes, np.where(silent, 0.0, precision(counts)), np.nan)
-    return {
-        "micro_precision": precision(pooled),
-        "micro_recall": recall(pooled),
-        "micro_f1": f_beta(pooled),
-        "macro_precision": mean_over_labels(precisions),
-        "macro_recall": mean_over_labels(recall(counts)),
-        "macro_f1": mean_over_labels(f_beta(counts)),
-        "skew_normalised_accuracy": mean_over_labels(skew_normalised_accuracy(counts)),
-        "skew_normalised_f1": mean_over_labels(skew_normalised_f1(counts)),
-    }
+    each = (precisions, recall(counts), f_beta(counts), skew_normalised_accuracy(counts), skew_normalised_f1(counts))
+    sums = {"tp": pooled.tp, "fp": pooled.fp, "fn": pooled.fn, "tn": pooled.tn}
+    for name, values in zip(MACRO, each, strict=True):
+        sums |= sum_over_labels(name, values)
+    return sums
+
+
+def sum_over_labels(name: str, values_K: Floats) -> dict[str, Floats]:
+    """The sum of the defined values over labels (first axis), and how many there are: "sum NAME", "defined NAME".
+
+    >>> {name: float(value) for name, value in sum_over_labels("x", np.array([0.5, np.nan, 1.0])).items()}
+    {'sum x': 1.5, 'defined x': 2.0}
+    """
+    defined = ~np.isnan(values_K)
+    return {f"sum {name}": np.where(defined, values_K, 0).sum(axis=0), f"defined {name}": defined.sum(axis=0)}
+
+
+def mean_of(sums: dict[str, Floats], name: str) -> Floats:
+    """The mean that ``sum_over_labels`` was taken for; NaN where no label has a value."""
+    return ratio(sums[f"sum {name}"], sums[f"defined {name}"])
+
+
+def averages_of(sums: dict[str, Floats]) -> dict[str, Floats]:
+    """``averages`` of all labels whose ``totals`` were added up."""
+    pooled = Counts(sums["tp"], sums["fp"], sums["fn"], sums["tn"])
+    micro = {"micro_precision": precision(pooled), "micro_recall": recall(pooled), "micro_f1": f_beta(pooled)}
+    return micro | {name: mean_of(sums, name) for name in MACRO}

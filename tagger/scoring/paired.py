@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from tagger.arrays import Cells, Floats
-from tagger.scoring.bootstrap import Metrics, draw, estimate
+from tagger.scoring.bootstrap import BySide, draw, estimate, resample
 from tagger.scoring.decide import NOTHING, Structure
 from tagger.scoring.evaluate import MIN_POSITIVES
-from tagger.scoring.measure import Measure
+from tagger.scoring.measure import Measure, Metrics
 from tagger.scoring.ordinal import GroupMeasure
 
 COMPARED = ("average_precision", "f1", "precision", "recall")  # per label
@@ -30,9 +30,11 @@ def paired_table(
 ) -> dict[str, Any]:
     """{"overall": {metric: row}, "per_label": {label: {metric: row, "positives": n}}}, b against a.
 
-    A row is {"a", "b", "difference", "low", "high"}, None where undefined; the overall ones are those of
-    ``paired_difference``. A label with fewer than ``MIN_POSITIVES`` images gets no interval. ``structures`` are what
-    the decisions of a and of b keep to; "groups" (if both know one, of the same labels) holds rows of its metrics.
+    A row is {"a", "b", "difference", "low", "high"}, None where undefined; an interval that leaves out 0 speaks for a
+    real difference. Both are measured on the same draws, which removes what easy and hard images have in common: far
+    narrower than the distance of two separate intervals. A label with fewer than ``MIN_POSITIVES`` images gets none.
+    ``structures`` are what the decisions of a and of b keep to; "groups" (if both know one, of the same labels) holds
+    rows of its metrics.
 
     >>> labels, probs = np.array([[1], [0], [1], [0]]), np.array([[0.9], [0.1], [0.8], [0.3]])
     >>> half = np.array([0.5])
@@ -41,37 +43,32 @@ def paired_table(
     """
     a = Measure(labels_NK, probs_a_NK, thresholds_a_K, structures[0])
     b = Measure(labels_NK, probs_b_NK, thresholds_b_K, structures[1])
-    groups = _common_groups(labels_NK, (a, b), structures)
-    (whole_a, parts_a), (whole_b, parts_b) = (side(np.ones((len(labels_NK), 1))) for side in (a, b))
+    per_label: dict[str, Any] = {}
 
-    def differences(weights_NB: Floats) -> Metrics:
-        (of_a, labels_a), (of_b, labels_b) = a(weights_NB), b(weights_NB)
-        parts: Metrics = {f"label {name}": labels_b[name] - labels_a[name] for name in COMPARED}
-        for group, (one, two) in groups.items():
-            of_one, of_two = one(weights_NB), two(weights_NB)
-            parts |= {f"group {group} {name}": of_two[name] - of_one[name] for name in of_one}
-        return parts | {name: of_b[name] - of_a[name] for name in of_a}
+    def label_rows(at: slice, values: BySide, drawn: BySide) -> None:
+        for place, k in enumerate(range(*at.indices(len(names)))):
+            enough = drawn["a"] and a.positives_K[k] >= MIN_POSITIVES and a.negatives_K[k]
+            rows = {
+                name: _row(
+                    values["a"][name][place, 0],
+                    values["b"][name][place, 0],
+                    drawn["b"][name][place] - drawn["a"][name][place] if enough else None,
+                )
+                for name in COMPARED
+            }
+            per_label[names[k]] = rows | {"positives": int(a.positives_K[k])}
 
-    drawn = draw(differences, len(labels_NK), draws=draws, seed=seed)
-
-    def label_row(k: int) -> dict[str, Any]:
-        enough = a.positives_K[k] >= MIN_POSITIVES and a.negatives_K[k]
-        rows = {
-            name: _row(
-                parts_a[name][k, 0], parts_b[name][k, 0], drawn[f"label {name}"][k] if enough and drawn else None
-            )
-            for name in COMPARED
-        }
-        return rows | {"positives": int(a.positives_K[k])}
-
-    def group_rows(group: str) -> dict[str, Any]:
-        one, two = (side(np.ones((len(labels_NK), 1))) for side in groups[group])
-        return {name: _row(one[name][0], two[name][0], drawn.get(f"group {group} {name}")) for name in one}
-
-    by_group = {group: group_rows(group) for group in groups}
+    values, drawn = resample({"a": a, "b": b}, a.labels_NK.shape, label_rows, draws=draws, seed=seed)
+    by_group = {
+        group: _group_rows(one, two, len(labels_NK), draws=draws, seed=seed)
+        for group, (one, two) in _common_groups(labels_NK, (a, b), structures).items()
+    }
     return {
-        "overall": {name: _row(whole_a[name][0], whole_b[name][0], drawn.get(name)) for name in whole_a},
-        "per_label": {name: label_row(k) for k, name in enumerate(names)},
+        "overall": {
+            name: _row(values["a"][name][0], values["b"][name][0], drawn["b"][name] - of_a if drawn["a"] else None)
+            for name, of_a in (drawn["a"] or values["a"]).items()
+        },
+        "per_label": per_label,
     } | ({"groups": by_group} if by_group else {})
 
 
@@ -89,6 +86,18 @@ def _common_groups(
             first, second = (GroupMeasure(judged, labels_NK, side.probs_NK, side.chosen_NK) for side in sides)
             found[two.name] = first, second
     return found
+
+
+def _group_rows(one: GroupMeasure, two: GroupMeasure, num_images: int, *, draws: int, seed: int) -> dict[str, Any]:
+    """Each metric of a group, judged by both."""
+
+    def differences(weights_NB: Floats) -> Metrics:
+        of_one, of_two = one(weights_NB), two(weights_NB)
+        return {name: of_two[name] - of_one[name] for name in of_one}
+
+    of_one, of_two = (side(np.ones((num_images, 1))) for side in (one, two))
+    drawn = draw(differences, num_images, draws=draws, seed=seed)
+    return {name: _row(of_one[name][0], of_two[name][0], drawn.get(name)) for name in of_one}
 
 
 def _row(a: float, b: float, draws_B: Floats | None) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import UNKNOWN, YES, Cells, Floats
+from tagger.arrays import UNKNOWN, YES, Cells, Floats, row_blocks
 from tagger.scoring.numbers import check_known
 
 if TYPE_CHECKING:  # scipy's sparse matrices are loaded where they are made: predicting starts without them
@@ -25,8 +25,7 @@ class RankedLabel:
     hits_SN: "csr_array"  # 1 where it is a positive
     lowest_S: Floats  # the lowest probability in the segment
     next_S: Floats  # the next lower probability of a known cell; 0 where there is none
-    positive_N: NDArray[np.bool_]
-    negative_N: NDArray[np.bool_]
+    known_N: NDArray[np.bool_]
 
     @classmethod
     def of(cls, labels_N: Cells, probs_N: Floats, *, at_most: int | None = None) -> "RankedLabel":
@@ -47,32 +46,41 @@ class RankedLabel:
         segment = np.searchsorted(ends, group)
         used = segment < len(ends)
 
-        def rows(keep: NDArray[np.bool_]) -> csr_array:
-            cells = (np.ones(keep.sum()), (segment[keep], order[keep]))
-            return csr_array(cells, shape=(len(ends), len(labels_N)))
+        def rows(keep: NDArray[np.bool_]) -> csr_array:  # segments rise down the ranking, so its cells are in order
+            starts = np.searchsorted(segment[keep], np.arange(len(ends) + 1))
+            return csr_array((np.ones(starts[-1]), order[keep], starts), shape=(len(ends), len(labels_N)))
 
         values = np.append(score[np.flatnonzero(np.diff(group, prepend=-1))], 0.0)  # one a tie group, falling
-        negative_N = (labels_N != UNKNOWN) & (labels_N != YES)
-        return cls(rows(used), rows(used & hit), values[ends], values[ends + 1], labels_N == YES, negative_N)
+        return cls(rows(used), rows(used & hit), values[ends], values[ends + 1], labels_N != UNKNOWN)
 
     def curve(self, weights_NB: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """What choosing down to each segment's end gives: true and false positives (S, B), and all yes and no (B,)."""
         tp_SB = np.cumsum(self.hits_SN @ weights_NB, axis=0)
         fp_SB = np.cumsum(self.seen_SN @ weights_NB, axis=0) - tp_SB
-        return tp_SB, fp_SB, self.positive_N @ weights_NB, self.negative_N @ weights_NB
+        return tp_SB, fp_SB, *self._classes(tp_SB, self.known_N @ weights_NB)
 
-    def average_precision(self, weights_NB: Floats, *, skew_normalised: bool = False) -> Floats:
+    @staticmethod
+    def _classes(tp_SB: Floats, known_B: Floats) -> tuple[Floats, Floats]:
+        """All yes and no: the last segment ends with the last yes."""
+        positives_B = tp_SB[-1] if len(tp_SB) else np.zeros_like(known_B)
+        return positives_B, known_B - positives_B
+
+    def average_precision(
+        self, weights_NB: Floats, known_B: Floats | None = None, *, skew_normalised: bool = False
+    ) -> Floats:
         """Average precision for each column of image weights, shape (B,); NaN where a class has no weight.
 
         scikit-learn's definition, sum of (R_s - R_s-1) P_s, equal probabilities taken together. ``skew_normalised``
         gives both classes the same total weight: what undersampling the larger class at test time tends to (METHODS
-        section 8).
+        section 8). ``known_B``, the weight of all known cells, is summed here if the caller has not got it.
         """
-        tp_SB, fp_SB, positives_B, negatives_B = self.curve(weights_NB)
+        hits_SB, seen_SB = self.hits_SN @ weights_NB, self.seen_SN @ weights_NB
+        tp_SB, chosen_SB = np.cumsum(hits_SB, axis=0), np.cumsum(seen_SB, axis=0, out=seen_SB)
+        positives_B, negatives_B = self._classes(tp_SB, self.known_N @ weights_NB if known_B is None else known_B)
         if skew_normalised:
-            fp_SB = fp_SB * (positives_B / np.where(negatives_B > 0, negatives_B, 1))
-        hits_SB = np.diff(tp_SB, axis=0, prepend=0)
-        area_B = (hits_SB * tp_SB / np.where(tp_SB + fp_SB > 0, tp_SB + fp_SB, 1)).sum(axis=0)
+            chosen_SB = tp_SB + (chosen_SB - tp_SB) * (positives_B / np.where(negatives_B > 0, negatives_B, 1))
+        hits_SB *= tp_SB
+        area_B = np.divide(hits_SB, chosen_SB, out=hits_SB, where=chosen_SB > 0).sum(axis=0)
         defined_B = (positives_B > 0) & (negatives_B > 0)
         return np.where(defined_B, area_B / np.where(positives_B > 0, positives_B, 1), np.nan)
 
@@ -109,7 +117,7 @@ def mean_average_precision(labels_NK: Cells, probs_NK: Floats) -> float:
     return float(np.mean(values[~np.isnan(values)])) if (~np.isnan(values)).any() else float("nan")
 
 
-def ranking_losses(labels_NK: Cells, probs_NK: Floats, *, chunk: int = 50_000) -> Floats:
+def ranking_losses(labels_NK: Cells, probs_NK: Floats) -> Floats:
     """Per image, the share of its (yes, no) label pairs in the wrong order, equal counted as wrong; shape (N,).
 
     Only known cells form pairs. An image without such a pair has 0, as in scikit-learn's ``label_ranking_loss``; an
@@ -118,16 +126,20 @@ def ranking_losses(labels_NK: Cells, probs_NK: Floats, *, chunk: int = 50_000) -
     >>> ranking_losses(np.array([[1, 0, 0], [0, 0, 0], [-1, -1, -1]]), np.array([[0.5, 0.6, 0.1]] * 3)).tolist()
     [0.5, 0.0, nan]
     """
-    yes_NK, no_NK = labels_NK == YES, (labels_NK != UNKNOWN) & (labels_NK != YES)
-    wrong_N = np.zeros(len(labels_NK))
-    rows, columns = np.nonzero(yes_NK)
-    for start in range(0, len(rows), chunk):
-        n, k = rows[start : start + chunk], columns[start : start + chunk]
-        wrong = (no_NK[n] & (probs_NK[n] >= probs_NK[n, k][:, None])).sum(axis=1)
-        wrong_N += np.bincount(n, weights=wrong, minlength=len(labels_NK))
-    pairs_N = yes_NK.sum(axis=1) * no_NK.sum(axis=1)
-    losses_N = wrong_N / np.maximum(pairs_N, 1)
-    return np.where((labels_NK != UNKNOWN).any(axis=1), losses_N, np.nan)
+    losses_N = np.empty(len(labels_NK))
+    for rows in row_blocks(labels_NK.shape):
+        labels_CK = labels_NK[rows]
+        yes_CK, no_CK = labels_CK == YES, (labels_CK != UNKNOWN) & (labels_CK != YES)
+        order_CK = np.argsort(
+            ~yes_CK, axis=1, kind="stable"
+        )  # yes first, so that of equal probabilities it comes first
+        sorted_CK = np.argsort(np.take_along_axis(probs_NK[rows], order_CK, axis=1), axis=1, kind="stable")
+        order_CK = np.take_along_axis(order_CK, sorted_CK, axis=1)
+        no_CK, yes_CK = np.take_along_axis(no_CK, order_CK, axis=1), np.take_along_axis(yes_CK, order_CK, axis=1)
+        above_CK = np.cumsum(no_CK[:, ::-1], axis=1)[:, ::-1]  # no as probable as this one, or more
+        wrong_C, pairs_C = (above_CK * yes_CK).sum(axis=1), yes_CK.sum(axis=1) * no_CK.sum(axis=1)
+        losses_N[rows] = np.where((labels_CK != UNKNOWN).any(axis=1), wrong_C / np.maximum(pairs_C, 1), np.nan)
+    return losses_N
 
 
 def ranking_loss(labels_NK: Cells, probs_NK: Floats) -> float:

@@ -1,12 +1,16 @@
 """Are the probabilities right as numbers? Equal-mass bins, calibration error, Brier loss."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import UNKNOWN, YES, Cells, Floats
 from tagger.scoring.metrics import ratio
+
+if TYPE_CHECKING:  # scipy's sparse matrices are loaded where they are made: predicting starts without them
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -61,20 +65,35 @@ def calibration_error(labels: Cells, probs: Floats, *, bins: int = 15) -> float:
     return float(np.average(np.abs(table.predicted_G - table.observed_G), weights=table.num_cells_G))
 
 
-def calibration_error_draws(labels_N: Cells, probs_N: Floats, weights_NB: Floats, *, bins: int = 15) -> Floats:
-    """``calibration_error`` of one label for each column of image weights, in the bins of the unweighted data; (B,).
+@dataclass(frozen=True)
+class BinnedLabel:
+    """One label's known cells, put into bins once, so that a weighting of the images costs one sparse product."""
 
-    >>> calibration_error_draws(np.array([0, 1]), np.array([0.5, 0.5]), np.array([[1.0, 3.0], [1.0, 1.0]])).tolist()
-    [0.0, 0.25]
-    """
-    known = np.asarray(labels_N) != UNKNOWN
-    if not known.any():
-        return np.full(weights_NB.shape[1], np.nan)
-    b = bin_of(probs_N[known], bins=bins)
-    gap_GN = np.zeros((bins, int(known.sum())))
-    gap_GN[b, np.arange(len(b))] = probs_N[known] - (labels_N[known] == YES)
-    weights = weights_NB[known]
-    return ratio(np.abs(gap_GN @ weights).sum(axis=0), weights.sum(axis=0))
+    gap_GN: "csr_array"  # probability - label of image n, in its bin
+
+    @classmethod
+    def of(cls, labels_N: Cells, probs_N: Floats, *, bins: int = 15) -> "BinnedLabel":
+        """The bins are those of the unweighted data.
+
+        >>> BinnedLabel.of(np.array([0, 1, -1]), np.array([0.5, 0.25, 0.9]), bins=2).gap_GN.toarray().tolist()
+        [[0.0, -0.75, 0.0], [0.5, 0.0, 0.0]]
+        """
+        from scipy.sparse import csr_array
+
+        known = np.flatnonzero(np.asarray(labels_N) != UNKNOWN)
+        bin_M = bin_of(probs_N[known], bins=bins)
+        order = np.argsort(bin_M, kind="stable")
+        cells, ends = known[order], np.searchsorted(bin_M[order], np.arange(bins + 1))
+        return cls(csr_array((probs_N[cells] - (labels_N[cells] == YES), cells, ends), shape=(bins, len(labels_N))))
+
+    def calibration_error(self, weights_NB: Floats, known_B: Floats) -> Floats:
+        """``calibration_error`` for each column of image weights, ``known_B`` being those of all known cells; (B,).
+
+        >>> label, weights_NB = BinnedLabel.of(np.array([0, 1]), np.array([0.5, 0.5])), np.array([[1.0, 3.0], [1, 1]])
+        >>> label.calibration_error(weights_NB, weights_NB.sum(axis=0)).tolist()
+        [0.0, 0.25]
+        """
+        return ratio(np.abs(self.gap_GN @ weights_NB).sum(axis=0), known_B)
 
 
 def squared_errors(labels_NK: Cells, probs_NK: Floats) -> Floats:

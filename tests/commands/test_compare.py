@@ -15,7 +15,7 @@ from tagger.config import Settings
 from tagger.data import Rule
 from tagger.errors import TaggerError
 from tagger.runs import RunFolder
-from tagger.scoring import choose_thresholds, fit_calibration, paired_difference
+from tagger.scoring import choose_thresholds, fit_calibration
 from tagger.scoring.paired import paired_table
 
 N, NAMES = 60, ("cat", "<b>dog</b>", "sea | side")
@@ -95,15 +95,11 @@ def test_the_other_way_round_every_difference_changes_its_sign(a: RunFolder, b: 
         assert back["overall"][name]["low"] == pytest.approx(-row["high"])
 
 
-def test_intervals_are_those_of_the_paired_bootstrap(a: RunFolder, b: RunFolder):
+def test_a_comparison_is_the_paired_table_of_the_test_images(a: RunFolder, b: RunFolder):
     labels_NK = a.load_cells()[TEST]
     sides = [(run.load_oof()[0][TEST], run.load_decision_rule()[0].values_K) for run in (a, b)]
     table = paired_table(labels_NK, *sides[0], *sides[1], NAMES, draws=40)
-    other = paired_difference(labels_NK, *sides[0], *sides[1], draws=40)
-    for name, row in other.items():
-        assert table["overall"][name] == {
-            "a": row["a"], "b": row["b"], "difference": row["value"], "low": row["low"], "high": row["high"],
-        }  # fmt: skip
+    assert compare(a, b, draws=40)["overall"] == table["overall"]
 
 
 def test_images_and_labels_are_matched_by_hash_and_name(a: RunFolder, tmp_path: Path):

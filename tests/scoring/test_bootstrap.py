@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from tagger.scoring import estimate, interval, paired_difference
+from tagger.scoring import estimate, evaluate, interval, paired_table
+from tagger.scoring import measure as measure_module
 from tagger.scoring.bootstrap import draw, image_weights
 from tagger.scoring.measure import OVERALL, Measure
+
+NAMES = ["x", "y", "z"]
 
 
 def problem(seed, num_images=300, num_labels=3, skill=0.3):
@@ -79,21 +82,66 @@ def test_a_shifted_interval_holds_the_value_and_stays_above_0():
 
 def test_two_equal_models_differ_by_nothing():
     labels, probs = problem(1)
-    table = paired_difference(labels, probs, np.full(3, 0.5), probs, np.full(3, 0.5), draws=50)
-    assert set(table) == set(OVERALL)
+    table = paired_table(labels, probs, np.full(3, 0.5), probs, np.full(3, 0.5), NAMES, draws=50)["overall"]
+    assert tuple(table) == OVERALL
     for row in table.values():
-        assert (row["value"], row["low"], row["high"]) == (0, 0, 0)
+        assert (row["difference"], row["low"], row["high"]) == (0, 0, 0)
 
 
 def test_a_paired_interval_is_narrower_than_two_apart_and_changes_sign_with_the_order():
     labels, probs = problem(2, num_images=600)
     better = np.clip(probs + 0.05 * labels, 0, 1)
     at = np.full(3, 0.5)
-    forward = paired_difference(labels, probs, at, better, at, draws=300)["map"]
-    backward = paired_difference(labels, better, at, probs, at, draws=300)["map"]
+    forward = paired_table(labels, probs, at, better, at, NAMES, draws=300)["overall"]["map"]
+    backward = paired_table(labels, better, at, probs, at, NAMES, draws=300)["overall"]["map"]
     assert forward["low"] > 0
-    assert forward["value"] == pytest.approx(-backward["value"])
+    assert forward["difference"] == pytest.approx(-backward["difference"])
     assert forward["low"] == pytest.approx(-backward["high"])
     measure = Measure(labels, probs, at)
     alone = interval(0.0, draw(lambda w: measure(w)[0], len(labels), draws=300)["map"])
     assert forward["high"] - forward["low"] < 0.5 * (alone[1] - alone[0])
+
+
+def test_a_paired_interval_is_that_of_a_slow_loop_over_images_resampled_for_both():
+    labels, probs = problem(3)
+    better, at = np.clip(probs + 0.05 * labels, 0, 1), np.full(3, 0.5)
+    table = paired_table(labels, probs, at, better, at, NAMES, draws=30)
+    weights = np.hstack(list(image_weights(len(labels), 30)))
+    whole: dict[str, list[float]] = {name: [] for name in set(OVERALL) - {"calibration_error"}}  # its bins stay
+    of_y = []
+    for b in range(30):
+        again, once = np.repeat(np.arange(len(labels)), weights[:, b].astype(int)), np.ones((len(labels), 1))
+        one, other = (Measure(labels[again], found[again], at)(once) for found in (probs, better))
+        for name, differences in whole.items():
+            differences.append(other[0][name][0] - one[0][name][0])
+        of_y.append(other[1]["f1"][1, 0] - one[1]["f1"][1, 0])
+    rows = [(table["overall"][name], differences) for name, differences in whole.items()]
+    for row, differences in [*rows, (table["per_label"]["y"]["f1"], of_y)]:
+        assert [row["low"], row["high"]] == pytest.approx(np.quantile(differences, [0.025, 0.975]), abs=1e-9)
+
+
+def test_labels_taken_a_block_at_a_time_are_measured_as_all_at_once(monkeypatch):
+    """However many labels are held at a time, every value, interval and note is the same."""
+    rng = np.random.default_rng(4)
+    labels, probs = problem(4, num_images=80, num_labels=47)
+    labels[rng.random(labels.shape) < 0.1] = -1
+    names, at = [f"label {k}" for k in range(47)], rng.uniform(0.3, 0.7, 47)
+    other = np.clip(probs + 0.1 * rng.normal(size=probs.shape), 0, 1)
+
+    def tables():
+        one = evaluate(labels, probs, at, names, shared=0.45, draws=60)
+        return one, paired_table(labels, probs, at, other, at, names, draws=60)
+
+    whole = tables()
+    monkeypatch.setattr(measure_module, "LEAST_LABELS", 7)
+    monkeypatch.setattr(measure_module, "CELLS_AT_ONCE", 0)
+    for once, in_blocks in zip(whole, tables(), strict=True):
+        assert list(once["per_label"]) == list(in_blocks["per_label"]) == names
+        assert _leaves(in_blocks) == pytest.approx(_leaves(once), nan_ok=True)
+
+
+def _leaves(table, path=""):
+    """Every number in a nested dict by its path; None as NaN, words left out."""
+    if isinstance(table, dict):
+        return {at: leaf for key, value in table.items() for at, leaf in _leaves(value, f"{path}/{key}").items()}
+    return {} if isinstance(table, str) else {path: np.nan if table is None else table}
