@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_tools.checking import in_threads
-from tagger.arrays import UNKNOWN, YES
+from tagger.arrays import UNKNOWN, YES, Cells
 from tagger.commands.reading import Track, in_silence
-from tagger.data import Dataset, MinedRule, label_stats, mine_rules
+from tagger.data import Dataset, MinedRule, label_stats, mine_rules, pairs_together
 from tagger.data.decode import UnreadableImage, image_size
 from tagger.errors import Problem
 
@@ -20,8 +20,8 @@ class Description:
     """A data set in numbers.
 
     ``labels`` has a row per label: yes, no, unknown (images), share (of *yes* among known). ``labels_per_image[n]``
-    counts the images with n labels. ``together_KK`` counts images with both labels; ``pairs`` are the pairs that meet
-    most above chance (``lift``: times as often as if independent). ``imbalance`` is the commonest label's count over
+    counts the images with n labels.  ``pairs`` are the pairs of labels that meet most above
+    chance (``lift``: times as often as if independent). ``imbalance`` is the commonest label's count over
     the rarest's. ``width_N``, ``height_N`` are in pixels, 0 where ``unreadable`` says why.
     """
 
@@ -32,7 +32,6 @@ class Description:
     labels: pd.DataFrame
     labels_per_image: NDArray[np.int64]
     imbalance: float
-    together_KK: NDArray[np.float64]
     pairs: pd.DataFrame
     rules: tuple[MinedRule, ...]
     num_bytes: int
@@ -67,8 +66,7 @@ def describe(dataset: Dataset, *, track: Track = in_silence) -> Description:
         labels=table.sort_values(["yes", "label"], ascending=[False, True], ignore_index=True),
         labels_per_image=np.bincount(num_N),
         imbalance=float(used_K.max() / used_K.min()) if len(used_K) else 1.0,
-        together_KK=stats.cooccurrence_KK,
-        pairs=pairs_above_chance(stats.cooccurrence_KK, len(labels_NK), dataset.labels),
+        pairs=pairs_above_chance(labels_NK, dataset.labels),
         rules=mine_rules(labels_NK, dataset.labels),
         num_bytes=int(dataset.images["size"].sum()),
         width_N=width_N,
@@ -77,25 +75,23 @@ def describe(dataset: Dataset, *, track: Track = in_silence) -> Description:
     )
 
 
-def pairs_above_chance(
-    together_KK: NDArray[np.float64], num_images: int, names: tuple[str, ...], *, least: int = 5
-) -> pd.DataFrame:
+def pairs_above_chance(labels_NK: Cells, names: tuple[str, ...], *, least: int = 5) -> pd.DataFrame:
     """Pairs of labels that ``least`` images or more have both: ``label``, ``other``, ``images``, ``lift``, best first.
 
     Lift is how many times as often they meet as they would if each were spread independently of the other.
 
-    >>> together_KK = np.array([[10.0, 8.0], [8.0, 8.0]])
-    >>> pairs_above_chance(together_KK, 20, ("sea", "beach")).values.tolist()
+    >>> labels_NK = np.array([[1, 1]] * 8 + [[1, 0]] * 2 + [[0, 0]] * 10, np.int8)
+    >>> pairs_above_chance(labels_NK, ("sea", "beach")).values.tolist()
     [['sea', 'beach', 8, 2.0]]
     """
-    first, second = np.nonzero(np.triu(together_KK >= least, 1))
-    yes_K, both = np.diag(together_KK), together_KK[first, second]
-    lift = both * num_images / (yes_K[first] * yes_K[second])
+    first, second, both = pairs_together(labels_NK, least=least)
+    yes_K = (labels_NK == YES).sum(axis=0).astype(np.float64)
+    lift = both * len(labels_NK) / (yes_K[first] * yes_K[second])
     table = pd.DataFrame(
         {
             "label": [names[k] for k in first],
             "other": [names[k] for k in second],
-            "images": both.astype(int),
+            "images": both,
             "lift": lift,
         }
     )

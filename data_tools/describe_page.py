@@ -15,7 +15,7 @@ from data_tools.describe import Description
 from data_tools.describe_plots import bars, co_occurrence, sizes
 from data_tools.describe_text import tables
 from tagger.arrays import YES
-from tagger.data import Dataset
+from tagger.data import Dataset, together
 from tagger.data.decode import UnreadableImage, load_image
 
 EXAMPLES, MOST_LABELS, SIDE = 8, 40, 128  # images a label, labels with images, pixels
@@ -103,7 +103,7 @@ def _together(dataset: Dataset, found: Description, table: dict[str, tuple[list[
     columns = [dataset.labels.index(name) for name in names]
     most = f" The {MOST_TOGETHER} commonest labels." if len(found.labels) > MOST_TOGETHER else ""
     yield f"<p>Of the images with the row's label, how many have the column's too: the stronger, the more.{most}</p>"
-    yield co_occurrence(names, found.together_KK[np.ix_(columns, columns)])
+    yield co_occurrence(names, together(dataset.labels_NK[:, columns]))
     yield '<div class="two">'
     for title in ("Labels that meet more often than by chance", "Rules that the labels follow almost always"):
         if title in table:

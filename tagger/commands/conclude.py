@@ -9,7 +9,7 @@ import pandas as pd
 from tagger.arrays import UNKNOWN, sigmoid
 from tagger.commands.screen import Screen
 from tagger.config import Settings
-from tagger.data import label_stats, split_table
+from tagger.data import split_table
 from tagger.heads import report_of
 from tagger.model import save_model
 from tagger.runs import RunFolder, replacing
@@ -95,7 +95,7 @@ def conclude(
         "precision_recall": precision_recall(labels_NK[shown], probs_NK[shown], names, thresholds.values_K),
         "learning_curves": learning_curves(folder.load_history()),
         "reliability": reliability(labels_NK[shown], raw_NK[shown], probs_NK[shown]),
-        "cooccurrence": cooccurrence(label_stats(labels_NK).cooccurrence_KK.astype(np.int64), names),
+        "cooccurrence": cooccurrence(labels_NK, names),
         "per_label": per_label_bars((metrics["test"] or metrics["validation"] or {"per_label": {}})["per_label"]),
     }
     for number, row in enumerate((metrics["test"] or metrics["validation"] or {}).get("groups", {}).values(), start=1):

@@ -9,7 +9,7 @@ from tagger.data.read import Dataset, read_dataset
 from tagger.data.rules import Group, MinedRule, Rule, broken_group_N, broken_rule_N
 from tagger.data.sources import sources
 from tagger.data.split import Split, split_images, split_table
-from tagger.data.stats import LabelStats, label_stats, mine_rules
+from tagger.data.stats import LabelStats, frequent_together, label_stats, mine_rules, pairs_together, together
 
 __all__ = [
     "NO_VOCABULARY",
@@ -24,15 +24,18 @@ __all__ = [
     "Vocabulary",
     "broken_group_N",
     "broken_rule_N",
+    "frequent_together",
     "hash_files",
     "iter_images",
     "label_stats",
     "list_images",
     "mine_rules",
     "near_duplicate_groups",
+    "pairs_together",
     "parse_labels_toml",
     "read_dataset",
     "sources",
     "split_images",
     "split_table",
+    "together",
 ]

@@ -1,16 +1,18 @@
 """How often does each label occur, and with which others? The numbers that losses, heads and samplers start from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells
+from tagger.arrays import NO, YES, Cells, row_blocks
 from tagger.data.rules import MinedRule
 
+Places = NDArray[np.int64]
+
 ROWS_AT_ONCE = 65_536  # below 2^24, so that a float32 product of 0/1 matrices counts exactly
+PAIRS_AT_ONCE = 4_000_000  # 32 MB a matrix
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,6 @@ class LabelStats:
     negatives_K: NDArray[np.float64]
     priors_K: NDArray[np.float64]
     num_images: int
-    labels_NK: Cells = field(repr=False)
-
-    @cached_property
-    def cooccurrence_KK(self) -> NDArray[np.float64]:
-        """Images that have both labels. Counted when first asked for: of 10,000 labels it takes 800 MB."""
-        return _count_pairs(self.labels_NK, self.labels_NK, YES, YES)
 
 
 def label_stats(labels_NK: Cells) -> LabelStats:
@@ -35,8 +31,6 @@ def label_stats(labels_NK: Cells) -> LabelStats:
     >>> stats = label_stats(np.array([[1, 1], [1, 0], [0, -1]], dtype=np.int8))
     >>> stats.positives_K.tolist(), stats.negatives_K.tolist(), stats.priors_K.tolist()
     ([2.0, 1.0], [1.0, 1.0], [0.625, 0.5])
-    >>> stats.cooccurrence_KK.tolist()
-    [[2.0, 1.0], [1.0, 1.0]]
     """
     positives_K = (labels_NK == YES).sum(axis=0).astype(np.float64)
     negatives_K = (labels_NK == NO).sum(axis=0).astype(np.float64)
@@ -45,7 +39,6 @@ def label_stats(labels_NK: Cells) -> LabelStats:
         negatives_K=negatives_K,
         priors_K=(positives_K + 0.5) / (positives_K + negatives_K + 1.0),
         num_images=len(labels_NK),
-        labels_NK=labels_NK,
     )
 
 
@@ -61,23 +54,62 @@ def mine_rules(
     >>> mine_rules(labels_NK, ["baby", "people"], min_support=2)
     (MinedRule(premise='baby', implied='people', support=2, confidence=1.0),)
     """
-    both_KK = _count_pairs(labels_NK, labels_NK, YES, YES)
-    known_KK = both_KK + _count_pairs(labels_NK, labels_NK, YES, NO)
-    confidence_KK = both_KK / np.maximum(known_KK, 1)
-    found = (both_KK >= max(min_support, 1)) & (confidence_KK >= min_confidence)
-    np.fill_diagonal(found, False)
-    rules = [
-        MinedRule(names[a], names[b], int(both_KK[a, b]), float(confidence_KK[a, b])) for a, b in np.argwhere(found)
-    ]
+    rules = []
+    for premises in row_blocks((labels_NK.shape[1],) * 2, PAIRS_AT_ONCE):
+        both_PK = _count_pairs(labels_NK[:, premises], labels_NK, YES, YES)
+        known_PK = both_PK + _count_pairs(labels_NK[:, premises], labels_NK, YES, NO)
+        confidence_PK = both_PK / np.maximum(known_PK, 1)
+        found = (both_PK >= max(min_support, 1)) & (confidence_PK >= min_confidence)
+        rules += [
+            MinedRule(names[premises.start + p], names[k], int(both_PK[p, k]), float(confidence_PK[p, k]))
+            for p, k in np.argwhere(found)
+            if premises.start + p != k
+        ]
     return tuple(sorted(rules, key=lambda rule: (-rule.confidence, -rule.support, rule.premise, rule.implied)))
 
 
-def _count_pairs(left_NK: Cells, right_NK: Cells, left_value: int, right_value: int) -> NDArray[np.float64]:
-    """counts_KK: images whose cell of the first label is ``left_value`` and of the second ``right_value``."""
-    counts_KK = np.zeros((left_NK.shape[1], right_NK.shape[1]))
-    for start in range(0, len(left_NK), ROWS_AT_ONCE):
+def pairs_together(labels_NK: Cells, *, least: int) -> tuple[Places, Places, Places]:
+    """The pairs of labels, by place (first before second), that ``least`` images or more have both, and how many have.
+
+    >>> [x.tolist() for x in pairs_together(np.array([[1, 1, 0], [1, 1, 1]], np.int8), least=2)]
+    [[0], [1], [2]]
+    """
+    num_labels = labels_NK.shape[1]
+    found = [(np.zeros(0, np.int64),) * 3]
+    for block in row_blocks((num_labels, num_labels), PAIRS_AT_ONCE):
+        both_LK = _count_pairs(labels_NK[:, block], labels_NK, YES, YES)
+        row, column = np.nonzero(np.triu(both_LK >= least, block.start + 1))
+        found.append((row + block.start, column, both_LK[row, column].astype(np.int64)))
+    first, second, images = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return first, second, images
+
+
+def frequent_together(labels_NK: Cells, most: int) -> tuple[Places, NDArray[np.float64]]:
+    """The places of the ``most`` most frequent labels (S, most frequent first), and how many images have two of them.
+
+    >>> places_S, both_SS = frequent_together(np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1], [1, 0, 0]], np.int8), 2)
+    >>> places_S.tolist(), both_SS.tolist()
+    ([0, 1], [[3.0, 1.0], [1.0, 2.0]])
+    """
+    places_S = np.argsort(-(labels_NK == YES).sum(axis=0), kind="stable")[:most]
+    return places_S, together(labels_NK[:, places_S])
+
+
+def together(labels_NS: Cells) -> NDArray[np.float64]:
+    """both_SS: how many images have both of two labels; for a few labels, as it is the square of their number.
+
+    >>> together(np.array([[1, 1], [1, 0]], np.int8)).tolist()
+    [[2.0, 1.0], [1.0, 1.0]]
+    """
+    return _count_pairs(labels_NS, labels_NS, YES, YES)
+
+
+def _count_pairs(left_NL: Cells, right_NK: Cells, left_value: int, right_value: int) -> NDArray[np.float64]:
+    """counts_LK: images whose cell of the first label is ``left_value`` and of the second ``right_value``."""
+    counts_LK = np.zeros((left_NL.shape[1], right_NK.shape[1]))
+    for start in range(0, len(left_NL), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        counts_KK += (left_NK[rows] == left_value).T.astype(np.float32) @ (right_NK[rows] == right_value).astype(
+        counts_LK += (left_NL[rows] == left_value).T.astype(np.float32) @ (right_NK[rows] == right_value).astype(
             np.float32
         )
-    return counts_KK
+    return counts_LK

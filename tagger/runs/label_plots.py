@@ -4,28 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tagger.arrays import Cells
+from tagger.data import frequent_together
 from tagger.runs.canvas import BLUE, LIGHT, ORANGE, new_figure, note, plain, png, sentence
 from tagger.runs.lettering import letter
 
 
-def cooccurrence(counts_KK: NDArray[np.integer], names: Sequence[str], *, at_most: int = 40) -> bytes:
+def cooccurrence(labels_NK: Cells, names: Sequence[str], *, at_most: int = 40) -> bytes:
     """A heat map: of the images with the row's label, the share that also has the column's; PNG bytes.
 
-    ``counts_KK[i, j]`` images have both i and j, the diagonal those that have i. The most frequent labels, in K's
-    order.
+    The most frequent labels, in K's order.
 
-    >>> cooccurrence(np.array([[3, 1], [1, 2]]), ["cat", "dog"])[1:4]
+    >>> cooccurrence(np.array([[1, 1], [1, 0]], np.int8), ["cat", "dog"])[1:4]
     b'PNG'
     """
-    counts_KK = np.asarray(counts_KK)
-    yes_K = np.diagonal(counts_KK)
-    shown = np.sort(np.argsort(-yes_K, kind="stable")[:at_most])
-    if not len(shown):
+    places_S, both_SS = frequent_together(labels_NK, at_most)
+    if not len(places_S):
         return sentence("There is no label.")
-    lettering, size = letter(names, longest=20), len(shown)
-    shares = counts_KK[np.ix_(shown, shown)] / np.maximum(yes_K[shown], 1)[:, None]
+    order_S = np.argsort(places_S)
+    shown, both_SS = places_S[order_S], both_SS[np.ix_(order_S, order_S)]
+    yes_S, lettering, size = np.diagonal(both_SS).astype(int), letter(names, longest=20), len(shown)
+    shares = both_SS / np.maximum(yes_S, 1)[:, None]
     np.fill_diagonal(shares, np.nan)
     drawn = [lettering.names[k] for k in shown]
     figure = new_figure(max(5.0, 2.2 + 0.38 * size), 2.3 + 0.36 * size)
@@ -38,7 +38,7 @@ def cooccurrence(counts_KK: NDArray[np.integer], names: Sequence[str], *, at_mos
             ink = "white" if shares[i, j] > 0.55 else "#333333"
             ax.text(j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", fontsize=7, color=ink)
     ax.set_xticks(range(size), drawn, rotation=90)
-    rows = [f"{name}  {yes_K[k]:,}" for name, k in zip(drawn, shown, strict=True)]
+    rows = [f"{name}  {yes:,}" for name, yes in zip(drawn, yes_S, strict=True)]
     ax.set_yticks(range(size), rows)
     ax.tick_params(labelsize=8, length=0)
     ax.spines[:].set_visible(False)
@@ -47,7 +47,7 @@ def cooccurrence(counts_KK: NDArray[np.integer], names: Sequence[str], *, at_mos
         bar = figure.colorbar(image, ax=ax, shrink=0.4)
         bar.ax.tick_params(labelsize=8)
         bar.outline.set_visible(False)  # type: ignore[operator]
-    hidden = len(yes_K) - size
+    hidden = len(names) - size
     share = "%" if with_numbers else "share"
     lines = [f"{share} of the images with the row's label that also have the column's"]
     note(figure, "Labels that occur together", lines + ([f"{hidden} rarer labels are not shown"] if hidden else []))

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats
+from tagger.arrays import NO, YES, Cells, Floats, row_blocks
 from tagger.suspects.constraints import respect_declared
 from tagger.suspects.evidence import Evidence, log_odds
 from tagger.suspects.noise import doubt_of, noise_rates, true_probs
 from tagger.suspects.regression import cross_fitted
 from tagger.suspects.signals import Signal
 from tagger.suspects.threads import each
-
-CHUNK = 16_384
 
 
 @dataclass(frozen=True)
@@ -71,15 +69,14 @@ def combine(evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray
         drop, stray_K = _rates(given_NK, evidence.original_NK, rankable_K)
     doubt_NK = np.empty(labels_NK.shape, np.float32)
 
-    def judge(start: int) -> None:
-        rows = slice(start, start + CHUNK)
+    def judge(rows: slice) -> None:
         logits_CK = log_odds(true_probs(given_NK[rows], *now), 1e-5)
         for for_yes_NK in trusted:
             logits_CK += for_yes_NK[rows]
         q_CK = np.clip(1 / (1 + np.exp(-logits_CK.astype(np.float64))), 1e-5, 1 - 1e-5)
         doubt_NK[rows] = doubt_of(q_CK, labels_NK[rows], drop, stray_K)
 
-    each(judge, range(0, len(labels_NK), CHUNK))
+    each(judge, row_blocks(labels_NK.shape))
     doubt_NK[:, ~rankable_K] = np.nan
     if evidence.settled_NK is not None:
         doubt_NK[evidence.settled_NK] = 0.0

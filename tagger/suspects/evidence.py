@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats
+from tagger.arrays import CELLS_AT_ONCE, NO, YES, Cells, Floats, row_blocks
 from tagger.data import Group, Rule
-from tagger.suspects.threads import each, slices
-
-CHUNK = 65_536
+from tagger.suspects.threads import each
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,14 @@ def log_odds(probs: Floats, floor: float = 1e-4) -> Floats:
     [0.0, 9.21]
     """
     probs = np.asarray(probs)
-    if probs.ndim and len(probs) > CHUNK:
+    if probs.ndim == 2 and probs.size > CELLS_AT_ONCE:
         out = np.empty(probs.shape, np.float32)
-        each(lambda rows: out.__setitem__(rows, log_odds(probs[rows], floor)), slices(len(probs), CHUNK))
+        each(lambda rows: out.__setitem__(rows, _log_odds(probs[rows], floor)), row_blocks(probs.shape))
         return out
+    return _log_odds(probs, floor)
+
+
+def _log_odds(probs: Floats, floor: float) -> Floats:
     clipped = np.asarray(probs, dtype=np.float64).clip(floor, 1 - floor)
     return np.asarray(np.log(clipped) - np.log1p(-clipped), np.float32)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import Floats
+from tagger.arrays import Floats, row_blocks
 
 Rows = NDArray[np.int64]
 
@@ -55,12 +55,23 @@ def cross_fitted(
         weight_U, offset_P[place] = _fit(scaled_SU[learn], target_S[learn].astype(np.float32), increasing)
         weights_PF[place, used] = weight_U / spread_U
         offset_P[place] -= float(weights_PF[place, used] @ centre_U)
-    logits_NP = columns_NF @ weights_PF.T.astype(columns_NF.dtype)
+    logits_NP = _product(columns_NF, weights_PF.T.astype(columns_NF.dtype), used)
     logits_N = np.empty(len(columns_NF), np.float32)
     for place, part in enumerate(parts):
         told = part_N == part
         logits_N[told] = logits_NP[told, place] + offset_P[place]
     return logits_N, weights_PF.mean(axis=0)
+
+
+def _product(columns_NF: Floats, weights_FP: Floats, used: Rows) -> Floats:
+    """``columns_NF @ weights_FP``, of which only the rows ``used`` are not 0: where they are few, the others cost
+    nothing."""
+    if 4 * len(used) > columns_NF.shape[1]:
+        return columns_NF @ weights_FP
+    logits_NP = np.empty((len(columns_NF), weights_FP.shape[1]), columns_NF.dtype)
+    for rows in row_blocks((len(columns_NF), len(used))):
+        logits_NP[rows] = columns_NF[rows][:, used] @ weights_FP[used]
+    return logits_NP
 
 
 def _fit(scaled_SU: Floats, target_S: Floats, increasing: bool) -> tuple[Floats, float]:
@@ -132,4 +143,8 @@ def by_relevance(scores: Sequence[float] | Floats, most: int) -> NDArray[np.int6
     >>> by_relevance([1.0, 3.0, 2.0], 2).tolist()
     [1, 2]
     """
-    return np.sort(np.argsort(-np.asarray(scores), kind="stable")[:most])
+    scores = np.asarray(scores)
+    if not 0 < most < len(scores):
+        return np.arange(len(scores) if most else 0)
+    near = np.flatnonzero(scores >= np.partition(scores, len(scores) - most)[len(scores) - most])  # ties are too many
+    return np.sort(near[np.argsort(-scores[near], kind="stable")[:most]])

@@ -24,12 +24,3 @@ def each(call: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
         for _ in pool.map(call, pieces):
             pass
-
-
-def slices(num: int, size: int) -> list[slice]:
-    """What covers ``num`` rows in pieces.
-
-    >>> slices(5, 3)
-    [slice(0, 3, None), slice(3, 5, None)]
-    """
-    return [slice(start, min(start + size, num)) for start in range(0, num, size)]

@@ -48,16 +48,18 @@ def label_counts_chart(table: pd.DataFrame, *, most: int) -> alt.Chart:
     )
 
 
-def cooccurrence_table(counts_KK: Floats, names: Sequence[str], *, most: int) -> pd.DataFrame:
-    """label, other, share, images of every pair among the most frequent labels; a label with itself has no share.
+def cooccurrence_table(both_SS: Floats, names: Sequence[str]) -> pd.DataFrame:
+    """label, other, share, images of every pair of these labels; a label with itself has no share.
 
-    >>> cooccurrence_table(np.array([[2.0, 1.0], [1.0, 4.0]]), ["cat", "dog"], most=9)["share"].round(2).tolist()
+    ``both_SS`` images have both, the diagonal those that have the label (see ``frequent_together``).
+
+    >>> cooccurrence_table(np.array([[4.0, 1.0], [1.0, 2.0]]), ["cat", "dog"])["share"].round(2).tolist()
     [0.25, 0.5]
     """
-    yes_K = np.diagonal(counts_KK)
-    shown = [k for k in np.argsort(-yes_K, kind="stable").tolist()[:most] if yes_K[k]]
+    yes_S = np.diagonal(both_SS)
+    shown = [s for s in range(len(names)) if yes_S[s]]
     rows = [
-        {"label": names[a], "other": names[b], "share": counts_KK[a, b] / yes_K[a], "images": int(counts_KK[a, b])}
+        {"label": names[a], "other": names[b], "share": both_SS[a, b] / yes_S[a], "images": int(both_SS[a, b])}
         for a in shown
         for b in shown
         if a != b

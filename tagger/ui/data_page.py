@@ -7,13 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from tagger.arrays import UNKNOWN, YES, Floats
-from tagger.data import MinedRule, label_stats, mine_rules
+from tagger.data import MinedRule, frequent_together, mine_rules
 from tagger.review import Store
 from tagger.runs import RunFolder
 from tagger.ui.charts import bars, show_chart
 from tagger.ui.data_charts import SPLITS, cooccurrence_chart, cooccurrence_table, label_counts, label_counts_chart
 from tagger.ui.escape import escape
 from tagger.ui.run_data import RunData, run_data
+
+MOST = 60  # labels in a chart; a longer one is not read but searched, in the table
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Facts:
     known_K: np.ndarray
     by_split: pd.DataFrame
     per_image: "pd.Series[int]"  # images by number of labels
-    cooccurrence_KK: Floats
+    frequent: tuple[np.ndarray, Floats]  # the labels of the chart, and how many images have two of them
     mined: tuple[MinedRule, ...]
 
 
@@ -36,12 +38,9 @@ def _facts(key: tuple[str, int], _data: RunData) -> Facts:
         known_K=(labels_NK != UNKNOWN).sum(axis=0),
         by_split=label_counts(labels_NK, _data.images["split"].to_numpy(dtype=str), _data.names),
         per_image=pd.Series((labels_NK == YES).sum(axis=1)).value_counts().sort_index(),
-        cooccurrence_KK=label_stats(labels_NK).cooccurrence_KK,
+        frequent=frequent_together(labels_NK, MOST),
         mined=mine_rules(labels_NK, _data.names),
     )
-
-
-MOST = 60  # labels in a chart; a longer one is not read but searched, in the table
 
 
 def show(run: RunFolder, store: Store) -> None:
@@ -121,7 +120,8 @@ def _images(data: RunData, facts: Facts) -> None:
 
 
 def _together(data: RunData, facts: Facts) -> None:
-    table = cooccurrence_table(facts.cooccurrence_KK, data.names, most=MOST)
+    places_S, both_SS = facts.frequent
+    table = cooccurrence_table(both_SS, [data.names[k] for k in places_S])
     if table.empty:
         st.write("No label is set.")
         return

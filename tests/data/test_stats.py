@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tagger.data import label_stats, mine_rules, stats
+from tagger.data import frequent_together, label_stats, mine_rules, pairs_together, stats
 
 
 @pytest.fixture
@@ -13,13 +13,24 @@ def labels_NK():
 
 def test_counts_agree_with_a_double_loop(labels_NK, monkeypatch):
     monkeypatch.setattr(stats, "ROWS_AT_ONCE", 64)
+    monkeypatch.setattr(stats, "PAIRS_AT_ONCE", 10)
     result = label_stats(labels_NK)
     assert result.num_images == 400
     for a in range(5):
         assert result.positives_K[a] == sum(row[a] == 1 for row in labels_NK)
         assert result.negatives_K[a] == sum(row[a] == 0 for row in labels_NK)
-        for b in range(5):
-            assert result.cooccurrence_KK[a, b] == sum(row[a] == 1 and row[b] == 1 for row in labels_NK)
+    met = {(int(a), int(b)): int(n) for a, b, n in zip(*pairs_together(labels_NK, least=30), strict=True)}
+    for a in range(5):
+        for b in range(a + 1, 5):
+            images = sum(row[a] == 1 and row[b] == 1 for row in labels_NK)
+            assert met.pop((a, b), 0) == (images if images >= 30 else 0)
+    assert not met
+    places_S, both_SS = frequent_together(labels_NK, 4)
+    positives = [sum(row[k] == 1 for row in labels_NK) for k in range(5)]
+    assert [positives[k] for k in places_S] == sorted(positives, reverse=True)[:4]
+    for i, a in enumerate(places_S):
+        for j, b in enumerate(places_S):
+            assert both_SS[i, j] == sum(row[a] == 1 and row[b] == 1 for row in labels_NK)
 
 
 def test_priors_stay_between_nothing_and_all():
@@ -31,6 +42,13 @@ def test_a_planted_rule_is_found_and_nothing_else(labels_NK):
     labels_NK[labels_NK[:, 0] == 1, 3] = 1
     rules = mine_rules(labels_NK, list("abcde"), min_support=20, min_confidence=0.95)
     assert [(rule.premise, rule.implied, rule.confidence) for rule in rules] == [("a", "d", 1.0)]
+
+
+def test_rules_of_few_premises_at_a_time_are_those_of_all_at_once(labels_NK, monkeypatch):
+    whole = mine_rules(labels_NK, list("abcde"), min_support=1, min_confidence=0.0)
+    assert len(whole) == 20
+    monkeypatch.setattr(stats, "PAIRS_AT_ONCE", 10)
+    assert mine_rules(labels_NK, list("abcde"), min_support=1, min_confidence=0.0) == whole
 
 
 def test_support_and_confidence_agree_with_a_loop_over_known_cells(labels_NK):

@@ -13,7 +13,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats
-from tagger.data import label_stats
 from tagger.runs.plots import cooccurrence, learning_curves, per_label_bars, precision_recall, reliability
 from tagger.scoring import (
     OneOf,
@@ -151,7 +150,7 @@ def test_every_plot_is_drawn(num: int, kinds: list[tuple[str, str]]):
     plots = [
         precision_recall(labels_NK, probs_NK, names, np.full(len(kinds), 0.5)),
         reliability(labels_NK, probs_NK, probs_NK),
-        cooccurrence(label_stats(labels_NK).cooccurrence_KK.astype(np.int64), names),
+        cooccurrence(labels_NK, names),
         per_label_bars(table["per_label"]),
         learning_curves(history),
     ]

@@ -23,7 +23,6 @@ def stats_of(positives, negatives):
         positives_K=positives_K,
         negatives_K=negatives_K,
         priors_K=(positives_K + 1) / (positives_K + negatives_K + 2),
-        cooccurrence_KK=np.diag(positives_K),
         num_images=100,
     )
 

@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from tagger.data import Rule
 from tagger.suspects import Evidence, nearest_images, signals
-from tagger.suspects.regression import PENALTY, cross_fitted
+from tagger.suspects.regression import PENALTY, by_relevance, cross_fitted
+from tagger.suspects.signals import label_context
 from tagger.suspects.signals.neighbours import STRENGTH
 
 
@@ -121,6 +122,33 @@ def test_cross_fitting_learns_nothing_from_the_part_it_judges() -> None:
     turned_N[part_N == 2] = ~turned_N[part_N == 2]
     again_N, _ = cross_fitted(columns_NF, turned_N, np.ones(200, bool), part_N)
     np.testing.assert_array_equal(again_N[part_N == 2], logits_N[part_N == 2])
+
+
+def test_few_of_many_columns_judge_as_if_the_others_were_not_there() -> None:
+    rng = np.random.default_rng(1)
+    columns_NF, part_N, among = rng.normal(size=(500, 90)).astype(np.float32), np.arange(500) % 3, np.array([4, 7, 60])
+    target_N, known_N = columns_NF[:, 7] + rng.normal(size=500) > 0, rng.random(500) < 0.9
+    logits_N, weights_F = cross_fitted(columns_NF, target_N, known_N, part_N, among=among)
+    alone_N, alone_F = cross_fitted(columns_NF[:, among], target_N, known_N, part_N)
+    np.testing.assert_allclose(logits_N, alone_N, atol=1e-5)
+    np.testing.assert_allclose(weights_F[among], alone_F)
+    assert np.count_nonzero(weights_F) == 3
+
+
+def test_the_most_relevant_come_in_order_of_place_and_of_equal_ones_the_first() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        scores, most = rng.integers(0, 4, rng.integers(0, 9)), int(rng.integers(0, 10))
+        best = sorted(sorted(range(len(scores)), key=lambda place: -scores[place])[:most])  # sorted() keeps ties
+        assert by_relevance(scores, most).tolist() == best
+
+
+def test_labels_taken_a_few_at_a_time_are_asked_about_the_same_others(evidence, monkeypatch) -> None:
+    whole = signals.build("label_context", evidence)
+    monkeypatch.setattr(label_context, "PAIRS_AT_ONCE", 2 * len(NAMES))
+    some = signals.build("label_context", evidence)
+    np.testing.assert_array_equal(some.for_yes_NK, whole.for_yes_NK)
+    assert all((some.weight_K(k) == whole.weight_K(k)).all() for k in range(len(NAMES)))
 
 
 def test_increasing_columns_never_speak_against_themselves() -> None:

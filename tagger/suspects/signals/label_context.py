@@ -10,7 +10,7 @@ where the group is not declared, so that the network does not know of it either)
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Floats
+from tagger.arrays import NO, YES, Floats, row_blocks
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.regression import by_relevance, cross_fitted
 from tagger.suspects.signals.family import Signal, signals
@@ -18,6 +18,7 @@ from tagger.suspects.threads import each
 
 MOST_OTHERS = 48
 CHUNK = 65_536
+PAIRS_AT_ONCE = 4_000_000  # of labels: 32 MB a matrix
 
 
 @signals.register("label_context")
@@ -30,24 +31,32 @@ class LabelContext(Signal):
 
     def __init__(self, evidence: Evidence):
         super().__init__(evidence)
-        labels_NK = evidence.labels_NK
+        labels_NK, num_labels = evidence.labels_NK, len(evidence.names)
         yes_NK = (labels_NK == YES).astype(np.float32)
-        self.lift_KK = _lift(yes_NK)
+        share_K = yes_NK.sum(axis=0, dtype=np.float64) / max(len(yes_NK), 1)
+        exclusive = Exclusive(evidence)
         self.for_yes_NK: Floats = np.zeros(labels_NK.shape, np.float32)
-        strength_KK = np.abs(self.lift_KK)
-        apart_KK = exclude_each_other(evidence)
-        strength_KK[apart_KK] = -1
-        self.weight_KK = np.zeros(self.lift_KK.shape)
+        self.others: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * num_labels  # labels that were looked at
+        self.weights: list[Floats] = [np.zeros(0)] * num_labels  # and what each of them counts for
 
-        def learn(k: int) -> None:
-            others = by_relevance(strength_KK[k], min(MOST_OTHERS, int((~apart_KK[k]).sum())))
+        def learn(block: tuple[int, Floats]) -> None:
+            k, strength_K = block
+            others = by_relevance(strength_K, min(MOST_OTHERS, int((strength_K >= 0).sum())))
             target_N, known_N = labels_NK[:, k] == YES, labels_NK[:, k] >= NO
-            self.for_yes_NK[:, k], self.weight_KK[k] = cross_fitted(
-                yes_NK, target_N, known_N, evidence.part_N, among=others
-            )
+            self.for_yes_NK[:, k], weight_K = cross_fitted(yes_NK, target_N, known_N, evidence.part_N, among=others)
+            self.others[k], self.weights[k] = others, weight_K[others]
 
-        each(learn, range(labels_NK.shape[1]))
+        for block in row_blocks((num_labels, num_labels), PAIRS_AT_ONCE):
+            strength_LK = np.abs(_lift(yes_NK, block, share_K))
+            strength_LK[exclusive.of(block)] = -1
+            each(learn, zip(range(block.start, block.stop), strength_LK, strict=True))
         self.mean_K = self.for_yes_NK.mean(axis=0)
+
+    def weight_K(self, k: int) -> Floats:
+        """What each label counts for where label k is judged, 0 for those that were not looked at."""
+        weight_K = np.zeros(len(self.others))
+        weight_K[self.others[k]] = self.weights[k]
+        return weight_K
 
     def reason(self, row: int, k: int) -> str:
         labels_K, names = self.evidence.labels_NK[row], self.evidence.names
@@ -55,36 +64,43 @@ class LabelContext(Signal):
         present = present[present != k]
         if not len(present):
             return f"Images without any other label rarely have `{names[k]}`"
-        told = present[np.argsort(-np.abs(self.weight_KK[k, present]))][:2]
+        told = present[np.argsort(-np.abs(self.weight_K(k)[present]))][:2]
         listed = " and ".join(f"`{names[j]}`" for j in told)
         often = self.for_yes_NK[row, k] > self.mean_K[k]
         return f"Images with {listed} {'often' if often else 'rarely'} have `{names[k]}`"
 
 
-def exclude_each_other(evidence: Evidence) -> NDArray[np.bool_]:
-    """apart_KK: whether an image has one of two labels at most, by a declared group or because no image has two; a
-    label and itself count too."""
-    num_labels = len(evidence.names)
-    alone = bool(((evidence.labels_NK == YES).sum(axis=1) <= 1).all())
-    apart_KK = np.full((num_labels, num_labels), alone)
-    for group in evidence.groups.values():
-        if group["kind"] != "multi":
-            members = [evidence.names.index(name) for name in group["labels"]]
-            apart_KK[np.ix_(members, members)] = True
-    np.fill_diagonal(apart_KK, True)
-    return apart_KK
+class Exclusive:
+    """Of which labels has an image one at most, by a declared group or because no image has two?"""
+
+    def __init__(self, evidence: Evidence):
+        self.alone = bool(((evidence.labels_NK == YES).sum(axis=1) <= 1).all())
+        self.num_labels, place = len(evidence.names), {name: k for k, name in enumerate(evidence.names)}
+        members = [group["labels"] for group in evidence.groups.values() if group["kind"] != "multi"]
+        self.groups = [np.array([place[name] for name in names], np.int64) for names in members]
+
+    def of(self, block: slice) -> NDArray[np.bool_]:
+        """apart_LK: whether these labels exclude each of all; a label and itself count too."""
+        apart_LK = np.full((block.stop - block.start, self.num_labels), self.alone)
+        for group in self.groups:
+            here = group[(group >= block.start) & (group < block.stop)] - block.start
+            apart_LK[np.ix_(here, group)] = True
+        apart_LK[np.arange(len(apart_LK)), np.arange(block.start, block.stop)] = True
+        return apart_LK
 
 
-def _lift(yes_NK: Floats) -> Floats:
-    """Correlation (phi) of *yes* between labels (K, K).
+def _lift(yes_NK: Floats, block: slice, share_K: Floats) -> Floats:
+    """Correlation (phi) of *yes* between a block of labels and all (L, K), given each label's share of *yes*.
 
-    >>> _lift(np.array([[1, 1], [0, 0]], np.float32)).round(2).tolist()
-    [[1.0, 1.0], [1.0, 1.0]]
+    >>> _lift(np.array([[1, 1], [0, 0]], np.float32), slice(0, 1), np.array([0.5, 0.5])).round(2).tolist()
+    [[1.0, 1.0]]
     """
-    both_KK = np.zeros((yes_NK.shape[1],) * 2)
+    both_LK = np.zeros((block.stop - block.start, yes_NK.shape[1]))
     for start in range(0, len(yes_NK), CHUNK):  # float32 counts exactly up to 16 million only
-        both_KK += yes_NK[start : start + CHUNK].T @ yes_NK[start : start + CHUNK]
-    share_K = np.diag(both_KK) / len(yes_NK)
-    apart_KK = both_KK / len(yes_NK) - np.outer(share_K, share_K)
-    scale_K = np.sqrt(np.diag(apart_KK)) + 1e-9
-    return apart_KK / scale_K / scale_K[:, None]
+        both_LK += yes_NK[start : start + CHUNK, block].T @ yes_NK[start : start + CHUNK]
+    both_LK /= len(yes_NK)
+    both_LK -= np.outer(share_K[block], share_K)
+    scale_K = np.sqrt(share_K - share_K * share_K) + 1e-9
+    both_LK /= scale_K
+    both_LK /= scale_K[block, None]
+    return both_LK

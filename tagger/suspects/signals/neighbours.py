@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from tagger.arrays import NO, UNKNOWN, YES, Floats
+from tagger.arrays import NO, UNKNOWN, YES, Floats, row_blocks
 from tagger.suspects.evidence import Evidence, log_odds
 from tagger.suspects.signals.family import Signal, signals
 from tagger.suspects.threads import each
 
 STRENGTH = 2.0  # images' worth of the label's overall share that are added to the vote
-CHUNK = 16_384
 
 
 @signals.register("neighbours")
@@ -27,8 +26,7 @@ class Neighbours(Signal):
         self.yes_NK, self.known_NK = (np.empty(evidence.labels_NK.shape, np.int16) for _ in range(2))
         self.for_yes_NK = np.empty(evidence.labels_NK.shape, np.float32)
 
-        def count(start: int) -> None:
-            rows = slice(start, start + CHUNK)
+        def count(rows: slice) -> None:
             sums_CW = np.zeros((len(nearest_NM[rows]), votes_LW.shape[1]), np.int16)
             for place in range(nearest_NM.shape[1]):
                 sums_CW += votes_LW[nearest_NM[rows, place]]
@@ -36,7 +34,7 @@ class Neighbours(Signal):
             self.yes_NK[rows], self.known_NK[rows] = yes_CK, known_CK
             self.for_yes_NK[rows] = log_odds((yes_CK + STRENGTH * priors_K) / (known_CK + STRENGTH))
 
-        each(count, range(0, len(nearest_NM), CHUNK))
+        each(count, row_blocks(votes_LW[:-1].shape))
 
     def reason(self, row: int, k: int) -> str:
         yes, known = self.yes_NK[row, k], self.known_NK[row, k]

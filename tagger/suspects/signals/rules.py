@@ -18,7 +18,7 @@ class MinedRules(Signal):
     def __init__(self, evidence: Evidence, *, min_support: int = 10, min_confidence: float = 0.8):
         super().__init__(evidence)
         labels_NK, names = evidence.labels_NK, evidence.names
-        column = {name: k for k, name in enumerate(names)}
+        self.column = column = {name: k for k, name in enumerate(names)}
         mined = mine_rules(labels_NK, names, min_support=min_support, min_confidence=min_confidence)
         rules = {(rule.premise, rule.implied): rule for rule in mined}
         rules |= {(rule.premise, rule.implied): _certain(rule) for rule in evidence.rules}
@@ -36,12 +36,12 @@ class MinedRules(Signal):
             against[lacks_implied] = np.minimum(against[lacks_implied], -strength - base_K[premise])
 
     def reason(self, row: int, k: int) -> str:
-        labels_K, column = self.evidence.labels_NK[row], self.evidence.names.index
+        labels_K, column = self.evidence.labels_NK[row], self.column
         for rule in self.spoken.get((k, YES), []):
-            if labels_K[column(rule.premise)] == YES:
+            if labels_K[column[rule.premise]] == YES:
                 return f"It has `{rule.premise}`, and {_share(rule)} with `{rule.premise}` also have `{rule.implied}`"
         for rule in self.spoken.get((k, NO), []):
-            if labels_K[column(rule.implied)] == NO:
+            if labels_K[column[rule.implied]] == NO:
                 return f"It lacks `{rule.implied}`, and {_share(rule)} with `{rule.premise}` have it"
         return self._silence(labels_K[k] == YES, k)
 
