@@ -84,6 +84,10 @@ def predict(
 
     screen = _screen()
     if folder.is_file() and out is None and format == "csv":
+        if resume or on_existing != "skip":
+            raise TaggerError(
+                "One photo's labels are shown, not written: leave out --resume and --on-existing, or give its folder."
+            )
         _show_one(folder, run, thresholds, screen)
         return
     done = call(

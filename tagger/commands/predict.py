@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -57,8 +57,9 @@ def predict(
     """Tags of every image in ``folder`` and below, written to ``out``: a file, or a folder of sidecars or images.
 
     The defaults: ``predictions.FORMAT`` here; sidecars go beside the images. Unreadable images are listed in
-    ``OUT.unreadable.csv``. ``resume`` goes on with an interrupted call over the same folder. ``thresholds`` names a set
-    that was saved in the review app. TaggerError says what to mend, before anything is written where possible.
+    ``OUT.unreadable.csv``. ``resume`` goes on with an interrupted call over the same folder; photos that were changed
+    meanwhile are tagged again. ``thresholds`` names a set that was saved in the review app. TaggerError says what to
+    mend, before anything is written where possible.
     """
     screen = screen or Screen(quiet=True)
     for value, known, what in ((format, FORMATS, "format"), (on_existing, EXISTING, "on-existing")):
@@ -126,15 +127,19 @@ def _table(
     done = num_unreadable = num_left_out = 0
     for number, chunk in enumerate(_chunks(files)):
         part, note = parts_folder / f"{number:08d}", parts_folder / f"{number:08d}.json"
-        listing = hashlib.blake2b("\n".join(chunk).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-        if not note.is_file():
+        listing, stamps = _digest(chunk), _digest(_stamp(root / file) for file in chunk)
+        noted = json.loads(note.read_text("utf-8")) if note.is_file() else None
+        if noted and noted["listing"] == listing and noted.get("stamps", stamps) != stamps:
+            tagger.screen.say(f"Some of {chunk[0]} to {chunk[-1]} were changed meanwhile: tagged again.")
+            noted = None
+        if noted is None:
             tagged = tagger.tag(root, chunk, description=f"tagging (after {done:,})" if done else "tagging")
             made = _part(tagger, tagged)
             writer.write_part(made, part)
             bad = [[chunk[row], reason] for row, reason in sorted(tagged.reasons.items())]
             none = sum(not labels for labels in made.chosen) - len(bad)
-            write_text(note, json.dumps({"listing": listing, "unreadable": bad, "none": none}))
-        noted = json.loads(note.read_text("utf-8"))
+            noted = {"listing": listing, "stamps": stamps, "unreadable": bad, "none": none}
+            write_text(note, json.dumps(noted))
         if noted["listing"] != listing:
             raise TaggerError(f"{root}: its images have changed since {out} was begun. Start again without --resume.")
         problems += [Problem(file, None, reason) for file, reason in noted["unreadable"]]
@@ -243,6 +248,19 @@ def _identity(tagger: Tagger, root: Path, format: str) -> str:
 def _check_same(path: Path, identity: str, out: Path) -> None:
     if not path.is_file() or path.read_text("utf-8") != identity:
         raise TaggerError(f"{out} was begun with another run, folder or format. Start again without --resume.")
+
+
+def _digest(words: Iterable[str]) -> str:
+    return hashlib.blake2b("\n".join(words).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def _stamp(path: Path) -> str:
+    """What differs where a file is another one than before: its size and when it was written."""
+    try:
+        found = path.stat()
+    except OSError:
+        return "gone"
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _chunks(files: Iterator[str]) -> Iterator[list[str]]:

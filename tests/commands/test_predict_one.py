@@ -46,3 +46,11 @@ def test_what_is_no_photo_is_one_line(finished: Path, tmp_path: Path, tagger_cli
     done = tagger_cli("predict", tmp_path / "x.jpg", "--run", finished, "--format", "txt")
     assert done.code == 2
     assert "Give the folder that holds the images" in done.err
+
+
+def test_options_of_writing_are_refused_rather_than_ignored(finished: Path, demo: Path, tagger_cli: Any):
+    photo = sorted((demo / "new").iterdir())[0]
+    for more in (["--resume"], ["--on-existing", "overwrite"]):
+        done = tagger_cli("predict", photo, "--run", finished, *more)
+        assert (done.code, done.out) == (2, "")
+        assert "leave out --resume and --on-existing" in done.err

@@ -13,6 +13,7 @@ from PIL import Image
 from small import options, train_argv
 
 import tagger
+from tagger.commands.tagger_model import Tagger
 from tagger.data.hashes import hash_file
 from tagger.runs import RunFolder
 
@@ -154,3 +155,35 @@ def test_a_prediction_goes_on_only_over_the_same_photos(
     assert "its images have changed since tags.csv was begun. Start again without --resume." in end.err
     assert not Path("tags.csv").exists()
     assert tagger_cli(*argv).code == 0
+
+
+def test_photos_that_were_changed_before_a_prediction_goes_on_are_tagged_again(
+    tagger_cli: Cli, photos: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tagger.commands.predict.CHUNK", 5)
+    argv = ("predict", photos / "new", "--run", finished, "--out")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "tagger.commands.predict._list_unreadable", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        assert tagger_cli(*argv, "tags.csv").code == 130
+    names = sorted(path.name for path in (photos / "new").iterdir())
+    replace(photos / "new" / names[6])  # in the second part of three
+    tags: list[list[str]] = []
+    monkeypatch.setattr(Tagger, "tag", _noting(Tagger.tag, tags))
+    end = tagger_cli(*argv, "tags.csv", "--resume")
+    assert end.code == 0, end
+    assert f"Some of {names[5]} to {names[9]} were changed meanwhile: tagged again." in end.out + end.err
+    assert [files for files in tags if files] == [names[5:10]]
+    assert tagger_cli(*argv, "anew.csv").code == 0
+    assert Path("tags.csv").read_bytes() == Path("anew.csv").read_bytes()
+
+
+def _noting(tag: Callable[..., Any], tags: list[list[str]]) -> Callable[..., Any]:
+    """The same method, with the files that it is called for."""
+
+    def noted(self: Tagger, root: Path, files: list[str], **kwargs: Any) -> Any:
+        tags.append(list(files))
+        return tag(self, root, files, **kwargs)
+
+    return noted
