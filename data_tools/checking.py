@@ -9,10 +9,10 @@ import numpy as np
 
 from tagger.arrays import YES
 from tagger.commands.reading import Track, in_silence, read_with_progress
-from tagger.config import Reading
 from tagger.data import Dataset, broken_group_N, broken_rule_N, list_images
 from tagger.data.decode import UnreadableImage, load_image
 from tagger.errors import Problem, TaggerError
+from tagger.sections import Reading
 
 BATCH, THREADS = 256, 2
 MARKS = {

@@ -1,4 +1,4 @@
-"""Prints docs/settings.md: every setting with its default and its line of documentation, read off ``tagger.config``.
+"""Prints docs/settings.md: every setting with its default and its line of documentation, read off its sections.
 
 python docs/settings.py > docs/settings.md
 """
@@ -6,10 +6,11 @@ python docs/settings.py > docs/settings.md
 from pydantic import BaseModel
 
 from tagger.batches.samplers import samplers
-from tagger.config import Section, Settings
+from tagger.config import Settings
 from tagger.heads import heads
 from tagger.losses import losses
 from tagger.regularisers import regularisers
+from tagger.sections import Section
 
 PARTS = {"head": heads, "loss": losses, "sampler": samplers}
 

@@ -1,7 +1,6 @@
-"""Settings: default -> preset TOML -> ``--set section.key=value`` -> ``config.toml`` in the run. All documented.
+"""Settings: default -> preset TOML -> ``--set section.key=value`` -> ``config.toml`` in the run.
 
-The sections ``backbone``, ``head``, ``loss`` and ``sampler`` name a part and pass every other key on to it, so a
-part's own options are described in one place only, its signature; they are checked when the part is built.
+What each section holds is in ``sections.py``; here they are put together, checked, written and read.
 """
 
 import tomllib
@@ -9,260 +8,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from tagger.errors import TaggerError, did_you_mean
+from tagger.sections import (
+    AttentionSettings,
+    AugmentSettings,
+    BackboneSettings,
+    DataSettings,
+    FeatureSettings,
+    HeadSettings,
+    ImageSettings,
+    LossSettings,
+    MixSettings,
+    Reading,
+    RuleSettings,
+    SamplerSettings,
+    Section,
+    ThresholdSettings,
+    TrainSettings,
+)
 
 # Of the whole run folder, not of this file alone: it rises when a file of it could be misread by the readers of before.
 # Files and columns that are merely new need no other number: readers do without (tests/faults/test_run_versions.py).
 FORMAT_VERSION = 1
-# What a shell makes hard to type.
-SIGNS = {"space": " ", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
-
-
-class Section(BaseModel):
-    """A closed section: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True)
-
-
-class Part(BaseModel):
-    """A section that names a part and hands the other keys to it."""
-
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, frozen=True)
-    name: str
-    """Which part."""
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the user chose for the part itself: the keys that are no fields of the section."""
-        return dict(self.model_extra or {})
-
-
-class Reading(Section):
-    """How label files are read where they differ from the usual; every command that reads labels takes these."""
-
-    file_column: str = Field("file", min_length=1)
-    """The column of a label table that names the image."""
-    labels_column: str = Field("labels", min_length=1)
-    """The column that holds an image's labels; a table without it has one 0/1/empty column per label."""
-    label_separator: str = Field("|", min_length=1)
-    """What stands between the labels of a cell: a sign, `space`, `comma`, `semicolon`, `tab`, or `none` (one label)."""
-    delimiter: str = Field("auto", min_length=1)
-    """What stands between columns of a .csv or .tsv: a sign, `space`, `comma`, `semicolon`, `tab`, `bar` or `auto`."""
-    ignore_columns: tuple[str, ...] = ()
-    """Columns that are no labels, by name or pattern: `width,meta_*`, or a list where a name holds a comma."""
-    underscores: Literal["keep", "spaces", "join"] = "keep"
-    """Names of labels: as written, `long_hair` read as `long hair` (`spaces`), or the other way (`join`)."""
-
-    @field_validator("ignore_columns", mode="before")
-    @classmethod
-    def _listed(cls, chosen: Any) -> Any:
-        """A text is a list with commas."""
-        return tuple(filter(None, map(str.strip, chosen.split(",")))) if isinstance(chosen, str) else chosen
-
-    @field_validator("file_column", "labels_column", mode="before")
-    @classmethod
-    def _name(cls, chosen: Any) -> Any:
-        """A column may be called 0."""
-        return str(chosen) if isinstance(chosen, int) and not isinstance(chosen, bool) else chosen
-
-    @field_validator("label_separator", "delimiter")
-    @classmethod
-    def _sign(cls, word: str, info: ValidationInfo) -> str:
-        """The sign that a word stands for; a delimiter is one sign."""
-        sign = SIGNS.get(word, word)
-        if info.field_name == "delimiter" and word != "auto" and (len(sign) != 1 or sign in '"\r\n'):
-            raise ValueError(f"give one sign, or one of {', '.join(SIGNS)}, auto")
-        return sign
-
-
-class DataSettings(Reading):
-    path: str = ""
-    """The folder of images; `--data` sets it."""
-    labels: str = ""
-    """The label file or folder, if it was named; `--labels` sets it."""
-    val: float = Field(0.1, ge=0.0, lt=1.0)
-    """Share of images used to stop training and to compare models."""
-    test: float = Field(0.1, ge=0.0, lt=1.0)
-    """Share of images that no training ever sees; the headline metrics come from them."""
-    folds: int = Field(5, ge=2, le=50)
-    """Parts that train + val are cut into for out-of-fold probabilities."""
-
-
-class ImageSettings(Section):
-    size: int = Field(192, ge=16, le=2048)
-    """Side of the square the network sees, in pixels."""
-    fit: Literal["squash", "crop", "pad"] = "squash"
-    """How a photo becomes a square: the whole of it squashed, its centre cut out, or padded."""
-    flip_views: bool = True
-    """Average the prediction over the image and its mirror image (test-time flip)."""
-    grow_from: int = Field(0, ge=0, le=2048)
-    """Side of the square in the first epoch of fine-tuning; it grows to `size` by the last third. 0 is off."""
-    workers: int = Field(-1, ge=-1, le=256)
-    """Processes that read images; -1 decides from the cores there are."""
-    cache: float = Field(8.0, ge=0)
-    """Largest size, in gigabytes, of the file of decoded images that a training keeps while it runs; 0 is none."""
-
-    @property
-    def num_workers(self) -> int | None:
-        """``workers``, or None where the loader is to decide."""
-        return None if self.workers < 0 else self.workers
-
-
-class BackboneSettings(Part):
-    name: str = "mobilenetv2_100"
-    """Any name of `timm.list_models()`; other keys of this section go to `timm.create_model`."""
-    weights: str = "hub"
-    """`hub` (timm's pretrained weights, fetched once), `none` (random), or a file (.safetensors, .pth)."""
-    levels: int = Field(3, ge=1, le=8)
-    """Feature maps, from the last backwards, whose average is given to the head."""
-
-
-class HeadSettings(Part):
-    name: str = "linear"
-    """A registered head; other keys of this section are its options."""
-
-
-class LossSettings(Part):
-    name: str = "bce"
-    """A registered loss; other keys of this section are its options."""
-    smoothing: float = Field(0.0, ge=0.0, lt=0.5)
-    """Targets become smoothing and 1 - smoothing instead of 0 and 1."""
-
-
-class AttentionSettings(Section):
-    """Gated attention beside the backbone (thesis chapter 4): the base path stays as it is."""
-
-    depth: int = Field(0, ge=0, le=8)
-    """Attention modules, one a feature map, from the last backwards; 0 is off."""
-    width: int = Field(4, ge=1, le=64)
-    """Heads of each module."""
-    diversity: float = Field(0.1, ge=0)
-    """Weight of the penalty on heads of one module that look at the same place."""
-    lr_factor: float = Field(10.0, gt=0)
-    """The modules learn at this multiple of the backbone's rate."""
-
-
-class RuleSettings(Section):
-    enforce: bool = True
-    """Predictions follow the rules of `labels.toml`: an image tagged `baby` is tagged `people` too."""
-
-
-class SamplerSettings(Part):
-    name: str = "none"
-    """A registered sampler; other keys of this section are its options."""
-
-
-class AugmentSettings(Section):
-    hflip: float = Field(0.5, ge=0, le=1)
-    """Probability of a left-right flip."""
-    vflip: float = Field(0.0, ge=0, le=1)
-    """Probability of an upside-down flip."""
-    shift: float = Field(0.05, ge=0, le=0.5)
-    """Largest shift, as a share of the side."""
-    scale_min: float = Field(0.5, ge=0.01, le=1)
-    """Smallest share of the image's area that a random crop keeps; 1 is no crop."""
-    aspect: float = Field(4 / 3, ge=1, le=100)
-    """Largest stretch of a random crop, either way; 1 is none."""
-    shear: float = Field(5.0, ge=0, le=80)
-    """Largest shear, degrees."""
-    rotate: float = Field(0.0, ge=0, le=180)
-    """Largest rotation, degrees."""
-    brightness: float = Field(0.2, ge=0, le=1)
-    """Brightness is multiplied by 1 - b ... 1 + b."""
-    contrast: float = Field(0.2, ge=0, le=1)
-    """Contrast is multiplied by 1 - c ... 1 + c."""
-    saturation: float = Field(0.2, ge=0, le=1)
-    """Saturation is multiplied by 1 - s ... 1 + s."""
-    hue: float = Field(0.0, ge=0, le=0.5)
-    """Largest turn of the hue, in full circles."""
-    grey: float = Field(0.05, ge=0, le=1)
-    """Probability of a grey image."""
-    randaugment: int = Field(0, ge=0, le=8)
-    """Operations of torchvision's RandAugment; 0 is off."""
-    randaugment_magnitude: int = Field(9, ge=0, le=30)
-    """Their strength."""
-    erasing: float = Field(0.0, ge=0, le=1)
-    """Probability of torchvision's RandomErasing."""
-
-
-class MixSettings(Section):
-    mixup: float = Field(0.0, ge=0)
-    """Alpha of mixup (Zhang et al. 2018); 0 is off."""
-    cutmix: float = Field(0.0, ge=0)
-    """Alpha of CutMix (Yun et al. 2019); 0 is off."""
-    prob: float = Field(1.0, ge=0, le=1)
-    """Probability that a batch is mixed."""
-
-
-class FeatureSettings(Section):
-    """The first stage: the backbone's features, cached once, and heads trained on them."""
-
-    enabled: bool | Literal["auto"] = "auto"
-    """Train heads on the frozen backbone first; `auto`: when it has pretrained weights."""
-    epochs: int = Field(30, ge=1)
-    """Passes over the cached features."""
-    batch_size: int = Field(256, ge=1)
-    """Images a step."""
-    lr: float = Field(1e-3, gt=0)
-    """Highest learning rate (one cycle)."""
-    weight_decay: float = Field(0.01, ge=0)
-    """Weight decay of AdamW."""
-    repeats: int = Field(1, ge=1, le=20)
-    """Heads trained a fold, from different seeds; their logits are averaged."""
-    mixup: float = Field(0.0, ge=0)
-    """Alpha of mixup between feature vectors; 0 is off."""
-
-
-class TrainSettings(Section):
-    """The second stage: the whole network."""
-
-    epochs: int = Field(0, ge=0)
-    """Passes over the images; 0 leaves the backbone frozen."""
-    batch_size: int = Field(64, ge=1)
-    """Images a step."""
-    optimiser: str = "adamw"
-    """A name that `timm.optim` knows."""
-    lr: float = Field(3e-4, gt=0)
-    """Highest learning rate of the backbone."""
-    head_lr_factor: float = Field(10.0, gt=0)
-    """The head learns at this multiple of the backbone's rate."""
-    layer_decay: float = Field(1.0, gt=0, le=1)
-    """Each block before the last learns at this multiple of the next one's rate."""
-    weight_decay: float = Field(0.05, ge=0)
-    """Weight decay; never on biases and normalisation."""
-    warmup: float = Field(0.1, ge=0, lt=1)
-    """Share of the steps in which the rate rises; then it falls as a cosine."""
-    clip: float = Field(1.0, ge=0)
-    """Largest gradient norm; 0 is off."""
-    freeze_share: float = Field(0.0, ge=0, le=1)
-    """Share of the backbone's stages, from the input on, that keep their weights."""
-    freeze_epochs: int = Field(0, ge=0)
-    """First epochs in which only the head learns."""
-    freeze_norm: bool | Literal["auto"] = "auto"
-    """Keep the running statistics of batch normalisation; `auto`: when the weights are pretrained."""
-    ema: float = Field(0.998, ge=0, lt=1)
-    """Decay of the averaged weights that are validated and kept; 0 is off."""
-    keep: float = Field(0.0, ge=0, le=1)
-    """Share of the pretrained start in the final weights; 0 is plain fine-tuning, 1 the start."""
-    patience: int = Field(0, ge=0)
-    """Epochs without a better validation mAP after which training stops; 0 never."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """`auto`: bf16 where the processor or GPU computes it, else fp16 on a GPU, else fp32."""
-    compile: bool = False
-    """Compile the network with torch.compile (pays on a GPU, needs a C compiler on a CPU)."""
-    verified_weight: float = Field(1.0, gt=0)
-    """How much more a cell that a person verified weighs than another, in a retraining."""
-    members: int = Field(1, ge=1, le=20)
-    """1: one network, trained without val. More: each without one part of train + val, then their weights averaged."""
-
-
-class ThresholdSettings(Section):
-    aim: str = "f1"
-    """`f1`, `f2`, `f0.5`, `precision>=0.9`, `recall>=0.8` or `cost fp=1 fn=5`."""
-    min_positives: int = Field(10, ge=1)
-    """Labels with fewer known positives get the shared threshold."""
 
 
 class Settings(Section):
@@ -276,7 +45,7 @@ class Settings(Section):
     head: HeadSettings = HeadSettings()
     attention: AttentionSettings = AttentionSettings()
     loss: LossSettings = LossSettings()
-    regularisers: dict[str, dict[str, Any]] = {}
+    regularisers: dict[str, dict[str, Any]] = Field({})
     """Methods that act while the network learns, by name, each with its options; `true` takes their defaults."""
     rules: RuleSettings = RuleSettings()
     sampler: SamplerSettings = SamplerSettings()

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tagger.config import FORMAT_VERSION, Part, Settings, check_settings, dump_settings, read_settings
+from tagger.config import FORMAT_VERSION, Settings, check_settings, dump_settings, read_settings
 from tagger.errors import TaggerError
 from tagger.presets import load_settings, preset_names
+from tagger.sections import Part
 
 
 def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ the last epochs see it.
 from torch import Tensor
 from torch.nn import functional as F
 
-from tagger.config import ImageSettings
+from tagger.sections import ImageSettings
 
 MULTIPLE = 32  # what convolutional backbones halve five times
 

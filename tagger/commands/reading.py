@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tagger.config import Reading
 from tagger.data import Dataset, list_images, read_dataset
 from tagger.data.images import check_folder
+from tagger.sections import Reading
 
 Track = Callable[[Sequence[Any], str], Iterable[Any]]  # the items as they are; a screen draws progress on the way
 

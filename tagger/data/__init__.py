@@ -1,6 +1,5 @@
 """Images and labels as tables: what a data folder holds, how it is split, what its labels look like. No torch here."""
 
-from tagger.config import Reading
 from tagger.data.hashes import hash_files
 from tagger.data.images import Listing, iter_images, list_images
 from tagger.data.labels_toml import NO_VOCABULARY, Vocabulary, parse_labels_toml
@@ -10,6 +9,7 @@ from tagger.data.rules import Group, MinedRule, Rule, broken_group_N, broken_rul
 from tagger.data.sources import sources
 from tagger.data.split import Split, split_images, split_table
 from tagger.data.stats import LabelStats, frequent_together, label_stats, mine_rules, pairs_together, together
+from tagger.sections import Reading
 
 __all__ = [
     "NO_VOCABULARY",

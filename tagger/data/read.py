@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells
-from tagger.config import Reading
 from tagger.data.hashes import hash_files
 from tagger.data.image_index import ImageIndex
 from tagger.data.images import SUFFIXES, check_folder, list_images, nearest_beside
@@ -24,6 +23,7 @@ from tagger.data.sources.annotation_files import title
 from tagger.data.sources.source import Step, unseen
 from tagger.data.wording import counted, shortlist
 from tagger.errors import Problem, TaggerError
+from tagger.sections import Reading
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from tagger.config import Reading, Settings, check_reading, check_settings
+from tagger.config import Settings, check_reading, check_settings
 from tagger.errors import TaggerError, did_you_mean
+from tagger.sections import Reading
 
 
 def preset_names() -> list[str]:

@@ -9,9 +9,9 @@ from timm.optim import create_optimizer_v2, get_optimizer_class
 from timm.scheduler import CosineLRScheduler
 from torch import nn
 
-from tagger.config import TrainSettings
 from tagger.errors import TaggerError
 from tagger.model import Backbone, TagModel
+from tagger.sections import TrainSettings
 
 
 def parameter_groups(

@@ -8,8 +8,9 @@ from torchvision.transforms.v2 import functional as tv
 from tagger.batches import colour
 from tagger.batches.augment import Augment
 from tagger.batches.geometry import affine_matrices, crop_zooms, warp
-from tagger.config import AugmentSettings, check_settings
+from tagger.config import check_settings
 from tagger.errors import TaggerError
+from tagger.sections import AugmentSettings
 
 OFF = AugmentSettings(
     hflip=0.0, shift=0.0, scale_min=1.0, shear=0.0, brightness=0.0, contrast=0.0, saturation=0.0, grey=0.0

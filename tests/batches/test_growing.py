@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagger.batches import grown, size_at
-from tagger.config import ImageSettings
+from tagger.sections import ImageSettings
 
 
 @given(size=st.integers(16, 512), start=st.integers(1, 512), epochs=st.integers(1, 40))

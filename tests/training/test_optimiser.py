@@ -7,10 +7,10 @@ import pytest
 import torch
 from timm.optim import create_optimizer_v2
 
-from tagger.config import TrainSettings
 from tagger.errors import TaggerError
 from tagger.heads import LinearHead
 from tagger.model import TagModel, make_backbone
+from tagger.sections import TrainSettings
 from tagger.training.optimiser import make_optimiser, make_schedule, parameter_groups
 
 

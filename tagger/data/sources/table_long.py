@@ -6,13 +6,13 @@ In a list (of JSON, of Parquet) a label may hold any sign, and a list ``unknown`
 from collections.abc import Sequence
 from pathlib import Path
 
-from tagger.config import Reading
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.records import Listed, NoName, Records
 from tagger.data.sources.table_rows import ignored, known_rows
 from tagger.data.wording import counted
 from tagger.errors import Problem
+from tagger.sections import Reading
 
 UNKNOWN = "unknown"
 MAX_REPEATED = 20  # images named one by one when their rows differ; a file with one label a row has thousands

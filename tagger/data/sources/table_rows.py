@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tagger.config import Reading
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTableBuilder
 from tagger.data.records import Records
 from tagger.data.wording import quoted
 from tagger.errors import Problem, TaggerError
+from tagger.sections import Reading
 
 
 def known_rows(

@@ -5,7 +5,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tagger.arrays import NO, UNKNOWN, YES
-from tagger.config import Reading
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable, LongTableBuilder
 from tagger.data.records import Records
@@ -13,6 +12,7 @@ from tagger.data.sources.table_hints import wide_hint
 from tagger.data.sources.table_rows import ignored, known_rows
 from tagger.data.wording import counted, quoted, shortlist
 from tagger.errors import Problem, TaggerError
+from tagger.sections import Reading
 
 # 1.0 and 0.0 because pandas writes a 0/1 column with gaps as floats; true and false, as R and spreadsheets write them.
 CELLS = {"": UNKNOWN, "0": NO, "1": YES, "0.0": NO, "1.0": YES, "false": NO, "true": YES}

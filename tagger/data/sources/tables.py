@@ -6,7 +6,6 @@ table that lacks those but has the usual ones is read as usual: tagger wrote it,
 
 from pathlib import Path
 
-from tagger.config import Reading
 from tagger.data.image_index import ImageIndex
 from tagger.data.long_table import LongTable
 from tagger.data.records import READ_SUFFIXES, Records, read_records
@@ -15,6 +14,7 @@ from tagger.data.sources.table_long import read_long
 from tagger.data.sources.table_wide import read_wide
 from tagger.data.wording import quoted
 from tagger.errors import TaggerError, did_you_mean
+from tagger.sections import Reading
 
 USUAL = Reading()
 
