@@ -22,20 +22,19 @@ from tagger.arrays import Cells
 from tagger.batches import Augment, CachedImages, ImageFiles, check_readable, grown, make_loader, mix, samplers, size_at
 from tagger.config import Settings
 from tagger.data import NO_VOCABULARY, Vocabulary
-from tagger.data.wording import shortlist
 from tagger.model import TagModel, example, folded
-from tagger.model.sound import unsound_weights
 from tagger.runs import readable, replacing
+from tagger.training.blame import blame, own_losses
 from tagger.training.convolutions import Quicker
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
-from tagger.training.finite import check_outputs, rows_not_finite, stopped
+from tagger.training.finite import check_outputs, stopped
 from tagger.training.head_stage import soften, validation_row
 from tagger.training.inference import predict_in_order, to_float
 from tagger.training.learner import Learner
 from tagger.training.lessons import Lessons, parted
 from tagger.training.objective import Objective, facts_of, make_loss, make_regularisers, make_step
-from tagger.training.optimiser import frozen_parameters, make_optimiser, make_schedule, parameter_groups
+from tagger.training.optimiser import make_optimiser, make_schedule, norms_to_keep, parameter_groups
 from tagger.training.seeds import rng_of, seed_of
 
 Rows = NDArray[np.int64]
@@ -108,7 +107,7 @@ class _Loop:
         epochs, rng = range(settings.train.epochs), rng_of(settings.seed, "length")
         draws = [len(self.sampler.at(epoch / len(epochs)).draw(rng)) for epoch in epochs]
         self.first_steps = np.cumsum([0, *(max(1, num // batch) for num in draws)]).tolist()
-        self.norms = _norms_to_keep(model, settings, alone=min([*draws, settings.train.batch_size]) == 1)
+        self.norms = norms_to_keep(model, settings, alone=min([*draws, settings.train.batch_size]) == 1)
         self.schedule = make_schedule(optimiser, self.first_steps[-1], settings.train)
         self.raw = model
         # Decay min(ema, step / (step + 10)): an average over the last steps from the first step on.
@@ -220,31 +219,11 @@ class _Loop:
         return scaler is not None and scaler.get_scale() > SMALLEST_SCALE
 
     def _blamed(self, images: Tensor, targets_BK: Tensor, weights_BK: Tensor | None, indices_B: Tensor) -> str:
-        """What made a batch's loss or gradient infinite, as far as can be told: weights, files, or none alone."""
-        files = [self.task.images.files[row] for row in indices_B.tolist()]
-        if names := unsound_weights(dict(self.raw.named_parameters())):
-            return f"the weights are not finite ({shortlist(names, 3)}); its images are {shortlist(files, 3)}"
-        bad = rows_not_finite(self._own_losses(images, targets_BK, weights_BK))
-        if bad:
-            named = shortlist([files[row] for row in bad], 5)
-            return f"the loss of {len(bad)} of its {len(files)} images is not finite by itself: {named}"
-        return f"each of its {len(files)} images has a finite loss by itself: {shortlist(files, 3)}"
-
-    def _own_losses(self, images: Tensor, targets_BK: Tensor, weights_BK: Tensor | None) -> NDArray[np.float64]:
-        """Each image's loss (B, 1), by the weights of now and the normalisation's statistics of before this batch."""
-        model = copy.deepcopy(self.ema.module)
-        with torch.inference_mode():
-            for mine, now in zip(model.parameters(), self.raw.parameters(), strict=True):
-                mine.copy_(now)
+        def losses() -> NDArray[np.float64]:
             with self.accelerator.autocast():
-                logits_BK = model(images).float()
-            rows = [slice(row, row + 1) for row in range(len(images))]
-            return np.array(
-                [
-                    [self.loss_of(logits_BK[r], targets_BK[r], None if weights_BK is None else weights_BK[r]).item()]
-                    for r in rows
-                ]
-            )
+                return own_losses(self.ema.module, self.raw, self.loss_of, images, targets_BK, weights_BK)
+
+        return blame(self.raw, [self.task.images.files[row] for row in indices_B.tolist()], losses)
 
     def validate(self, epoch: int) -> dict[str, float]:
         """Loss and mAP of the averaged weights on (a fixed sample of) the held-out images."""
@@ -315,17 +294,3 @@ class _Loop:
         grouped = {id(p) for group in self.optimiser.param_groups for p in group["params"]}
         for parameter in backbone.parameters():
             parameter.requires_grad_(id(parameter) in grouped and not only_head)
-
-
-def _norms_to_keep(model: TagModel, settings: Settings, *, alone: bool) -> list[nn.Module]:
-    """Batch normalisations whose running statistics stay: all (``freeze_norm``; images that come ``alone`` have none),
-    or those of frozen stages."""
-    keep_all = settings.train.freeze_norm
-    if keep_all == "auto":
-        keep_all = settings.backbone.weights != "none"
-    frozen = {name.rpartition(".")[0] for name in frozen_parameters(model.backbone, settings.train.freeze_share)}
-    return [
-        module
-        for name, module in model.backbone.net.named_modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and (alone or keep_all or name in frozen)
-    ]

@@ -9,6 +9,7 @@ from timm.optim import create_optimizer_v2, get_optimizer_class
 from timm.scheduler import CosineLRScheduler
 from torch import nn
 
+from tagger.config import Settings
 from tagger.errors import TaggerError
 from tagger.model import Backbone, TagModel
 from tagger.sections import TrainSettings
@@ -54,6 +55,20 @@ def frozen_parameters(backbone: Backbone, share: float) -> list[str]:
     """Names (in ``backbone.net``) of the parameters in the first ``share`` of its stages."""
     stages = backbone.stages()
     return [name for stage in stages[: int(share * len(stages))] for name in stage]
+
+
+def norms_to_keep(model: TagModel, settings: Settings, *, alone: bool) -> list[nn.Module]:
+    """Batch normalisations whose running statistics stay: all (``freeze_norm``; images that come ``alone`` have none),
+    or those of frozen stages."""
+    keep_all = settings.train.freeze_norm
+    if keep_all == "auto":
+        keep_all = settings.backbone.weights != "none"
+    frozen = {name.rpartition(".")[0] for name in frozen_parameters(model.backbone, settings.train.freeze_share)}
+    return [
+        module
+        for name, module in model.backbone.net.named_modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and (alone or keep_all or name in frozen)
+    ]
 
 
 def make_optimiser(groups: list[dict[str, Any]], settings: TrainSettings) -> torch.optim.Optimizer:
