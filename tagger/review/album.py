@@ -13,6 +13,7 @@ from tagger.review.ledger import Ledger
 from tagger.review.replay import Replayed, replay
 
 ASK = "Please check."
+ROWS_AT_ONCE = 4096  # whose labels are made out at a time
 
 
 class Album:
@@ -124,15 +125,29 @@ class Album:
         return ImageView(row=row, file=self.files[row], hash=hash, labels=tuple(views), history=log)
 
     def search(self, text: str, limit: int) -> list[int]:
-        """The rows of the first images whose file name holds ``text``, in any case."""
+        """The rows of the first images whose file name holds ``text``, in any case; before them the one called so."""
         wanted = text.casefold()
-        found: list[int] = []
+        found = np.flatnonzero(self.files == text)[:1].tolist()
         for row, file in enumerate(self.files):
             if len(found) >= limit:
                 break
-            if wanted in file.casefold():
+            if wanted in file.casefold() and row not in found[:1]:
                 found.append(row)
         return found
+
+    def browse(self, label: str | None, ledger: Ledger, *, start: int, limit: int) -> list[int]:
+        """The rows of images that have the label now (None: of all), from the ``start``-th of them on."""
+        if label is None:
+            return list(range(start, min(start + limit, len(self.files))))
+        column, found = ledger.vocabulary.names.index(label), []
+        for begin in range(0, len(self.files), ROWS_AT_ONCE):
+            rows = range(begin, min(begin + ROWS_AT_ONCE, len(self.files)))
+            log = [row for hash in {*self.hashes[rows].tolist()} for row in ledger.history(hash)]
+            values_N = self.now(rows, log, ledger).values_NK[:, column]
+            found += (np.flatnonzero(values_N == YES) + begin).tolist()
+            if len(found) >= start + limit:
+                break
+        return found[start : start + limit]
 
     def _near(self, row: int) -> tuple[tuple[int, float], ...]:
         if self._neighbours is None:

@@ -184,8 +184,15 @@ class Desk:
         return -1 - ((self._album.row(hash) or 0) * len(names) + names.index(label))
 
     def search(self, text: str, limit: int = 50) -> list[int]:
-        """The rows of the first images whose file name holds ``text``, in any case."""
+        """The rows of the first images whose file name holds ``text``, in any case; before them the one called so."""
         return self._album.search(text, limit)
+
+    def browse(self, label: str | None = None, *, start: int = 0, limit: int = 50) -> list[int]:
+        """The rows of images that have the label now (None: of all), in the run's order, from the ``start``-th on."""
+        with self._lock:
+            if label is not None and label not in self.names:
+                raise TaggerError(f"There is no label {label!r}.{did_you_mean(label, self.names)}")
+            return self._album.browse(label, self._ledger, start=start, limit=limit)
 
     def progress(self, reviewer: str) -> Progress:
         """How far the work is. ``found``: verified cells whose given label was wrong."""

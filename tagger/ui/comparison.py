@@ -48,7 +48,7 @@ def show_comparison(before: RunFolder, after: RunFolder) -> None:
     numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in COLUMNS[:2]}
     numbers |= {name: st.column_config.NumberColumn(format="%+.3f") for name in COLUMNS[2:]}
     for tab, table in zip(st.tabs(list(tables)), tables.values(), strict=True):
-        tab.dataframe(table, column_config=numbers, height="content" if len(table) < 20 else 600)
+        tab.dataframe(table, column_config=numbers, placeholder="", height="content" if len(table) < 20 else 600)
 
 
 def overall_table(result: dict[str, Any]) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def difference_chart(table: pd.DataFrame) -> Any:
     base = alt.Chart(rows).encode(y=y)
     colour = alt.condition("datum.sure", alt.value(BLUE), alt.value(GREY))
     tips = [alt.Tooltip("name:N", title=" "), *(alt.Tooltip(f"{c}:Q", format="+.3f") for c in COLUMNS[2:])]
-    x = alt.X("low:Q", title="after minus before", axis=alt.Axis(format="+.2f", tickCount=6))
+    x = alt.X("low:Q", title="after minus before", axis=alt.Axis(format="+.2f", tickCount=6, labelFlush=True))
     return alt.layer(
         alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(color=GREY, strokeDash=[4, 4]).encode(x="at:Q"),
         base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x, x2="high:Q", color=colour, tooltip=tips),

@@ -38,7 +38,7 @@ def label_counts_chart(table: pd.DataFrame, *, most: int) -> alt.Chart:
         alt.Chart(table[table["label"].isin(shown)], height=row_height(len(shown)) + 90)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("images:Q", title="images", axis=alt.Axis(tickCount=8, tickMinStep=1)),
+            x=alt.X("images:Q", title="images", axis=alt.Axis(tickCount=8, tickMinStep=1, labelFlush=True)),
             y=alt.Y("label:N", title=None, sort=shown, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
             color=colour,
             order=alt.Order("place:Q"),

@@ -35,8 +35,9 @@ def show(run: RunFolder, store: Store) -> None:
     )
     table = counts_now(run, store, operations)
     st.dataframe(
-        table,
+        table.assign(change=table["change"].where(table["change"] != 0)),
         hide_index=True,
+        placeholder="",
         height="content" if len(table) <= 16 else 600,
         column_config={
             "images": st.column_config.NumberColumn(help="Images with the label, after all decisions"),

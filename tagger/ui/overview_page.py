@@ -97,6 +97,7 @@ def _label_table(data: RunData) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        placeholder="",
         height="content" if len(table) <= 20 else 740,
         column_config={
             "AP": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1),
@@ -112,7 +113,7 @@ def _group_table(data: RunData) -> None:
     groups = (data.headline or {}).get("groups", {})
     if groups:
         st.markdown("**Groups: an image gets one label at most**")
-        st.dataframe(group_table(groups), hide_index=True)
+        st.dataframe(group_table(groups), hide_index=True, placeholder="")
 
 
 def group_table(groups: dict[str, Any]) -> pd.DataFrame:

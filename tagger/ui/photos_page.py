@@ -1,4 +1,4 @@
-"""The page Photos: find one by its file name, set all its labels, see and take back what was decided about it."""
+"""The page Photos: look through them, find one, set all its labels, see and take back what was decided about it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,13 +17,14 @@ from tagger.ui.workplace import Workplace
 
 MOST_FOUND = 50
 MOST_STEPS = 40
+ROWS, COLUMNS = 4, 6  # of the pages of small pictures
+NAME_SHOWN, LABELS_SHOWN = 18, 4  # letters of a file name below one, and how many of its labels
 
 
 def show(place: Workplace) -> None:
-    """Draw the page."""
+    """Draw the page: one photo, or as long as none is chosen all of them."""
     row = _chosen_row(place)
     if row is None:
-        st.caption("Type a part of a file name to see the photo, all its labels and their history.")
         return
     view = place.desk.image(row)
     picture, side = st.columns([3, 2], gap="medium")
@@ -59,14 +60,79 @@ def _chosen_row(place: Workplace) -> int | None:
     words, hits = st.columns([2, 3], gap="medium")
     text = words.text_input("File name", value=default, key="find", placeholder="part of a file name").strip()
     rows = place.desk.search(text, MOST_FOUND) if text else []
+    if not text:
+        st.query_params.pop("image", None)
+        _browse(place, hits)
+        return None
     if not rows:
-        if text:
-            st.info("No photo's name holds this.")
+        st.info("No photo's name holds this.")
         return None
     files = {row: place.desk.image(row).file for row in rows}
-    row = hits.selectbox(f"{len(rows)} found", rows, format_func=files.__getitem__, key="found")
+    found, back = hits.columns([3, 1], gap="small", vertical_alignment="bottom")
+    row = found.selectbox(f"{len(rows)} found", rows, format_func=files.__getitem__, key="found")
+    back.button("All photos", key="all photos", on_click=_look_up, args=("",), width="stretch")
     st.query_params["image"] = place.desk.image(row).hash
     return row
+
+
+def _look_up(file: str) -> None:
+    """Show the photo of this name; all photos if it is empty."""
+    st.session_state["find"] = file
+    st.query_params.pop("image", None)
+
+
+def _browse(place: Workplace, beside: Any) -> None:
+    """All photos, or those that have a label now, as pages of small pictures."""
+    labels, kept = [None, *place.desk.names], st.session_state.get("browsed")
+    label = beside.selectbox(
+        "Label",
+        labels,
+        index=labels.index(kept) if kept in labels else 0,  # a photo was looked at meanwhile, where the box is not
+        format_func=lambda name: name or "Any label",
+        key="browsed label",
+        on_change=_turn,
+        args=(0,),
+    )
+    st.session_state["browsed"] = label
+    size, start = ROWS * COLUMNS, st.session_state.get("browsed from", 0)
+    rows = place.desk.browse(label, start=start, limit=size + 1)
+    if not rows and start:  # fewer have it now
+        _turn(0)
+        start, rows = 0, place.desk.browse(label, limit=size + 1)
+    if not rows:
+        st.info("No photo has this label." if label else "There are no photos.")
+        return
+    shown = rows[:size]
+    for first in range(0, len(shown), COLUMNS):
+        for column, row in zip(st.columns(COLUMNS, gap="small"), shown[first : first + COLUMNS], strict=False):
+            with column, st.container(gap=None):
+                _tile(place, row)
+    earlier, text, later = st.columns([1, 4, 1], vertical_alignment="center")
+    earlier.button("Earlier", key="earlier", disabled=not start, on_click=_turn, args=(start - size,), width="stretch")
+    text.markdown(f":gray[Photos {start + 1:,} to {start + len(shown):,}]", text_alignment="center")
+    later.button("Later", key="later", disabled=len(rows) <= size, on_click=_turn, args=(start + size,),
+                 width="stretch")  # fmt: skip
+
+
+def _turn(start: int) -> None:
+    """Go to the page of small pictures that begins with this one."""
+    st.session_state["browsed from"] = max(0, start)
+
+
+def _tile(place: Workplace, row: int) -> None:
+    """One small picture with its labels; the button below it opens the photo."""
+    view = place.desk.image(row)
+    try:
+        st.image(place.pictures.preview(view.file, view.hash, size=256), width="stretch")
+    except Unseen as error:
+        st.caption(f"cannot be shown: {escape(error)}")
+    name = view.file.rsplit("/", 1)[-1]
+    short = name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN - 1]}…"
+    st.button(escape(short), key=f"open {row}", help=escape(view.file), type="tertiary", on_click=_look_up,
+              args=(view.file,))  # fmt: skip
+    labels = [label.name for label in view.labels if label.current == YES]
+    more = f" and {len(labels) - LABELS_SHOWN} more" if len(labels) > LABELS_SHOWN else ""
+    st.caption(escape(", ".join(labels[:LABELS_SHOWN])) + more if labels else "no label")
 
 
 def _labels(place: Workplace, view: ImageView) -> None:

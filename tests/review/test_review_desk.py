@@ -338,6 +338,8 @@ def test_what_is_not_there_is_said_in_words(place: Place):
 
 def test_search_finds_parts_of_file_names(place: Place):
     assert place.desk().search("TRIP3/0", limit=3) == [3, 7, 11]
+    exact = place.desk().image(11).file
+    assert place.desk().search(exact, limit=3)[0] == 11
 
 
 def test_decisions_on_images_of_another_run_do_no_harm(place: Place):

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from tagger.review import Filter
 from tagger.ui import workplace
 from tagger.ui.component import sources
+from tagger.ui.escape import escape
 from tagger.ui.estimate_text import exhausted_text
 from tagger.ui.review_page import component_data
 
@@ -110,7 +111,7 @@ def test_a_photos_labels_are_set_logged_and_taken_back(place: workplace.Workplac
     (decision,) = place.store.decisions()
     assert (decision.label, decision.verdict, decision.source, decision.reviewer) == (other, "yes", "edit", "ann")
     assert other in app.button_group[0].value
-    app.button[0].click().run()
+    next(button for button in app.button if str(button.key).startswith("undo ")).click().run()
     assert not app.exception
     assert place.store.decisions()[-1].undoes == decision.id
     assert sorted(app.button_group[0].value) == sorted(before)
@@ -123,6 +124,46 @@ def test_a_photo_is_found_by_a_part_of_its_name(place: workplace.Workplace):
     assert app.selectbox(key="found").options == [place.desk.image(7).file]
     app.text_input(key="find").set_value("nothing like it").run()
     assert app.info[0].value
+
+
+def shown_names(app: AppTest) -> list[str]:
+    """The small pictures on the page, by what is written on the buttons below them."""
+    return [button.help for button in app.button if str(button.key).startswith("open ")]
+
+
+def test_without_a_name_the_page_goes_through_all_photos(place: workplace.Workplace):
+    app = open_photo(place, 3)
+    app.text_input(key="find").set_value("").run()
+    files = [escape(place.desk.image(row).file) for row in range(50)]
+    assert shown_names(app) == files[:24]
+    assert app.button(key="earlier").disabled
+    app.button(key="later").click().run()
+    assert shown_names(app) == files[24:48]
+    app.button(key="open 30").click().run()
+    assert not app.exception, app.exception
+    assert place.hashes[30] in app.query_params["image"]
+    app.button(key="all photos").click().run()
+    assert shown_names(app) == files[24:48]
+    app.button(key="earlier").click().run()
+    assert shown_names(app) == files[:24]
+
+
+def test_photos_of_a_label_are_those_that_have_it_now(place: workplace.Workplace):
+    label = place.desk.names[1]
+    rows = [row for row in range(len(place.hashes)) if place.desk.image(row).labels[1].current == 1]
+    app = open_photo(place, rows[0])
+    pills = app.button_group[0]
+    pills.set_value([name for name in pills.value if name != label]).run()  # it has it no longer
+    app.button(key="all photos").click().run()
+    app.selectbox(key="browsed label").select(label).run()
+    assert shown_names(app) == [escape(place.desk.image(row).file) for row in rows[1:25]]
+    app.button(key=f"open {rows[2]}").click().run()
+    app.button(key="all photos").click().run()
+    assert app.selectbox(key="browsed label").value == label
+    assert shown_names(app)[0] == escape(place.desk.image(rows[1]).file)
+    app.selectbox(key="browsed label").select_index(0).run()
+    assert shown_names(app)[0] == escape(place.desk.image(0).file)
+    assert not app.exception, app.exception
 
 
 def test_names_are_escaped_where_markdown_is_read(place: workplace.Workplace):
