@@ -77,7 +77,7 @@ def run_demo(out: Path, screen: Screen) -> None:
     screen.say("6. Evaluate on new images whose labels are all right: before, and after", style="bold")
     truth = data / "truth" / "new_truth.csv"
     before, after = (evaluate(new, folder, labels=truth, screen=screen) for folder in (run, better))
-    report(after, "new images, against the truth", screen)
+    report(after, "new images, against the truth", screen, rest="there is no file of them")
     for name, word in (("map", "mAP"), ("micro_f1", "micro-F1"), ("macro_f1", "macro-F1")):
         old, now = (result["overall"][name]["value"] for result in (before, after))
         screen.say(f"{word} before {old:.3f}, after {now:.3f}")

@@ -130,7 +130,7 @@ def evaluate(
     if data is None:
         raise TaggerError("Which images? Give --data DIR.")
     result = call(data, run, labels=labels, screen=screen)
-    report(result, f"folder {data}", screen)
+    report(result, f"folder {data}", screen, rest="--out FILE has all")
     if out is not None:
         _write_json(out, result)
     _end_unreadable([f"{file}: {reason}" for file, reason in result["unreadable"].items()], screen)

@@ -157,10 +157,11 @@ def show(result: dict[str, Any], screen: Screen, *, first: str, second: str) -> 
     screen.table(f"On {judged}", ["", *head, "difference", "95 % interval"], rows)
     screen.say()
     lines = sorted(result["per_label"].items(), key=lambda item: -abs(item[1]["average_precision"]["difference"] or 0))
-    screen.table(
+    screen.label_table(
         "Average precision per label",
         ["label", "images", *head, "difference", "95 % interval"],
-        ([name, row["positives"], *_row(row["average_precision"])] for name, row in lines),
+        [[name, row["positives"], *_row(row["average_precision"])] for name, row in lines],
+        rest="tagger compare --out FILE has all",
     )
     for note in result["notes"]:
         screen.say(note)

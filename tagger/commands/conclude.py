@@ -111,21 +111,23 @@ def conclude(
     for note in trained.notes:
         screen.say(note)
     if shown_metrics := metrics["test"] or metrics["validation"]:
-        report(shown_metrics, "test split" if metrics["test"] else "validation split", screen)
+        where = "test split" if metrics["test"] else "validation split"
+        report(shown_metrics, where, screen, rest=f"{folder.path / 'metrics.json'} has all")
 
 
-def report(metrics: dict[str, Any], where: str, screen: Screen) -> None:
-    """The headline numbers and the per-label table of ``evaluate``'s result."""
+def report(metrics: dict[str, Any], where: str, screen: Screen, *, rest: str) -> None:
+    """The headline numbers and the per-label table of ``evaluate``'s result; ``rest`` says where more labels are."""
     names = ("map", "micro_f1", "macro_f1", "micro_precision", "micro_recall", "exact_match")
     rows = [["mAP" if name == "map" else name.replace("_", " "), *interval(metrics["overall"][name])] for name in names]
     screen.table(f"On {metrics['num_images']:,} images ({where})", ["", "value", "95 % interval"], rows)
     screen.say()
     lines = sorted(metrics["per_label"].items(), key=lambda item: -item[1]["positives"])
     scores = ("average_precision", "precision", "recall", "f1")
-    screen.table(
+    screen.label_table(
         "Per label",
         ["label", "images", "AP", "precision", "recall", "F1", "threshold", ""],
-        ([name, row["positives"], *_scores(row, scores), row["threshold"], _short(row["note"])] for name, row in lines),
+        [[name, row["positives"], *_scores(row, scores), row["threshold"], _short(row["note"])] for name, row in lines],
+        rest=rest,
     )
     report_groups(metrics.get("groups", {}), screen)
     gain, shared = metrics["threshold_gain"]["macro_f1"], metrics["thresholds_compared"]["best_shared"]

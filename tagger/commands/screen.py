@@ -14,10 +14,12 @@ from rich.text import Text
 
 from tagger.commands.progress import ProgressFile
 from tagger.data.waiting import watched
+from tagger.data.wording import counted
 from tagger.errors import printable
 from tagger.runs import disk_error
 
 SHOWN = 8  # lines of a long list on screen
+MOST_ROWS = 60  # of a table with a row a label
 
 
 class _Rate(ProgressColumn):
@@ -42,15 +44,15 @@ class Screen:
         self.log(text)
         self.progress.said(text)
 
-    def few(self, lines: Sequence[object]) -> None:
+    def few(self, lines: Sequence[object], *, indent: str = "  ") -> None:
         """The first lines, indented, and how many more there are; all of them in the log."""
         for line in lines[:SHOWN]:
-            self.say(f"  {printable(str(line), lines=False)}")
+            self.say(f"{indent}{printable(str(line), lines=False)}")
         for line in lines[SHOWN:]:
-            self.log(f"  {printable(str(line), lines=False)}")
+            self.log(f"{indent}{printable(str(line), lines=False)}")
         if len(lines) > SHOWN:
             where = f", all of them in {self.log_path}" if self.log_path else ""
-            self.say(f"  ... and {len(lines) - SHOWN} more{where}")
+            self.say(f"{indent}... and {len(lines) - SHOWN:,} more{where}")
 
     def log(self, text: str) -> None:
         """One line for the log only."""
@@ -60,6 +62,12 @@ class Screen:
                     file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {printable(text)}\n")
             except OSError as error:
                 raise disk_error(error, self.log_path) from None
+
+    def label_table(self, title: str, columns: list[str], rows: Sequence[Iterable[object]], *, rest: str) -> None:
+        """A table with a row a label: the first ``MOST_ROWS``, and where the ``rest`` is."""
+        self.table(title, columns, rows[:MOST_ROWS])
+        if len(rows) > MOST_ROWS:
+            self.say(f"... and {counted(len(rows) - MOST_ROWS, 'label')} more: {rest}")
 
     def table(self, title: str, columns: list[str], rows: Iterable[Iterable[object]]) -> None:
         """A table; the first column is text, the others are numbers."""

@@ -109,8 +109,7 @@ def _report(table: pd.DataFrame, notes: tuple[str, ...], settled: int, screen: S
     )
     if settled:
         screen.say(f"{settled:,} cells are verified by people and not asked again.")
-    for note in notes:
-        screen.say(note)
+    screen.few(notes, indent="")
     for row in table.head(SHOWN).itertuples():
         screen.say(f"  {row.doubt:.2f}  {row.direction:8s}  {row.label}  {row.file}", style="bold")
         screen.say(f"        {row.reason}")

@@ -176,8 +176,7 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     except TaggerError as error:
         folder.take_back()
         raise TaggerError(f"{settings.data.path}: {error}{_such_as(problems)}") from None
-    for note in split.notes:
-        screen.say(note)
+    screen.few(split.notes, indent="")
     images = images.assign(split=split.split, fold=split.fold, group=group_N)
     features = features.only(readable) if features else None
     pixels = cached(files, readable, folder.checkpoint_path / PIXELS)

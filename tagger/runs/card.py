@@ -31,6 +31,8 @@ GROUP_METRICS = (
 )
 CHOICE_METRICS = ("micro_f1", "macro_f1", "micro_precision", "micro_recall")
 
+MOST_LABELS = 500  # in the card's table
+
 
 def model_card(
     metrics: Mapping[str, Any],
@@ -133,7 +135,11 @@ def _per_label(judged: Mapping[str, Any], thresholds: Thresholds, names: list[st
         note = row["note"] or threshold.how
         rows.append([_safe(name), str(row["positives"]), *scores, f"{threshold.value:.2f}", note])
     order = sorted(rows, key=lambda row: -int(row[1]))
-    return _table(["label", "positives", "AP", "precision", "recall", "F1", "threshold", "note"], order)
+    more = f"\n\n{len(order) - MOST_LABELS:,} rarer labels are in `metrics.json`." if len(order) > MOST_LABELS else ""
+    return (
+        _table(["label", "positives", "AP", "precision", "recall", "F1", "threshold", "note"], order[:MOST_LABELS])
+        + more
+    )
 
 
 def _groups(groups: Mapping[str, Any]) -> list[str]:
