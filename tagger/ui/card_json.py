@@ -1,5 +1,6 @@
 """How do cards travel to the page, and decisions back? Pure translation, with nothing taken on trust."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from tagger.ui.pictures import Pictures
 
 SHOWN_NEIGHBOURS = 6
 DIGITS = 10  # labels that a digit can toggle
+MOST_CHIPS = 60  # other labels that travel with a card; the photo's own page has all
+MOST_NAMED = 12  # labels of a similar photo
 
 
 def card_json(
@@ -19,6 +22,7 @@ def card_json(
 ) -> dict[str, Any]:
     """What the page needs of a card. ``columns``: the run's column of each label; ``pictures``: put them inside."""
     near = card.neighbours[:SHOWN_NEIGHBOURS]
+    labels = in_view(card, near)
     found: dict[str, Any] = {
         "position": card.position,
         "row": card.row,
@@ -32,17 +36,15 @@ def card_json(
         "reason": card.reason,
         "doubt": None if card.doubt is None else float(card.doubt),
         "blind": card.blind,
-        "labels": [
-            {"name": name, "value": int(value), "verified": bool(verified)}
-            for name, value, verified in in_view(card, near)
-        ],
+        "labels": [{"name": name, "value": int(value), "verified": bool(verified)} for name, value, verified in labels],
+        "more": len(card.labels) - len(labels),
         "neighbours": [
             {
                 "row": other.row,
                 "file": other.file,
                 "hash": str(hashes[other.row]),
                 "has": int(card.label in other.labels),
-                "labels": list(other.labels),
+                "labels": [*other.labels[:MOST_NAMED], *("…" for _ in other.labels[MOST_NAMED:][:1])],
             }
             for other in near
         ],
@@ -55,15 +57,16 @@ def card_json(
 
 
 def in_view(card: Card, near: Sequence[NeighbourView]) -> list[tuple[str, int, bool]]:
-    """The card's labels, such that the first ten that are not asked for are the likely ones.
+    """The card's labels, such that the first ten that are not asked for are the likely ones; of very many the likely.
 
     Up to ten stay in the vocabulary's order, so that a digit always means the same label; of more, those that the
-    photo has come first, then those of similar photos.
+    photo has come first, then those of similar photos. The label that is asked for is always among them.
     """
     if len(card.labels) <= DIGITS + 1:
         return list(card.labels)
-    votes = {name: sum(name in other.labels for other in near) for name, _, _ in card.labels}
-    return sorted(card.labels, key=lambda label: (label[1] != YES, -votes[label[0]]))
+    votes = Counter(name for other in near for name in other.labels)
+    ordered = sorted(card.labels, key=lambda label: (label[1] != YES, -votes[label[0]]))
+    return ordered[:MOST_CHIPS] + [label for label in ordered[MOST_CHIPS:] if label[0] == card.label]
 
 
 def read_decision(row: Mapping[str, Any], reviewer: str) -> Decision:

@@ -17,6 +17,7 @@ from tagger.ui.workplace import Workplace
 
 MOST_FOUND = 50
 MOST_STEPS = 40
+MOST_SWITCHES = 120  # labels
 ROWS, COLUMNS = 4, 6  # of the pages of small pictures
 NAME_SHOWN, LABELS_SHOWN = 18, 4  # letters of a file name below one, and how many of its labels
 
@@ -139,16 +140,20 @@ def _labels(place: Workplace, view: ImageView) -> None:
     """All labels as switches; the key holds the last decision, so that a change from elsewhere shows."""
     key = f"labels {view.hash} {view.history[-1].id if view.history else 0}"
     names = [label.name for label in view.labels]
-    st.pills(
-        "Labels",
-        names,
-        selection_mode="multi",
-        default=[label.name for label in view.labels if label.current == YES],
-        format_func=escape,
-        key=key,
-        wrap=True,
-        on_change=lambda: _edit(place, view, st.session_state[key]),
-    )
+    chosen = [label.name for label in view.labels if label.current == YES]
+    if len(names) <= MOST_SWITCHES:
+        st.pills(
+            "Labels",
+            names,
+            selection_mode="multi",
+            default=chosen,
+            format_func=escape,
+            key=key,
+            wrap=True,
+            on_change=lambda: _edit(place, view, st.session_state[key]),
+        )
+    else:  # so many are searched, not read
+        st.multiselect("Labels", names, chosen, key=key, on_change=lambda: _edit(place, view, st.session_state[key]))
     disputed = [label.name for label in view.labels if label.disputed]
     if disputed:
         st.caption(f"Reviewers differ on {escape(', '.join(disputed))}.")

@@ -166,6 +166,19 @@ def test_photos_of_a_label_are_those_that_have_it_now(place: workplace.Workplace
     assert not app.exception, app.exception
 
 
+def test_very_many_labels_are_searched_for_instead_of_shown(place: workplace.Workplace, monkeypatch):
+    monkeypatch.setattr("tagger.ui.photos_page.MOST_SWITCHES", 5)
+    app = open_photo(place, 3)
+    box = app.multiselect[0]
+    assert len(box.options) == len(place.desk.names) > 5
+    added = next(name for name in place.desk.names if name not in box.value)
+    box.set_value([*box.value, added]).run()
+    assert not app.exception, app.exception
+    (decision,) = place.store.decisions()
+    assert (decision.label, decision.verdict) == (added, "yes")
+    assert added in app.multiselect[0].value
+
+
 def test_names_are_escaped_where_markdown_is_read(place: workplace.Workplace):
     app = open_photo(place, 3)
     app.button_group[0].set_value(["**zero** <b>", "![x](http://e.example)"]).run()

@@ -5,8 +5,12 @@ CardView.prototype.detail = function (card) {
   const shown = this.all ? others : others.slice(0, DIGITS.length);
   this.chips.replaceChildren(...shown.map((label, place) => this.chip(card, label, place)));
   if (others.length > DIGITS.length) {
-    const text = this.all ? "Fewer" : `${others.length - DIGITS.length} more`;
+    const text = this.all ? "Fewer" : `${(others.length - DIGITS.length + card.more).toLocaleString("en")} more`;
     this.chips.append(el("button", { class: "chip more", type: "button", text, onclick: () => this.toggleAll() }));
+    if (this.all && card.more) {
+      const rest = `${card.more.toLocaleString("en")} more on the photo's page`;
+      this.chips.append(el("a", { class: "chip more", target: "_blank", href: this.file.href, text: rest }));
+    }
   }
   this.near.replaceChildren(...card.neighbours.map((other) => this.neighbour(card, other)));
   this.nearTitle.hidden = card.neighbours.length === 0;
