@@ -20,9 +20,9 @@ class Description:
     """A data set in numbers.
 
     ``labels`` has a row per label: yes, no, unknown (images), share (of *yes* among known). ``labels_per_image[n]``
-    counts the images with n labels.  ``pairs`` are the pairs of labels that meet most above
-    chance (``lift``: times as often as if independent). ``imbalance`` is the commonest label's count over
-    the rarest's. ``width_N``, ``height_N`` are in pixels, 0 where ``unreadable`` says why.
+    counts the images with n labels. ``pairs`` are the pairs of labels that meet most above chance (``lift``: times as
+    often as if independent). ``imbalance`` is the commonest label's count over the rarest's. ``width_N``, ``height_N``
+    are in pixels, 0 where ``unreadable`` says why.
     """
 
     num_images: int

@@ -8,7 +8,15 @@ from tagger.data.read import Dataset, read_dataset
 from tagger.data.rules import Group, MinedRule, Rule, broken_group_N, broken_rule_N
 from tagger.data.sources import sources
 from tagger.data.split import Split, split_images, split_table
-from tagger.data.stats import LabelStats, frequent_together, label_stats, mine_rules, pairs_together, together
+from tagger.data.stats import (
+    LabelStats,
+    frequent_together,
+    label_stats,
+    mine_rules,
+    pair_blocks,
+    pairs_together,
+    together,
+)
 from tagger.sections import Reading
 
 __all__ = [
@@ -31,6 +39,7 @@ __all__ = [
     "list_images",
     "mine_rules",
     "near_duplicate_groups",
+    "pair_blocks",
     "pairs_together",
     "parse_labels_toml",
     "read_dataset",

@@ -1,6 +1,6 @@
 """How often does each label occur, and with which others? The numbers that losses, heads and samplers start from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +55,7 @@ def mine_rules(
     (MinedRule(premise='baby', implied='people', support=2, confidence=1.0),)
     """
     rules = []
-    for premises in row_blocks((labels_NK.shape[1],) * 2, PAIRS_AT_ONCE):
-        both_PK = _count_pairs(labels_NK[:, premises], labels_NK, YES, YES)
+    for premises, both_PK in pair_blocks(labels_NK):
         known_PK = both_PK + _count_pairs(labels_NK[:, premises], labels_NK, YES, NO)
         confidence_PK = both_PK / np.maximum(known_PK, 1)
         found = (both_PK >= max(min_support, 1)) & (confidence_PK >= min_confidence)
@@ -68,16 +67,26 @@ def mine_rules(
     return tuple(sorted(rules, key=lambda rule: (-rule.confidence, -rule.support, rule.premise, rule.implied)))
 
 
+def pair_blocks(labels_NK: Cells) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Of a block of labels after another: which they are, and how many images have each of them and each of all (L, K).
+
+    Never all pairs at once: of 10,000 labels these would be 800 MB.
+
+    >>> [(block, both_LK.tolist()) for block, both_LK in pair_blocks(np.array([[1, 1], [1, 0]], np.int8))]
+    [(slice(0, 2, None), [[2.0, 1.0], [1.0, 1.0]])]
+    """
+    for block in row_blocks((labels_NK.shape[1],) * 2, PAIRS_AT_ONCE):
+        yield block, _count_pairs(labels_NK[:, block], labels_NK, YES, YES)
+
+
 def pairs_together(labels_NK: Cells, *, least: int) -> tuple[Places, Places, Places]:
     """The pairs of labels, by place (first before second), that ``least`` images or more have both, and how many have.
 
     >>> [x.tolist() for x in pairs_together(np.array([[1, 1, 0], [1, 1, 1]], np.int8), least=2)]
     [[0], [1], [2]]
     """
-    num_labels = labels_NK.shape[1]
     found = [(np.zeros(0, np.int64),) * 3]
-    for block in row_blocks((num_labels, num_labels), PAIRS_AT_ONCE):
-        both_LK = _count_pairs(labels_NK[:, block], labels_NK, YES, YES)
+    for block, both_LK in pair_blocks(labels_NK):
         row, column = np.nonzero(np.triu(both_LK >= least, block.start + 1))
         found.append((row + block.start, column, both_LK[row, column].astype(np.int64)))
     first, second, images = (np.concatenate(parts) for parts in zip(*found, strict=True))

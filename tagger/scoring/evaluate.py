@@ -43,7 +43,7 @@ def evaluate(
     per_label: dict[str, Any] = {}
 
     def label_rows(at: slice, values: BySide, drawn: BySide) -> None:
-        for place, k in enumerate(range(*at.indices(len(names)))):
+        for place, k in enumerate(range(at.start, at.stop)):
             yes, no = int(measure.positives_K[k]), int(measure.negatives_K[k])
             row: dict[str, Any] = {"positives": yes, "negatives": no, "threshold": float(thresholds_K[k])}
             for name in PER_LABEL:

@@ -67,7 +67,7 @@ class Measure:
     """Predictions and their decisions; call it with ``weights_NB`` for ``(overall, per_label)`` of one weighting.
 
     overall: each name of OVERALL -> (B,). per_label: each name of PER_LABEL -> (K, B). Undefined is NaN. Weights are
-    whole numbers, how often an image counts. For many weightings go through ``block`` (``bootstrap.draw_blocks``).
+    whole numbers, how often an image counts. For many weightings go through ``block`` (``bootstrap.resample``).
     TaggerError if the probability of a known cell is NaN.
 
     >>> measure = Measure(np.array([[1], [0]]), np.array([[0.9], [0.2]]), np.array([0.5]))

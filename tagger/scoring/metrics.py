@@ -138,15 +138,6 @@ def skew_normalised_f1(counts: Counts) -> Floats:
     return 2 * tpr / (1 + tpr + fpr)
 
 
-def mean_over_labels(values_K: Floats) -> Floats:
-    """The mean over labels (first axis) of the defined values: () or (B,); NaN where none is.
-
-    >>> float(mean_over_labels(np.array([0.5, np.nan, 1.0])))
-    0.75
-    """
-    return mean_of(sum_over_labels("mean", values_K), "mean")
-
-
 def exact_matches(labels_NK: Cells, chosen_NK: NDArray[np.bool_]) -> Floats:
     """Per image 1 if every cell was chosen right and else 0; NaN for an image with an unknown cell; (N,).
 

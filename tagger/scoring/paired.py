@@ -46,7 +46,7 @@ def paired_table(
     per_label: dict[str, Any] = {}
 
     def label_rows(at: slice, values: BySide, drawn: BySide) -> None:
-        for place, k in enumerate(range(*at.indices(len(names)))):
+        for place, k in enumerate(range(at.start, at.stop)):
             enough = drawn["a"] and a.positives_K[k] >= MIN_POSITIVES and a.negatives_K[k]
             rows = {
                 name: _row(

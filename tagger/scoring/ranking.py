@@ -65,20 +65,15 @@ class RankedLabel:
         positives_B = tp_SB[-1] if len(tp_SB) else np.zeros_like(known_B)
         return positives_B, known_B - positives_B
 
-    def average_precision(
-        self, weights_NB: Floats, known_B: Floats | None = None, *, skew_normalised: bool = False
-    ) -> Floats:
+    def average_precision(self, weights_NB: Floats, known_B: Floats | None = None) -> Floats:
         """Average precision for each column of image weights, shape (B,); NaN where a class has no weight.
 
-        scikit-learn's definition, sum of (R_s - R_s-1) P_s, equal probabilities taken together. ``skew_normalised``
-        gives both classes the same total weight: what undersampling the larger class at test time tends to (METHODS
-        section 8). ``known_B``, the weight of all known cells, is summed here if the caller has not got it.
+        scikit-learn's definition, sum of (R_s - R_s-1) P_s, equal probabilities taken together. ``known_B``, the weight
+        of all known cells, is summed here if the caller has not got it.
         """
         hits_SB, seen_SB = self.hits_SN @ weights_NB, self.seen_SN @ weights_NB
         tp_SB, chosen_SB = np.cumsum(hits_SB, axis=0), np.cumsum(seen_SB, axis=0, out=seen_SB)
         positives_B, negatives_B = self._classes(tp_SB, self.known_N @ weights_NB if known_B is None else known_B)
-        if skew_normalised:
-            chosen_SB = tp_SB + (chosen_SB - tp_SB) * (positives_B / np.where(negatives_B > 0, negatives_B, 1))
         hits_SB *= tp_SB
         area_B = np.divide(hits_SB, chosen_SB, out=hits_SB, where=chosen_SB > 0).sum(axis=0)
         defined_B = (positives_B > 0) & (negatives_B > 0)
@@ -87,6 +82,9 @@ class RankedLabel:
 
 def average_precision(labels_N: Cells, probs_N: Floats, *, skew_normalised: bool = False) -> float:
     """Average precision of one label over its known cells (higher is better); NaN without a positive or a negative.
+
+    ``skew_normalised`` gives both classes the same total weight: what undersampling the larger class at test time
+    tends to (METHODS section 8).
 
     >>> average_precision(np.array([1, 0, 1, -1]), np.array([0.9, 0.8, 0.7, 0.95]))
     0.8333333333333333

@@ -11,7 +11,6 @@ Three ways, by what there is to start from:
 Fine-tuning that does not beat the heads out of fold is thrown away: the heads are kept and a note says so.
 """
 
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,19 +27,18 @@ from safetensors.torch import load_file, save_file
 from tagger.arrays import Floats
 from tagger.batches import check_readable, make_loader
 from tagger.config import Settings
-from tagger.data import label_stats
 from tagger.errors import TaggerError
-from tagger.heads import Head, HeadEnsemble, group_head
-from tagger.model import Backbone, TagModel, example, folded, new_attention, new_backbone, new_head, save_model
+from tagger.heads import Head, HeadEnsemble
+from tagger.model import TagModel, example, folded, new_backbone, save_model
 from tagger.runs import load_array, readable, replacing, write_text
 from tagger.scoring import mean_average_precision
+from tagger.training.beginning import set_groups, untrained
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics
 from tagger.training.fit import Task, fit
 from tagger.training.head_stage import HeadStage, fit_head, fit_heads, head_logits
 from tagger.training.inference import predict_in_order
 from tagger.training.material import History, Material, Rows, Scores, Trained
-from tagger.training.seeds import seed_of
 from tagger.training.warm_start import WarmStart, gentler
 from tagger.training.weights import average, pull_back
 
@@ -261,35 +259,6 @@ class _Job:
         rows = self.material.rows(*splits)
         rows = rows[np.isfinite(logits_NK[rows]).all(1)]
         return mean_average_precision(self.material.labels_NK[rows], logits_NK[rows])
-
-
-def untrained(task: Task, settings: Settings, head: Head | HeadEnsemble | None) -> TagModel:
-    """The network before its first step; without a head to start from, a new one at the labels' shares."""
-    priors_K = label_stats(task.labels_NK[task.rows]).priors_K
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed_of(settings.seed, task.name, "weights"))
-        backbone = new_backbone(settings, anew=head is None)
-        if head is not None:
-            return _with_attention(backbone, copy.deepcopy(head), priors_K, settings)
-        new = new_head(backbone.num_features, task.labels_NK.shape[1], settings)
-    new.prepare(task.labels_NK[task.rows], None)
-    set_groups(new, task)
-    new.start_at(priors_K)
-    return _with_attention(backbone, new, priors_K, settings)
-
-
-def set_groups(head: Head | HeadEnsemble, task: Task) -> None:
-    """Tell a head which labels exclude each other; of all images that may teach, so that the heads of a run agree."""
-    learnable = np.concatenate([task.rows, task.held_out])
-    group_head(head, task.vocabulary.labels, task.vocabulary.groups, task.labels_NK[learnable])
-
-
-def _with_attention(backbone: Backbone, head: Head | HeadEnsemble, priors_K: Floats, settings: Settings) -> TagModel:
-    """The model, with attention that starts where its head is, if the settings ask for some."""
-    attention = new_attention(backbone, len(priors_K), settings)
-    if attention is not None:
-        attention.start_at(head, priors_K)
-    return TagModel(backbone, head, attention)
 
 
 def _kept(frozen: Trained, scores: Scores, history: History) -> Trained:

@@ -7,10 +7,9 @@ import pytest
 from drawn import NAMES, draw
 from sklearn.linear_model import LogisticRegression
 
-from tagger.data import Rule
+from tagger.data import Rule, stats
 from tagger.suspects import Evidence, nearest_images, signals
 from tagger.suspects.regression import PENALTY, by_relevance, cross_fitted
-from tagger.suspects.signals import label_context
 from tagger.suspects.signals.neighbours import STRENGTH
 
 
@@ -145,7 +144,7 @@ def test_the_most_relevant_come_in_order_of_place_and_of_equal_ones_the_first() 
 
 def test_labels_taken_a_few_at_a_time_are_asked_about_the_same_others(evidence, monkeypatch) -> None:
     whole = signals.build("label_context", evidence)
-    monkeypatch.setattr(label_context, "PAIRS_AT_ONCE", 2 * len(NAMES))
+    monkeypatch.setattr(stats, "PAIRS_AT_ONCE", 2 * len(NAMES))
     some = signals.build("label_context", evidence)
     np.testing.assert_array_equal(some.for_yes_NK, whole.for_yes_NK)
     assert all((some.weight_K(k) == whole.weight_K(k)).all() for k in range(len(NAMES)))

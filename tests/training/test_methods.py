@@ -19,10 +19,10 @@ from tagger.errors import TaggerError
 from tagger.heads import heads
 from tagger.model import TagModel
 from tagger.regularisers import Facts, Outputs, Regulariser, Step, regularisers
+from tagger.training.beginning import untrained
 from tagger.training.device import make_accelerator
 from tagger.training.fit import Task, fit
 from tagger.training.objective import check_regularisers
-from tagger.training.pipeline import untrained
 
 NAMES = ("baby", "cat", "dog", "people")
 VOCABULARY = Vocabulary(NAMES, {"pet": {"kind": "ordinal", "labels": ["cat", "dog"]}}, (Rule("baby", "people"),))

@@ -10,15 +10,14 @@ where the group is not declared, so that the network does not know of it either)
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Floats, row_blocks
+from tagger.arrays import NO, YES, Floats
+from tagger.data import pair_blocks
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.regression import by_relevance, cross_fitted
 from tagger.suspects.signals.family import Signal, signals
 from tagger.suspects.threads import each
 
 MOST_OTHERS = 48
-CHUNK = 65_536
-PAIRS_AT_ONCE = 4_000_000  # of labels: 32 MB a matrix
 
 
 @signals.register("label_context")
@@ -39,15 +38,15 @@ class LabelContext(Signal):
         self.others: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * num_labels  # labels that were looked at
         self.weights: list[Floats] = [np.zeros(0)] * num_labels  # and what each of them counts for
 
-        def learn(block: tuple[int, Floats]) -> None:
-            k, strength_K = block
+        def learn(one: tuple[int, Floats]) -> None:
+            k, strength_K = one
             others = by_relevance(strength_K, min(MOST_OTHERS, int((strength_K >= 0).sum())))
             target_N, known_N = labels_NK[:, k] == YES, labels_NK[:, k] >= NO
             self.for_yes_NK[:, k], weight_K = cross_fitted(yes_NK, target_N, known_N, evidence.part_N, among=others)
             self.others[k], self.weights[k] = others, weight_K[others]
 
-        for block in row_blocks((num_labels, num_labels), PAIRS_AT_ONCE):
-            strength_LK = np.abs(_lift(yes_NK, block, share_K))
+        for block, both_LK in pair_blocks(labels_NK):
+            strength_LK = np.abs(_lift(both_LK / len(labels_NK), block, share_K))
             strength_LK[exclusive.of(block)] = -1
             each(learn, zip(range(block.start, block.stop), strength_LK, strict=True))
         self.mean_K = self.for_yes_NK.mean(axis=0)
@@ -89,18 +88,11 @@ class Exclusive:
         return apart_LK
 
 
-def _lift(yes_NK: Floats, block: slice, share_K: Floats) -> Floats:
-    """Correlation (phi) of *yes* between a block of labels and all (L, K), given each label's share of *yes*.
+def _lift(both_LK: Floats, block: slice, share_K: Floats) -> Floats:
+    """Correlation (phi) of *yes* between a block of labels and all, of the shares of images with both and with each.
 
-    >>> _lift(np.array([[1, 1], [0, 0]], np.float32), slice(0, 1), np.array([0.5, 0.5])).round(2).tolist()
+    >>> _lift(np.array([[0.5, 0.5]]), slice(0, 1), np.array([0.5, 0.5])).round(2).tolist()
     [[1.0, 1.0]]
     """
-    both_LK = np.zeros((block.stop - block.start, yes_NK.shape[1]))
-    for start in range(0, len(yes_NK), CHUNK):  # float32 counts exactly up to 16 million only
-        both_LK += yes_NK[start : start + CHUNK, block].T @ yes_NK[start : start + CHUNK]
-    both_LK /= len(yes_NK)
-    both_LK -= np.outer(share_K[block], share_K)
     scale_K = np.sqrt(share_K - share_K * share_K) + 1e-9
-    both_LK /= scale_K
-    both_LK /= scale_K[block, None]
-    return both_LK
+    return (both_LK - np.outer(share_K[block], share_K)) / scale_K / scale_K[block, None]
