@@ -1,7 +1,7 @@
 """A disk with no room left: one line names the file and the room, nothing half-written stays, and it goes on.
 
 Here the system refuses to let any file grow beyond a limit (RLIMIT_FSIZE), which needs no disk of its own; what a
-small disk says is in ``tests/commands/test_bad_input.py``.
+small disk says is in ``tests/commands/test_small_disk.py``.
 """
 
 import errno
