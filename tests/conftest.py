@@ -1,6 +1,6 @@
 """What every test stands on: one thread, no network, drawn photos, a small run, commands as a person runs them.
 
-The one conftest beside ``tests/data``'s: pytest's doctest collection takes several of the same name for one module.
+The only conftest (``test_architecture.py``): pytest's doctest collection takes several of that name for one module.
 """
 
 import contextlib
@@ -10,12 +10,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
 import hypothesis
 import pytest
+from noise_photos import make_photos
 from small import options
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; subprocesses inherit it
@@ -46,6 +48,25 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from data_tools.demo import make_demo
 
     return make_demo(tmp_path_factory.mktemp("demo") / "data", num_images=80, num_new=12, size=32)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Callable[..., Path]:
+    """``photos(20, lambda i: "cat" if i % 2 else "")``: images of noise with a ``labels.csv``."""
+    return partial(make_photos, tmp_path / "data")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[..., Path]:
+    """``folder(["a.jpg", "b/c.png"], **{"labels.csv": "..."})``: each "image" holds its own path as bytes."""
+
+    def make(images: Sequence[str] = ("a.jpg", "b.jpg", "c.jpg"), **texts: str) -> Path:
+        for name, text in ({name: name for name in images} | texts).items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(text.encode())
+        return tmp_path
+
+    return make
 
 
 class End(NamedTuple):

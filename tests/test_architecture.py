@@ -135,6 +135,11 @@ print(sorted({"torch", "torchvision", "timm", "accelerate"} & set(sys.modules)))
     assert done.stdout.strip() == "[]"
 
 
+def test_there_is_one_conftest():
+    """Several stop pytest before the first test, and only when all tests are collected together (``conftest.py``)."""
+    assert sorted(PACKAGE.parent.glob("tests/**/conftest.py")) == [PACKAGE.parent / "tests" / "conftest.py"]
+
+
 COMMANDS = ["train", "suspects", "review", "apply", "retrain", "compare", "predict", "evaluate", "explain", "demo"]
 
 
