@@ -7,21 +7,21 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
 import hypothesis
 import pytest
-from noise_photos import make_photos
 from small import options
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; subprocesses inherit it
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background would hand down that it is ignored
 hypothesis.settings.register_profile("tagger", deadline=None)  # no test fails because a machine is busy
 hypothesis.settings.load_profile("tagger")
 
@@ -53,7 +53,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def photos(tmp_path: Path) -> Callable[..., Path]:
     """``photos(20, lambda i: "cat" if i % 2 else "")``: images of noise with a ``labels.csv``."""
-    return partial(make_photos, tmp_path / "data")
+    from noise_photos import make_photos
+
+    return lambda *what, **more: make_photos(tmp_path / "data", *what, **more)
 
 
 @pytest.fixture
@@ -79,7 +81,10 @@ class End(NamedTuple):
 
 @pytest.fixture
 def tagger_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., End]:
-    """``tagger ARGUMENTS`` in an empty folder: exit code, standard output, standard error."""
+    """``tagger ARGUMENTS`` in an empty folder: exit code, standard output, standard error.
+
+    The traceback of a fault of ours is printed, so that it is read where a test fails.
+    """
     from tagger import cli
 
     folder = tmp_path / "here"
@@ -91,6 +96,8 @@ def tagger_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
         monkeypatch.setattr(sys, "argv", ["tagger", *map(str, arguments)])
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as stop:
             cli.main()
+        if stop.value.code == 1 and Path("tagger-error.log").exists():
+            print(Path("tagger-error.log").read_text("utf-8"))
         return End(int(stop.value.code or 0), out.getvalue(), err.getvalue())
 
     return call

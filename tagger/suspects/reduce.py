@@ -47,7 +47,8 @@ def _projection(features_ND: Floats, seed: int) -> tuple[Floats, Floats]:
     sample_SD /= scale_D
     tall = sample_SD.shape[0] > sample_SD.shape[1]
     solver = {"svd_solver": "covariance_eigh"} if tall else {"svd_solver": "randomized", "random_state": seed}
-    pca = PCA(min(COMPONENTS, *sample_SD.shape), **solver).fit(sample_SD)
+    with np.errstate(divide="ignore", invalid="ignore"):  # shares of a variance of 0, where all images look the same
+        pca = PCA(min(COMPONENTS, *sample_SD.shape), **solver).fit(sample_SD)
     matrix_DC = pca.components_.T / scale_D[:, None]
     return matrix_DC, mean_D @ matrix_DC + pca.mean_ @ pca.components_.T
 

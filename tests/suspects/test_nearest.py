@@ -62,3 +62,11 @@ def test_features_in_a_file_are_those_in_memory(tmp_path) -> None:
     np.save(tmp_path / "features.npy", features_ND)
     mapped_ND = np.load(tmp_path / "features.npy", mmap_mode="r")
     np.testing.assert_array_equal(reduced(mapped_ND), reduced(features_ND))
+
+
+@pytest.mark.parametrize("shape", [(9, 2), (2, 9)])
+def test_images_that_all_look_the_same_are_alike_in_nothing(shape: tuple[int, int]):
+    assert not reduced(np.ones(shape, np.float16)).any()
+    rows_NM, cosine_NM = nearest_images(np.ones(shape, np.float16), np.arange(shape[0]), num=1)
+    assert (rows_NM >= 0).all()
+    assert not cosine_NM.any()
