@@ -90,7 +90,7 @@ def _opened(path: Path, place: Path) -> int:
             return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         except OSError as error:
             failed = error
-            if not isinstance(error, FileNotFoundError):
+            if not isinstance(error, FileNotFoundError | FileExistsError):  # it went before, or while, mkdir looked
                 break
     reason = (failed.strerror or str(failed)).lower()
     raise TaggerError(f"{place}: nothing can be written there ({reason}). Give access, or name another place.")

@@ -153,11 +153,15 @@ NUMBERS = st.integers(-(2**70), 2**70).map(str)
 @settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STARTS, st.lists(PIECES | NUMBERS, max_size=8), st.sampled_from(["", "/"]))
 @example("/tagger/img/", ["20"], "")
+@example("/tagger/", ["img", "2", "0"], "/")
+@example("/tagger/img/", ["2", "0", "#", "%00"], "")
 @example("/static/", ["..", "..", "..", "..", "..", "secret.jpg"], "/")
 def test_no_address_leads_out(client: TestClient, start: str, pieces: list[str], glue: str):
-    answer = client.get(f"http://127.0.0.1:8501{start}{glue.join(pieces)}", follow_redirects=False)
+    address = f"{start}{glue.join(pieces)}".split("#")[0]  # no browser sends what comes after it
+    answer = client.get(f"http://127.0.0.1:8501{address}", follow_redirects=False)
     assert answer.status_code < 500 or answer.status_code == 503  # 503: no heat map to be had
     assert b"root:" not in answer.content
     if answer.headers.get("content-type") == "image/jpeg":
-        assert start == "/tagger/img/"
-        assert int(pieces[0].strip("/").split("?")[0]) >= 20
+        name, row = answer.request.url.path.rsplit("/", 1)
+        assert name == "/tagger/img"
+        assert int(row) >= 20

@@ -146,3 +146,19 @@ def test_threads_that_take_turns_never_meet(tmp_path: Path):
     with ThreadPoolExecutor(4) as pool:
         assert -1 not in pool.map(work, range(200))
     assert set(met) == {1}
+
+
+def test_a_folder_that_goes_while_it_is_made_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "new").mkdir()
+    is_dir, asked = Path.is_dir, []
+
+    def goes(path: Path) -> bool:
+        """mkdir has found the folder and asks what it is, when its last owner removes it."""
+        if path == tmp_path / "new" and not asked:
+            asked.append(path.rmdir())
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", goes)
+    with locked(tmp_path / "new" / "lock", "train", tmp_path):
+        assert asked
+        assert (tmp_path / "new" / "lock").exists()
