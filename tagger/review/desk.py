@@ -104,7 +104,7 @@ class Desk:
             order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
             audits, since = self._selection.audits(marks, has) if filter == Filter() else [], marks.since_blind
             for position in has:
-                since = 0 if position >= 0 and self._selection.audit_S[position] else since + 1
+                since = 0 if self._selection.lists(position) and self._selection.audit_S[position] else since + 1
 
             def wanted(others: set[Cell]) -> Iterator[tuple[int, Cell, bool]]:
                 if filter.disputed:

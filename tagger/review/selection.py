@@ -32,6 +32,10 @@ class Selection:
         """Take the names of labels anew: the vocabulary has changed."""
         self._masks.clear()
 
+    def lists(self, position: int) -> bool:
+        """Whether it is a row of the table: neither a cell beside it nor from a longer list that a page still shows."""
+        return 0 <= position < len(self.audit_S)
+
     def candidates(self, order: np.ndarray, marks: Marks, filter: Filter, has: Sequence[int]) -> np.ndarray:
         """The positions of ``order`` that match and are not among those the client ``has``."""
         ledger = self._ledger
@@ -43,13 +47,13 @@ class Selection:
             mask_S &= ledger.marks(filter.reviewer).judged_S
         elif filter.decided is False:
             mask_S &= ~marks.judged_S
-        mask_S[[position for position in has if position >= 0]] = False
+        mask_S[[position for position in has if self.lists(position)]] = False
         return order[mask_S[order]]
 
     def audits(self, marks: Marks, has: Sequence[int]) -> Iterable[tuple[int, int]]:
         """(position, cards before it) of the audit cells that this reviewer was not asked, those skipped last."""
         ask_S = ~(marks.judged_S | self._ledger.gone_S | self._ledger.disputed_S)
-        ask_S[[position for position in has if position >= 0]] = False
+        ask_S[[position for position in has if self.lists(position)]] = False
         open_ = ask_S[self._plan]
         plan, gaps = self._plan[open_], self._gaps[open_]
         last = np.argsort(marks.skipped_S[plan], kind="stable")

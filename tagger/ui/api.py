@@ -5,10 +5,10 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tagger.errors import TaggerError
+from tagger.errors import TaggerError, printable
 from tagger.ui.exchange import exchange
 from tagger.ui.pictures import SIZES, Unseen
 from tagger.ui.security import read_body
@@ -28,7 +28,7 @@ def routes(place: Workplace) -> list[BaseRoute]:
             shown = place.desk.image(request.path_params["row"])
             data = place.pictures.preview(shown.file, shown.hash, size=size)
         except (Unseen, IndexError, KeyError, ValueError, TaggerError) as error:
-            return PlainTextResponse(f"This photo cannot be shown: {error}", 404, headers=NOT_KEPT)
+            return PlainTextResponse(printable(f"This photo cannot be shown: {error}"), 404, headers=NOT_KEPT)
         named = shown.hash.startswith(request.query_params.get("v", "-"))
         return Response(data, media_type="image/jpeg", headers=FOREVER if named else NOT_KEPT)
 
@@ -41,9 +41,9 @@ def routes(place: Workplace) -> list[BaseRoute]:
             map_png = shared_worker(place.run.path).heat_map(path, label, method=method)
             return Response(map_png, media_type="image/png", headers=NOT_KEPT)
         except (Unseen, IndexError, KeyError) as error:
-            return PlainTextResponse(f"There is no such photo or label: {error}", 404)
+            return PlainTextResponse(printable(f"There is no such photo or label: {error}"), 404)
         except TaggerError as error:
-            return PlainTextResponse(str(error), 503)
+            return PlainTextResponse(printable(str(error)), 503)
 
     async def review(request: Request) -> Response:
         body = await read_body(request)
@@ -53,10 +53,11 @@ def routes(place: Workplace) -> list[BaseRoute]:
             payload: dict[str, Any] = json.loads(body)
             reply = await run_in_threadpool(exchange, place, payload)
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
-            return PlainTextResponse(f"Not understood: {type(error).__name__} {error}", 400)
+            return PlainTextResponse(printable(f"Not understood: {type(error).__name__} {error}"), 400)
         except TaggerError as error:
-            return PlainTextResponse(str(error), 409)
-        return JSONResponse(reply, headers=NOT_KEPT)
+            return PlainTextResponse(printable(str(error)), 409)
+        text = json.dumps(reply, allow_nan=False, separators=(",", ":"))  # ASCII: half a character goes back as it came
+        return Response(text, media_type="application/json", headers=NOT_KEPT)
 
     return [
         Route("/tagger/img/{row:int}", image, methods=["GET"]),

@@ -141,6 +141,7 @@ def test_what_can_never_be_saved_does_not_keep_back_the_rest(client: TestClient,
         {"seq": 9, "reviewer": "\udcff"},
         {"seq": 10, "label": "x" * 100_000},
         {"seq": 11, "seconds": 10**400},
+        {"seq": 12, "client": "\ud800"},
     ]
     rows = [good | more for more in [{"seq": 1}, *odd, {"seq": 99}]]
     answer = client.post(
@@ -153,3 +154,12 @@ def test_what_can_never_be_saved_does_not_keep_back_the_rest(client: TestClient,
     stored = {row.seq for row in place.store.decisions() if row.client == "rest"}
     assert stored == {seq for client, seq in map(tuple, reply["saved"]) if client == "rest"}
     assert all(reason for _, _, reason in reply["refused"])
+
+
+@pytest.mark.parametrize("mode", ["card", "grid"])
+def test_a_page_left_open_from_a_longer_list_gets_cards(client: TestClient, place: Workplace, mode: str):
+    have = [len(place.run.load_suspects()), 10**6, 10**400, -7]
+    ask = {"client": "old", "mode": mode, "count": 2, "hold": [[have[0], "gone", "zero"]], "exclude": have}
+    answer = client.post("/tagger/review", content=json.dumps(ask))
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["cards"]) == 2
