@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from moments import decided_store
+from mounting import mount, unmount
 from small import train_argv
 
 from tagger.runs import RunFolder
@@ -27,12 +27,7 @@ def read_only() -> Iterator[Callable[[Path], Path]]:
             changed.append(folder)
             return folder
         for options in (["--bind", str(folder)], ["-o", "remount,ro,bind"]):
-            try:
-                done = subprocess.run(["mount", *options, str(folder)], capture_output=True, check=False, timeout=10)
-            except FileNotFoundError:
-                pytest.skip("there is no mount command here")
-            if done.returncode:
-                pytest.skip("root may write everywhere, and nothing can be mounted here")
+            mount(folder, *options)
             if folder not in changed:
                 changed.append(folder)
         return folder
@@ -42,7 +37,7 @@ def read_only() -> Iterator[Callable[[Path], Path]]:
         if os.geteuid():
             folder.chmod(0o755)
         else:
-            subprocess.run(["umount", "-l", str(folder)], check=True, timeout=10)
+            unmount(folder)
 
 
 def refused_at_once(end: Any, place: Path) -> None:
