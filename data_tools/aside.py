@@ -6,9 +6,9 @@ a kill at any moment leaves every image in one place at least, and ``take_back``
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +20,7 @@ from tagger.data.images import check_folder
 from tagger.data.wording import counted, shortlist
 from tagger.errors import TaggerError
 from tagger.runs import replacing
+from tagger.runs.ours import clear, mark, marked, remove_empty
 
 LIST = "moved.csv"
 
@@ -40,6 +41,7 @@ def set_aside(
         raise TaggerError(f"{to}: this lies in the data folder, so the copies would be found again. Name one outside")
     if not files:
         return []
+    mark(to)
     write_table(to / LIST, table[table["file"].isin(set(files))])
     for file in track(files, "Moving copies"):
         move(root / file, to / file)
@@ -55,6 +57,7 @@ def take_back(root: str | Path, aside: str | Path, *, track: Track = in_silence)
     root, aside = check_folder(root), check_folder(aside)
     if not (aside / LIST).is_file():
         raise TaggerError(f"{aside}: no {LIST} in it. Give the folder that --to named")
+    made = marked(aside) is not None  # else nothing is removed: of another's folder, or of the last version's
     files = pd.read_csv(aside / LIST, dtype=str, keep_default_na=False)["file"].tolist()
     back, lost, differing = [], [], []
     for file in track(files, "Moving copies back"):
@@ -65,23 +68,23 @@ def take_back(root: str | Path, aside: str | Path, *, track: Track = in_silence)
             move(there, here)
             back.append(file)
         elif hash_file(here)[0] == hash_file(there)[0]:
-            there.unlink()
+            if made:
+                there.unlink()
         else:
             differing.append(file)
     if lost or differing:
         wrong = (("in neither place", lost), ("with another one in its place", differing))
         told = [f"{counted(len(names), 'file')} {what}: {shortlist(names)}" for what, names in wrong if names]
         raise TaggerError(f"{aside}: {'; '.join(told)}. All others are back in {root}")
-    (aside / LIST).unlink()
-    for folder, _, _ in os.walk(aside, topdown=False):
-        with suppress(OSError):  # something else lies in it: it stays
-            os.rmdir(folder)
+    for file in files:
+        remove_empty(aside, Path(file).parent)
+    clear(aside, re.compile(re.escape(LIST)))
     return back
 
 
 def move(source: Path, target: Path) -> None:
     """One file, moved; never over another, and whole in one of the two places at any moment."""
-    if target.exists():
+    if os.path.lexists(target):
         raise TaggerError(f"{target}: this is there already and is left as it is")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,10 +1,10 @@
 """What does the tool do? The whole loop on the demo set, in minutes, with nothing but what is installed."""
 
 import csv
-import shutil
 from pathlib import Path
 from time import monotonic
 
+from data_tools import demo_folder
 from data_tools.demo import make_demo
 from data_tools.truthful_reviewer import answer
 from tagger.commands.conclude import report
@@ -14,7 +14,6 @@ from tagger.commands.retrain import retrain
 from tagger.commands.screen import Screen
 from tagger.commands.suspects import suspects
 from tagger.commands.train import train
-from tagger.errors import TaggerError
 from tagger.runs import RunFolder
 
 # A small network from random weights: nothing can be fetched here, and digits need no more. They are small, so its last
@@ -45,13 +44,12 @@ REVIEWS = 400
 
 
 def run_demo(out: Path, screen: Screen) -> None:
-    """Make the set, train, find suspects, answer them, retrain, evaluate, predict; ``out`` must be new or ours."""
+    """Make the set, train, find suspects, answer them, retrain, evaluate, predict; ``out`` is new or a demo's."""
     began = monotonic()
-    if out.exists() and any(out.iterdir()) and not (out / "data" / "labels.csv").exists():
-        raise TaggerError(f"{out} is not empty and not a demo of ours. Name another folder with --out.")
-    shutil.rmtree(out, ignore_errors=True)
+    demo_folder.begin(out)
     data, run = make_demo(out / "data"), out / "run"
     new = (data / "new").rename(out / "new")  # a folder of its own, as a person's new photos would be
+    demo_folder.note(out)
     screen.say(f"1. Images with several handwritten digits each, some labels wrong on purpose: {data}")
     screen.say("2. Train a small network on them, from random weights", style="bold")
     train(

@@ -1,5 +1,6 @@
 """How do tools write labels that ``--labels`` reads back the same?"""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def check_new(out: str | Path, suffixes: Sequence[str] = ()) -> Path:
     out = Path(out)
     if suffixes and out.suffix.lower() not in suffixes:
         raise TaggerError(f"{out}: give a name that ends in {' or '.join(suffixes)}")
-    if out.exists():
+    if os.path.lexists(out):
         raise TaggerError(f"{out}: this is there already and is left as it is. Give another name")
     return out
 

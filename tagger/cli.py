@@ -129,6 +129,7 @@ def evaluate(
     screen = _screen()
     if data is None:
         raise TaggerError("Which images? Give --data DIR.")
+    _check_json(out)
     result = call(data, run, labels=labels, screen=screen)
     report(result, f"folder {data}", screen, rest="--out FILE has all")
     if out is not None:
@@ -210,6 +211,7 @@ def compare(
     from tagger.commands.compare import compare as call
     from tagger.commands.compare import show
 
+    _check_json(out)
     result = call(run_a, run_b)
     show(result, _screen(), first=run_a.name, second=run_b.name)
     if out is not None:
@@ -276,6 +278,20 @@ def _screen() -> Any:
     from tagger.commands.screen import Screen
 
     return Screen()
+
+
+def _check_json(out: Path | None) -> None:
+    """Pass if nothing is there, or a result of ours: it alone is replaced. TaggerError otherwise."""
+    if out is None or not out.exists():
+        return
+    from json import loads
+
+    try:
+        found = loads(out.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not found.keys() >= {"num_images", "num_cells"}:
+        raise TaggerError(f"--out {out}: this is there already, and tagger did not write it. Name another file.")
 
 
 def _write_json(out: Path, tree: dict[str, Any]) -> None:

@@ -97,7 +97,8 @@ def _crash() -> int:
     """Our fault: say so in one line, keep the traceback in a log."""
     log = Path("tagger-error.log")
     try:
-        log.write_text(traceback.format_exc(), "utf-8")
+        with log.open("a", encoding="utf-8") as file:  # at its end: what is there stays
+            file.write(traceback.format_exc())
     except OSError:
         traceback.print_exc()
     kind, error = sys.exc_info()[:2]

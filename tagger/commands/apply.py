@@ -18,7 +18,9 @@ from tagger.commands.writers import (
 from tagger.commands.writers.image_folder import METADATA
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError
+from tagger.review.apply import CHANGE_COLUMNS
 from tagger.runs import RunFolder, find_run, locked, output_lock, sweep
+from tagger.runs.ours import check_list
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def apply(
     check_format(format)
     in_folder = format in sidecar_formats.names() or format.startswith("imagefolder")  # which the changes lie in too
     changes = out / "labels.changes.csv" if in_folder else out.with_name(f"{out.stem}.changes.csv")
+    check_list(changes, ",".join(CHANGE_COLUMNS))
     if format.startswith("folders"):
         check_empty(out)
     elif in_folder:

@@ -1,5 +1,7 @@
 """``tagger explain``: pictures of where a run, or two, saw the labels of photos, and how widely the heat is spread."""
 
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from tagger.errors import TaggerError
 from tagger.explain import explanations, outside_hottest_cell
 from tagger.explain.picture import Panel, draw_picture
 from tagger.runs import RunFolder, replacing, write_text
+from tagger.runs.ours import check_absent, mark, marked
 from tagger.scoring.bootstrap import draw, interval
 
 COLUMNS = ["file", "run", "label", "prob", "chosen", "outside", "picture"]
@@ -54,6 +57,9 @@ def explain_images(
     shared = _shared_labels(taggers, labels or ())
     files = [str(photo.path) for photo in photos]
     probs = [tagger.tag(Path(), files).probs_NK for tagger in taggers]
+    names, before = {*(photo.name for photo in photos), f"{method}.csv"}, set(json.loads(marked(out) or "[]"))
+    strangers = [name for name in names - before if os.path.lexists(out / name)]
+    check_absent(out, strangers, "Move it away, or name another --out.")
     rows: list[dict[str, Any]] = []
     unreadable: dict[str, str] = {}
     for n, photo in enumerate(screen.track(photos, "explaining")):
@@ -69,6 +75,9 @@ def explain_images(
             drawn.append((_name(tagger.run.path, paths), panels))
             known = {"file": str(photo.path), "run": str(tagger.run.path), "picture": str(out / photo.name)}
             rows += [known | {name: getattr(panel, name) for name in COLUMNS[2:6]} for panel in panels]
+        if not names <= before:
+            before |= names
+            mark(out, json.dumps(sorted(before)))
         with replacing(out / photo.name) as temporary:
             temporary.write_bytes(draw_picture(whole_HWC, drawn, method=method))
     table = pd.DataFrame(rows, columns=COLUMNS)

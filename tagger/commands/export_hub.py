@@ -6,7 +6,6 @@ groups.
 """
 
 import shutil
-from os import getpid
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from tagger.data.wording import counted
 from tagger.errors import TaggerError
 from tagger.heads import HeadEnsemble, LinearHead
 from tagger.model import TagModel, needs_fixed_size
+from tagger.runs.ours import temporary_name
 
 CROP_MODES = {"squash": "squash", "crop": "center", "pad": "border"}  # our fit -> timm's word
 CARD = """---
@@ -57,9 +57,9 @@ def write_hub(tagger: Tagger, exported: Exported, check: Check, out: Path) -> No
     if reason := why_not(tagger.model):
         raise TaggerError(f"A hub folder cannot hold this model: {reason}. Use --format onnx, which holds all of it.")
     net = with_classifier(tagger, *folded(tagger.model))
-    temporary = out.with_name(f".{out.name}.{getpid()}.part")
+    temporary = out.with_name(temporary_name(out.name))
+    temporary.mkdir()  # before the try: one that is there is not ours
     try:
-        temporary.mkdir()
         _save(tagger, net, temporary)
         scores_NK = _scores(temporary, tagger.model, check)
         gap = float((torch.sigmoid(scores_NK.double()).numpy() - sigmoid(_plain(tagger.model, check))).__abs__().max())

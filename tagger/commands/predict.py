@@ -5,7 +5,7 @@ import glob
 import hashlib
 import io
 import json
-import shutil
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -29,8 +29,12 @@ from tagger.data.spreadsheet import guarded
 from tagger.data.wording import counted
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import locked, output_lock, sweep, write_text
+from tagger.runs.ours import check_claim, check_list, clear
+from tagger.runs.ours import mark as write_mark
 
 CHUNK = 2048  # images between two saved states
+PARTS = re.compile(r"of\.json|\d{8}(\.json)?")  # every file in the folder of parts
+UNREADABLE = "file,reason"  # how our list of unreadable images begins
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def predict(
 
     if format in sidecar_formats.names():
         target = Path(out) if out is not None else Path(folder)
+        check_list(target / "unreadable.csv", UNREADABLE)
         with locked(output_lock(target, folder=True), "predict", target, warn=screen.say):
             model = tagger()
             writer = sidecar_formats.build(format, model.labels)
@@ -86,6 +91,9 @@ def predict(
 
     def check() -> None:
         check_target(target, on_existing, resume=resume, folder=format.startswith("folders"))
+        check_list(_unreadable(target), UNREADABLE)
+        if not resume:
+            check_claim(_mark(target).parent, PARTS, "Move it away, or name another --out.")
 
     check()
     with locked(output_lock(target), "predict", target, warn=screen.say):
@@ -120,8 +128,10 @@ def _table(
     parts_folder = mark.parent
     if resume:
         _check_same(mark, identity, out)
+        write_mark(parts_folder)  # parts of the last version have none yet
     else:
-        shutil.rmtree(parts_folder, ignore_errors=True)
+        clear(parts_folder, PARTS)
+        write_mark(parts_folder)
         write_text(mark, identity)
     parts: list[Path] = []
     done = num_unreadable = num_left_out = 0
@@ -147,13 +157,13 @@ def _table(
         num_left_out += 0 if writer.says.none else noted["none"]
         parts.append(part)
         done += len(chunk)
-    _list_unreadable(problems, out.with_name(f"{out.name}.unreadable.csv"))
+    _list_unreadable(problems, _unreadable(out))
     writer.join(parts, _part(tagger, tagger.tag(root, [])), out)
     sweep(out.parent, glob.escape(out.name))
     if num_left_out:
         tagger.screen.say(f"{counted(num_left_out, 'image')} got no label and has no folder to be in: left out.")
     mark.unlink()  # without it the parts are waste, whenever their removal is interrupted
-    shutil.rmtree(parts_folder)
+    clear(parts_folder, PARTS)
     return Prediction(out, done - num_unreadable, problems)
 
 
@@ -273,13 +283,18 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
+def _unreadable(out: Path) -> Path:
+    """Where the images are listed that could not be read."""
+    return out.with_name(f"{out.name}.unreadable.csv")
+
+
 def _list_unreadable(problems: list[Problem], path: Path) -> None:
-    """The images that could not be read, if there are any; an older list goes."""
+    """The images that could not be read, if there are any; an older list of ours (``check_list``) goes."""
     if not problems:
         path.unlink(missing_ok=True)
         return
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
-        [("file", "reason"), *((guarded(p.file), guarded(p.reason)) for p in problems)]
+        [UNREADABLE.split(","), *((guarded(p.file), guarded(p.reason)) for p in problems)]
     )
     write_text(path, text.getvalue())

@@ -76,6 +76,7 @@ def retrain(
     with folder.locked("retrain", screen.say):
         if resume:
             check_unfinished(folder)
+            folder.claim()  # its settings are there; one of the last version has no mark yet
         else:
             check_free(folder, "--out")
             _begin(folder, old, origin)
@@ -85,7 +86,7 @@ def retrain(
 def _begin(folder: RunFolder, old: RunFolder, origin: dict[str, Any]) -> None:
     """The run folder with what a resumed retraining needs; its settings are written last."""
     begun = RunFolder(folder.checkpoint_path)
-    begun.path.mkdir(parents=True, exist_ok=True)
+    folder.claim()
     if old.has_suspects:
         begun.save_suspects(old.load_suspects())
     begun.save_origin(origin)

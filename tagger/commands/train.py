@@ -69,6 +69,7 @@ def train(
     with folder.locked("train", screen.say):
         if resume:
             check_unfinished(folder)
+            folder.claim()  # its settings are there; one of the last version has no mark yet
         else:
             check_free(folder, "--run")
         return _train(folder, settings, screen)
@@ -106,6 +107,7 @@ def check_free(folder: RunFolder, option: str) -> None:
         raise TaggerError(
             f"{folder.path}: there is a run already. Go on with it: --resume. Or choose another {option}."
         )
+    folder.check_claim(option)
 
 
 def _settings(
@@ -202,8 +204,7 @@ def _begin(
 ) -> None:
     """The run folder with everything that a resumed training needs; its settings are written last."""
     screen.say(dataset.source)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    begun.path.mkdir(exist_ok=True)
+    folder.claim()
     screen.log_path = folder.log_path
     if dataset.problems:
         screen.say(f"{counted(len(dataset.problems), 'thing')} to know about the data:")

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from secrets import token_hex
 
 from sqlalchemy import Connection, inspect, update
 
@@ -56,7 +57,7 @@ def _copy_file(path: Path, version: int) -> Path:
     stem = f"{path.stem}-format-{version}"
     names = (path.with_name(f"{stem}{'' if n == 1 else f'-{n}'}{path.suffix}") for n in range(1, 1000))
     target = next(name for name in names if not name.exists())
-    part = path.with_name(f".{target.name}.{os.getpid()}.part")
+    part = path.with_name(f".{target.name}.{os.getpid()}-{token_hex(4)}.part")
     try:
         with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(part)) as new:
             old.backup(new)

@@ -6,11 +6,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+from tagger.runs.ours import finished_name, temporary_name
 
 PROBE = bytes(1 << 20)  # what a disk that is full, or a quota that is used up, has no room for
 MILLISECOND = 1_000_000  # nanoseconds
@@ -25,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
     A full disk is an OSError that names ``path`` and the room there is, whoever writes: torch and safetensors raise
     errors of their own.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(temporary_name(path.name))
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
@@ -91,8 +94,10 @@ def make_newest(path: Path) -> None:
 
 def sweep(folder: Path, name: str = "*") -> None:
     """Remove what killed processes left of unfinished files called ``name`` (a pattern) in ``folder``."""
-    for leftover in folder.glob(f".{name}.*.part"):
-        leftover.unlink(missing_ok=True)
+    for leftover in folder.glob(".*.part"):
+        whole = finished_name(leftover.name)
+        if whole is not None and fnmatchcase(whole, name):
+            leftover.unlink(missing_ok=True)
 
 
 def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap[Any, Any]:

@@ -1,7 +1,6 @@
 """Which run is meant? A path, the newest finished or unfinished one in ``./runs``, or a new name."""
 
 import re
-import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def find_run(path: str | Path | None = None) -> RunFolder:
         raise TaggerError(
             f"{path}: this training is not finished (no metrics.json). Finish it: tagger train --resume --run {path}"
         )
-    shutil.rmtree(run.checkpoint_path, ignore_errors=True)  # there only if the training was killed in its last moment
+    run.clear_checkpoint()  # there only if the training was killed in its last moment
     return run
 
 

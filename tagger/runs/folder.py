@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
@@ -20,12 +19,26 @@ from tagger.data import Group, Rule, Vocabulary
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs.atomic import make_newest, replacing, sweep, write_text
 from tagger.runs.lock import locked
+from tagger.runs.ours import check_absent, check_claim, clear, mark, marked
 from tagger.runs.readable import load_array, readable
 from tagger.scoring import Calibration, Structure, Thresholds, structure_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Method = Callable[Concatenate["RunFolder", P], T]
+
+NETWORK = r"(network|network-\d+-of-\d+|half-\d+-of-\d+)"
+CHECKPOINT = re.compile(  # every file of a checkpoint but its lock; what is not listed here is not removed with it
+    r"(files|pixels|fingerprints)\.npy|features\.(npy|json)|changed\.json|unreadable\.(json|csv)|origin\.json"
+    rf"|(images|labels|suspects)\.parquet|{NETWORK}\.(npy|json|pt|safetensors|dynamics\.safetensors)"
+)
+RUN = re.compile(  # every file that a training writes beside its checkpoint
+    r"(config\.toml|(labels|thresholds|origin|metrics)\.json|(images|labels|suspects|judged)\.parquet|README\.md|log\.txt"
+    r"|(oof|dynamics|neighbours)\.npz|(embeddings|views)\.npy|(history|unreadable)\.csv|model\.safetensors"
+    r"|plots/(precision_recall|learning_curves|reliability|cooccurrence|per_label|group_\d+|code)\.png"
+    rf"|members/{NETWORK}\.safetensors)"
+)
+BEGUN = ("config.toml", "labels.json", "unreadable.csv")  # what a training writes there before it can go on
 
 
 def _reads(name: str) -> Callable[[Method[P, T]], Method[P, T]]:
@@ -103,12 +116,36 @@ class RunFolder:
             sweep(folder)
         write_text(self.path / "metrics.json", text)
         make_newest(self.path / "metrics.json")
-        shutil.rmtree(self.checkpoint_path, ignore_errors=True)
+        self.clear_checkpoint()
 
     def take_back(self) -> None:
         """Undo the beginning of a training that cannot go on: this is no run any more, and can become one again."""
-        (self.path / "config.toml").unlink(missing_ok=True)
-        shutil.rmtree(self.checkpoint_path, ignore_errors=True)
+        for name in BEGUN:
+            (self.path / name).unlink(missing_ok=True)
+        self.clear_checkpoint()
+
+    def clear_checkpoint(self) -> None:
+        """Remove our files of the checkpoint, and then the folder if nothing else is in it."""
+        clear(self.checkpoint_path, re.compile(f"lock|{CHECKPOINT.pattern}"))
+
+    def claim(self) -> None:
+        """Note that a training has begun here, before its first file: what it writes is ours from now on."""
+        mark(self.checkpoint_path)
+
+    def check_claim(self, option: str) -> None:
+        """TaggerError if a training begun here would overwrite what others wrote; ``option`` has named the folder."""
+        advice = f"Choose another {option}, or move it away."
+        check_claim(self.checkpoint_path, CHECKPOINT, advice)
+        if marked(self.checkpoint_path) is None:
+            places = (self.path, self.plots_path, self.members_path)
+            paths = [path.relative_to(self.path).as_posix() for place in places for path in place.glob("*")]
+            here = [path for path in paths if RUN.fullmatch(path)]
+            check_absent(self.path, [name for name in here if name != "log.txt" or not self._is_log()], advice)
+
+    def _is_log(self) -> bool:
+        """Whether ``log.txt`` is one of ours, which a training that cannot go on leaves: each line has a time."""
+        with self.log_path.open("rb") as file:
+            return bool(re.match(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", file.read(20)))
 
     @_reads("metrics.json")
     def load_metrics(self) -> dict[str, Any]:

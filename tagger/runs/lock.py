@@ -9,6 +9,7 @@ nothing. It holds a line on who is at work. Windows and some network file system
 
 import errno
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+LINE = re.compile(rb"[\w ]+, process \d+ on .*, since \d{4}-\d\d-\d\d \d\d:\d\d\n")
 _HELD: set[int] = set()  # files that a forked child closes: else a reader's process would outlive the lock's owner
 
 
@@ -73,6 +75,7 @@ def _acquired(path: Path, doing: str, place: Path, warn: Callable[[str], None]) 
         except OSError:
             warn(f"{place}: this disk has no locks. See to it that only one tagger works here at a time.")
         if _is_still(path, number):
+            _check_ours(path, number)
             _HELD.add(number)
             line = f"{doing}, process {os.getpid()} on {socket.gethostname()}, since {datetime.now():%Y-%m-%d %H:%M}\n"
             with suppress(OSError):  # a disk that is full is told by who writes what matters
@@ -80,6 +83,15 @@ def _acquired(path: Path, doing: str, place: Path, warn: Callable[[str], None]) 
                 os.write(number, line.encode())
             return number
         os.close(number)
+
+
+def _check_ours(path: Path, number: int) -> None:
+    """TaggerError if the file is no lock of ours; it is closed then, and stays as it is."""
+    with suppress(OSError):
+        before = os.pread(number, 999, 0) if hasattr(os, "pread") else b""
+        if before and not LINE.fullmatch(before):
+            os.close(number)
+            raise TaggerError(f"{path}: tagger keeps its lock here, and did not write this file. Move it away.")
 
 
 def _opened(path: Path, place: Path) -> int:

@@ -89,7 +89,8 @@ def learning_curves(history: pd.DataFrame) -> bytes:
     """
     table = history.reindex(columns=["epoch", *PANELS]).apply(pd.to_numeric, errors="coerce")
     table = table.replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
-    table["epoch"] = table["epoch"].where(table["epoch"].notna(), table.index + 1)
+    epochs = table["epoch"].to_numpy(dtype=np.float64)
+    table["epoch"] = np.where(np.isnan(epochs), np.arange(1, len(epochs) + 1), epochs)  # pandas < 3.1: no Index here
     stages = history["stage"].astype(str).reset_index(drop=True) if "stage" in history else pd.Series("", table.index)
     panels = list(dict.fromkeys(panel for name, (panel, _) in PANELS.items() if table[name].notna().any()))
     if not panels:

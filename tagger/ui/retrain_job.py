@@ -8,6 +8,7 @@ one process is ever stopped.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,8 +25,10 @@ import psutil
 from tagger.errors import TaggerError
 from tagger.review import Store
 from tagger.runs import RunFolder
+from tagger.runs.ours import check_claim, mark, remove
 
 NOTE = "retrain"
+FILES = re.compile(r"log\.txt|progress\.jsonl|tagger-error\.log")  # that a job writes in its folder
 TAIL_BYTES = 40_000
 START = """
 import signal, sys
@@ -100,9 +103,10 @@ def begin_job(
         if out.exists() and not resume:
             raise TaggerError(f"{out} is there already. Name another folder.")
         folder = out.parent / f".{out.name}.retrain"
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in folder.iterdir():
-            file.unlink()
+        if current is None or Path(current.folder) != folder.absolute():  # the note says that it is ours
+            check_claim(folder, FILES, "Move it away, or name another folder.")
+        mark(folder)
+        remove(folder, FILES)
         job = _start(run, out, folder, store, make_command or (resume_command if resume else command), now)
         _save(store, job)
         return job

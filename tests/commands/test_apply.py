@@ -17,6 +17,7 @@ from tagger.errors import TaggerError
 from tagger.review import Decision, LabelOperation, Store
 from tagger.runs import RunFolder
 
+DRAWN = "0a1b2c3d"  # the random part of a temporary name
 NAMES = ("=1+1", "<script>alert(1)</script>", '猫, "the cat"', "*sea*")
 FILES = ("a.jpg", " leading space.jpg", "sub/a.jpg", 'sub/comma, "quote".jpg', "<b>é</b>.jpg", "-n.jpg", "'x'|y.jpg")
 
@@ -199,13 +200,14 @@ def test_decisions_reach_a_file_of_another_format(run: RunFolder, data: Path, tm
 def test_what_a_killed_call_left_half_written_goes(run: RunFolder, data: Path, tmp_path: Path, format: str, name: str):
     out = tmp_path / "out"
     (out / "sub").mkdir(parents=True)
-    mine = [f".{name}.123.part", ".labels.changes.csv.9.part"] + ([f"sub/.{name}.7.part"] if format != "csv" else [])
-    others = [".notes.md.5.part", "sub/.labels[1].csv.7.part"]
+    mine = [f".{name}.123-{DRAWN}.part", f".labels.changes.csv.9-{DRAWN}.part"]
+    mine += [f"sub/.{name}.7-{DRAWN}.part"] if format != "csv" else []
+    others = [f".notes.md.5-{DRAWN}.part", f"sub/.labels[1].csv.7-{DRAWN}.part", f".{name}.old.part"]
     for leftover in (*mine, *others):
         (out / leftover).write_text("half")
     target = out / name if format == "csv" else out
     if format == "csv":
-        mine[1] = ".labels[1].changes.csv.9.part"
+        mine[1] = f".labels[1].changes.csv.9-{DRAWN}.part"
         (out / mine[1]).write_text("half")
     url = f"sqlite:///{tmp_path / 'review.db'}"
     Store.open(url).close()

@@ -136,7 +136,9 @@ def test_any_label_names_come_back(tmp_path_factory: Any, names: list[str]):
 
 
 def test_metrics_come_back_and_the_checkpoint_goes(run: RunFolder):
-    (run.checkpoint_path / "deep").mkdir(parents=True)
+    run.claim()
+    for name in ("lock", "network-1-of-2.dynamics.safetensors", "half-2-of-2.pt", ".pixels.npy.7-0a1b2c3d.part"):
+        (run.checkpoint_path / name).write_bytes(b"ours")
     run.finish({"test": None, "note": "猫"})
     assert run.load_metrics() == {"test": None, "note": "猫"}
     assert not run.checkpoint_path.exists()
@@ -151,7 +153,7 @@ def test_a_checkpoint_that_outlived_its_training_goes_when_the_run_is_used(tmp_p
 
 def test_files_that_a_killed_process_left_half_written_go_at_the_end(run: RunFolder):
     run.path.mkdir()
-    (run.path / ".oof.npz.123.part").write_bytes(b"half")
+    (run.path / ".oof.npz.123-0a1b2c3d.part").write_bytes(b"half")
     run.finish({})
     assert [path.name for path in run.path.iterdir()] == ["metrics.json"]
 

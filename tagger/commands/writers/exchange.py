@@ -1,6 +1,7 @@
 """Predictions for other tools: COCO, which training code reads, and Label Studio, where people check them."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,13 @@ from tagger.commands.writers.part import Part, Says, TableWriter
 from tagger.commands.writers.tables import table_formats
 from tagger.data.decode import UnreadableImage, image_size
 from tagger.runs import replacing, write_text
+from tagger.runs.ours import check_absent
+
+INTERFACE = (
+    '<View>\n  <Image name="image" value="$image"/>\n  <Choices name="labels" toName="image" choice="multiple">\n',
+    "  </Choices>\n</View>\n",
+)
+CONFIG = re.compile(r"(?:    <Choice value=(?:\"[^\"\n]*\"|'[^'\n]*')/>\n)*".join(map(re.escape, INTERFACE)))
 
 
 @table_formats.register("coco")
@@ -75,6 +83,9 @@ class LabelStudio(TableWriter):
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         self.out, self.names = out, names
+        self.config = out.with_name(f"{out.stem}.config.xml")
+        if self.config.exists() and not CONFIG.fullmatch(self.config.read_text("utf-8", "replace")):
+            check_absent(out.parent, [self.config.name], "Move it away, or name another --out.")
 
     def write_part(self, part: Part, path: Path) -> None:
         """A line a task; an image that cannot be read is a task without a prediction."""
@@ -86,9 +97,8 @@ class LabelStudio(TableWriter):
             file.writelines(chain(_array(_lines(list(parts))), ["\n"]))
         choices = "".join(f"    <Choice value={_attribute(name)}/>\n" for name in self.names)
         write_text(
-            out.with_name(f"{out.stem}.config.xml"),
-            '<View>\n  <Image name="image" value="$image"/>\n'
-            f'  <Choices name="labels" toName="image" choice="multiple">\n{choices}  </Choices>\n</View>\n',
+            self.config,
+            choices.join(INTERFACE),
         )
 
     def _task(self, part: Part, row: int) -> dict[str, Any]:

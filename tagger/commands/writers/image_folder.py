@@ -10,7 +10,7 @@ from pathlib import Path
 from tagger.commands.writers.part import Part, Says, TableWriter
 from tagger.commands.writers.tables import table_formats
 from tagger.errors import TaggerError
-from tagger.runs import replacing, write_text
+from tagger.runs import replacing, sweep, write_text
 
 METADATA = "metadata.jsonl"
 
@@ -49,8 +49,8 @@ class ImageFolder(TableWriter):
 
     def sweep(self) -> None:
         """Remove what killed processes left of unfinished copies."""
-        for leftover in self.folder.rglob(".*.part"):
-            leftover.unlink(missing_ok=True)
+        for folder in {leftover.parent for leftover in self.folder.rglob(".*.part")}:
+            sweep(folder)
 
     def _place(self, image: Path, place: Path) -> None:
         if place.exists():
