@@ -57,13 +57,13 @@ def apply(
     check_format(format)
     in_folder = format in sidecar_formats.names() or format.startswith("imagefolder")  # which the changes lie in too
     changes = out / "labels.changes.csv" if in_folder else out.with_name(f"{out.stem}.changes.csv")
-    check_list(changes, ",".join(CHANGE_COLUMNS))
     if format.startswith("folders"):
         check_empty(out)
     elif in_folder:
         _check_folder(out)
     else:
         _check_out(out, changes, folder, format)
+    check_list(changes, ",".join(CHANGE_COLUMNS))
     with locked(output_lock(out, folder=in_folder), "apply", out, warn=screen.say):
         decided = decide(folder, *read_decisions(url))
         summarise(decided, url, screen)

@@ -44,8 +44,9 @@ def mark(folder: Path, note: str = "") -> None:
     try:
         temporary.write_text(SENTENCE + note, "utf-8", newline="\n")
         os.replace(temporary, folder / MARK)
-    finally:
+    except OSError:
         temporary.unlink(missing_ok=True)
+        raise
 
 
 def marked(folder: Path) -> str | None:
@@ -116,8 +117,9 @@ def clear(folder: Path, names: re.Pattern[str]) -> None:
         remove(folder, names)
         with suppress(OSError):
             (folder / MARK).unlink()
-    with suppress(OSError):
-        folder.rmdir()
+    if folder.is_dir():
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def remove(folder: Path, names: re.Pattern[str]) -> None:
