@@ -70,6 +70,19 @@ def test_learning_curves_draw_any_number_of_epochs(epochs):
     pixels(plots.learning_curves(history(epochs)))
 
 
+@pytest.mark.parametrize("table", [history(2), history(2).drop(columns="epoch"), history(2).iloc[:0]])
+def test_learning_curves_give_pandas_no_index_where_it_wants_values(table, monkeypatch):
+    """Series.where with an Index is an AssertionError inside pandas 2.2 to 3.0."""
+    where = pd.Series.where
+
+    def strict(self, cond, other=np.nan, **options):
+        assert not isinstance(other, pd.Index)
+        return where(self, cond, other, **options)
+
+    monkeypatch.setattr(pd.Series, "where", strict)
+    pixels(plots.learning_curves(table))
+
+
 @pytest.mark.parametrize("columns", [["train_loss"], ["epoch", "val_map"], ["lr", "val_loss"]])
 def test_learning_curves_draw_the_columns_that_are_there(columns):
     assert (
