@@ -35,8 +35,8 @@ install: .venv/installed
 clean: ## remove the environment and what the demo made; files of yours in them stay
 	@if test -x $(BIN)/python; then $(BIN)/python -m data_tools.demo_folder demo; fi
 	@for name in PKG-INFO SOURCES.txt dependency_links.txt entry_points.txt requires.txt top_level.txt; \
-	  do rm -f tagger.egg-info/$$name; done
-	@rmdir tagger.egg-info 2>/dev/null || true
+	  do rm -f retagger.egg-info/$$name; done
+	@rmdir retagger.egg-info 2>/dev/null || true
 	@if test -f .venv/installed; then cd .venv && rm -rf bin etc include lib lib64 share && \
 	  rm -f pyvenv.cfg .gitignore installed tested; fi
 	@rmdir .venv 2>/dev/null || true

@@ -132,7 +132,7 @@ def main() -> None:
             learner = fastai_learner(plain, files, size, len(found.labels))
             cases["fastai"] = lambda: rate(lambda: with_fastai(learner, files), FEW)
         except ImportError:
-            print("fastai is left out: it is not installed (pip install 'tagger[benchmarks]')")
+            print("fastai is left out: it is not installed (pip install 'retagger[benchmarks]')")
         rates = alternate({name: case for name, case in cases.items() if name not in args.skip}, args.rounds)
         logits = with_plain_loader(plain, files, size, views=args.views)
         tagged = found.tag(folder / "new", [file.name for file in files])

@@ -193,7 +193,7 @@ def measure(settings: Settings, photos: Photos, skip: list[str], rounds: int) ->
         for name in ("fastai", "fastai, tuned"):
             cases[name] = fastai_case(settings, photos, tuned=name != "fastai")
     except ImportError as error:
-        print(f"Without fastai, which is not installed ({error}): pip install 'tagger[benchmarks]'")
+        print(f"Without fastai, which is not installed ({error}): pip install 'retagger[benchmarks]'")
     try:
         return alternate({name: case for name, case in cases.items() if name not in skip}, rounds)
     finally:

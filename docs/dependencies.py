@@ -122,7 +122,7 @@ def goes_with_apache(licence: str) -> bool:
 def lock() -> str:
     """``requirements.lock``: the exact version of everything that the tests ran with."""
     lines = [
-        "# The exact versions that the tests ran with, for: pip install -c requirements.lock tagger",
+        "# The exact versions that the tests ran with, for: pip install -c requirements.lock retagger",
         "# Made by: python docs/dependencies.py lock > requirements.lock",
         *(f"{name}=={package.version.split('+')[0]}" for name, package in closure(EXTRAS).items()),
     ]

@@ -103,7 +103,7 @@ def need_onnx() -> Any:
     try:
         return [import_module(name) for name in NEEDED][1]
     except ImportError as error:
-        raise TaggerError(f'--format onnx needs {", ".join(NEEDED)}: pip install "tagger[onnx]" ({error}).') from None
+        raise TaggerError(f'--format onnx needs {", ".join(NEEDED)}: pip install "retagger[onnx]" ({error}).') from None
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def open_engine(url: str) -> Engine:
     except ArgumentError:
         raise TaggerError(f"--store {url!r} is no database URL. Example: sqlite:///photos/.tagger/review.db") from None
     except ModuleNotFoundError as error:
-        hint = "pip install 'tagger[postgresql]'" if "psycopg" in str(error) else f"pip install {error.name}"
+        hint = "pip install 'retagger[postgresql]'" if "psycopg" in str(error) else f"pip install {error.name}"
         raise TaggerError(f"--store {url.split(':')[0]}: its driver is not installed. Install it: {hint}") from None
     except SQLAlchemyError as error:
         raise TaggerError(f"--store {url!r}: {error}") from None

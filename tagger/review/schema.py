@@ -109,7 +109,7 @@ def prepare(connection: Connection) -> int:
     if not found.isdecimal() or not 0 < int(found) <= VERSION:
         raise TaggerError(
             f"{where}: the decisions there have format {found or 'unknown'}, this tagger reads format {VERSION}. "
-            "Nothing was changed. Use the newer tagger that wrote them (pip install --upgrade tagger), or another "
+            "Nothing was changed. Use the newer tagger that wrote them (pip install --upgrade retagger), or another "
             "--store."
         )
     return int(found)

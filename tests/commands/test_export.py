@@ -240,7 +240,7 @@ def test_decisions_and_calibration_are_those_of_scoring(structure: Structure, se
 
 def test_without_the_extra_the_line_to_install_it_is_named(plain: RunFolder, monkeypatch: Any, tmp_path: Path):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(TaggerError, match=r'pip install "tagger\[onnx\]"'):
+    with pytest.raises(TaggerError, match=r'pip install "retagger\[onnx\]"'):
         export(plain, tmp_path / "a.onnx")
 
 

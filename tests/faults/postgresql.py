@@ -53,7 +53,7 @@ class Cluster:
 @contextmanager
 def own_cluster() -> Iterator[Cluster]:
     """A server of our own; the test is skipped, with the reason, where there can be none."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'tagger[postgresql]')")
+    pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'retagger[postgresql]')")
     if not _binaries().is_dir():
         pytest.skip("no PostgreSQL on this machine (apt-get install postgresql)")
     if os.getuid() == 0 and not shutil.which("runuser"):
@@ -73,7 +73,7 @@ def own_cluster() -> Iterator[Cluster]:
 def database() -> Iterator[str]:
     """The URL of an empty schema in a PostgreSQL database; it is dropped afterwards."""
     if given := os.environ.get("TAGGER_TEST_POSTGRESQL"):
-        pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'tagger[postgresql]')")
+        pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'retagger[postgresql]')")
         with _schema(given) as url:
             yield url
     else:

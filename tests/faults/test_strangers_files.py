@@ -152,9 +152,9 @@ def test_make_clean_removes_ours_and_leaves_what_lies_beside_it(tmp_path: Path):
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/installed").touch()
-    (tmp_path / "tagger.egg-info").mkdir()
-    (tmp_path / "tagger.egg-info/PKG-INFO").touch()
-    places = "demo/x.txt", "build/x.txt", "other.egg-info/x.txt", "tagger.egg-info/x.txt", ".venv/x.txt"
+    (tmp_path / "retagger.egg-info").mkdir()
+    (tmp_path / "retagger.egg-info/PKG-INFO").touch()
+    places = "demo/x.txt", "build/x.txt", "other.egg-info/x.txt", "retagger.egg-info/x.txt", ".venv/x.txt"
     untouched = plant(*(tmp_path / place for place in places))
     subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
     assert untouched()
