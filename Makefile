@@ -1,5 +1,6 @@
 PYTHON ?= python3.11
 BIN = .venv/bin
+TEST_OPTIONS = --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 .PHONY: demo review test torture install clean
 
@@ -10,11 +11,11 @@ review: .venv/installed ## open the app on what the demo made
 	@test -f demo/retrained/metrics.json || { echo "Nothing to review yet. First: make demo"; exit 2; }
 	$(BIN)/tagger review --run demo/retrained
 
-test: .venv/tested ## the whole check: style, types, doctests, tests
+test: .venv/tested ## the whole check: style, types, doctests, tests; 10 minutes on two quiet cores (docs/testing.md)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TEST_OPTIONS) --time-by-file 12
 
 torture: .venv/tested ## the long tests of faults: killed at random moments, mutilated files; at most 20 minutes
 	$(BIN)/python tests/faults/torture.py

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import hypothesis
 import pytest
 from small import options
+from time_by_file import TimeByFile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; subprocesses inherit it
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -26,6 +27,17 @@ hypothesis.settings.register_profile("tagger", deadline=None)  # no test fails b
 hypothesis.settings.load_profile("tagger")
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--time-by-file N``."""
+    parser.addoption("--time-by-file", type=int, metavar="N", help="print which N test files take the most time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Time the files if that is asked for."""
+    if (longest := config.getoption("--time-by-file")) is not None:
+        config.pluginmanager.register(TimeByFile(longest))
 
 
 def pytest_runtest_setup() -> None:
