@@ -34,12 +34,13 @@ from tagger.config import Settings
 from tagger.data import Rule, Vocabulary, split_images
 from tagger.model import new_backbone
 from tagger.presets import load_settings
-from tagger.runs import write_text
+from tagger.runs import Checkpoint, write_text
 from tagger.scoring import mean_average_precision
 from tagger.scoring.metrics import averages, choose, count
 from tagger.training.device import make_accelerator, pick_precision
 from tagger.training.features import extract_features
 from tagger.training.fit import Task, fit
+from tagger.training.fit_key import FitKey
 from tagger.training.head_stage import fit_head, head_logits
 from tagger.training.inference import predict
 from tagger.training.pipeline import untrained
@@ -193,7 +194,7 @@ def run_once(study: Study, method: str, seed: int, out: Path) -> dict[str, Any]:
         views_VND = features(study, images, settings, accelerator, out)
         head, history = fit_head(views_VND, labels_NK, rows, val, settings, name="start", vocabulary=vocabulary)
     if settings.train.epochs:
-        task = Task(images.pixels, labels_NK, rows, val, "network", vocabulary=vocabulary)
+        task = Task(images.pixels, labels_NK, rows, val, FitKey.single(), vocabulary=vocabulary)
         model = untrained(task, settings, head)
         checkpoint, began = out / f"{os.getpid()}.pt", time.process_time()
         history = fit(model, task, settings, accelerator, checkpoint, track=lambda items, _: items)
@@ -219,7 +220,7 @@ def features(study: Study, images: Images, settings: Settings, accelerator: Acce
     loader = make_loader(images.pixels, np.arange(len(images.labels_NK)), batch_size=64, workers=0)
     return extract_features(
         backbone, loader, len(images.labels_NK),
-        device=accelerator.device, precision="bf16", flip_views=True, folder=folder,
+        device=accelerator.device, precision="bf16", flip_views=True, checkpoint=Checkpoint(folder),
     ).views_VND  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from tagger.config import Settings
 from tagger.data import Dataset, split_images
 from tagger.model import new_backbone
 from tagger.presets import load_settings
+from tagger.runs import Checkpoint
 from tagger.scoring import mean_average_precision
 from tagger.training.features import extract_features
 from tagger.training.head_stage import fit_head, head_logits
@@ -59,7 +60,9 @@ def load_features(folder: Path, dataset: Dataset) -> np.ndarray:
     loader = make_loader(files, np.arange(len(files)), batch_size=64, workers=0)
     backbone = new_backbone(settings).to(memory_format=torch.channels_last)
     cpu = torch.device("cpu")
-    found = extract_features(backbone, loader, len(files), device=cpu, precision="fp32", flip_views=True, folder=folder)
+    found = extract_features(
+        backbone, loader, len(files), device=cpu, precision="fp32", flip_views=True, checkpoint=Checkpoint(folder)
+    )
     return found.views_VND
 
 

@@ -66,6 +66,7 @@ def train(num: int, batches: int, workers: int) -> dict[str, float]:
     from tagger.model import TagModel, new_backbone, new_head
     from tagger.training.device import make_accelerator
     from tagger.training.fit import Task, fit
+    from tagger.training.fit_key import FitKey
 
     class Same(ImageFiles):
         """One photo under every name."""
@@ -96,7 +97,7 @@ def train(num: int, batches: int, workers: int) -> dict[str, float]:
         highest = Highest()
         images = Same(folder, [f"photos/of/summer/{n:09d}.jpg" for n in range(num)], size=SIZE)
         cells_NK = np.random.default_rng(0).integers(0, 2, (num, LABELS), dtype=np.int8)
-        task = Task(images, cells_NK, np.arange(num - num // 10), np.arange(num - num // 10, num), "network")
+        task = Task(images, cells_NK, np.arange(num - num // 10), np.arange(num - num // 10, num), FitKey.single())
         with contextlib.suppress(KeyboardInterrupt):
             fit(model, task, settings, make_accelerator(settings), Path(folder, "c.pt"), track=cut)
         highest.stop()

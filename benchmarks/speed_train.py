@@ -40,6 +40,7 @@ from tagger.model import TagModel, new_backbone, new_head
 from tagger.presets import load_settings
 from tagger.training.device import make_accelerator, pick_precision
 from tagger.training.fit import Task, _Loop
+from tagger.training.fit_key import FitKey
 from tagger.training.inference import to_float
 from tagger.training.learner import Learner
 from tagger.training.objective import Objective, make_step
@@ -84,7 +85,7 @@ def new_model(settings: Settings) -> TagModel:
 def tagger_case(settings: Settings, photos: Photos) -> tuple[Callable[[], float], _Loop]:
     """An epoch of the real loop, and the loop."""
     rows = np.arange(len(photos.files))
-    task = Task(CachedImages(photos.pixels, photos.files, rows), photos.labels_NK, rows, rows[:8], "network")
+    task = Task(CachedImages(photos.pixels, photos.files, rows), photos.labels_NK, rows, rows[:8], FitKey.single())
     loop = _Loop(new_model(settings), task, settings, make_accelerator(settings), None)  # type: ignore[arg-type]
 
     def images_a_second() -> float:

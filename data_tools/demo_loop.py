@@ -7,7 +7,7 @@ from time import monotonic
 from data_tools import demo_folder
 from data_tools.demo import make_demo
 from data_tools.truthful_reviewer import answer
-from tagger.commands.conclude import report
+from tagger.commands.console.metrics_report import report
 from tagger.commands.evaluate import evaluate
 from tagger.commands.predict import predict
 from tagger.commands.retrain import retrain

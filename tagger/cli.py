@@ -123,7 +123,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Also write everything as JSON to this file.")] = None,
 ) -> None:
     """Measure a run on other labelled images."""
-    from tagger.commands.conclude import report
+    from tagger.commands.console.metrics_report import report
     from tagger.commands.evaluate import evaluate as call
 
     screen = _screen()

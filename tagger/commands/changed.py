@@ -4,9 +4,8 @@ An image is its hash. So what the system knows of each file (size, inode, times)
 and compared when all pixels have been read, and again at the end: only files for which it differs are hashed again.
 """
 
-import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,92 +18,79 @@ from tagger.data.file_index import FIELDS, facts_of
 from tagger.data.hashes import hash_file, hash_files
 from tagger.data.wording import counted
 from tagger.errors import Problem
-from tagger.runs import load_array, replacing, write_text
-
-FACTS, CHANGED = "files.npy", "changed.json"  # in the checkpoint
+from tagger.runs import Checkpoint
 
 
-def look(root: str | Path, files: Sequence[str]) -> NDArray[np.int64]:
+def file_stats(root: str | Path, files: Sequence[str]) -> NDArray[np.int64]:
     """What the system knows of each file now (N, ``FIELDS``); zeros for one that is not there."""
-    facts_NF, folder = np.zeros((len(files), len(FIELDS)), np.int64), os.path.join(root, "")
+    stats_NF, folder = np.zeros((len(files), len(FIELDS)), np.int64), os.path.join(root, "")
     for n, file in enumerate(files):
         try:
-            facts_NF[n] = facts_of(os.stat(folder + file))
+            stats_NF[n] = facts_of(os.stat(folder + file))
         except OSError:
             continue
-    return facts_NF
+    return stats_NF
 
 
-def rows_of(files: Sequence[str], listed: Sequence[str], facts_MF: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The facts of some of the files that were listed and looked at; zeros for one that was not.
+def rows_of(files: Sequence[str], listed: Sequence[str], stats_MF: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The stats of some of the files that were listed and looked at; zeros for one that was not.
 
     >>> rows_of(["b", "c"], ["a", "b"], np.array([[1], [2]])).tolist()
     [[2], [0]]
     """
     place = {file: m for m, file in enumerate(listed)}
     rows = np.array([place.get(file, -1) for file in files], np.int64)
-    return np.where(rows[:, None] >= 0, facts_MF[rows], 0)
+    return np.where(rows[:, None] >= 0, stats_MF[rows], 0)
 
 
-def save_facts(checkpoint: Path, facts_NF: NDArray[np.int64]) -> None:
-    """Keep what was known of each file when it was hashed."""
-    with replacing(checkpoint / FACTS) as temporary, temporary.open("wb") as file:
-        np.save(file, facts_NF)
+def stats_when_hashed(checkpoint: Checkpoint, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What was known of the files of some rows when they were hashed (N, ``FIELDS``).
+
+    Zeros, which no file has, in a checkpoint of an earlier version.
+    """
+    stats_NF = checkpoint.load_file_stats()
+    return np.zeros((len(rows), len(FIELDS)), np.int64) if stats_NF is None else stats_NF[rows]
 
 
-def load_facts(checkpoint: Path, num_images: int) -> NDArray[np.int64]:
-    """What ``save_facts`` wrote (N, ``FIELDS``); zeros, which no file has, in a checkpoint of an earlier version."""
-    if not (checkpoint / FACTS).is_file():
-        return np.zeros((num_images, len(FIELDS)), np.int64)
-    return load_array(checkpoint / FACTS, "Remove it, and go on with --resume", mapped=False)
-
-
-def changed_since(root: str | Path, images: pd.DataFrame, facts_NF: NDArray[np.int64]) -> dict[int, str]:
+def changed_since(root: str | Path, images: pd.DataFrame, stats_NF: NDArray[np.int64]) -> dict[int, str]:
     """Row -> reason of every image whose file is not the one that was hashed: gone, or other bytes."""
     files = images["file"].tolist()
     found = {}
-    for n in np.flatnonzero((look(root, files) != facts_NF).any(axis=1)).tolist():
+    for n in np.flatnonzero((file_stats(root, files) != stats_NF).any(axis=1)).tolist():
         digest, _, reason = hash_file(Path(root, files[n]))
         if digest != images["hash"][n]:
             found[n] = reason.partition(":")[0] if not digest else "another image has taken its place"
     return found
 
 
-def changed_while_read(root: str | Path, images: pd.DataFrame, checkpoint: Path) -> dict[int, str]:
+def changed_while_read(root: str | Path, images: pd.DataFrame, checkpoint: Checkpoint) -> dict[int, str]:
     """Row -> reason of images that were replaced or removed before all pixels were read; looked at once, then kept."""
 
     def find() -> dict[int, str]:
-        found = changed_since(root, images, load_facts(checkpoint, len(images)))
+        found = changed_since(root, images, stats_when_hashed(checkpoint, np.arange(len(images))))
         return {row: f"{reason} while it was being read: left out" for row, reason in found.items()}
 
-    return _found_once(checkpoint / CHANGED, find)
+    return checkpoint.changed_rows(find)
 
 
-def replaced_since(root: str | Path, images: pd.DataFrame, checkpoint: Path, track: Track) -> dict[int, str]:
+def replaced_since(root: str | Path, images: pd.DataFrame, checkpoint: Checkpoint, track: Track) -> dict[int, str]:
     """Row -> reason of images that were replaced since a run learnt from them: all are hashed, when they were read."""
     files = images["file"].tolist()
 
     def find() -> dict[int, str]:
-        save_facts(checkpoint, look(root, files))
+        checkpoint.save_file_stats(file_stats(root, files))
         hashes, _, _ = hash_files(root, files, progress=stepper(track, len(files), "comparing images"))
         pairs = enumerate(zip(hashes, images["hash"], strict=True))
         return {row: "another image has taken its place: left out" for row, (now, then) in pairs if now and now != then}
 
-    return _found_once(checkpoint / CHANGED, find)
-
-
-def _found_once(done: Path, find: Callable[[], dict[int, str]]) -> dict[int, str]:
-    """What ``find`` gives, kept in the file ``done``: a training that goes on leaves out the same images."""
-    if not done.is_file():
-        write_text(done, json.dumps(find()))
-    return {int(row): reason for row, reason in json.loads(done.read_text("utf-8")).items()}
+    return checkpoint.changed_rows(find)
 
 
 def changed_at_the_end(
-    root: str | Path, images: pd.DataFrame, facts_NF: NDArray[np.int64], screen: Screen
+    root: str | Path, images: pd.DataFrame, stats_NF: NDArray[np.int64], screen: Screen
 ) -> list[str]:
     """A sentence for the model card if images were replaced or removed since they were hashed; each named on screen."""
-    changed = changed_since(root, images, facts_NF)
+    changed = changed_since(root, images, stats_NF)
     if not changed:
         return []
     sentence = (

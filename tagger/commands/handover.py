@@ -39,10 +39,6 @@ class Handover:
         """The cells after all decisions."""
         return self.decided.applied.labels_NK
 
-    def only(self, rows: np.ndarray) -> tuple[pd.DataFrame, Cells, np.ndarray]:
-        """(images, labels, judged cells) of some rows."""
-        return self.images.iloc[rows].reset_index(drop=True), self.labels_NK[rows], self.judged_NK[rows]
-
 
 def hand_over(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: str, screen: Screen) -> Handover:
     """The labels after the decisions that this retraining began with; the log only grows, so they are all there."""
@@ -54,9 +50,9 @@ def hand_over(folder: RunFolder, old: RunFolder, origin: dict[str, Any], url: st
     summarise(decided, url, screen)
     if not rows:
         screen.say("Nothing is decided yet, so this trains on the same labels again. Decide: tagger review")
-    begun = RunFolder(folder.checkpoint_path)
-    if begun.has_suspects:
-        doubt_NK = doubt_left(old, begun.load_suspects(), decided)
+    checkpoint = folder.checkpoint
+    if checkpoint.has_suspects:
+        doubt_NK = doubt_left(old, checkpoint.load_suspects(), decided)
     else:
         doubt_NK = np.zeros(decided.applied.labels_NK.shape, dtype=np.float32)
     judged_NK = judged_cells(old, decided, (images["split"] == "test").to_numpy())

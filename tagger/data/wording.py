@@ -31,3 +31,12 @@ def shortlist(items: Sequence[str], most: int = MAX_SHOWN) -> str:
     """
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(items[:most]) + more
+
+
+def minutes(seconds: float) -> str:
+    """``20 s``, ``10.0 min``.
+
+    >>> minutes(20), minutes(600)
+    ('20 s', '10.0 min')
+    """
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"

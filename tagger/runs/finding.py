@@ -30,7 +30,7 @@ def find_run(path: str | Path | None = None) -> RunFolder:
         raise TaggerError(
             f"{path}: this training is not finished (no metrics.json). Finish it: tagger train --resume --run {path}"
         )
-    run.clear_checkpoint()  # there only if the training was killed in its last moment
+    run.checkpoint.remove()  # there only if the training was killed in its last moment
     return run
 
 

@@ -1,37 +1,28 @@
 """The run folder: the only handshake between commands. This class alone knows its file names."""
 
-import csv
 import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tagger.arrays import Cells, Floats
+from tagger.arrays import Floats
 from tagger.config import Settings, dump_settings, read_settings
 from tagger.data import Group, Rule, Vocabulary
-from tagger.errors import Problem, TaggerError, did_you_mean
+from tagger.errors import TaggerError, did_you_mean
+from tagger.runs.artifacts import ArtifactFolder, reads
 from tagger.runs.atomic import make_newest, replacing, sweep, write_text
+from tagger.runs.checkpoint import NETWORK, Checkpoint
 from tagger.runs.lock import locked
-from tagger.runs.ours import check_absent, check_claim, clear, mark, marked
-from tagger.runs.readable import load_array, readable
+from tagger.runs.ours import check_absent, marked
+from tagger.runs.readable import load_array
 from tagger.scoring import Calibration, Structure, Thresholds, structure_of
 
-P = ParamSpec("P")
-T = TypeVar("T")
-Method = Callable[Concatenate["RunFolder", P], T]
-
-NETWORK = r"(network|network-\d+-of-\d+|half-\d+-of-\d+)"
-CHECKPOINT = re.compile(  # every file of a checkpoint but its lock; what is not listed here is not removed with it
-    r"(files|pixels|fingerprints)\.npy|features\.(npy|json)|changed\.json|unreadable\.(json|csv)|origin\.json"
-    rf"|(images|labels|suspects)\.parquet|{NETWORK}\.(npy|json|pt|safetensors|dynamics\.safetensors)"
-)
 RUN = re.compile(  # every file that a training writes beside its checkpoint
     r"(config\.toml|(labels|thresholds|origin|metrics)\.json|(images|labels|suspects|judged)\.parquet|README\.md|log\.txt"
     r"|(oof|dynamics|neighbours)\.npz|(embeddings|views)\.npy|(history|unreadable)\.csv|model\.safetensors"
@@ -41,28 +32,8 @@ RUN = re.compile(  # every file that a training writes beside its checkpoint
 BEGUN = ("config.toml", "labels.json", "unreadable.csv")  # what a training writes there before it can go on
 
 
-def _reads(name: str) -> Callable[[Method[P, T]], Method[P, T]]:
-    """Of a method that reads this file: whatever it meets in it is a TaggerError that says what to do."""
-
-    def decorated(method: Method[P, T]) -> Method[P, T]:
-        @wraps(method)
-        def call(run: "RunFolder", *args: P.args, **kwargs: P.kwargs) -> T:
-            with readable(run.path / name):
-                return method(run, *args, **kwargs)
-
-        return call
-
-    return decorated
-
-
-class RunFolder:
+class RunFolder(ArtifactFolder):
     """A run on disk. ``load_x`` gives what ``save_x`` wrote; each file is whole or absent."""
-
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
-
-    def __repr__(self) -> str:
-        return f"RunFolder({str(self.path)!r})"
 
     # What others write or read as a file
     @property
@@ -91,13 +62,13 @@ class RunFolder:
         return self.path / "log.txt"
 
     @property
-    def checkpoint_path(self) -> Path:
+    def checkpoint(self) -> Checkpoint:
         """What an interrupted training goes on from; removed when the run is finished."""
-        return self.path / "checkpoint"
+        return Checkpoint(self.path / "checkpoint")
 
     def locked(self, doing: str, warn: Callable[[str], None]) -> AbstractContextManager[None]:
         """While the block runs no other process trains here; Busy if one does. ``warn`` is told if nobody can tell."""
-        return locked(self.checkpoint_path / "lock", doing, self.path, warn=warn)
+        return locked(self.checkpoint.lock_path, doing, self.path, warn=warn)
 
     @property
     def exists(self) -> bool:
@@ -116,27 +87,23 @@ class RunFolder:
             sweep(folder)
         write_text(self.path / "metrics.json", text)
         make_newest(self.path / "metrics.json")
-        self.clear_checkpoint()
+        self.checkpoint.remove()
 
     def take_back(self) -> None:
         """Undo the beginning of a training that cannot go on: this is no run any more, and can become one again."""
         for name in BEGUN:
             (self.path / name).unlink(missing_ok=True)
-        self.clear_checkpoint()
-
-    def clear_checkpoint(self) -> None:
-        """Remove our files of the checkpoint, and then the folder if nothing else is in it."""
-        clear(self.checkpoint_path, re.compile(f"lock|{CHECKPOINT.pattern}"))
+        self.checkpoint.remove()
 
     def claim(self) -> None:
         """Note that a training has begun here, before its first file: what it writes is ours from now on."""
-        mark(self.checkpoint_path)
+        self.checkpoint.claim()
 
     def check_claim(self, option: str) -> None:
         """TaggerError if a training begun here would overwrite what others wrote; ``option`` has named the folder."""
         advice = f"Choose another {option}, or move it away."
-        check_claim(self.checkpoint_path, CHECKPOINT, advice)
-        if marked(self.checkpoint_path) is None:
+        self.checkpoint.check_claim(advice)
+        if marked(self.checkpoint.path) is None:
             places = (self.path, self.plots_path, self.members_path)
             paths = [path.relative_to(self.path).as_posix() for place in places for path in place.glob("*")]
             here = [path for path in paths if RUN.fullmatch(path)]
@@ -147,7 +114,7 @@ class RunFolder:
         with self.log_path.open("rb") as file:
             return bool(re.match(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", file.read(20)))
 
-    @_reads("metrics.json")
+    @reads("metrics.json")
     def load_metrics(self) -> dict[str, Any]:
         """What ``finish`` wrote."""
         return json.loads(self._read("metrics.json"))
@@ -157,7 +124,7 @@ class RunFolder:
         write_text(self.path / "config.toml", dump_settings(settings))
         make_newest(self.path / "config.toml")
 
-    @_reads("config.toml")
+    @reads("config.toml")
     def load_settings(self) -> Settings:
         """The settings this run was made with; a format version that cannot be read is refused with a reason."""
         self._read("config.toml")
@@ -167,9 +134,9 @@ class RunFolder:
         """``labels.json``: names in column order, groups, rules."""
         written = [{"if": rule.premise, "then": rule.implied} for rule in rules]
         tree = {"labels": list(names), "groups": groups, "rules": written}
-        write_text(self.path / "labels.json", json.dumps(tree, indent=1, ensure_ascii=False))
+        self._save_json("labels.json", tree)
 
-    @_reads("labels.json")
+    @reads("labels.json")
     def load_labels(self) -> tuple[str, ...]:
         """The label names, in column order."""
         return tuple(json.loads(self._read("labels.json"))["labels"])
@@ -178,42 +145,24 @@ class RunFolder:
         """The labels with their groups and rules."""
         return Vocabulary(self.load_labels(), self.load_groups(), self.load_rules())
 
-    @_reads("labels.json")
+    @reads("labels.json")
     def load_groups(self) -> dict[str, Group]:
         """Groups of labels."""
         return dict(json.loads(self._read("labels.json"))["groups"])
 
-    @_reads("labels.json")
+    @reads("labels.json")
     def load_rules(self) -> tuple[Rule, ...]:
         """The rules between labels."""
         return tuple(Rule(rule["if"], rule["then"]) for rule in json.loads(self._read("labels.json"))["rules"])
-
-    def save_images(self, images: pd.DataFrame) -> None:
-        """``images.parquet``: file, hash, size, split, fold, group (of near-duplicates); its rows are N's order."""
-        self._save_table("images.parquet", images)
-
-    @_reads("images.parquet")
-    def load_images(self) -> pd.DataFrame:
-        """file, hash, size, split, fold, group of each image; no group in runs of earlier versions."""
-        return self._load_table("images.parquet")
-
-    def save_cells(self, labels_NK: Cells, names: tuple[str, ...]) -> None:
-        """``labels.parquet``: one column a label, -1 unknown, 0, 1."""
-        self._save_table("labels.parquet", pd.DataFrame(labels_NK, columns=list(names), copy=False))
-
-    @_reads("labels.parquet")
-    def load_cells(self) -> Cells:
-        """The cells (N, K) that were used, int8."""
-        return self._load_table("labels.parquet").to_numpy(dtype=np.int8)
 
     def save_decision_rule(self, thresholds: Thresholds, calibration: Calibration, names: tuple[str, ...]) -> None:
         """``thresholds.json``: per label the threshold (on the calibrated probability), how, interval, and curve."""
         tree = thresholds.to_json()
         for name, row, curve in zip(names, tree["labels"], calibration.to_json(), strict=True):
             row.update(label=name, calibration=curve)
-        write_text(self.path / "thresholds.json", json.dumps(tree, indent=1, ensure_ascii=False))
+        self._save_json("thresholds.json", tree)
 
-    @_reads("thresholds.json")
+    @reads("thresholds.json")
     def load_decision_rule(self) -> tuple[Thresholds, Calibration]:
         """The thresholds and the calibration that precedes them."""
         tree = json.loads(self._read("thresholds.json"))
@@ -236,7 +185,7 @@ class RunFolder:
         text = json.dumps({"thresholds": dict(values)}, indent=1, ensure_ascii=False, allow_nan=False)
         write_text(self.path / "thresholds" / f"{name}.json", text)
 
-    @_reads("thresholds")
+    @reads("thresholds")
     def load_threshold_set(self, name: str) -> dict[str, float]:
         """What ``save_threshold_set`` wrote; TaggerError, with the nearest name, if there is no such set."""
         known = self.threshold_sets()
@@ -256,7 +205,7 @@ class RunFolder:
         with replacing(self.path / "oof.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, probs=probs_NK.astype(np.float32), fold=fold_N.astype(np.int16))
 
-    @_reads("oof.npz")
+    @reads("oof.npz")
     def load_oof(self) -> tuple[Floats, np.ndarray]:
         """Out-of-fold probabilities (N, K) float32 and folds (N)."""
         self._need("oof.npz")
@@ -265,8 +214,7 @@ class RunFolder:
 
     def save_embeddings(self, features_ND: Floats) -> None:
         """``embeddings.npy``: pooled features, float16."""
-        with replacing(self.path / "embeddings.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, features_ND.astype(np.float16))
+        self._save_array("embeddings.npy", features_ND.astype(np.float16))
 
     def load_embeddings(self) -> np.ndarray:
         """Pooled features (N, D) float16, mapped, not read."""
@@ -275,8 +223,7 @@ class RunFolder:
 
     def save_views(self, views_VND: np.ndarray) -> None:
         """``views.npy``: the features of each view of an image (as it is, mirrored), float16; heads retrain on them."""
-        with replacing(self.path / "views.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, views_VND)
+        self._save_array("views.npy", views_VND)
 
     def load_views(self) -> np.ndarray:
         """What ``save_views`` wrote (V, N, D), mapped; a run without it has one view, the embeddings."""
@@ -289,7 +236,7 @@ class RunFolder:
         with replacing(self.path / "dynamics.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, mean=mean_NK.astype(np.float16), spread=spread_NK.astype(np.float16))
 
-    @_reads("dynamics.npz")
+    @reads("dynamics.npz")
     def load_dynamics(self) -> tuple[Floats, Floats] | None:
         """What ``save_dynamics`` wrote, or None for a run without it."""
         if not (self.path / "dynamics.npz").is_file():
@@ -297,38 +244,11 @@ class RunFolder:
         with np.load(self.path / "dynamics.npz", allow_pickle=False) as file:
             return file["mean"], file["spread"]
 
-    def save_suspects(self, suspects: pd.DataFrame) -> None:
-        """``suspects.parquet``: the cells most likely wrong, most doubtful first, and the blind audit slice."""
-        self._save_table("suspects.parquet", suspects)
-
-    @property
-    def has_suspects(self) -> bool:
-        """Whether ``tagger suspects`` has been run on it."""
-        return (self.path / "suspects.parquet").is_file()
-
-    @_reads("suspects.parquet")
-    def load_suspects(self) -> pd.DataFrame:
-        """What ``save_suspects`` wrote; TaggerError if ``tagger suspects`` has not been run."""
-        if not (self.path / "suspects.parquet").is_file():
-            raise TaggerError(f"{self.path}: no suspects yet. Find them: tagger suspects --run {self.path}")
-        return pd.read_parquet(self.path / "suspects.parquet")
-
-    def save_origin(self, origin: dict[str, Any]) -> None:
-        """``origin.json``: what a retraining is made from; in its checkpoint, for one that goes on."""
-        write_text(self.path / "origin.json", json.dumps(origin, indent=1, ensure_ascii=False))
-
-    @_reads("origin.json")
-    def load_origin(self) -> dict[str, Any] | None:
-        """What ``save_origin`` wrote, or None where there is none."""
-        if not (self.path / "origin.json").is_file():
-            return None
-        return dict(json.loads(self._read("origin.json")))
-
     def save_judged(self, judged_NK: np.ndarray, names: tuple[str, ...]) -> None:
         """``judged.parquet``: the cells (bool) of the test split by which a retrained run and others are compared."""
         self._save_table("judged.parquet", pd.DataFrame(judged_NK, columns=list(names), copy=False))
 
-    @_reads("judged.parquet")
+    @reads("judged.parquet")
     def load_judged(self) -> np.ndarray | None:
         """The cells (N, K) that may judge, or None for a run in which every known cell of the test split may."""
         if not (self.path / "judged.parquet").is_file():
@@ -340,7 +260,7 @@ class RunFolder:
         with replacing(self.path / "neighbours.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, index=index_NM.astype(np.int32), similarity=similarity_NM.astype(np.float16))
 
-    @_reads("neighbours.npz")
+    @reads("neighbours.npz")
     def load_neighbours(self) -> tuple[np.ndarray, Floats]:
         """What ``save_neighbours`` wrote: (N, M) rows and cosines."""
         self._need("neighbours.npz")
@@ -351,39 +271,16 @@ class RunFolder:
         """``history.csv``, one row an epoch."""
         write_text(self.path / "history.csv", pd.DataFrame(rows).to_csv(index=False))
 
-    @_reads("history.csv")
+    @reads("history.csv")
     def load_history(self) -> pd.DataFrame:
         """One row an epoch."""
         return pd.read_csv(io.StringIO(self._read("history.csv")))
 
-    def save_unreadable(self, problems: list[Problem]) -> None:
-        """``unreadable.csv``: images that could not be read, and why."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([("file", "reason"), *((p.file, p.reason) for p in problems)])
-        write_text(self.path / "unreadable.csv", text.getvalue())
-
-    @_reads("unreadable.csv")
-    def load_unreadable(self) -> list[Problem]:
-        """Images that could not be read, and why."""
-        rows = csv.reader(io.StringIO(self._read("unreadable.csv")))
-        return [Problem(file, None, reason) for file, reason in list(rows)[1:]]
+    def save_plot(self, name: str, png: bytes) -> None:
+        """``plots/NAME.png``."""
+        with replacing(self.plots_path / f"{name}.png") as temporary:
+            temporary.write_bytes(png)
 
     def save_card(self, text: str) -> None:
         """``README.md``, the model card."""
         write_text(self.card_path, text)
-
-    def _save_table(self, name: str, table: pd.DataFrame) -> None:
-        with replacing(self.path / name) as temporary:
-            table.to_parquet(temporary, index=False)
-
-    def _load_table(self, name: str) -> pd.DataFrame:
-        self._need(name)
-        return pd.read_parquet(self.path / name)
-
-    def _read(self, name: str) -> str:
-        self._need(name)
-        return (self.path / name).read_text("utf-8")
-
-    def _need(self, name: str) -> None:
-        if not (self.path / name).is_file():
-            raise TaggerError(f"{self.path}: no {name} in it. Is it a run folder of a finished training?")

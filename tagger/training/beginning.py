@@ -18,7 +18,7 @@ def untrained(task: Task, settings: Settings, head: Head | HeadEnsemble | None) 
     """The network before its first step; without a head to start from, a new one at the labels' shares."""
     priors_K = label_stats(task.labels_NK[task.rows]).priors_K
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed_of(settings.seed, task.name, "weights"))
+        torch.default_generator.manual_seed(seed_of(settings.seed, task.key.seed_name, "weights"))
         backbone = new_backbone(settings, anew=head is None)
         if head is not None:
             return _with_attention(backbone, copy.deepcopy(head), priors_K, settings)

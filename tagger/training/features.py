@@ -4,10 +4,8 @@ One pass over the images also finds those that cannot be read. Both views of an 
 heads train on either at random and are asked for the mean of both.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from tagger.batches import Batch
 from tagger.data.wording import counted, shortlist
 from tagger.errors import TaggerError
 from tagger.model import Backbone
-from tagger.runs import load_array, new_array, readable, write_text
+from tagger.runs import Checkpoint
 from tagger.training.inference import Outputs, run_batches
 
 ROWS_AT_ONCE = 4096  # of which there is a copy with twice the bits
@@ -55,18 +53,15 @@ def extract_features(
     device: torch.device,
     precision: str,
     flip_views: bool,
-    folder: Path,
+    checkpoint: Checkpoint,
     files: Sequence[str] | None = None,
 ) -> Features:
-    """Features of all images, computed and written to ``folder``, or read from there if an earlier call finished.
+    """Features of all images, computed and written to ``checkpoint``, or read from there if an earlier call finished.
 
     TaggerError, with their names in ``files``, if an image's features are not finite in float16.
     """
-    array, done = folder / "features.npy", folder / "features.json"
-    if not done.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        shape = (2 if flip_views else 1, num_images, backbone.num_features)
-        views_VND = new_array(array, np.float16, shape)
+    if not checkpoint.has_features:
+        views_VND = checkpoint.new_features((2 if flip_views else 1, num_images, backbone.num_features))
         unreadable: dict[int, str] = {}
         backbone.eval()
         for outputs in run_batches(backbone, loader, device=device, precision=precision, flip_views=flip_views):
@@ -74,22 +69,20 @@ def extract_features(
             views_VND[:, outputs.indices_B] = outputs.outputs_VBX
             unreadable |= _bad(outputs.indices_B, outputs.reasons)
         views_VND.flush()
-        write_text(done, json.dumps(unreadable))
-    again = f"Remove {done}, and go on with --resume: features are computed anew"
-    with readable(done, again):
-        found = {int(row): reason for row, reason in json.loads(done.read_text("utf-8")).items()}
-    return Features(load_array(array, again), found)
+        checkpoint.finish_features(unreadable)
+    return Features(*checkpoint.load_features())
 
 
-def find_unreadable(loader: Iterable[Batch], folder: Path) -> dict[int, str]:
-    """Which rows cannot be read, and why; where no features are needed. Kept in ``folder`` like the features."""
-    done = folder / "unreadable.json"
-    if not done.exists():
+def find_unreadable(loader: Iterable[Batch], checkpoint: Checkpoint) -> dict[int, str]:
+    """Which rows cannot be read, and why; where no features are needed. Kept in ``checkpoint`` like the features."""
+
+    def find() -> dict[int, str]:
         unreadable: dict[int, str] = {}
         for batch in loader:
             unreadable |= _bad(batch.indices_B.numpy(), batch.reasons)
-        write_text(done, json.dumps(unreadable))
-    return {int(row): reason for row, reason in json.loads(done.read_text("utf-8")).items()}
+        return unreadable
+
+    return checkpoint.unreadable_rows(find)
 
 
 def _check(outputs: Outputs, files: Sequence[str] | None, precision: str) -> None:

@@ -29,6 +29,7 @@ from tagger.training.convolutions import Quicker
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics, begins_to_count
 from tagger.training.finite import check_outputs, stopped
+from tagger.training.fit_key import FitKey
 from tagger.training.head_stage import soften, validation_row
 from tagger.training.inference import predict_in_order, to_float
 from tagger.training.learner import Learner
@@ -54,7 +55,7 @@ class Task:
     labels_NK: Cells
     rows: Rows
     held_out: Rows
-    name: str
+    key: FitKey
     lessons: Lessons | None = None
     vocabulary: Vocabulary = NO_VOCABULARY
 
@@ -64,20 +65,20 @@ def fit(
     task: Task,
     settings: Settings,
     accelerator: Accelerator,
-    checkpoint: Path,
+    state_file: Path,
     *,
     track: Track,
     watch: Dynamics | None = None,
 ) -> list[dict[str, Any]]:
     """Train ``model`` in place and give one history row an epoch. It ends with the averaged weights of its best epoch.
 
-    ``checkpoint`` is written after every epoch; a call that finds one goes on from there. TaggerError, with epoch,
+    ``state_file`` is written after every epoch; a call that finds one resumes from it. TaggerError, with epoch,
     batch, files and the settings that help, if a loss, a gradient or a validated logit is not finite. ``watch`` takes
     in what each epoch's validation says of its images.
     """
     loop = _Loop(model, task, settings, accelerator, watch or Dynamics(*task.labels_NK.shape))
     try:
-        best, history = loop.run(checkpoint, track)
+        best, history = loop.run(state_file, track)
     finally:
         loop.release()
     if best:
@@ -118,20 +119,20 @@ class _Loop:
         seen = example(settings.image.size, accelerator.device)
         self.quicker = Quicker(model, self.norms, seen) if on_processor else None
 
-    def run(self, checkpoint: Path, track: Track) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def run(self, state_file: Path, track: Track) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """All epochs from the checkpoint on: the best one with its weights, and one history row each."""
-        settings, (start, best, history) = self.settings.train, self.load(checkpoint)
+        settings, (start, best, history) = self.settings.train, self.load(state_file)
         for epoch in range(start, settings.epochs):
             if best and settings.patience and epoch - best["epoch"] > settings.patience:
                 break
             loss = self.train_epoch(epoch, track)
-            row = {"stage": self.task.name, "epoch": epoch + 1, "train_loss": loss, "lr": self.lr}
+            row = {"stage": self.task.key.title, "epoch": epoch + 1, "train_loss": loss, "lr": self.lr}
             row |= self.validate(epoch)
             history.append(row)
             # Without patience the last epoch is kept: the cosine ends there, and choosing costs a biased score.
             if not best or not settings.patience or not row["val_map"] <= best["val_map"]:
                 best = {"epoch": epoch, "val_map": row["val_map"], "weights": self.weights()}
-            self.save(checkpoint, epoch + 1, best, history)
+            self.save(state_file, epoch + 1, best, history)
         return best, history
 
     def release(self) -> None:
@@ -149,7 +150,7 @@ class _Loop:
     def train_epoch(self, epoch: int, track: Track) -> float:
         """One pass; gives the mean loss."""
         train, task = self.settings.train, self.task
-        seed = seed_of(self.settings.seed, task.name, "epoch", epoch)
+        seed = seed_of(self.settings.seed, task.key.seed_name, "epoch", epoch)
         order = task.rows[self.sampler.at(epoch / train.epochs).draw(np.random.default_rng(seed))]
         mine = order[self.accelerator.process_index :: self.accelerator.num_processes]
         batches = make_loader(
@@ -166,12 +167,12 @@ class _Loop:
         device = self.accelerator.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # dropout draws from it
             torch.manual_seed(seed)
-            for batch in track(batches, f"{task.name}, epoch {epoch + 1}/{train.epochs}"):
+            for batch in track(batches, f"{task.key.title}, epoch {epoch + 1}/{train.epochs}"):
                 images = to_float(check_readable(batch, task.images.files).images_BCHW, device)
                 images = self.augment(images, generator)
                 targets = self.lessons.batch(batch.indices_B).to(device)
                 images = grown(images, size_at(epoch, train.epochs, self.settings.image))
-                where = f"{task.name}, epoch {epoch + 1}, batch {done - begun + 1}"
+                where = f"{task.key.title}, epoch {epoch + 1}, batch {done - begun + 1}"
                 total += self._step(images, targets, generator, batch.indices_B, done / self.first_steps[-1], where)
                 done += 1
                 self.schedule.step_update(done)
@@ -240,7 +241,7 @@ class _Loop:
             precision=pick_precision(self.settings),
         )
         files = [self.task.images.files[row] for row in rows.tolist()]
-        check_outputs(logits_RK, files, f"After epoch {epoch + 1} of {self.task.name} the logits", self.settings)
+        check_outputs(logits_RK, files, f"After epoch {epoch + 1} of {self.task.key.title} the logits", self.settings)
         if epoch >= begins_to_count(self.settings.train.epochs):
             self.watch.add(rows, logits_RK)
         return validation_row(logits_RK, self.task.labels_NK[rows], copy.deepcopy(self.loss_of).cpu())

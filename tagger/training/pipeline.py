@@ -11,7 +11,6 @@ Three ways, by what there is to start from:
 Fine-tuning that does not beat the heads out of fold is thrown away: the heads are kept and a note says so.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,12 +29,14 @@ from tagger.config import Settings
 from tagger.errors import TaggerError
 from tagger.heads import Head, HeadEnsemble
 from tagger.model import TagModel, example, folded, new_backbone, save_model
-from tagger.runs import load_array, readable, replacing, write_text
+from tagger.runs import Checkpoint, readable, replacing
+from tagger.runs.checkpoint import FitFiles
 from tagger.scoring import mean_average_precision
 from tagger.training.beginning import set_groups, untrained
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import Dynamics
 from tagger.training.fit import Task, fit
+from tagger.training.fit_key import FitKey
 from tagger.training.head_stage import HeadStage, fit_head, fit_heads, head_logits
 from tagger.training.inference import predict_in_order
 from tagger.training.material import History, Material, Rows, Scores, Trained
@@ -51,18 +52,18 @@ def train_model(
     material: Material,
     settings: Settings,
     accelerator: Accelerator,
-    folder: Path,
+    checkpoint: Checkpoint,
     *,
     track: Track,
     members: Path | None = None,
     start: WarmStart | None = None,
 ) -> Trained:
-    """The model and probabilities that the settings ask for; ``folder`` holds what an interrupted call goes on from.
+    """The model and probabilities that the settings ask for; an interrupted call resumes from ``checkpoint``.
 
-    Networks that are trained without a part stay in the folder ``members`` (default: ``folder``). With a ``start`` each
-    goes on from its predecessor there, and more gently.
+    Networks that are trained without a part stay in the folder ``members`` (default: the checkpoint's). With a
+    ``start`` each goes on from its predecessor there, with a lower rate and fewer epochs.
     """
-    job = _Job(material, settings, accelerator, folder, track, members or folder, start)
+    job = _Job(material, settings, accelerator, checkpoint, track, members or checkpoint.path, start)
     if material.features is None:
         return job.from_nothing()
     if settings.train.epochs == 0:
@@ -77,7 +78,7 @@ class _Job:
     material: Material
     settings: Settings
     accelerator: Accelerator
-    folder: Path
+    checkpoint: Checkpoint
     track: Track
     members: Path
     start: WarmStart | None
@@ -116,7 +117,7 @@ class _Job:
         tuned_heads: list[Head | HeadEnsemble] = []
         for part, head in enumerate(heads.heads):
             rows, held_out = np.flatnonzero((part_N >= 0) & (part_N != part)), np.flatnonzero(part_N == part)
-            model, lines, logits_NK[held_out] = self.network(f"network {part + 1} of {members}", rows, held_out, head)
+            model, lines, logits_NK[held_out] = self.network(FitKey.member(part, members), rows, held_out, head)
             history += lines
             weights.append(model.state_dict())
             tuned_heads.append(model.head)
@@ -139,7 +140,7 @@ class _Job:
         )
         before, logits_NK = heads.logits_NK.copy(), heads.logits_NK.copy()
         before[val] = head_logits(start, views_VND, val)
-        model, lines, logits_NK[val] = self.network("network", train, val, start)
+        model, lines, logits_NK[val] = self.network(FitKey.single(), train, val, start)
         scores = {"heads": self.score(before, "val"), "network": self.score(logits_NK, "val")}
         history = heads.history + lines
         return self.better(heads, (model, logits_NK, m.split_N == "val", history, heads.dynamics, scores))
@@ -163,12 +164,11 @@ class _Job:
         for part in (0, 1):
             half = (m.fold_N >= 0) & (m.fold_N % 2 == part)
             rows, held_out = np.flatnonzero((m.fold_N >= 0) & ~half), np.flatnonzero(half)
-            name = f"half {part + 1} of 2"
-            model, lines, logits_NK[held_out] = self.network(name, rows, held_out, None, watch=dynamics)
+            model, lines, logits_NK[held_out] = self.network(FitKey.half(part), rows, held_out, None, watch=dynamics)
             embedded[part] = held_out, self.run(model, held_out, TagModel.features)
             history += lines
         scores = {"halves": self.score(logits_NK, "val")}
-        model, lines, logits_NK[val] = self.network("network", train, val, None)
+        model, lines, logits_NK[val] = self.network(FitKey.single(), train, val, None)
         scores["network"] = self.score(logits_NK, "val")
         trained = self.finished(model, logits_NK, m.split_N != "test", history + lines, dynamics, scores)
         for part, (held_out, features_RD) in embedded.items():
@@ -199,48 +199,57 @@ class _Job:
         return Trained(model, logits_NK, choosing_N, embeddings_ND, embedder_N, history, dynamics, scores)
 
     def network(
-        self, name: str, rows: Rows, held_out: Rows, head: Head | HeadEnsemble | None, *, watch: Dynamics | None = None
+        self,
+        key: FitKey,
+        rows: Rows,
+        held_out: Rows,
+        head: Head | HeadEnsemble | None,
+        *,
+        watch: Dynamics | None = None,
     ) -> tuple[TagModel, History, Floats]:
         """A network trained from ``head`` (or a new one), its history, logits of the rows held out; done only once.
 
         ``watch`` takes in what its epochs' validations say.
         """
-        m, stem = self.material, name.replace(" ", "-")
-        suffixes = (".npy", ".dynamics.safetensors", ".json")
-        logits_file, dynamics_file, done = (self.folder / f"{stem}{suffix}" for suffix in suffixes)
-        weights = self.members / f"{stem}.safetensors"
-        lessons = None if done.is_file() else m.lessons_without(held_out)
-        task = Task(m.images, m.labels_NK, rows, held_out, name, lessons, m.vocabulary)
-        before = self.start.member(stem) if self.start else None
-        settings, model = (
-            (self.settings, untrained(task, self.settings, head))
-            if before is None
-            else (gentler(self.settings), before)
-        )
+        m = self.material
+        files = self.checkpoint.fit_files(key.file_stem)
+        weights = self.members / f"{key.file_stem}.safetensors"
+        lessons = None if files.finished else m.lessons_without(held_out)
+        task = Task(m.images, m.labels_NK, rows, held_out, key, lessons, m.vocabulary)
+        before = self.start.member(key.file_stem) if self.start else None
+        if before is None:
+            settings = self.settings
+            model = untrained(task, self.settings, head)
+        else:
+            settings = gentler(self.settings)
+            model = before
         set_groups(model.head, task)
-        if not done.is_file():
-            checkpoint = self.folder / f"{stem}.pt"
-            start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-            own = Dynamics(*m.labels_NK.shape)
-            history = fit(model, task, settings, self.accelerator, checkpoint, track=self.track, watch=own)
-            if head is not None and before is None:
-                pull_back(model, start, settings.train.keep)
-            with replacing(weights) as temporary:
-                save_model(model, temporary)
-            with replacing(logits_file) as temporary, temporary.open("wb") as file:
-                np.save(file, self.run(model, held_out))
-            with replacing(dynamics_file) as temporary:
-                save_file(own.state(), temporary)
-            write_text(done, json.dumps(history))
-            checkpoint.unlink(missing_ok=True)
-        again = f"Remove {done}, and go on with --resume: this network is trained anew"
-        with readable(weights, again):
+        if not files.finished:
+            shrinks_back = head is not None and before is None
+            self._train(model, task, settings, files, weights, shrinks_back=shrinks_back)
+        with readable(weights, files.again):
             model.to("cpu").load_state_dict(load_file(weights))
         if watch is not None:
-            with readable(dynamics_file, again):
-                watch.load(load_file(dynamics_file))
-        with readable(done, again):
-            return model, json.loads(done.read_text("utf-8")), load_array(logits_file, again, mapped=False)
+            with readable(files.dynamics_path, files.again):
+                watch.load(load_file(files.dynamics_path))
+        logits_RK, history = files.load()
+        return model, history, logits_RK
+
+    def _train(
+        self, model: TagModel, task: Task, settings: Settings, files: FitFiles, weights: Path, *, shrinks_back: bool
+    ) -> None:
+        """Train the model, and write its weights to ``weights`` and what it gives to ``files``."""
+        start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        own = Dynamics(*task.labels_NK.shape)
+        history = fit(model, task, settings, self.accelerator, files.state_path, track=self.track, watch=own)
+        if shrinks_back:
+            pull_back(model, start, settings.train.keep)
+        with replacing(weights) as temporary:
+            save_model(model, temporary)
+        logits_RK = self.run(model, task.held_out)
+        with replacing(files.dynamics_path) as temporary:
+            save_file(own.state(), temporary)
+        files.finish(logits_RK, history)
 
     def run(self, model: TagModel, rows: Rows, what: What = TagModel.__call__) -> Floats:
         """Logits (or ``what`` else the model gives) of some rows, the mean over test-time views."""

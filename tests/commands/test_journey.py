@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from small import options, train_argv
 
 import tagger
-from tagger.commands.train import begins_with_features
 from tagger.data import read_dataset
 from tagger.runs import RunFolder
+from tagger.training.check_settings import begins_with_features
 
 FILES = {"config.toml", "labels.json", "images.parquet", "labels.parquet", "model.safetensors", "thresholds.json"}
 FILES |= {"oof.npz", "dynamics.npz", "embeddings.npy", "metrics.json", "history.csv", "unreadable.csv", "README.md"}

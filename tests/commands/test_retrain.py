@@ -101,7 +101,7 @@ def test_a_retrained_run_is_complete_and_keeps_images_split_and_folds(
     assert metrics["decisions"]["number"] == metrics["decisions"]["changed"] == len(wrong[:6])
     assert set(metrics["comparison"]) == {"overall", "per_label", "num_images", "num_cells", "notes"}
     assert any("Retrained from" in note for note in metrics["notes"])
-    assert not new.checkpoint_path.exists()
+    assert not new.checkpoint.path.exists()
     assert len(tagger.load(new.path).predict(demo / "new")) == 12
 
 
@@ -262,7 +262,7 @@ def test_a_stopped_retraining_goes_on_with_the_decisions_it_began_with(
         def stop(*args: Any, **kwargs: Any) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("tagger.commands.retrain.conclude", stop)
+        patch.setattr("tagger.commands.retrain.finalize", stop)
         assert tagger_cli(*argv, new).code == 130
     decide(run, url, [(2, 0), (3, 1)], 1 - run.load_cells())  # comes too late for this one
     assert tagger_cli(*argv, new).code == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tagger.commands.conclude import report
+from tagger.commands.console.metrics_report import report
 from tagger.commands.screen import MOST_ROWS, SHOWN, Screen
 from tagger.scoring import evaluate
 

@@ -67,7 +67,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("tagger.commands.train.conclude", stop)
+        patch.setattr("tagger.commands.train.finalize", stop)
         assert tagger_cli(*train_argv(demo, Path("run"))).code == 130
     for path in Path("run").rglob("*"):  # all of it from the future
         os.utime(path, (4_000_000_000, 4_000_000_000))

@@ -21,6 +21,9 @@ Cli = Callable[..., Any]
 ONE_EPOCH = {"train__epochs": 1}
 
 
+FITS = "tagger.commands.steps.training_steps.train_model"
+
+
 @pytest.fixture
 def photos(demo: Path, tmp_path: Path) -> Path:
     """A copy of the demo's photos, to be changed."""
@@ -56,7 +59,7 @@ def test_images_that_change_before_their_pixels_are_read_are_left_out(
     tagger_cli: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch
 ):
     gone, other, *_ = files_of(photos)
-    before(monkeypatch, "tagger.commands.train._read_images", lambda: changes(photos, gone, other))
+    before(monkeypatch, "tagger.commands.train._decode", lambda: changes(photos, gone, other))
     end = tagger_cli(*train_argv(photos, Path("run"), **ONE_EPOCH))
     assert end.code == 3, end
     assert "2 images could not be read and left out" in end.out
@@ -84,7 +87,7 @@ def test_images_that_change_later_are_named_and_change_nothing(
 ):
     assert tagger_cli(*train_argv(demo, Path("whole"), **ONE_EPOCH)).code == 0
     gone, other, *_ = files_of(photos)
-    before(monkeypatch, "tagger.commands.train.train_model", lambda: changes(photos, gone, other))
+    before(monkeypatch, FITS, lambda: changes(photos, gone, other))
     end = tagger_cli(*train_argv(photos, Path("run"), **ONE_EPOCH))
     assert end.code == 0, end
     assert f"  {gone}: the file has vanished\n  {other}: another image has taken its place\n" in end.out
@@ -102,7 +105,11 @@ def test_where_pixels_are_read_again_each_epoch_a_training_stops_and_goes_on(
     assert tagger_cli(*train_argv(photos, Path("whole"), **way)).code == 0
     train = RunFolder("whole").load_images().query("split == 'train'")["file"].tolist()
     away = tmp_path / "away.jpg"
-    before(monkeypatch, "tagger.commands.train.train_model", lambda: (photos / train[0]).rename(away) and None)
+    before(
+        monkeypatch,
+        "tagger.commands.steps.training_steps.train_model",
+        lambda: (photos / train[0]).rename(away) and None,
+    )
     end = tagger_cli(*train_argv(photos, Path("run"), **way))
     assert (end.code, end.err.count("\n")) == (2, 1), end
     assert f"Images can no longer be read: {train[0]} (no such file). Put them back and go on with --resume" in end.err

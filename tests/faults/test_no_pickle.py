@@ -25,7 +25,7 @@ from tagger.data.file_index import load_index
 from tagger.data.read import read_dataset
 from tagger.errors import TaggerError
 from tagger.model.backbone import make_backbone
-from tagger.runs import RunFolder
+from tagger.runs import Checkpoint, RunFolder
 
 ROOT = Path(tagger.__file__).parents[1]
 SOURCES = [*(ROOT / "tagger").rglob("*.py"), *(ROOT / "data_tools").rglob("*.py"), ROOT / "app.py"]
@@ -114,7 +114,7 @@ LOADS = {
     "images.parquet": RunFolder.load_images, "labels.parquet": RunFolder.load_cells,
     "suspects.parquet": RunFolder.load_suspects, "judged.parquet": RunFolder.load_judged,
     "labels.json": RunFolder.load_vocabulary, "thresholds.json": RunFolder.load_decision_rule,
-    "metrics.json": RunFolder.load_metrics, "origin.json": RunFolder.load_origin,
+    "metrics.json": RunFolder.load_metrics, "origin.json": lambda run: Checkpoint(run.path).load_origin(),
     "history.csv": RunFolder.load_history, "unreadable.csv": RunFolder.load_unreadable,
     "config.toml": RunFolder.load_settings,
 }  # fmt: skip

@@ -24,11 +24,12 @@ from tagger.config import Settings, check_settings
 from tagger.errors import TaggerError
 from tagger.losses import losses
 from tagger.model import TagModel, load_model, new_backbone, new_head
-from tagger.runs import RunFolder
+from tagger.runs import Checkpoint, RunFolder
 from tagger.scoring import Measure, choose_thresholds, fit_calibration, mean_average_precision
 from tagger.training.device import make_accelerator
 from tagger.training.features import extract_features
 from tagger.training.fit import Task, fit
+from tagger.training.fit_key import FitKey
 
 N = 16
 ODD = 11  # the image that a planted fault is in: the only one with all labels
@@ -44,7 +45,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     for n in range(N):
         Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(root / f"{n}.png")
     files = ImageFiles(root, [f"{n}.png" for n in range(N)], size=32)
-    return Task(files, labels_NK, np.arange(12), np.arange(12, 16), "network")
+    return Task(files, labels_NK, np.arange(12), np.arange(12, 16), FitKey.single())
 
 
 def settings(**train: Any) -> Settings:
@@ -200,7 +201,8 @@ def test_features_that_float16_cannot_hold_name_their_images(tmp_path: Path, val
     batch = Batch(images, torch.arange(4), [None] * 4)
     with pytest.raises(TaggerError, match=r"for 1 image of a batch of 4: c\.png\..*train\.precision=fp32 \(now bf16\)"):
         extract_features(
-            Odd(), [batch], 4, device=torch.device("cpu"), precision="bf16", flip_views=True, folder=tmp_path,
+            Odd(), [batch], 4, device=torch.device("cpu"), precision="bf16", flip_views=True,
+            checkpoint=Checkpoint(tmp_path),
             files=["a.png", "b.png", "c.png", "d.png"],
         )  # fmt: skip
     assert not (tmp_path / "features.json").exists()  # nothing to go on from

@@ -224,10 +224,10 @@ def test_no_training_begins_over_a_strangers_file(tmp_path: Path, photos: Path, 
 @pytest.mark.parametrize("end", ["finish", "take_back"])
 def test_a_strangers_file_in_a_run_outlives_its_checkpoint(tmp_path: Path, end: str):
     made = RunFolder(tmp_path / "run")
-    untouched = plant(made.path / "notes.txt", made.checkpoint_path / "best.pt", made.checkpoint_path / ".a.7.part")
+    untouched = plant(made.path / "notes.txt", made.checkpoint.path / "best.pt", made.checkpoint.path / ".a.7.part")
     made.check_claim("--run")
     made.claim()
-    (made.checkpoint_path / "network.pt").write_bytes(b"ours")
+    (made.checkpoint.path / "network.pt").write_bytes(b"ours")
     made.finish({}) if end == "finish" else made.take_back()
     assert untouched()
     assert files(made.path) - {"metrics.json"} == {"notes.txt", "checkpoint/best.pt", "checkpoint/.a.7.part"}
@@ -235,7 +235,7 @@ def test_a_strangers_file_in_a_run_outlives_its_checkpoint(tmp_path: Path, end: 
 
 def test_a_folder_without_a_mark_is_not_cleared(tmp_path: Path):
     untouched = plant(tmp_path / "checkpoint/network.pt", tmp_path / "checkpoint" / MARK)
-    RunFolder(tmp_path).clear_checkpoint()
+    RunFolder(tmp_path).checkpoint.remove()
     assert untouched()
 
 

@@ -138,17 +138,17 @@ def test_any_label_names_come_back(tmp_path_factory: Any, names: list[str]):
 def test_metrics_come_back_and_the_checkpoint_goes(run: RunFolder):
     run.claim()
     for name in ("lock", "network-1-of-2.dynamics.safetensors", "half-2-of-2.pt", ".pixels.npy.7-0a1b2c3d.part"):
-        (run.checkpoint_path / name).write_bytes(b"ours")
+        (run.checkpoint.path / name).write_bytes(b"ours")
     run.finish({"test": None, "note": "猫"})
     assert run.load_metrics() == {"test": None, "note": "猫"}
-    assert not run.checkpoint_path.exists()
+    assert not run.checkpoint.path.exists()
 
 
 def test_a_checkpoint_that_outlived_its_training_goes_when_the_run_is_used(tmp_path: Path):
     run = finish(tmp_path / "run")
-    run.checkpoint_path.mkdir()  # killed just after its last file was written
+    run.checkpoint.path.mkdir()  # killed just after its last file was written
     assert find_run(run.path).finished
-    assert not run.checkpoint_path.exists()
+    assert not run.checkpoint.path.exists()
 
 
 def test_files_that_a_killed_process_left_half_written_go_at_the_end(run: RunFolder):
@@ -172,7 +172,7 @@ def test_a_run_is_finished_when_its_metrics_are_there(run: RunFolder):
 
 
 # not every run has these
-OPTIONAL = {"load_dynamics", "load_judged", "load_origin", "load_suspects", "load_threshold_set"}
+OPTIONAL = {"load_dynamics", "load_judged", "load_suspects", "load_threshold_set"}
 
 
 @pytest.mark.parametrize("load", [name for name in dir(RunFolder) if name.startswith("load_") and name not in OPTIONAL])

@@ -17,6 +17,7 @@ from tagger.model import TagModel, new_backbone, new_head
 from tagger.training.device import make_accelerator
 from tagger.training.dynamics import Dynamics
 from tagger.training.fit import Task, fit
+from tagger.training.fit_key import FitKey
 
 N, EPOCHS, STEPS = 20, 3, 4  # 16 images learn in batches of 4
 State = dict[str, torch.Tensor]
@@ -33,7 +34,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
         pixels = rng.integers(0, 128, (32, 32, 3)) + 127 * labels_NK[n, 0]
         Image.fromarray(pixels.astype(np.uint8)).save(root / f"{n}.png")
     files = ImageFiles(root, [f"{n}.png" for n in range(N)], size=32)
-    return Task(files, labels_NK, np.arange(2, 18), np.array([0, 1, 18, 19]), "network")
+    return Task(files, labels_NK, np.arange(2, 18), np.array([0, 1, 18, 19]), FitKey.single())
 
 
 def settings(backbone: str = "test_resnet", **train: Any) -> Settings:
@@ -181,7 +182,7 @@ def test_the_number_of_reading_processes_changes_nothing(task: Task, tmp_path: P
 def test_images_held_out_teach_nothing(task: Task, tmp_path: Path, whole: Any):
     labels_NK = task.labels_NK.copy()
     labels_NK[task.held_out] = 1 - labels_NK[task.held_out]
-    weights, _ = run(Task(task.images, labels_NK, task.rows, task.held_out, task.name), settings(), tmp_path / "c.pt")
+    weights, _ = run(Task(task.images, labels_NK, task.rows, task.held_out, task.key), settings(), tmp_path / "c.pt")
     assert same(weights, whole[0])
 
 
@@ -263,7 +264,7 @@ def test_fewer_images_than_a_batch_still_train(task: Task, tmp_path: Path):
 @pytest.mark.parametrize("train", [{"batch_size": 1}, {}])
 def test_images_that_come_alone_have_no_batch_statistics(task: Task, tmp_path: Path, train: dict[str, Any]):
     rows = task.rows if train else task.rows[:1]
-    alone = Task(task.images, task.labels_NK, rows, task.held_out, task.name)
+    alone = Task(task.images, task.labels_NK, rows, task.held_out, task.key)
     _, history = run(alone, settings(epochs=1, **train), tmp_path / "c.pt")
     assert math.isfinite(history[0]["train_loss"])
 

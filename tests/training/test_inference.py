@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from tagger.batches import Batch, Batches, ImageFiles, make_loader
+from tagger.runs import Checkpoint
 from tagger.training.features import Features, extract_features, find_unreadable
 from tagger.training.inference import predict, predict_in_order, run_batches, to_float
 
@@ -97,7 +98,7 @@ def test_unreadable_images_say_why(images: ImageFiles, tmp_path: Path):
     for outputs in run_batches(corner, loader(images, range(7)), device=CPU):
         reasons |= {int(i): r for i, r in zip(outputs.indices_B, outputs.reasons, strict=True) if r}
     assert reasons == {3: "0 bytes"}
-    assert find_unreadable(loader(images, range(7)), tmp_path / "kept") == {3: "0 bytes"}
+    assert find_unreadable(loader(images, range(7)), Checkpoint(tmp_path / "kept")) == {3: "0 bytes"}
 
 
 def test_outputs_are_float32_and_no_gradient_is_kept(images: ImageFiles):
@@ -124,7 +125,9 @@ class Corner(torch.nn.Module):
 def extract(batches: Iterable[Batch], folder: Path, *, flip_views: bool = True) -> Features:
     """Features of the seven images."""
     backbone: Any = Corner()
-    return extract_features(backbone, batches, 7, device=CPU, precision="fp32", flip_views=flip_views, folder=folder)
+    return extract_features(
+        backbone, batches, 7, device=CPU, precision="fp32", flip_views=flip_views, checkpoint=Checkpoint(folder)
+    )
 
 
 def test_features_are_computed_once_and_hold_both_views(images: ImageFiles, tmp_path: Path):

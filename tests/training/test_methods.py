@@ -22,6 +22,7 @@ from tagger.regularisers import Facts, Outputs, Regulariser, Step, regularisers
 from tagger.training.beginning import untrained
 from tagger.training.device import make_accelerator
 from tagger.training.fit import Task, fit
+from tagger.training.fit_key import FitKey
 from tagger.training.objective import check_regularisers
 
 NAMES = ("baby", "cat", "dog", "people")
@@ -39,7 +40,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     for n in range(16):
         Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(root / f"{n}.png")
     files = ImageFiles(root, [f"{n}.png" for n in range(16)], size=64)
-    return Task(files, labels_NK, np.arange(12), np.arange(12, 16), "network", vocabulary=VOCABULARY)
+    return Task(files, labels_NK, np.arange(12), np.arange(12, 16), FitKey.single(), vocabulary=VOCABULARY)
 
 
 def settings(**more: Any) -> Settings:

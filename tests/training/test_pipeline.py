@@ -13,9 +13,11 @@ from tagger.batches import ImageFiles
 from tagger.config import Settings, check_settings
 from tagger.data import split_images
 from tagger.model import TagModel
+from tagger.runs import Checkpoint
 from tagger.training.device import make_accelerator
 from tagger.training.features import Features
 from tagger.training.fit import Task
+from tagger.training.fit_key import FitKey
 from tagger.training.material import Material, Trained
 from tagger.training.pipeline import train_model
 
@@ -66,7 +68,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
 
     def fit(model: TagModel, task: Task, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         seen.append(task)
-        return [{"stage": task.name, "epoch": 1, "train_loss": 1.0, "lr": 0.1, "val_loss": 1.0, "val_map": 0.5}]
+        return [{"stage": task.key.title, "epoch": 1, "train_loss": 1.0, "lr": 0.1, "val_loss": 1.0, "val_map": 0.5}]
 
     monkeypatch.setattr(pipeline, "fit", fit)
     return seen
@@ -80,7 +82,7 @@ def go(way: str, images: ImageFiles, folder: Path) -> tuple[Material, Trained]:
     features, train = WAYS[way]
     chosen, made = settings(**train), material(images, features=features)
     folder.mkdir(exist_ok=True)
-    return made, train_model(made, chosen, make_accelerator(chosen), folder, track=no_track)
+    return made, train_model(made, chosen, make_accelerator(chosen), Checkpoint(folder), track=no_track)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -104,9 +106,9 @@ def test_no_network_learns_from_what_it_is_held_out_from_or_from_the_test_split(
     made, _ = go(way, images, tmp_path)
     assert len(tasks) == {"frozen": 0, "single": 1, "cross": 2, "nothing": 3}[way]
     for task in tasks:
-        assert not set(task.rows) & set(task.held_out), task.name
-        assert not (made.split_N[task.rows] == "test").any(), task.name
-        assert not (made.split_N[task.held_out] == "test").any(), task.name
+        assert not set(task.rows) & set(task.held_out), task.key
+        assert not (made.split_N[task.rows] == "test").any(), task.key
+        assert not (made.split_N[task.held_out] == "test").any(), task.key
 
 
 @pytest.mark.parametrize("way", ["cross", "nothing"])
@@ -114,14 +116,14 @@ def test_the_networks_out_of_fold_cover_train_and_val_between_them(
     way: str, images: ImageFiles, tmp_path: Path, tasks: list[Task]
 ):
     made, trained = go(way, images, tmp_path)
-    covered = np.concatenate([task.held_out for task in tasks if task.name != "network"])
+    covered = np.concatenate([task.held_out for task in tasks if task.key != FitKey.single()])
     assert sorted(covered) == made.rows("train", "val").tolist()
     np.testing.assert_array_equal(trained.choosing_N, made.split_N != "test")
 
 
 def test_the_last_network_from_nothing_never_learns_val(images: ImageFiles, tmp_path: Path, tasks: list[Task]):
     made, _ = go("nothing", images, tmp_path)
-    assert tasks[-1].name == "network"
+    assert tasks[-1].key == FitKey.single()
     assert tasks[-1].held_out.tolist() == made.rows("val").tolist()
     assert tasks[-1].rows.tolist() == made.rows("train").tolist()
 
@@ -130,11 +132,11 @@ def test_fine_tuning_that_does_not_help_is_thrown_away_with_a_note(
     images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task]
 ):
     scores = iter([0.6, 0.5])
-    monkeypatch.setattr(pipeline._Job, "score", lambda *args: next(scores))
+    monkeypatch.setattr(pipeline, "mean_average_precision", lambda *args: next(scores))
     made, trained = go("cross", images, tmp_path)
     assert "0.500 against 0.600" in trained.notes[0]
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline._Job, "score", lambda *args: 0.6)
+        patch.setattr(pipeline, "mean_average_precision", lambda *args: 0.6)
         _, frozen = go("frozen", images, tmp_path / "frozen")
     head = trained.model.state_dict()["head.fc.weight"]
     assert head.shape == frozen.model.state_dict()["head.fc.weight"].shape
@@ -156,7 +158,7 @@ def test_the_mean_of_networks_is_the_mean_of_their_weights(
 
     scores = iter([0.5, 0.6])
     monkeypatch.setattr(pipeline, "fit", fit)
-    monkeypatch.setattr(pipeline._Job, "score", lambda *args: next(scores))
+    monkeypatch.setattr(pipeline, "mean_average_precision", lambda *args: next(scores))
     _, trained = go("cross", images, tmp_path)
     for name, tensor in trained.model.state_dict().items():
         if tensor.is_floating_point():
@@ -190,7 +192,9 @@ def weights_of(images: ImageFiles, tmp_path: Path, keep: float) -> dict[str, tor
     chosen = settings(members=2, keep=keep)
     folder = tmp_path / str(keep)
     folder.mkdir()
-    trained = train_model(material(images, features=True), chosen, make_accelerator(chosen), folder, track=no_track)
+    trained = train_model(
+        material(images, features=True), chosen, make_accelerator(chosen), Checkpoint(folder), track=no_track
+    )
     assert not trained.notes, "the heads were kept: this seed says nothing about the networks"
     return trained.model.state_dict()
 

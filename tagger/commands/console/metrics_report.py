@@ -1,0 +1,59 @@
+"""The tables of metrics that ``train``, ``retrain`` and ``evaluate`` print."""
+
+from typing import Any
+
+from tagger.commands.screen import Screen
+from tagger.scoring.ordinal import GROUP_METRICS
+
+
+def report(metrics: dict[str, Any], where: str, screen: Screen, *, rest: str) -> None:
+    """The headline numbers and the per-label table of ``evaluate``'s result; ``rest`` says where more labels are."""
+    names = ("map", "micro_f1", "macro_f1", "micro_precision", "micro_recall", "exact_match")
+    rows = [["mAP" if name == "map" else name.replace("_", " "), *interval(metrics["overall"][name])] for name in names]
+    screen.table(f"On {metrics['num_images']:,} images ({where})", ["", "value", "95 % interval"], rows)
+    screen.say()
+    lines = sorted(metrics["per_label"].items(), key=lambda item: -item[1]["positives"])
+    scores = ("average_precision", "precision", "recall", "f1")
+    screen.label_table(
+        "Per label",
+        ["label", "images", "AP", "precision", "recall", "F1", "threshold", ""],
+        [[name, row["positives"], *_scores(row, scores), row["threshold"], _short(row["note"])] for name, row in lines],
+        rest=rest,
+    )
+    report_groups(metrics.get("groups", {}), screen)
+    gain, shared = metrics["threshold_gain"]["macro_f1"], metrics["thresholds_compared"]["best_shared"]
+    if gain["value"] is not None:
+        _, between = interval(gain)
+        screen.say(
+            f"One threshold per label instead of a shared one ({shared['threshold']:.2f}):"
+            f" macro-F1 {gain['value']:+.3f}" + (f" ({between})" if between else "")
+        )
+    screen.say()
+
+
+def report_groups(groups: dict[str, Any], screen: Screen) -> None:
+    """How good the decisions within each group of labels are; nothing where there is no group."""
+    if groups:
+        rows = [
+            [f"{group}: {name.replace('_', ' ')}", row["num_images"], *interval(row[name])]
+            for group, row in groups.items()
+            for name in GROUP_METRICS
+            if name in row
+        ]
+        screen.say()
+        screen.table("Groups: one label an image", ["", "images", "value", "95 % interval"], rows)
+        screen.say()
+
+
+def _scores(row: dict[str, Any], names: tuple[str, ...]) -> list[float | None]:
+    """The values that are worth printing: none where there is too little data."""
+    return [None if "not enough data" in row["note"] else row[name]["value"] for name in names]
+
+
+def _short(note: str) -> str:
+    return note.split(" (")[0].split(":")[0]
+
+
+def interval(row: dict[str, Any]) -> tuple[float | None, str]:
+    """A value and its interval as text."""
+    return row["value"], "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"

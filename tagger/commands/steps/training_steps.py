@@ -1,0 +1,146 @@
+"""The frozen result of each step of a training: read, scan_pixels, split, fit; and the step ``fit`` itself.
+
+``tagger train`` and ``tagger retrain`` have their own first three steps. Both then fit and finalize in the same way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from time import monotonic
+
+import numpy as np
+import pandas as pd
+from accelerate import Accelerator
+from numpy.typing import NDArray
+
+from tagger.arrays import Cells
+from tagger.batches import CachedImages, ImageFiles, cached
+from tagger.commands.changed import changed_at_the_end
+from tagger.commands.screen import Screen
+from tagger.config import Settings
+from tagger.data import Vocabulary
+from tagger.data.wording import counted
+from tagger.errors import Problem
+from tagger.model import Backbone
+from tagger.runs import RunFolder
+from tagger.training.device import make_accelerator
+from tagger.training.features import Features
+from tagger.training.material import Material, Trained
+from tagger.training.pipeline import train_model
+from tagger.training.warm_start import WarmStart
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One training or retraining: the run that it makes, its settings, where it computes, and who is told."""
+
+    run: RunFolder
+    settings: Settings
+    accelerator: Accelerator
+    screen: Screen
+    started: float
+
+    @classmethod
+    def start(cls, run: RunFolder, settings: Settings, screen: Screen) -> "TrainingJob":
+        """A job that starts now. TaggerError if the device of the settings is not there."""
+        return cls(run, settings, make_accelerator(settings), screen, monotonic())
+
+
+@dataclass(frozen=True)
+class ReadImages:
+    """The images of a data set with their labels (N, K), and the backbone that is to see them."""
+
+    job: TrainingJob
+    images: pd.DataFrame
+    labels_NK: Cells
+    vocabulary: Vocabulary
+    problems: tuple[Problem, ...] = ()
+    backbone: Backbone | None = None
+
+    @property
+    def files(self) -> ImageFiles:
+        """The images as files, at the size that the network takes."""
+        image = self.job.settings.image
+        return ImageFiles(self.job.settings.data.path, self.images["file"].tolist(), size=image.size, fit=image.fit)
+
+
+@dataclass(frozen=True)
+class ScannedImages:
+    """The images that can be used: their rows among those that were read, their labels, and what was computed."""
+
+    job: TrainingJob
+    images: pd.DataFrame
+    labels_NK: Cells
+    vocabulary: Vocabulary
+    rows: NDArray[np.int64]
+    pixels: ImageFiles | CachedImages
+    features: Features | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class SplitImages:
+    """What ``fit`` learns from: the images with their split, and what a retraining adds.
+
+    ``file_stats_NF`` are the files as they were when they were hashed, None where no file was read. ``judged_NK``
+    (bool) are the only cells of the test split that may judge, None for all. ``notes`` go to the model card.
+    """
+
+    job: TrainingJob
+    images: pd.DataFrame
+    data: Material
+    file_stats_NF: NDArray[np.int64] | None
+    warm_start: WarmStart | None = None
+    judged_NK: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A trained model with its out-of-sample probabilities, and what it learnt from."""
+
+    split: SplitImages
+    result: Trained
+
+
+def usable_images(
+    read: ReadImages, unreadable: Mapping[int, str], features: Features | None, lost: str
+) -> ScannedImages:
+    """The images without the unreadable ones (row -> reason), which are listed in the run and on the screen.
+
+    ``lost`` ends the sentence "5 images ...".
+    """
+    job = read.job
+    problems = tuple(Problem(read.images["file"][row], None, reason) for row, reason in sorted(unreadable.items()))
+    job.run.save_unreadable([*read.problems, *problems])
+    if problems:
+        job.screen.say(f"{counted(len(problems), 'image')} {lost}:")
+        job.screen.few(problems)
+    rows = np.setdiff1d(np.arange(len(read.images)), list(unreadable)).astype(np.int64)
+    return ScannedImages(
+        job,
+        read.images.iloc[rows].reset_index(drop=True),
+        read.labels_NK[rows],
+        read.vocabulary,
+        rows,
+        cached(read.files, rows, job.run.checkpoint.pixels_path),
+        features.only(rows) if features else None,
+        problems,
+    )
+
+
+def fit(split: SplitImages) -> FittedModel:
+    """The trained model. Images that were replaced meanwhile are named, and the model card says so."""
+    job = split.job
+    result = train_model(
+        split.data,
+        job.settings,
+        job.accelerator,
+        job.run.checkpoint,
+        track=job.screen.track,
+        members=job.run.members_path,
+        start=split.warm_start,
+    )
+    notes = [*result.notes, *split.notes]
+    if split.file_stats_NF is not None:
+        notes += changed_at_the_end(job.settings.data.path, split.images, split.file_stats_NF, job.screen)
+    return FittedModel(split, replace(result, notes=notes))
