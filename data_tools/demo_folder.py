@@ -15,7 +15,8 @@ from tagger.commands.predict import PARTS
 from tagger.data.wording import shortlist
 from tagger.errors import TaggerError
 from tagger.review import default_url
-from tagger.runs.folder import CHECKPOINT, RUN
+from tagger.runs.checkpoint import FILES as CHECKPOINT
+from tagger.runs.folder import RUN
 from tagger.runs.ours import MARK, clear, is_ours, mark, marked, names_in, remove, remove_empty
 
 REVIEWER = "truth"  # who answers in the demo

@@ -72,7 +72,7 @@ def small_demo(out: Path) -> None:
     for name in ("run", "retrained"):
         begun = RunFolder(out / name)
         begun.claim()
-        begun.save_origin({})
+        begun.checkpoint.save_origin({})
         begun.finish({})
     (out / "predictions.csv").write_text("file,labels\n")
     Store.open(default_url(data)).close()
@@ -435,6 +435,7 @@ ALLOWED = {
     ("tagger/runs/atomic.py", "path.unlink"): "an array that this call began",
     ("tagger/runs/atomic.py", "temporary.replace"): "the one way to write a file; who calls it checks what is there",
     ("tagger/runs/atomic.py", "temporary.unlink"): "an unfinished file of this call, with a random name",
+    ("tagger/runs/checkpoint.py", "self.state_path.unlink"): "a network's state, in a folder that has our mark",
     ("tagger/runs/folder.py", "(self.path / name).unlink"): "a begun training's own files; check_claim came before",
     ("tagger/runs/lock.py", "folder.rmdir"): "a folder that this call made, if it is empty",
     ("tagger/runs/lock.py", "path.unlink"): "a lock that we hold, and whose line is ours",
@@ -445,7 +446,6 @@ ALLOWED = {
     ("tagger/runs/ours.py", "os.replace"): "the mark",
     ("tagger/runs/ours.py", "remove"): "ours.remove",
     ("tagger/runs/ours.py", "temporary.unlink"): "an unfinished mark of this call, with a random name",
-    ("tagger/training/pipeline.py", "checkpoint.unlink"): "a network's state in the checkpoint, which has our mark",
     ("tagger/ui/pictures.py", "os.replace"): ".tagger/previews/, by hash: a folder and names of ours",
     ("tagger/ui/retrain_job.py", "remove"): "ours.remove, with the names of a job, in a folder with our mark",
 }
