@@ -4,10 +4,10 @@
     python benchmarks/ablation.py --out DIR --studies photos-pretrained --methods baseline camdrop --seeds 0 1 2
     python benchmarks/ablation.py --out DIR --report                    # the tables of docs/ablation.md
 
-One JSON file a run lies in DIR; what is there is not run again, and several of these commands may share DIR: each takes
-the runs that no other has begun. A run trains one network on a random part of the data and judges it on a test split;
-seed s draws another split, other weights and another order, the same for every method, so differences are paired.
-Photos: $TAGGER_SHARED or ../shared.
+One JSON file a run lies in DIR/BACKBONE; what is there is not run again, and several of these commands may share DIR:
+each takes the runs that no other has begun. A run trains one network on a random part of the data and judges it on a
+test split; seed s draws another split, other weights and another order, the same for every method, so differences are
+paired. Photos: $TAGGER_SHARED or ../shared.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from ablation_table import report
 from accelerate import Accelerator
+from backbones import SHARED, add_backbone_option, backbone_settings
 from filelock import FileLock
 
 import tagger
@@ -45,7 +46,6 @@ from tagger.training.head_stage import fit_head, head_logits
 from tagger.training.inference import predict
 from tagger.training.pipeline import untrained
 
-SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 TEST, VAL = {"photos": 2000, "ages": 500}, {"photos": 400, "ages": 150}
 IMPLIES_PEOPLE = ("baby", "female", "male", "portrait")
 
@@ -61,10 +61,7 @@ class Study:
     sets: tuple[str, ...]
 
 
-PRETRAINED = (
-    *("backbone.name=mobilenetv2_100", "backbone.pad_type=same", "train.freeze_share=0.5"),
-    *("train.lr=3e-4", "train.head_lr_factor=3", "train.batch_size=32"),
-)
+PRETRAINED = (*("train.freeze_share=0.5", "train.lr=3e-4", "train.head_lr_factor=3", "train.batch_size=32"),)
 SCRATCH = (
     *("backbone.name=mobilenetv3_small_100", "backbone.weights=none", "train.freeze_share=0", "train.ema=0.98"),
     *("train.lr=2e-3", "train.head_lr_factor=1", "train.batch_size=64", "train.precision=fp32", "backbone.levels=1"),
@@ -167,19 +164,19 @@ def load(data: str, size: int, out: Path) -> Images:
     return Images(cached(files, everything, path), dataset.labels_NK, dataset.images["hash"].tolist(), vocabulary)
 
 
-def settings_of(study: Study, method: str, seed: int) -> Settings:
+def settings_of(study: Study, method: str, seed: int, backbone: str) -> Settings:
     """What a run is trained with."""
-    weights = f"backbone.weights={next((SHARED / 'weights').glob('*.safetensors'))}"
+    weights = backbone_settings(backbone) if study.pretrained else []
     more = [f"image.grow_from={study.size // 2}"] if method == "growing from half the size" else []
     if method == "combination" and study.data == "photos":
         more = ["regularisers.rule-consistency=true"]
-    sets = [f"image.size={study.size}", f"seed={seed}", weights, *study.sets, *METHODS[method], *more]
+    sets = [f"image.size={study.size}", f"seed={seed}", *weights, *study.sets, *METHODS[method], *more]
     return load_settings("standard", sets)
 
 
-def run_once(study: Study, method: str, seed: int, out: Path) -> dict[str, Any]:
+def run_once(study: Study, method: str, seed: int, out: Path, backbone: str) -> dict[str, Any]:
     """Train one network and judge it on the test split of the seed."""
-    images, settings = load(study.data, study.size, out), settings_of(study, method, seed)
+    images, settings = load(study.data, study.size, out), settings_of(study, method, seed, backbone)
     labels_NK, num = images.labels_NK, len(images.labels_NK)
     vocabulary = images.vocabulary
     if method == "independent labels":
@@ -215,8 +212,8 @@ def run_once(study: Study, method: str, seed: int, out: Path) -> dict[str, Any]:
 def features(study: Study, images: Images, settings: Settings, accelerator: Accelerator, out: Path) -> Any:
     """The pretrained backbone's features of all images, computed once a study's data."""
     folder = out / f"features-{study.data}"
-    backbone = new_backbone(settings.model_copy(update={"backbone": load_settings("standard", [
-        f"backbone.weights={settings.backbone.weights}", "backbone.pad_type=same"]).backbone}))  # fmt: skip
+    plain = load_settings("standard", backbone_settings(settings.backbone.name))  # without a method's options
+    backbone = new_backbone(settings.model_copy(update={"backbone": plain.backbone}))
     loader = make_loader(images.pixels, np.arange(len(images.labels_NK)), batch_size=64, workers=0)
     return extract_features(
         backbone, loader, len(images.labels_NK),
@@ -271,7 +268,7 @@ def work(args: argparse.Namespace) -> None:
         except FileExistsError:
             continue
         try:
-            result = run_once(STUDIES[study], method, seed, args.out)
+            result = run_once(STUDIES[study], method, seed, args.out, args.backbone)
             write_text(path, json.dumps({"study": study, "method": method, "seed": seed, **result}))
             print(study, method, seed, {k: round(v, 4) for k, v in result.items()}, flush=True)
         finally:
@@ -286,7 +283,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--report", action="store_true", help="print the tables of what is there")
+    add_backbone_option(parser)
     args = parser.parse_args()
+    args.out = args.out / args.backbone
     if args.report:
         for name, study in STUDIES.items():
             if table := report(args.out / name, HEADLINE[study.data]):
@@ -295,7 +294,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     with FileLock(args.out / "data.lock"):  # what all runs share is made by one
         for study in (STUDIES[name] for name in args.studies):
-            images, settings = load(study.data, study.size, args.out), settings_of(study, "baseline", 0)
+            images, settings = load(study.data, study.size, args.out), settings_of(study, "baseline", 0, args.backbone)
             if study.pretrained:
                 features(study, images, settings, make_accelerator(settings), args.out)
     work(args)

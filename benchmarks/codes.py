@@ -3,7 +3,7 @@
     python benchmarks/codes.py --out results/codes.jsonl --seeds 0 1 2
     python benchmarks/codes.py --out results/codes.jsonl --table
 
-Features of ``data/photos`` (frozen mobilenetv2, as preset ``quick`` has them) are computed once, into the folder beside
+Features of ``data/photos`` (of a frozen backbone, as preset ``quick`` has them) are computed once, into a folder beside
 OUT. Each seed holds out another 2,000 of the 8,000 photos; one head a row learns from the other 6,000 and ranks the
 2,000. Lines that are in OUT are not run again. The table gives mAP and its difference to ``linear`` on the same seeds
 with a 95 % t interval. Photos: $TAGGER_SHARED or ../shared.
@@ -11,13 +11,13 @@ with a 95 % t interval. Photos: $TAGGER_SHARED or ../shared.
 
 import argparse
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
 import numpy as np
 import torch
+from backbones import SHARED, add_backbone_option, backbone_settings
 from scipy.stats import t as student
 
 import tagger
@@ -31,7 +31,6 @@ from tagger.scoring import mean_average_precision
 from tagger.training.features import extract_features
 from tagger.training.head_stage import fit_head, head_logits
 
-SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 ROWS: dict[str, list[str]] = {"linear": ["head.name=linear"]}
 for _code, _bits in (("data", (3, 6, 9, 13)), ("dense-random", (6, 13, 39, 78)), ("gaussian", (6, 13, 39, 78))):
     for _j in _bits:
@@ -44,16 +43,15 @@ ROWS["data, 13 bits, similarity=features"] = [*_DATA, "head.similarity=features"
 ROWS["data, 13 bits, level=false"] = [*_DATA, "head.level=false"]
 
 
-def settings_of(sets: list[str]) -> Settings:
+def settings_of(backbone: str, sets: list[str]) -> Settings:
     """Preset ``quick`` on the photos."""
-    weights = next((SHARED / "weights").glob("*.safetensors"))
-    base = ["backbone.name=mobilenetv2_100", "backbone.pad_type=same", f"backbone.weights={json.dumps(str(weights))}"]
+    base = backbone_settings(backbone)
     return load_settings("quick", [*base, *sets], data={"path": str(SHARED / "data/photos"), "labels": ""})
 
 
-def load_features(folder: Path, dataset: Dataset) -> np.ndarray:
+def load_features(folder: Path, dataset: Dataset, backbone_name: str) -> np.ndarray:
     """Features (V, N, D) of all photos, computed once."""
-    settings = settings_of([])
+    settings = settings_of(backbone_name, [])
     files = ImageFiles(
         settings.data.path, dataset.images["file"].tolist(), size=settings.image.size, fit=settings.image.fit
     )
@@ -66,13 +64,13 @@ def load_features(folder: Path, dataset: Dataset) -> np.ndarray:
     return found.views_VND
 
 
-def measure(views_VND: np.ndarray, dataset: Dataset, name: str, seed: int) -> dict[str, float]:
+def measure(views_VND: np.ndarray, dataset: Dataset, backbone: str, name: str, seed: int) -> dict[str, float]:
     """mAP of one head on photos that it has not seen, and how long it took to learn."""
     labels_NK = dataset.labels_NK
     cut = split_images(labels_NK, dataset.images["hash"].tolist(), val=0, test=0.25, folds=2, seed=seed)
     rows, held_out = np.flatnonzero(cut.split != "test"), np.flatnonzero(cut.split == "test")
     began = monotonic()
-    settings = settings_of([*ROWS[name], f"seed={seed}"])
+    settings = settings_of(backbone, [*ROWS[name], f"seed={seed}"])
     head, _ = fit_head(views_VND, labels_NK, rows, held_out, settings, name="code")
     logits_RK = head_logits(head, views_VND, held_out)
     score = mean_average_precision(labels_NK[held_out], logits_RK)
@@ -102,17 +100,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    add_backbone_option(parser)
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.loads(line) for line in args.out.read_text("utf-8").splitlines()] if args.out.exists() else []
+    lines = [line for line in lines if line.get("backbone", "mobilenetv2_100") == args.backbone]
     done = {(line["row"], line["seed"]) for line in lines}
     missing = [(name, seed) for seed in args.seeds for name in ROWS if (name, seed) not in done]
     if missing and not args.table:
         dataset = tagger.read_dataset(SHARED / "data/photos")
-        views_VND = load_features(args.out.parent / "features", dataset)
+        views_VND = load_features(args.out.parent / f"features-{args.backbone}", dataset, args.backbone)
         for name, seed in missing:
-            lines.append({"row": name, "seed": seed, **measure(views_VND, dataset, name, seed)})
+            measured = measure(views_VND, dataset, args.backbone, name, seed)
+            lines.append({"backbone": args.backbone, "row": name, "seed": seed, **measured})
             with args.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(lines[-1]) + "\n")
     print("\n".join(table(lines)))

@@ -5,13 +5,12 @@
 Half of the photos of ``data/photos`` (drawn at random) get one copy each, of one of the kinds below; all lie in one
 folder. Recall is the share of copies that come into the group of their original; precision the share of right pairs
 among all pairs in a group. Photos that have a copy already (1 % of them do: the same picture from two uploads) are left
-out. Features: mobilenetv2 with ImageNet weights, mean of both views, as ``--preset quick`` keeps them; raw cosine
+out. Features: a backbone with ImageNet weights, mean of both views, as ``--preset quick`` keeps them; raw cosine
 and after standardising and principal components. ``--sheet`` shows wrong pairs, the most alike first.
 """
 
 import argparse
 import json
-import os
 import tempfile
 from collections.abc import Callable
 from io import BytesIO
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from backbones import SHARED, add_backbone_option, backbone_settings
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
@@ -32,7 +32,6 @@ from tagger.model import new_backbone
 from tagger.presets import load_settings
 from tagger.suspects.nearest import reduced
 
-SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 NEAR = (0.94, 0.96, 0.97)
 RAW = (0.92, 0.94, 0.95, 0.96, 0.97, 0.98)
 REDUCED = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -122,12 +121,9 @@ def judged(table: pd.DataFrame, group_N: NDArray[np.int64]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def features(folder: Path, files: list[str]) -> NDArray[np.float16]:
+def features(folder: Path, files: list[str], backbone_name: str) -> NDArray[np.float16]:
     """What a frozen backbone sees."""
-    weights = str(next((SHARED / "weights").glob("*.safetensors")))
-    settings = load_settings(
-        "quick", [f"backbone.weights={weights}", "backbone.pad_type=same", "backbone.name=mobilenetv2_100"]
-    )
+    settings = load_settings("quick", backbone_settings(backbone_name))
     backbone = new_backbone(settings).eval()
     return embedded(backbone, settings, folder, files, device=torch.device("cpu"))[0]
 
@@ -169,12 +165,13 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=2600)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--sheet", type=Path)
+    add_backbone_option(parser)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         table = plant(folder, args.photos)
         files = table["file"].tolist()
-        features_ND = features(folder, files)
+        features_ND = features(folder, files, args.backbone)
         results = {name: judged(table, groups) for name, groups in ways(look(folder, files), features_ND).items()}
         if args.sheet is not None:
             save_sheet(args.sheet, folder, table, reduced(features_ND))

@@ -2,7 +2,7 @@
 
     python benchmarks/neighbours.py --out neighbours.json [--seeds 0 1 2] [--crops 3] [--features KEPT.npz]
 
-Real features: mobilenetv2's of ``--crops`` random crops of each photo (24,000 images of 8,000 photos), which
+Real features: a backbone's of ``--crops`` random crops of each photo (24,000 images of 8,000 photos), which
 ``--features`` keeps for the next time. Crops of one photo count as near-duplicates, share a fold and have its labels,
 with the same errors (20 % of positives dropped, 15 % as many added). Heads as in ``quick`` (10 epochs) give the
 probabilities, and all cells are ranked: with no neighbours, with those of all pairs, and with those found in regions.
@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from backbones import SHARED, add_backbone_option, backbone_settings
 from numpy.typing import NDArray
 from PIL import Image
 from rounds import table, write_json
 from sklearn.metrics import average_precision_score
-from suspects import SHARED, interval, plant
+from suspects import interval, plant
 
 from tagger.arrays import sigmoid
 from tagger.model import example, folded, new_backbone
@@ -46,11 +47,10 @@ def crops(file: Path, rng: np.random.Generator, num: int) -> list[NDArray[np.uin
     return found
 
 
-def make_features(num_crops: int) -> tuple[NDArray[np.float16], NDArray[np.int8]]:
+def make_features(num_crops: int, backbone: str) -> tuple[NDArray[np.float16], NDArray[np.int8]]:
     """(features_ND, labels_NK) of the crops, those of a photo one after the other."""
-    weights = next((SHARED / "weights").glob("mobilenetv2_100*.safetensors"))
-    sets = ["backbone.pad_type=same", "backbone.name=mobilenetv2_100", f'backbone.weights="{weights}"']
-    network = folded(new_backbone(load_settings("quick", sets)).eval(), example(SIZE, torch.device("cpu")))
+    settings = load_settings("quick", backbone_settings(backbone))
+    network = folded(new_backbone(settings).eval(), example(SIZE, torch.device("cpu")))
     labels = pd.read_csv(SHARED / "data/photos/labels.csv", keep_default_na=False)
     files = [SHARED / "data/photos/images" / Path(file).name for file in labels["file"]]
     names = sorted({name for text in labels["labels"] for name in text.split("|") if name})
@@ -98,13 +98,17 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 128, 32])
     parser.add_argument("--features", type=Path)
+    add_backbone_option(parser)
     args = parser.parse_args()
     if args.features and args.features.exists():
-        features, truth = (np.load(args.features)[name] for name in ("features", "labels"))
+        kept = np.load(args.features)
+        if "backbone" not in kept or kept["backbone"] != args.backbone:
+            parser.error(f"{args.features} has the features of another backbone than {args.backbone}")
+        features, truth = kept["features"], kept["labels"]
     else:
-        features, truth = make_features(args.crops)
+        features, truth = make_features(args.crops, args.backbone)
         if args.features:
-            np.savez(args.features, features=features, labels=truth)
+            np.savez(args.features, features=features, labels=truth, backbone=args.backbone)
     photo = np.arange(len(features)) // args.crops
     near = {size: neighbours(features, photo, size) for size in [None, *args.sizes]}
     settings = load_settings("quick", ["features.epochs=10", "image.flip_views=false"])

@@ -2,7 +2,7 @@
 
     python benchmarks/overhead.py --out overhead.json [--methods orthoreg camdrop] [--rounds 15]
 
-128 px, 64 images, mobilenetv2 from random weights (the cost does not depend on them), bf16 where the machine computes
+128 px, 64 images, a backbone from random weights (the cost does not depend on them), bf16 where the machine computes
 it, gradients clipped, AdamW: as a fine-tuning does it. All networks live in one process; a round takes for each method
 a step with it and one without, in random order, and their ratio. Shown are the median over rounds and its 95 %
 bootstrap interval. On a processor the time is the process's own, so that other jobs of the machine do not count.
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from backbones import DEFAULT
 
 from tagger.config import check_settings
 from tagger.data import label_stats
@@ -135,7 +136,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--backbone", default="mobilenetv2_100")
+    parser.add_argument("--backbone", default=DEFAULT)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--labels", type=int, default=14)

@@ -11,23 +11,22 @@ mean over seeds, and the difference to the first row's on the same seeds. Photos
 
 import argparse
 import json
-import os
 import tempfile
 from pathlib import Path
 from time import monotonic
 
 import numpy as np
 import pandas as pd
+from backbones import SHARED, add_backbone_option, backbone_settings
 
 import tagger
 from tagger.commands.screen import Screen
 from tagger.data import split_images
 
-SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 METRICS = ("map", "micro_f1", "macro_f1")
 
 
-def run_once(preset: str, sets: list[str], seed: int, held_out: int) -> dict[str, object]:
+def run_once(preset: str, backbone: str, sets: list[str], seed: int, held_out: int) -> dict[str, object]:
     """Train on all photos but ``held_out``, tag those, and give the scores."""
     photos = SHARED / "data/photos"
     table = pd.read_csv(photos / "labels.csv", keep_default_na=False)
@@ -44,10 +43,8 @@ def run_once(preset: str, sets: list[str], seed: int, held_out: int) -> dict[str
             photos,
             run=Path(folder, "run"),
             preset=preset,
-            backbone="mobilenetv2_100",
-            weights=str(next((SHARED / "weights").glob("*.safetensors"))),
             labels=rest,
-            overrides=["backbone.pad_type=same", f"seed={seed}", *sets],
+            overrides=[*backbone_settings(backbone), f"seed={seed}", *sets],
             screen=Screen(),
         )
         minutes = (monotonic() - began) / 60
@@ -62,12 +59,17 @@ def run_once(preset: str, sets: list[str], seed: int, held_out: int) -> dict[str
     }
 
 
+def read_lines(path: Path) -> list[dict]:
+    """The results of a file; lines from before there was a choice were measured with mobilenetv2_100."""
+    return [{"backbone": "mobilenetv2_100", **json.loads(line)} for line in path.read_text("utf-8").splitlines()]
+
+
 def print_table(path: Path) -> None:
     """Means over seeds as Markdown, and the paired difference in mAP to the first row."""
-    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    lines = read_lines(path)
     rows: dict[str, dict[int, dict[str, object]]] = {}
     for line in lines:
-        rows.setdefault(" ".join([line["preset"], *line["sets"]]), {})[line["seed"]] = line
+        rows.setdefault(" ".join([line["preset"], line["backbone"], *line["sets"]]), {})[line["seed"]] = line
     first = next(iter(rows.values()))
     print("| settings | seeds | mAP | micro-F1 | macro-F1 | gain of thresholds | minutes | mAP against the first row |")
     print("|---|---|---|---|---|---|---|---|")
@@ -86,17 +88,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--preset", default="quick")
+    add_backbone_option(parser)
     parser.add_argument("--set", action="append", default=[], dest="sets")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--held-out", type=int, default=2000)
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
-    done = [json.loads(line) for line in args.out.read_text("utf-8").splitlines()] if args.out.exists() else []
+    done = read_lines(args.out) if args.out.exists() else []
     for seed in [] if args.table else args.seeds:
-        key = {"preset": args.preset, "sets": args.sets, "seed": seed, "held_out": args.held_out}
+        key = {
+            "preset": args.preset,
+            "backbone": args.backbone,
+            "sets": args.sets,
+            "seed": seed,
+            "held_out": args.held_out,
+        }
         if any(all(line[name] == value for name, value in key.items()) for line in done):
             continue
-        result = run_once(args.preset, args.sets, seed, args.held_out)
+        result = run_once(args.preset, args.backbone, args.sets, seed, args.held_out)
         with args.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(key | result) + "\n")
     print_table(args.out)

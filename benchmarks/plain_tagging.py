@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from backbones import SHARED, backbone_settings
 from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -23,12 +24,11 @@ from tagger.commands.tagger_model import Tagger, load
 from tagger.model import TagModel, load_model
 from tagger.runs import RunFolder
 
-SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 BATCH = 64
 
 
-def make_run(folder: Path, *, size: int, num: int, views: int) -> RunFolder:
+def make_run(folder: Path, backbone: str, *, size: int, num: int, views: int) -> RunFolder:
     """`quick` on some of the shared photos."""
     data, photos = folder / "labelled", SHARED / "data/photos"
     (data / "images").mkdir(parents=True)
@@ -37,9 +37,9 @@ def make_run(folder: Path, *, size: int, num: int, views: int) -> RunFolder:
     for line in lines[1:]:
         name = line.split(",")[0]
         shutil.copy(photos / "images" / name, data / "images" / name)
-    sets = [f"image.size={size}", f"image.flip_views={'true' if views == 2 else 'false'}", "backbone.pad_type=same"]
-    weights = next((SHARED / "weights").glob("mobilenetv2_100*.safetensors"))
-    return tagger.train(data, run=folder / "run", preset="quick", weights=str(weights), overrides=sets)
+    sets = [f"image.size={size}", f"image.flip_views={'true' if views == 2 else 'false'}"]
+    sets += backbone_settings(backbone)
+    return tagger.train(data, run=folder / "run", preset="quick", overrides=sets)
 
 
 def plain_network(run: RunFolder) -> TagModel:

@@ -8,7 +8,8 @@ Each seed holds out 2,000 photos with their own labels. In the labels of the oth
 positives 20 % are dropped, and as many wrong ones are added as 15 % of them. ``quick`` is trained on the wrong and on
 the right labels; ``tagger suspects`` ranks the cells; a truthful reviewer settles 5 % of them, written to a real store,
 while the ranking learns after every 20 and all cells are judged anew after every 200; ``tagger retrain``. The table
-gives mAP on the held-out photos and the share of the gap that is closed. Lines that are in OUT are not run again.
+gives mAP on the held-out photos and the share of the gap that is closed. Lines that are in OUT/BACKBONE are not run
+again.
 
 The reviews go in the app's order (``review_order``: likely errors, then rare labels); ``--by-doubt`` takes doubt alone.
 
@@ -18,12 +19,12 @@ is frozen, so that all trainings are those of heads, and take seconds. Photos: $
 
 import argparse
 import json
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from backbones import SHARED, add_backbone_option, backbone_settings
 
 import tagger
 from tagger.arrays import NO, YES, Cells
@@ -36,7 +37,6 @@ from tagger.runs import RunFolder
 from tagger.scoring import mean_average_precision
 from tagger.suspects import learn, reconsider, review_order
 
-SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 PHOTOS = SHARED / "data/photos"
 DROPPED, ADDED, REVIEWED, BATCH, RECONSIDERED = 0.20, 0.15, 0.05, 20, 200
 
@@ -54,7 +54,8 @@ def plant(truth_NK: Cells, rows: np.ndarray, rng: np.random.Generator) -> Cells:
 class Photos:
     """The photos of one seed: their labels, right and wrong, and which are held out."""
 
-    def __init__(self, seed: int, held_out: int):
+    def __init__(self, seed: int, held_out: int, backbone: str):
+        self.backbone = backbone
         self.seed, dataset = seed, tagger.read_dataset(PHOTOS)
         self.names, self.images, self.truth_NK = dataset.labels, dataset.images, dataset.labels_NK
         share = held_out / len(dataset.images)
@@ -80,10 +81,8 @@ class Photos:
             return retrain(self.begin(path.with_name(f"{path.name}-base"), labels_NK, features), out=path,
                            store=f"sqlite:///{path}-none.db", screen=Screen())  # fmt: skip
         labels = self.write(path.with_suffix(".csv"), labels_NK, np.flatnonzero(~self.held_N))
-        weights = str(next((SHARED / "weights").glob("*.safetensors")))
-        sets = ["backbone.pad_type=same", f"seed={self.seed}"]
-        return tagger.train(PHOTOS, run=path, preset="quick", backbone="mobilenetv2_100", weights=weights,
-                            labels=labels, overrides=sets, screen=Screen())  # fmt: skip
+        sets = [*backbone_settings(self.backbone), f"seed={self.seed}"]
+        return tagger.train(PHOTOS, run=path, preset="quick", labels=labels, overrides=sets, screen=Screen())
 
     def begin(self, path: Path, labels_NK: Cells, features: RunFolder) -> RunFolder:
         """A run that has only features and labels yet, the held-out photos its test split."""
@@ -145,9 +144,11 @@ def _decision(table: pd.DataFrame, n: int, value: int, doubt: float, run: RunFol
     )  # fmt: skip
 
 
-def run_once(seed: int, out: Path, features: RunFolder | None, held_out: int, *, by_doubt: bool) -> dict[str, object]:
+def run_once(
+    seed: int, out: Path, features: RunFolder | None, held_out: int, backbone: str, *, by_doubt: bool
+) -> dict[str, object]:
     """One seed, from planting to the share of the gap."""
-    photos, folder = Photos(seed, held_out), out / f"seed-{seed}{'-features' if features else ''}"
+    photos, folder = Photos(seed, held_out, backbone), out / f"seed-{seed}{'-features' if features else ''}"
     folder.mkdir(parents=True, exist_ok=True)
     noisy = photos.train(folder / "noisy", photos.wrong_NK, features)
     clean = photos.train(folder / "clean", photos.truth_NK, features)
@@ -186,18 +187,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--held-out", type=int, default=2000)
     parser.add_argument("--features", type=Path, default=None)
+    add_backbone_option(parser)
     parser.add_argument("--by-doubt", action="store_true")
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    results = args.out / "results.jsonl"
+    out = args.out / args.backbone
+    out.mkdir(parents=True, exist_ok=True)
+    results = out / "results.jsonl"
     done = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     for seed in [] if args.table else args.seeds:
         key = {"seed": seed, "full": args.features is None, "held_out": args.held_out, "by_doubt": args.by_doubt}
         if any(all(line[name] == value for name, value in key.items()) for line in done):
             continue
         features = RunFolder(args.features) if args.features else None
-        result = run_once(seed, args.out, features, args.held_out, by_doubt=args.by_doubt)
+        result = run_once(seed, out, features, args.held_out, args.backbone, by_doubt=args.by_doubt)
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(key | result) + "\n")
     if not results.exists():

@@ -14,8 +14,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from backbones import SHARED, add_backbone_option
 from PIL import Image
-from plain_tagging import CORES, SHARED, make_run, plain_network, same_cells, with_plain_loader
+from plain_tagging import CORES, make_run, plain_network, same_cells, with_plain_loader
 from rounds import alternate, ratio_interval, spread, table, write_json
 from speed_predict import rate
 
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--run", type=Path)
+    add_backbone_option(parser)
     parser.add_argument("--folder", type=Path, help="keep the large photos here")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -53,7 +55,7 @@ def main() -> None:
         files = [photos / photo.name for photo in chosen]
         with ProcessPoolExecutor(CORES) as pool:
             list(pool.map(enlarge, chosen, files))
-        found = load(args.run or make_run(folder, size=128, num=1500, views=1))
+        found = load(args.run or make_run(folder, args.backbone, size=128, num=1500, views=1))
         plain, size, out = plain_network(found.run), found.settings.image.size, folder / "tags.csv"
         views = 2 if found.settings.image.flip_views else 1
         kept: dict[str, np.ndarray] = {}

@@ -2,7 +2,7 @@
 
     python benchmarks/speed_predict.py --out speed_predict.json [--rounds 4] [--views 1] [--run RUN] [--skip fastai]
 
-mobilenetv2 at 128 px in float32, one view a photo. Cases, which take turns:
+One backbone (`--backbone`) at 128 px in float32, one view a photo. Cases, which take turns:
 
 * tagger: the command in this process, from listing 4,000 photos to the finished CSV file, model loading included.
 * from the shell: the same as a new process, imports included.
@@ -28,10 +28,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from backbones import SHARED, add_backbone_option
 from PIL import Image
 from plain_tagging import (
     CORES,
-    SHARED,
     fastai_learner,
     make_run,
     plain_network,
@@ -116,12 +116,13 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--views", type=int, choices=[1, 2], default=1)
     parser.add_argument("--run", type=Path)
+    add_backbone_option(parser)
     parser.add_argument("--skip", nargs="*", default=[])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(CORES) as pool:
         list(pool.map(decode, [[]] * CORES))  # the processes start before torch has threads
         folder = Path(name)
-        found = load(args.run or make_run(folder, size=128, num=1500, views=args.views))
+        found = load(args.run or make_run(folder, args.backbone, size=128, num=1500, views=args.views))
         (folder / "new").mkdir()
         for photo in sorted((SHARED / "data/photos/images").glob("*.jpg"))[-args.images :]:
             shutil.copy(photo, folder / "new")

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from backbones import SHARED, add_backbone_option, backbone_settings
 from PIL import Image
 from rounds import spread, table, write_json
-from speed_train import LABELS, SHARED
+from speed_train import LABELS
 
 import tagger
 from tagger.commands.screen import Screen
@@ -96,9 +97,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=8000)
     parser.add_argument("--sample", type=int, default=512)
+    add_backbone_option(parser)
     args = parser.parse_args()
-    weights = next((SHARED / "weights").glob("mobilenetv2_100*.safetensors"), "none")
-    sets = ["backbone.pad_type=same", "backbone.name=mobilenetv2_100", f'backbone.weights="{weights}"']
+    sets = backbone_settings(args.backbone, random_if_absent=True)
     bare = Bare(load_settings("quick", sets), args.sample)
     bare.run()  # not counted: the first pass makes the kernels
     bare.seconds_a_photo.clear()

@@ -4,7 +4,7 @@
 
 ``tagger --help`` against an empty Python, and ``tagger predict`` on one image against importing torch and timm, which
 every prediction needs: the network is made, its weights are read, the image is decoded and tagged. The run is a
-mobilenetv2 with random weights (``--run`` takes another), made for the purpose; no training.
+a backbone with random weights (``--run`` takes another), made for the purpose; no training.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from backbones import add_backbone_option
 from PIL import Image
 from rounds import alternate, ratio_interval, spread, table, write_json
 
@@ -23,7 +24,7 @@ TAGGER = (sys.executable, "-m", "tagger.cli")
 HELP, RATIO = 0.4, 1.3
 
 
-def make_run(folder: Path) -> tuple[Path, Path]:
+def make_run(folder: Path, backbone: str) -> tuple[Path, Path]:
     """(a finished run of a network with random weights, a folder with one image)."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from untrained import make_run as make
@@ -32,7 +33,7 @@ def make_run(folder: Path) -> tuple[Path, Path]:
     photos.mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(photos / "photo.jpg")
-    return make(folder, "image.size=128", backbone="mobilenetv2_100").path, photos
+    return make(folder, "image.size=128", backbone=backbone).path, photos
 
 
 def case(*command: str) -> Callable[[], float]:
@@ -52,9 +53,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--run", type=Path)
+    add_backbone_option(parser)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        run, photos = make_run(Path(scratch))
+        run, photos = make_run(Path(scratch), args.backbone)
         tagging = (*TAGGER, "predict", str(photos), "--run", str(args.run or run), "--out", f"{scratch}/tags.csv")
         cases = {
             "python": case(sys.executable, "-c", "pass"),

@@ -2,7 +2,8 @@
 
     python benchmarks/speed_train.py --out speed_train.json [--rounds 5] [--batches 6] [--shares 0.5 0] [--skip fastai]
 
-mobilenetv2 at 128 px, batches of 64, the augmentation of `standard`, 14 labels. Cases, which take turns in one process:
+One backbone (`--backbone`) at 128 px, batches of 64, the augmentation of `standard`, 14 labels. Cases, which
+take turns in one process:
 
 * tagger: an epoch of `fit` from the cache of decoded images: augmentation, averaged weights, clipping and schedule.
 * bare: forward pass, loss, backward pass and optimiser step of the same timm network, precision, memory order and loss
@@ -17,7 +18,6 @@ Photos and weights: $TAGGER_SHARED or ../shared; without them drawn photos and r
 """
 
 import argparse
-import os
 import tempfile
 import time
 import warnings
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import timm
 import torch
+from backbones import SHARED, add_backbone_option, backbone_settings
 from PIL import Image
 from rounds import alternate, ratio_interval, spread, table, write_json
 from torch import nn
@@ -46,7 +47,6 @@ from tagger.training.learner import Learner
 from tagger.training.objective import Objective, make_step
 from tagger.training.optimiser import frozen_parameters, make_optimiser, parameter_groups
 
-SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 SIZE, LABELS = 128, 14
 TARGETS = {"bare": ">= 0.95", "bare, in fewer passes": ">= 0.95", "fastai": ">= 1.7", "fastai, tuned": ""}
 
@@ -67,11 +67,10 @@ class Photos:
         self.labels_NK = (rng.random((num, LABELS)) < 0.2).astype(np.int8)
 
 
-def settings_of(share: float, batch: int) -> Settings:
+def settings_of(backbone: str, share: float, batch: int) -> Settings:
     """`standard` at 128 px, with so much of the network frozen."""
-    weights = next((SHARED / "weights").glob("mobilenetv2_100*.safetensors"), "none")
     sets = [f"image.size={SIZE}", f"train.freeze_share={share}", f"train.batch_size={batch}", "train.freeze_norm=true"]
-    named = [f'backbone.weights="{weights}"', "backbone.name=mobilenetv2_100", "backbone.pad_type=same"]
+    named = backbone_settings(backbone, random_if_absent=True)
     return load_settings("standard", [*sets, *named])
 
 
@@ -164,7 +163,7 @@ def fastai_case(settings: Settings, photos: Photos, *, tuned: bool) -> Callable[
     paths = [photos.folder / file for file in [*photos.files, photos.files[0]]]  # one more, to validate on
     loaders = block.dataloaders(paths, bs=settings.train.batch_size)
     options = {key: value for key, value in settings.backbone.options.items() if key == "pad_type"}
-    net = timm.create_model("mobilenetv2_100", num_classes=LABELS, **options)
+    net = timm.create_model(settings.backbone.name, num_classes=LABELS, **options)
     if tuned:
         net = net.to(memory_format=torch.channels_last)
     learner = fv.Learner(loaders, net, loss_func=fv.BCEWithLogitsLossFlat(), opt_func=fv.Adam, cbs=[Clock()])
@@ -218,13 +217,14 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=6)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.5, 0.0])
+    add_backbone_option(parser)
     parser.add_argument("--skip", nargs="*", default=[], choices=list(TARGETS))
     args = parser.parse_args()
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         photos = Photos(Path(folder), args.batches * args.batch)
         for share in args.shares:
-            found[f"{share:g}"] = measure(settings_of(share, args.batch), photos, args.skip, args.rounds)
+            found[f"{share:g}"] = measure(settings_of(args.backbone, share, args.batch), photos, args.skip, args.rounds)
             print(f"\n{share:.0%} of the network kept as it is:\n\n{report(found[f'{share:g}'])}", flush=True)
     write_json(args.out, {"settings": vars(args), "images_per_second": found})
 

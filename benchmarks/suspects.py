@@ -6,20 +6,20 @@
 Errors are planted in the labels of ``data/photos``: of each label's positives 20 % are dropped, and as many wrong ones
 are added as 15 % of its positives. ``random``: anywhere. ``hard``: positives are dropped where a model trained on the
 clean labels is least sure (small objects), wrong ones are added where it comes close to them (look-alikes). ``quick``
-is trained on the wrong labels (kept in OUT, not trained again), ``tagger suspects`` ranks the cells, and a truthful
-reviewer goes through them. The ranking learns after every 20 answers, and all cells are judged anew after every 200, as
-in the app. Photos' own errors count as right here, for both sides. Photos: $TAGGER_SHARED or ../shared. Ratios have
-95 % intervals over seeds (t) when there are several.
+is trained on the wrong labels (kept in OUT/BACKBONE, not trained again), ``tagger suspects`` ranks the cells, and a
+truthful reviewer goes through them. The ranking learns after every 20 answers, and all cells are judged anew after
+every 200, as in the app. Photos' own errors count as right here, for both sides. Photos: $TAGGER_SHARED or ../shared.
+Ratios have 95 % intervals over seeds (t) when there are several.
 """
 
 import argparse
 import json
-import os
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
+from backbones import SHARED, add_backbone_option, backbone_settings
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import average_precision_score
@@ -31,7 +31,6 @@ from tagger.commands.suspects import evidence_of, suspects
 from tagger.runs import RunFolder
 from tagger.suspects import Evidence, estimate, find_suspects, learn, reconsider, review_order
 
-SHARED = Path(os.environ.get("TAGGER_SHARED", Path(__file__).parents[2] / "shared"))
 NOBODY = "sqlite:////nowhere/review.db"  # no decisions
 DROPPED, ADDED, BATCH, RECONSIDERED, DRAWS = 0.20, 0.15, 20, 200, 20
 
@@ -54,7 +53,7 @@ def _alike(probs_N: Floats) -> Floats:
     return np.where(probs_N < 0.5, probs_N + 1e-4, 1e-9)
 
 
-def trained(out: Path, name: str, labels: Path, seed: int) -> RunFolder:
+def trained(out: Path, name: str, labels: Path, seed: int, backbone: str) -> RunFolder:
     """A ``quick`` run on these labels, trained once."""
     run = RunFolder(out / name)
     if not run.finished:
@@ -62,10 +61,8 @@ def trained(out: Path, name: str, labels: Path, seed: int) -> RunFolder:
             SHARED / "data/photos",
             run=None if run.exists else run.path,
             preset="quick",
-            backbone="mobilenetv2_100",
-            weights=str(next((SHARED / "weights").glob("*.safetensors"))),
             labels=labels,
-            overrides=["backbone.pad_type=same", f"seed={seed}"],
+            overrides=[*backbone_settings(backbone), f"seed={seed}"],
             screen=Screen(),
         )
     return run
@@ -160,16 +157,16 @@ def image_scores(
     return out
 
 
-def run_once(out: Path, kind: str, seed: int) -> dict[str, object]:
+def run_once(out: Path, kind: str, seed: int, backbone: str) -> dict[str, object]:
     """Plant, train, rank, review."""
-    clean = trained(out, "clean", SHARED / "data/photos/labels.csv", 0)
+    clean = trained(out, "clean", SHARED / "data/photos/labels.csv", 0, backbone)
     labels_file = out / f"{kind}-{seed}.csv"
     probs_NK, _ = clean.load_oof()
     if not labels_file.exists():
         rng = np.random.default_rng(seed)
         labels_NK = plant(read_truth(clean), None if kind == "random" else probs_NK.astype(np.float64), rng)
         write_labels(labels_file, clean, labels_NK)
-    run = trained(out, f"{kind}-{seed}", labels_file, seed)
+    run = trained(out, f"{kind}-{seed}", labels_file, seed, backbone)
     began = perf_counter()
     table = suspects(run, store=NOBODY, limit=1_000_000)
     seconds = perf_counter() - began
@@ -242,16 +239,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--kind", choices=("random", "hard"), default="random")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    add_backbone_option(parser)
     parser.add_argument("--again", action="store_true", help="rank again on the kept runs")
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    results = args.out / "results.jsonl"
+    out = args.out / args.backbone
+    out.mkdir(parents=True, exist_ok=True)
+    results = out / "results.jsonl"
     lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     for seed in args.seeds:
         if args.again:
             lines = [line for line in lines if (line["kind"], line["seed"]) != (args.kind, seed)]
         if not any((line["kind"], line["seed"]) == (args.kind, seed) for line in lines):
-            lines.append({"kind": args.kind, "seed": seed, **run_once(args.out, args.kind, seed)})
+            lines.append({"kind": args.kind, "seed": seed, **run_once(out, args.kind, seed, args.backbone)})
             results.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     print_table(lines)
 

@@ -12,7 +12,7 @@ FOLDERS = ("tagger", "data_tools", "tests", "benchmarks", "docs")
 SUFFIXES = {".py", ".md", ".toml", ".txt", ".lock", ".js", ".ipynb", ".sh", ".yml", ".yaml"}
 # `pip install [options] tagger`, and the extras of `tagger` in quotes, backticks or a requirement line.
 INSTALLS_ANOTHER_PROJECT = re.compile(
-    r"""pip3?\ (?:install|download|index\ versions)\b[^\n|;&]*?[ \t"'`]tagger(?:[\s"'`\[)<>=~!.,;]|$)"""
+    r"""pip3?\ (?:install|download|index\ versions)\b[^\n|;&`]*?[ \t"']tagger(?:[\s"'`\[)<>=~!.,;]|$)"""
     r"""|["'`\s]tagger\\?\[(?:onnx|postgresql|test|benchmarks)""",
     re.VERBOSE | re.MULTILINE,
 )

@@ -4,6 +4,7 @@ import io
 import os
 import socket
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -93,18 +94,21 @@ def test_files_and_folders_without_permission_are_listed(tmp_path: Path):
         Image.new("RGB", (9, 9)).save(data / name)
     os.chmod(data / "secret.png", 0)
     os.chmod(data / "closed", 0)
-    for folder in (data, *[one for one in data.parents if one.is_relative_to(tmp_path.parents[1])]):
+    inside = [one for one in data.parents if one.is_relative_to(gettempdir()) and one != Path(gettempdir())]
+    for folder in (data, *inside):
         os.chmod(folder, 0o755)
     reading, writing = os.pipe()
     if not (child := os.fork()):
-        os.setuid(65534)
-        from tagger.data.decode import UnreadableImage, load_image
-
         try:
-            load_image(data / "secret.png")
-        except UnreadableImage as error:
-            os.write(writing, f"{error}; {[str(one) for one in list_images(data).problems]}".encode())
-        os._exit(0)
+            os.setuid(65534)
+            from tagger.data.decode import UnreadableImage, load_image
+
+            try:
+                load_image(data / "secret.png")
+            except UnreadableImage as error:
+                os.write(writing, f"{error}; {[str(one) for one in list_images(data).problems]}".encode())
+        finally:
+            os._exit(0)  # whatever happens: no second pytest goes on from here
     os.waitpid(child, 0)
     os.close(writing)
     with os.fdopen(reading) as said:
