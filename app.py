@@ -1,4 +1,4 @@
-"""The review app without its own server: ``streamlit run app.py -- RUN`` (``tagger review`` is the better way)."""
+"""The review app as a Streamlit script, ``streamlit run app.py -- RUN``; ``tagger review`` also starts a server."""
 
 from tagger.ui.main import main
 

@@ -1,13 +1,15 @@
-"""What is each method worth, alone and together? Real photos, pretrained and from scratch, several seeds, resumable.
+"""What is each method worth, alone and together? Real photos, pretrained and from scratch, several seeds,
+resumable.
 
-    python benchmarks/ablation.py --out DIR                             # everything that is not there yet, seed by seed
-    python benchmarks/ablation.py --out DIR --studies photos-pretrained --methods baseline camdrop --seeds 0 1 2
-    python benchmarks/ablation.py --out DIR --report                    # the tables of docs/ablation.md
+    python benchmarks/ablation.py --out DIR                             # everything that is not there yet,
+    seed by seed python benchmarks/ablation.py --out DIR --studies photos-pretrained --methods baseline
+    camdrop --seeds 0 1 2 python benchmarks/ablation.py --out DIR --report                    # the tables
+    of docs/ablation.md
 
-One JSON file a run lies in DIR/BACKBONE; what is there is not run again, and several of these commands may share DIR:
-each takes the runs that no other has begun. A run trains one network on a random part of the data and judges it on a
-test split; seed s draws another split, other weights and another order, the same for every method, so differences are
-paired. Photos: $TAGGER_SHARED or ../shared.
+One JSON file a run lies in DIR/BACKBONE; what is there is not run again, and several of these commands may
+share DIR: each takes the runs that no other has begun. A run trains one network on a random part of the
+data and judges it on a test split; seed s draws another split, other weights and another order, the same
+for every method, so differences are paired. Photos: $TAGGER_SHARED or ../shared.
 """
 
 import argparse
@@ -30,21 +32,21 @@ from filelock import FileLock
 import tagger
 from tagger.arrays import Cells, Floats, sigmoid
 from tagger.batches import CachedImages, ImageFiles, make_loader
-from tagger.batches.cache import cached, fill
+from tagger.batches.image_cache import open_cache, write_cache
 from tagger.config import Settings
 from tagger.data import Rule, Vocabulary, split_images
 from tagger.model import new_backbone
 from tagger.presets import load_settings
 from tagger.runs import Checkpoint, write_text
 from tagger.scoring import mean_average_precision
-from tagger.scoring.metrics import averages, choose, count
+from tagger.scoring.metrics import apply_thresholds, confusion_counts, micro_macro_averages
 from tagger.training.device import make_accelerator, pick_precision
 from tagger.training.features import extract_features
-from tagger.training.fit import Task, fit
 from tagger.training.fit_key import FitKey
-from tagger.training.head_stage import fit_head, head_logits
+from tagger.training.head.cross_fit import fit_head, head_logits
 from tagger.training.inference import predict
-from tagger.training.pipeline import untrained
+from tagger.training.network.train_network import FitTask, train_network
+from tagger.training.pipeline import init_model
 
 TEST, VAL = {"photos": 2000, "ages": 500}, {"photos": 400, "ages": 150}
 IMPLIES_PEOPLE = ("baby", "female", "male", "portrait")
@@ -63,8 +65,19 @@ class Study:
 
 PRETRAINED = (*("train.freeze_share=0.5", "train.lr=3e-4", "train.head_lr_factor=3", "train.batch_size=32"),)
 SCRATCH = (
-    *("backbone.name=mobilenetv3_small_100", "backbone.weights=none", "train.freeze_share=0", "train.ema=0.98"),
-    *("train.lr=2e-3", "train.head_lr_factor=1", "train.batch_size=64", "train.precision=fp32", "backbone.levels=1"),
+    *(
+        "backbone.name=mobilenetv3_small_100",
+        "backbone.weights=none",
+        "train.freeze_share=0",
+        "train.ema=0.98",
+    ),
+    *(
+        "train.lr=2e-3",
+        "train.head_lr_factor=1",
+        "train.batch_size=64",
+        "train.precision=fp32",
+        "backbone.levels=1",
+    ),
 )
 STUDIES = {
     "photos-pretrained": Study("photos", True, 128, 1200, (*PRETRAINED, "train.epochs=3")),
@@ -108,19 +121,40 @@ METHODS: dict[str, tuple[str, ...]] = {
     "mixup 0.2": ("mix.mixup=0.2", "features.mixup=0.2"),
     "squared error": ("loss.name=squared-error",),
     "false positives cost double": ("loss.name=false-positive",),
-    "combination": ("attention.depth=3", "augment.erasing=0.25"),  # chosen on seed 0, with rules where there are any
+    "combination": (
+        "attention.depth=3",
+        "augment.erasing=0.25",
+    ),  # chosen on seed 0, with rules where there are any
 }
 VARIANTS = {  # of a method, and methods for what is known already: one seed, and not from scratch
-    *("grid dropout, fill=mean", "AttentionDrop adaptive", "AttentionDrop soft", "OrthoReg global", "ECOC gaussian"),
+    *(
+        "grid dropout, fill=mean",
+        "AttentionDrop adaptive",
+        "AttentionDrop soft",
+        "OrthoReg global",
+        "ECOC gaussian",
+    ),
     *("squared error", "false positives cost double", "mixup 0.2"),
 }
 NOT_FROM_SCRATCH = VARIANTS | {"DropPath 0.1"}
 ON_FEATURES = {  # methods that act on a head alone
-    *("baseline", "ECOC data", "ECOC dense-random", "ECOC gaussian", "independent labels", "rule consistency"),
+    *(
+        "baseline",
+        "ECOC data",
+        "ECOC dense-random",
+        "ECOC gaussian",
+        "independent labels",
+        "rule consistency",
+    ),
     *("frequent labels dropped, then all", "mixup 0.2", "squared error", "false positives cost double"),
 }
 ONLY = {
-    "photos": {"rule consistency", "frequent labels dropped, then all", "squared error", "false positives cost double"},
+    "photos": {
+        "rule consistency",
+        "frequent labels dropped, then all",
+        "squared error",
+        "false positives cost double",
+    },
     "ages": {"ordinal regression", "grid dropout + ordinal regression", "independent labels"},
 }
 HEADLINE = {"photos": ("map", "micro_f1"), "ages": ("accuracy", "one_off", "mae")}
@@ -153,7 +187,7 @@ def load(data: str, size: int, out: Path) -> Images:
     everything, path = np.arange(len(files)), out / f"{data}-{size}.npy"
     if not path.is_file():
         temporary = path.with_suffix(f".{os.getpid()}.npy")
-        for _ in fill(make_loader(files, everything, batch_size=64, workers=0), files, temporary):
+        for _ in write_cache(make_loader(files, everything, batch_size=64, workers=0), files, temporary):
             pass
         temporary.rename(path)
     names = tuple(dataset.labels)
@@ -161,7 +195,9 @@ def load(data: str, size: int, out: Path) -> Images:
         vocabulary = Vocabulary(names, {"age": {"kind": "ordinal", "labels": sorted(names)}}, ())
     else:
         vocabulary = Vocabulary(names, {}, tuple(Rule(name, "people") for name in IMPLIES_PEOPLE))
-    return Images(cached(files, everything, path), dataset.labels_NK, dataset.images["hash"].tolist(), vocabulary)
+    return Images(
+        open_cache(files, everything, path), dataset.labels_NK, dataset.images["hash"].tolist(), vocabulary
+    )
 
 
 def settings_of(study: Study, method: str, seed: int, backbone: str) -> Settings:
@@ -189,22 +225,28 @@ def run_once(study: Study, method: str, seed: int, out: Path, backbone: str) -> 
     head, began = None, time.process_time()
     if study.pretrained:
         views_VND = features(study, images, settings, accelerator, out)
-        head, history = fit_head(views_VND, labels_NK, rows, val, settings, name="start", vocabulary=vocabulary)
+        head, history = fit_head(
+            views_VND, labels_NK, rows, val, settings, name="start", vocabulary=vocabulary
+        )
     if settings.train.epochs:
-        task = Task(images.pixels, labels_NK, rows, val, FitKey.single(), vocabulary=vocabulary)
-        model = untrained(task, settings, head)
+        task = FitTask(images.pixels, labels_NK, rows, val, FitKey.single_network(), vocabulary=vocabulary)
+        model = init_model(task, settings, head)
         checkpoint, began = out / f"{os.getpid()}.pt", time.process_time()
-        history = fit(model, task, settings, accelerator, checkpoint, track=lambda items, _: items)
+        history = train_network(model, task, settings, accelerator, checkpoint, track=lambda items, _: items)
         checkpoint.unlink(missing_ok=True)
     seconds = time.process_time() - began
     if settings.train.epochs:
         loader = make_loader(images.pixels, wanted, batch_size=64, workers=0)
         device, precision = accelerator.device, pick_precision(settings)
-        logits_NK = predict(model.eval(), loader, num, device=device, precision=precision, flip_views=True)
+        logits_NK = predict(model.eval(), loader, num, device=device, precision=precision, tta_hflip=True)
     else:
         logits_NK = np.full(labels_NK.shape, np.nan, np.float32)
         logits_NK[wanted] = head_logits(head, views_VND, wanted)
-    row = {"train_loss": history[-1]["train_loss"], "val_loss": history[-1]["val_loss"], "cpu_seconds": seconds}
+    row = {
+        "train_loss": history[-1]["train_loss"],
+        "val_loss": history[-1]["val_loss"],
+        "cpu_seconds": seconds,
+    }
     judged = judge_ages if study.data == "ages" else judge_photos
     return row | judged(images, logits_NK, val, test)
 
@@ -217,7 +259,7 @@ def features(study: Study, images: Images, settings: Settings, accelerator: Acce
     loader = make_loader(images.pixels, np.arange(len(images.labels_NK)), batch_size=64, workers=0)
     return extract_features(
         backbone, loader, len(images.labels_NK),
-        device=accelerator.device, precision="bf16", flip_views=True, checkpoint=Checkpoint(folder),
+        device=accelerator.device, precision="bf16", tta_hflip=True, checkpoint=Checkpoint(folder),
     ).views_VND  # fmt: skip
 
 
@@ -226,7 +268,9 @@ def judge_photos(images: Images, logits_NK: Floats, val: np.ndarray, test: np.nd
     labels_NK, probs_NK = images.labels_NK, sigmoid(logits_NK.astype(np.float64))
 
     def f1(rows: np.ndarray, threshold: float) -> dict[str, Floats]:
-        return averages(count(labels_NK[rows], choose(probs_NK[rows], threshold)))
+        return micro_macro_averages(
+            confusion_counts(labels_NK[rows], apply_thresholds(probs_NK[rows], threshold))
+        )
 
     threshold = max(np.arange(0.1, 0.7, 0.025), key=lambda value: f1(val, value)["micro_f1"])
     scores = {name: float(value) for name, value in f1(test, threshold).items()}
@@ -277,7 +321,9 @@ def work(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Run what is missing, or print the report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--studies", nargs="+", choices=STUDIES, default=list(STUDIES)[:4])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
@@ -294,7 +340,10 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     with FileLock(args.out / "data.lock"):  # what all runs share is made by one
         for study in (STUDIES[name] for name in args.studies):
-            images, settings = load(study.data, study.size, args.out), settings_of(study, "baseline", 0, args.backbone)
+            images, settings = (
+                load(study.data, study.size, args.out),
+                settings_of(study, "baseline", 0, args.backbone),
+            )
             if study.pretrained:
                 features(study, images, settings, make_accelerator(settings), args.out)
     work(args)

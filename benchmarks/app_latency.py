@@ -1,10 +1,12 @@
-"""How long from a key to the next photo on screen? Measured in a real Chromium, with the app as a person runs it.
+"""How long from a key to the next photo on screen? Measured in a real Chromium, with the app as a person runs
+it.
 
     python benchmarks/app_latency.py --out latency.json
 
-A decision counts from the key's own time stamp to the frame after the next photo is in the page, decoded, and its
-question drawn. Photos are drawn with the wanted longest side, on a run made for the purpose (no training). The promise
-is p95 <= 60 ms. Measured with ``--gap 150`` on 2 cores that others used too (load 4 to 7):
+A decision counts from the key's own time stamp to the frame after the next photo is in the page, decoded,
+and its question drawn. Photos are drawn with the wanted longest side, on a run made for the purpose (no
+training). The promise is p95 <= 60 ms. Measured with ``--gap 150`` on 2 cores that others used too (load 4
+to 7):
 
     128 px   p50 25 ms  p95 40 ms      512 px   p50 15 ms  p95 26 ms      1024 px   p50 15 ms  p95 27 ms
 """
@@ -79,7 +81,9 @@ def make_run(folder: Path, *, num_images: int, size: int) -> RunFolder:
     files = [f"{n:04d}.jpg" for n in range(num_images)]
     for file in files:
         coarse = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8))
-        coarse.resize((size, size * 3 // 4), Image.Resampling.BICUBIC).save(folder / "data" / file, quality=90)
+        coarse.resize((size, size * 3 // 4), Image.Resampling.BICUBIC).save(
+            folder / "data" / file, quality=90
+        )
     images = pd.DataFrame({"file": files, "hash": [f"{n:032x}" for n in range(num_images)], "size": 1})
     labels_NK = rng.integers(0, 2, (num_images, len(NAMES)), dtype=np.int8)
     run = RunFolder(folder / "run")

@@ -3,9 +3,10 @@
     python benchmarks/app_start.py --out start.json
     python benchmarks/app_start.py --images 100000 --suspects 10000 --rounds 5
 
-A run of that size is made up in a temporary folder (no photos: none is shown before the first card). Each round starts
-``tagger review`` anew and waits for the first answer of ``/_stcore/health``; its processor time is beside the wall
-clock's. Then pages of 24 are asked for and settled, one after the other, and the time that each page takes is taken.
+A run of that size is made up in a temporary folder (no photos: none is shown before the first card). Each
+round starts ``tagger review`` anew and waits for the first answer of ``/_stcore/health``; its processor
+time is beside the wall clock's. Then pages of 24 are asked for and settled, one after the other, and the
+time that each page takes is taken.
 """
 
 import argparse
@@ -26,7 +27,7 @@ import pandas as pd
 import psutil
 
 from tagger.config import Settings, check_settings
-from tagger.review import Card, Decision, Desk, Filter, Store
+from tagger.review import Card, Decision, ReviewSession, Store, SuspectFilter
 from tagger.runs import RunFolder
 
 
@@ -46,7 +47,9 @@ def make_run(folder: Path, num_images: int, num_suspects: int, num_labels: int) 
     labels_NK = (rng.random((num_images, num_labels)) < 0.05).astype(np.int8)
     run.save_cells(labels_NK, names)
     run.save_oof(rng.random((num_images, num_labels), dtype=np.float32), np.zeros(num_images, np.int16))
-    run.save_neighbours(rng.integers(num_images, size=(num_images, 25)), np.zeros((num_images, 25), np.float16))
+    run.save_neighbours(
+        rng.integers(num_images, size=(num_images, 25)), np.zeros((num_images, 25), np.float16)
+    )
     cells = rng.choice(num_images * num_labels, num_suspects, replace=False)
     rows, columns = np.divmod(cells, num_labels)
     given, doubt = labels_NK[rows, columns], np.sort(rng.random(num_suspects).astype(np.float32))[::-1]
@@ -80,7 +83,17 @@ def make_run(folder: Path, num_images: int, num_suspects: int, num_labels: int) 
 
 def start_once(run: RunFolder) -> tuple[float, float]:
     """(wall clock, processor) seconds from the command to the first answer."""
-    command = [sys.executable, "-m", "tagger.cli", "review", "--run", str(run.path), "--port", "0", "--no-browser"]
+    command = [
+        sys.executable,
+        "-m",
+        "tagger.cli",
+        "review",
+        "--run",
+        str(run.path),
+        "--port",
+        "0",
+        "--no-browser",
+    ]
     began = perf_counter()
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -94,7 +107,10 @@ def start_once(run: RunFolder) -> tuple[float, float]:
         else:
             raise RuntimeError("the app did not start")
         while True:
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/_stcore/health", timeout=2):
+            with (
+                suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/_stcore/health", timeout=2),
+            ):
                 times = psutil.Process(process.pid).cpu_times()
                 return perf_counter() - began, times.user + times.system
             sleep(0.01)
@@ -107,17 +123,23 @@ def paging(run: RunFolder, pages: int) -> list[float]:
     """Milliseconds that the desk takes for each of some pages of 24 cards, each settled before the next."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(f"sqlite:///{folder}/review.db")
-        tables = run.load_suspects(), run.load_images(), run.load_cells(), run.load_labels(), run.load_neighbours()
-        desk = Desk(*tables, store, run="run")
-        chosen, after, times = Filter(label="label 0", direction="missing"), None, []
+        tables = (
+            run.load_suspects(),
+            run.load_images(),
+            run.load_cells(),
+            run.load_labels(),
+            run.load_neighbours(),
+        )
+        session = ReviewSession(*tables, store, run="run")
+        chosen, after, times = SuspectFilter(label="label 0", direction="missing"), None, []
         for _ in range(pages):
             began = perf_counter()
-            cards = desk.grid("client", "ann", chosen, after=after, count=24)
+            cards = session.grid("client", "ann", chosen, after=after, count=24)
             times.append(1000 * (perf_counter() - began))
             if not cards:
                 break
             after = cards[-1].position
-            desk.record([_kept(card, len(times) * 24 + place) for place, card in enumerate(cards)])
+            session.record([_kept(card, len(times) * 24 + place) for place, card in enumerate(cards)])
         store.close()
     return times
 
@@ -133,7 +155,9 @@ def _kept(card: Card, seq: int) -> Decision:
 
 def main() -> None:
     """Make the run, start and page, print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--suspects", type=int, default=100_000)
     parser.add_argument("--labels", type=int, default=20)
@@ -151,7 +175,9 @@ def main() -> None:
     for name, times in (("seconds to the first answer", wall), ("of the processor", processor)):
         print(f"| {name} | {statistics.median(times):.1f} | {times[0]:.1f} | {times[-1]:.1f} |")
     first, last = statistics.median(pages[:tenth]), statistics.median(pages[-tenth:])
-    print(f"\nA page of the grid: {first:.1f} ms at the beginning, {last:.1f} ms {len(pages)} pages on (medians).")
+    print(
+        f"\nA page of the grid: {first:.1f} ms at the beginning, {last:.1f} ms {len(pages)} pages on (medians)."
+    )
     if args.out:
         args.out.write_text(json.dumps({"wall_s": wall, "processor_s": processor, "page_ms": pages}))
 

@@ -1,12 +1,13 @@
-"""How many outputs does a multi-label head need? mAP against the bits of each code, on cached features of real photos.
+"""How many outputs does a multi-label head need? mAP against the bits of each code, on cached features of real
+photos.
 
     python benchmarks/codes.py --out results/codes.jsonl --seeds 0 1 2
     python benchmarks/codes.py --out results/codes.jsonl --table
 
-Features of ``data/photos`` (of a frozen backbone, as preset ``quick`` has them) are computed once, into a folder beside
-OUT. Each seed holds out another 2,000 of the 8,000 photos; one head a row learns from the other 6,000 and ranks the
-2,000. Lines that are in OUT are not run again. The table gives mAP and its difference to ``linear`` on the same seeds
-with a 95 % t interval. Photos: $TAGGER_SHARED or ../shared.
+Features of ``data/photos`` (of a frozen backbone, as preset ``quick`` has them) are computed once, into a
+folder beside OUT. Each seed holds out another 2,000 of the 8,000 photos; one head a row learns from the
+other 6,000 and ranks the 2,000. Lines that are in OUT are not run again. The table gives mAP and its
+difference to ``linear`` on the same seeds with a 95 % t interval. Photos: $TAGGER_SHARED or ../shared.
 """
 
 import argparse
@@ -29,10 +30,14 @@ from tagger.presets import load_settings
 from tagger.runs import Checkpoint
 from tagger.scoring import mean_average_precision
 from tagger.training.features import extract_features
-from tagger.training.head_stage import fit_head, head_logits
+from tagger.training.head.cross_fit import fit_head, head_logits
 
 ROWS: dict[str, list[str]] = {"linear": ["head.name=linear"]}
-for _code, _bits in (("data", (3, 6, 9, 13)), ("dense-random", (6, 13, 39, 78)), ("gaussian", (6, 13, 39, 78))):
+for _code, _bits in (
+    ("data", (3, 6, 9, 13)),
+    ("dense-random", (6, 13, 39, 78)),
+    ("gaussian", (6, 13, 39, 78)),
+):
     for _j in _bits:
         ROWS[f"{_code}, {_j} bits"] = ["head.name=ecoc", f"head.code={_code}", f"head.bits={_j}"]
 _DATA = [*ROWS["data, 13 bits"]]
@@ -59,7 +64,13 @@ def load_features(folder: Path, dataset: Dataset, backbone_name: str) -> np.ndar
     backbone = new_backbone(settings).to(memory_format=torch.channels_last)
     cpu = torch.device("cpu")
     found = extract_features(
-        backbone, loader, len(files), device=cpu, precision="fp32", flip_views=True, checkpoint=Checkpoint(folder)
+        backbone,
+        loader,
+        len(files),
+        device=cpu,
+        precision="fp32",
+        tta_hflip=True,
+        checkpoint=Checkpoint(folder),
     )
     return found.views_VND
 
@@ -89,7 +100,11 @@ def table(lines: list[dict[str, object]]) -> Iterator[str]:
         if not own:
             continue
         pairs = [line["map"] - found["linear", s]["map"] for s, line in own.items() if ("linear", s) in found]  # type: ignore[operator]
-        half = student.ppf(0.975, len(pairs) - 1) * np.std(pairs, ddof=1) / len(pairs) ** 0.5 if len(pairs) > 1 else 0.0
+        half = (
+            student.ppf(0.975, len(pairs) - 1) * np.std(pairs, ddof=1) / len(pairs) ** 0.5
+            if len(pairs) > 1
+            else 0.0
+        )
         against = f"{np.mean(pairs):+.3f} ({np.mean(pairs) - half:+.3f} to {np.mean(pairs) + half:+.3f})"
         score, loss = (np.mean([line[key] for line in own.values()]) for key in ("map", "loss"))  # type: ignore[type-var]
         yield f"| {name} | {len(own)} | {score:.3f} | {'' if name == 'linear' else against} | {loss:.4f} |"
@@ -97,14 +112,18 @@ def table(lines: list[dict[str, object]]) -> Iterator[str]:
 
 def main() -> None:
     """Run what is missing, then print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     add_backbone_option(parser)
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.loads(line) for line in args.out.read_text("utf-8").splitlines()] if args.out.exists() else []
+    lines = (
+        [json.loads(line) for line in args.out.read_text("utf-8").splitlines()] if args.out.exists() else []
+    )
     lines = [line for line in lines if line.get("backbone", "mobilenetv2_100") == args.backbone]
     done = {(line["row"], line["seed"]) for line in lines}
     missing = [(name, seed) for seed in args.seeds for name in ROWS if (name, seed) not in done]

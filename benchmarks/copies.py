@@ -2,11 +2,12 @@
 
     python benchmarks/copies.py --out copies.json [--photos 2600] [--sheet false.jpg]
 
-Half of the photos of ``data/photos`` (drawn at random) get one copy each, of one of the kinds below; all lie in one
-folder. Recall is the share of copies that come into the group of their original; precision the share of right pairs
-among all pairs in a group. Photos that have a copy already (1 % of them do: the same picture from two uploads) are left
-out. Features: a backbone with ImageNet weights, mean of both views, as ``--preset quick`` keeps them; raw cosine
-and after standardising and principal components. ``--sheet`` shows wrong pairs, the most alike first.
+Half of the photos of ``data/photos`` (drawn at random) get one copy each, of one of the kinds below; all
+lie in one folder. Recall is the share of copies that come into the group of their original; precision the
+share of right pairs among all pairs in a group. Photos that have a copy already (1 % of them do: the same
+picture from two uploads) are left out. Features: a backbone with ImageNet weights, mean of both views, as
+``--preset quick`` keeps them; raw cosine and after standardising and principal components. ``--sheet``
+shows wrong pairs, the most alike first.
 """
 
 import argparse
@@ -24,13 +25,13 @@ from backbones import SHARED, add_backbone_option, backbone_settings
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from data_tools.features import embedded
-from data_tools.looks import Looks, look
+from data_tools.features import compute_features
+from data_tools.image_measures import ImageMeasures, measure_images
 from tagger.data import list_images, near_duplicate_groups
-from tagger.data.alike import alike_groups
+from tagger.data.images.embedding_duplicates import embedding_duplicate_groups
 from tagger.model import new_backbone
 from tagger.presets import load_settings
-from tagger.suspects.nearest import reduced
+from tagger.suspects.nearest_neighbours import reduce_features
 
 NEAR = (0.94, 0.96, 0.97)
 RAW = (0.92, 0.94, 0.95, 0.96, 0.97, 0.98)
@@ -92,8 +93,8 @@ def plant(folder: Path, num: int) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     source = SHARED / "data/photos"
     files = list(list_images(source).files)
-    looks = look(source, files)
-    group_N = near_duplicate_groups(looks.thumbs_NTT, looks.colours_N3)
+    measures = measure_images(source, files)
+    group_N = near_duplicate_groups(measures.thumbs_NTT, measures.colours_N3)
     single = np.flatnonzero(np.bincount(group_N, minlength=len(files))[group_N] == 1)
     rows, kinds = [], list(KINDS)
     for place, n in enumerate(rng.permutation(single)[:num].tolist()):
@@ -125,7 +126,7 @@ def features(folder: Path, files: list[str], backbone_name: str) -> NDArray[np.f
     """What a frozen backbone sees."""
     settings = load_settings("quick", backbone_settings(backbone_name))
     backbone = new_backbone(settings).eval()
-    return embedded(backbone, settings, folder, files, device=torch.device("cpu"))[0]
+    return compute_features(backbone, settings, folder, files, device=torch.device("cpu"))[0]
 
 
 def unit(features_ND: NDArray[np.float16]) -> NDArray[np.float32]:
@@ -134,18 +135,40 @@ def unit(features_ND: NDArray[np.float16]) -> NDArray[np.float32]:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def ways(looks: Looks, features_ND: NDArray[np.float16]) -> dict[str, NDArray[np.int64]]:
+def ways(measures: ImageMeasures, features_ND: NDArray[np.float16]) -> dict[str, NDArray[np.int64]]:
     """Groups by each way of finding copies and each threshold."""
-    near = {least: near_duplicate_groups(looks.thumbs_NTT, looks.colours_N3, least=least) for least in NEAR}
-    found = {f"looks {least:.2f}": group_N for least, group_N in near.items()}
-    raw_ND, reduced_NC = unit(features_ND), reduced(features_ND)
-    found |= {f"raw features {least:.2f}": alike_groups(raw_ND, least=least) for least in RAW}
-    found |= {f"features {least:.2f}": alike_groups(reduced_NC, least=least) for least in REDUCED}
-    both = {f"looks and features {x:.2f}": alike_groups(reduced_NC, least=x, group_N=near[0.96]) for x in REDUCED}
+    near = {
+        min_similarity: near_duplicate_groups(
+            measures.thumbs_NTT, measures.colours_N3, min_similarity=min_similarity
+        )
+        for min_similarity in NEAR
+    }
+    found = {f"looks {min_similarity:.2f}": group_N for min_similarity, group_N in near.items()}
+    raw_ND, reduced_NC = unit(features_ND), reduce_features(features_ND)
+    found |= {
+        f"raw features {min_similarity:.2f}": embedding_duplicate_groups(
+            raw_ND, min_similarity=min_similarity
+        )
+        for min_similarity in RAW
+    }
+    found |= {
+        f"features {min_similarity:.2f}": embedding_duplicate_groups(
+            reduced_NC, min_similarity=min_similarity
+        )
+        for min_similarity in REDUCED
+    }
+    both = {
+        f"looks and features {x:.2f}": embedding_duplicate_groups(
+            reduced_NC, min_similarity=x, group_N=near[0.96]
+        )
+        for x in REDUCED
+    }
     return found | both
 
 
-def save_sheet(path: Path, folder: Path, table: pd.DataFrame, unit_ND: NDArray[np.float32], num: int = 24) -> None:
+def save_sheet(
+    path: Path, folder: Path, table: pd.DataFrame, unit_ND: NDArray[np.float32], num: int = 24
+) -> None:
     """The pairs of different photos that are most alike by features, side by side, with their cosines."""
     originals = np.flatnonzero(table["kind"] == "")
     cosines = np.tril(unit_ND[originals] @ unit_ND[originals].T, -1)
@@ -161,7 +184,9 @@ def save_sheet(path: Path, folder: Path, table: pd.DataFrame, unit_ND: NDArray[n
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--photos", type=int, default=2600)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--sheet", type=Path)
@@ -172,9 +197,12 @@ def main() -> None:
         table = plant(folder, args.photos)
         files = table["file"].tolist()
         features_ND = features(folder, files, args.backbone)
-        results = {name: judged(table, groups) for name, groups in ways(look(folder, files), features_ND).items()}
+        results = {
+            name: judged(table, groups)
+            for name, groups in ways(measure_images(folder, files), features_ND).items()
+        }
         if args.sheet is not None:
-            save_sheet(args.sheet, folder, table, reduced(features_ND))
+            save_sheet(args.sheet, folder, table, reduce_features(features_ND))
     shown = pd.DataFrame({name: {**row.pop("recall"), **row} for name, row in results.items()})
     print(shown.T.round(2).to_string())
     if args.out is not None:

@@ -1,15 +1,16 @@
-"""What does looking at a data set cost? Wall time and peak memory of each ``tagger data`` command, by number of images.
+"""What does looking at a data set cost? Wall time and peak memory of each ``tagger data`` command, by number
+of images.
 
     python benchmarks/data_sets.py --folder /tmp/many --out data_sets.json
     python benchmarks/data_sets.py --folder /tmp/many --sizes 1000 10000 --rounds 5 --commands stats check
 
-FOLDER/N is made once for each size N and kept: N tiny JPEGs (32 to 160 pixels a side, in folders of 1,000), 1 % exact
-and 1 % re-encoded copies, and ``labels.csv`` with 20 labels from common to rare that keep company in pairs. Every round
-runs all commands on one size after the other, each in a process of its own, so that a busy minute hits all alike.
-Seconds are the wall clock's and, in brackets, the processors', which other jobs of the machine do not lengthen. Memory
-is the largest sum over the process and its children (USS, as shared pages count once), seen every 50 ms, or the
-kernel's own peak of the process where that is higher. Medians over rounds; the issue's measure is ``stats`` on 100,000
-images in 60 s and 1 GB on 2 cores.
+FOLDER/N is made once for each size N and kept: N tiny JPEGs (32 to 160 pixels a side, in folders of 1,000),
+1 % exact and 1 % re-encoded copies, and ``labels.csv`` with 20 labels from common to rare that keep company
+in pairs. Every round runs all commands on one size after the other, each in a process of its own, so that a
+busy minute hits all alike. Seconds are the wall clock's and, in brackets, the processors', which other jobs
+of the machine do not lengthen. Memory is the largest sum over the process and its children (USS, as shared
+pages count once), seen every 50 ms, or the kernel's own peak of the process where that is higher. Medians
+over rounds; the issue's measure is ``stats`` on 100,000 images in 60 s and 1 GB on 2 cores.
 """
 
 import argparse
@@ -68,7 +69,8 @@ def make_images(folder: Path, num: int) -> Path:
         rows = csv.writer(file)
         rows.writerow(["file", "labels"])
         rows.writerows(
-            (name, "|".join(LABELS[k] for k in np.flatnonzero(row))) for name, row in zip(files, labels_NK, strict=True)
+            (name, "|".join(LABELS[k] for k in np.flatnonzero(row)))
+            for name, row in zip(files, labels_NK, strict=True)
         )
     return folder
 
@@ -105,7 +107,9 @@ def measure(name: str, folder: Path) -> dict[str, float]:
         seconds = perf_counter() - begun
         code, usage = ended
         if code not in (0, 2 * (name == "check")):  # the copies' labels differ, which check reports
-            raise SystemExit(f"{' '.join(argv)} ended with {code}:\n{Path(out, 'screen.txt').read_text()[-2000:]}")
+            raise SystemExit(
+                f"{' '.join(argv)} ended with {code}:\n{Path(out, 'screen.txt').read_text()[-2000:]}"
+            )
     busy = usage.ru_utime + usage.ru_stime
     return {"seconds": seconds, "processor": busy, "mb": max(most, usage.ru_maxrss * 1024) / 1e6}
 
@@ -123,7 +127,10 @@ def memory(process: psutil.Process) -> int:
 def table(results: list[dict[str, Any]]) -> str:
     """A Markdown table: for each command and size median seconds (of processors), and the largest peak in MB."""
     sizes = sorted({row["images"] for row in results})
-    lines = ["| command | " + " | ".join(f"{size:,} images" for size in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
+    lines = [
+        "| command | " + " | ".join(f"{size:,} images" for size in sizes) + " |",
+        "|---" * (len(sizes) + 1) + "|",
+    ]
     for name in dict.fromkeys(row["command"] for row in results):
         cells = []
         for size in sizes:
@@ -138,8 +145,12 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="where images are made and kept; not in a checkout")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="where images are made and kept; not in a checkout"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
     parser.add_argument("--rounds", type=int, default=3)

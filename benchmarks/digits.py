@@ -1,15 +1,17 @@
-"""Do the thesis's results have the same shape here? A small network on two-digit numbers, a hundred fine classes.
+"""Do the thesis's results have the same shape here? A small network on two-digit numbers, a hundred fine
+classes.
 
     python benchmarks/digits.py codes --out results/digits.jsonl --seeds 0 1 2
     python benchmarks/digits.py orthoreg --out results/digits.jsonl --seeds 0 1 2
     python benchmarks/digits.py grid-dropout --out results/digits.jsonl --seeds 0 1 2
 
-The numbers are put together from scikit-learn's handwritten digits, those for testing from other digits than those for
-training. A line is added to OUT for each network; lines that are there already are not run again. ``codes``: test
-accuracy by code, number of bits and batch size, one-hot being cut as the thesis cuts it: classes beyond the bits have
-no bit; the other codes have one output more (``level``). ``orthoreg``: each filter's angle to its nearest neighbour,
-the mean over a layer. ``grid-dropout``: the loss of training numbers, as they are learnt and whole, and of validation
-numbers. All tables have 95 % t intervals over seeds, differences being paired by seed.
+The numbers are put together from scikit-learn's handwritten digits, those for testing from other digits
+than those for training. A line is added to OUT for each network; lines that are there already are not run
+again. ``codes``: test accuracy by code, number of bits and batch size, one-hot being cut as the thesis cuts
+it: classes beyond the bits have no bit; the other codes have one output more (``level``). ``orthoreg``:
+each filter's angle to its nearest neighbour, the mean over a layer. ``grid-dropout``: the loss of training
+numbers, as they are learnt and whole, and of validation numbers. All tables have 95 % t intervals over
+seeds, differences being paired by seed.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from tagger.heads import Head, heads
-from tagger.regularisers import Facts, Outputs, Regulariser, Step, regularisers
+from tagger.regularisers import ModelOutputs, Regulariser, RegulariserContext, StepContext, regularisers
 
 CLASSES, FEATURES = 100, 128
 TRAINED, TESTED = 3000, 2000  # numbers an epoch, and to judge by
@@ -36,7 +38,8 @@ Split = tuple[Tensor, Tensor]
 
 
 def draw_numbers(seed: int, part: str, count: int, *, again: int = 0) -> Split:
-    """(images_BCHW in 0..1, classes_B): numbers of 10 x 18 pixels, each digit at a place of its own, with some noise.
+    """(images_BCHW in 0..1, classes_B): numbers of 10 x 18 pixels, each digit at a place of its own, with some
+    noise.
 
     A third of the digits is kept for the ``part`` "test". ``again`` draws other numbers from the same digits.
     """
@@ -67,10 +70,10 @@ class Network(nn.Module):
         )  # fmt: skip
         self.head = head
 
-    def forward(self, images_BCHW: Tensor) -> Outputs:
+    def forward(self, images_BCHW: Tensor) -> ModelOutputs:
         """Scores of the classes, to be met in one softmax, and features."""
         features_BD = self.backbone(images_BCHW)
-        return Outputs(self.head.raw(features_BD), features_BD)
+        return ModelOutputs(self.head.raw_scores(features_BD), features_BD)
 
 
 def learn(
@@ -96,8 +99,10 @@ def learn(
     rng, generator = np.random.default_rng([seed, 7]), torch.Generator().manual_seed(seed)
     model = Network(heads.build(head, FEATURES, CLASSES, dropout=0.0, **options))
     model.head.prepare(targets.numpy().astype(np.int8), images.flatten(1))
-    facts = Facts(FEATURES, tuple(f"{number:02d}" for number in range(CLASSES)))
-    active: list[Regulariser] = [regularisers.build(name, facts, **chosen) for name, chosen in parts.items()]
+    context = RegulariserContext(FEATURES, tuple(f"{number:02d}" for number in range(CLASSES)))
+    active: list[Regulariser] = [
+        regularisers.build(name, context, **chosen) for name, chosen in parts.items()
+    ]
     learnt = [*model.parameters(), *(p for part in active for p in part.parameters())]
     if optimiser == "adam":
         steps: torch.optim.Optimizer = torch.optim.Adam(learnt, 1e-3)
@@ -111,7 +116,7 @@ def learn(
             targets = F.one_hot(classes, CLASSES)
         seen = []
         for rows in np.array_split(rng.permutation(len(images)), len(images) // batch):
-            step = Step(targets[rows].float(), torch.tensor(epoch / epochs), generator)
+            step = StepContext(targets[rows].float(), torch.tensor(epoch / epochs), generator)
             shown = images[rows]
             for part in active:
                 shown = part.batch(shown, step)
@@ -122,7 +127,7 @@ def learn(
             steps.zero_grad()
             loss.backward()
             for part in active:
-                part.gradients(model)
+                part.on_gradients(model)
             steps.step()
         if epoch in (1, 2, 4, 8, 16, 32, epochs):
             new = {f"new_{name}": value for name, value in judge(model, new_images, new_classes).items()}
@@ -163,7 +168,10 @@ def rows_of(what: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 options = {"code": kind, "bits": bits, "level": kind != "one-hot"}
                 yield f"{kind}, {bits} bits, batches of {batch}", {"head": "ecoc", "options": options, **same}
             options = {"code": "data", "bits": 25, "level": False}
-            yield f"data, 25 bits, level=false, batches of {batch}", {"head": "ecoc", "options": options, **same}
+            yield (
+                f"data, 25 bits, level=false, batches of {batch}",
+                {"head": "ecoc", "options": options, **same},
+            )
         return
     same = {"head": "linear", "options": {}, "fresh": False, "epochs": 32}
     if what == "orthoreg":
@@ -173,7 +181,10 @@ def rows_of(what: str) -> Iterator[tuple[str, dict[str, Any]]]:
         choices = [{}, {"beta": 0.0}, {"p": 0.1, "fill": "mean"}]
     yield "without", {"parts": {}, **same}
     for chosen in choices:
-        yield " ".join([what, *(f"{key}={value}" for key, value in chosen.items())]), {"parts": {what: chosen}, **same}
+        yield (
+            " ".join([what, *(f"{key}={value}" for key, value in chosen.items())]),
+            {"parts": {what: chosen}, **same},
+        )
 
 
 def interval(values: list[float]) -> str:
@@ -208,7 +219,10 @@ def values_of(what: str, line: Line, base: Line) -> dict[str, float]:
     accuracy = 100 * last["new_accuracy"]
     if what == "codes":
         early = {f"epoch {epoch}": 100 * line["history"][epoch]["new_accuracy"] for epoch in ("2", "4", "8")}
-        return early | {"last epoch": accuracy, "against one-hot of 100 bits": accuracy - 100 * first["new_accuracy"]}
+        return early | {
+            "last epoch": accuracy,
+            "against one-hot of 100 bits": accuracy - 100 * first["new_accuracy"],
+        }
     if what == "orthoreg":
         layers = {"first convolution": "0", "second": "4", "hidden layer": "9"}
         angles = {title: line["after"][f"backbone.{place}.weight"] for title, place in layers.items()}
@@ -225,14 +239,18 @@ def values_of(what: str, line: Line, base: Line) -> dict[str, float]:
 
 def main() -> None:
     """Run what is missing, then print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["codes", "orthoreg", "grid-dropout"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.loads(line) for line in args.out.read_text("utf-8").splitlines()] if args.out.exists() else []
+    lines = (
+        [json.loads(line) for line in args.out.read_text("utf-8").splitlines()] if args.out.exists() else []
+    )
     done = {(line["what"], line["row"], line["seed"]) for line in lines}
     for seed in [] if args.table else args.seeds:
         for name, arguments in rows_of(args.what):

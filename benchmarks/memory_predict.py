@@ -1,10 +1,12 @@
-"""Does predicting take more memory when there are more images? Peak of `tagger predict`, 10,000 and 1,000,000 listed.
+"""Does predicting take more memory when there are more images? Peak of `tagger predict`, 10,000 and 1,000,000
+listed.
 
     python benchmarks/memory_predict.py --out memory_predict.json [--sizes 10000 1000000] [--folder /tmp/many]
 
-Every size is a process of its own: the real command over a folder of files (1,000 a folder, hard links to one photo),
-with a network that answers at once, so that what grows with their number is seen and not what a network takes. The
-memory is the process's peak resident set; the target is at most 300 MB more for 1,000,000 than for 10,000.
+Every size is a process of its own: the real command over a folder of files (1,000 a folder, hard links to
+one photo), with a network that answers at once, so that what grows with their number is seen and not what a
+network takes. The memory is the process's peak resident set; the target is at most 300 MB more for
+1,000,000 than for 10,000.
 """
 
 import argparse
@@ -45,12 +47,12 @@ def make_files(folder: Path, num: int) -> Path:
 def tag_all(root: Path, run: Path, out: Path) -> dict[str, float]:
     """The real command, with a network that answers at once; peak memory (MB) and seconds, of this process."""
     from tagger.commands import predict as command
-    from tagger.commands.tagger_model import Tagged, Tagger
+    from tagger.commands.serving.predictor import Predictions, Predictor
 
-    def tag(self: Tagger, root: Path, files: list[str], *, description: str = "") -> Tagged:
-        return Tagged(files, np.full((len(files), len(self.labels)), 0.5), {})
+    def predict_probs(self: Predictor, root: Path, files: list[str], *, description: str = "") -> Predictions:
+        return Predictions(files, np.full((len(files), len(self.labels)), 0.5), {})
 
-    Tagger.tag = tag  # type: ignore[method-assign]
+    Predictor.predict_probs = predict_probs  # type: ignore[method-assign]
     begun = time.perf_counter()
     command.predict(root, run=run, out=out, on_existing="overwrite")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
@@ -59,7 +61,9 @@ def tag_all(root: Path, run: Path, out: Path) -> dict[str, float]:
 
 def main() -> None:
     """Make the files, run each size in a process, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--folder", type=Path, help="keep the files here (default: a temporary folder)")
@@ -74,11 +78,18 @@ def main() -> None:
         for size in args.sizes:
             root = make_files(args.folder or Path(name), size)
             command = [sys.executable, __file__, "--one", str(root), "--run", str(args.run)]
-            done = subprocess.run([*command, "--out", f"{name}/tags.csv"], check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                [*command, "--out", f"{name}/tags.csv"], check=True, capture_output=True, text=True
+            )
             found[size] = json.loads(done.stdout)
     first = found[args.sizes[0]]["peak_mb"]
     rows = [
-        [f"{size:,}", f"{row['peak_mb']:,.0f} MB", f"{row['peak_mb'] - first:+,.0f} MB", f"{row['seconds']:,.0f} s"]
+        [
+            f"{size:,}",
+            f"{row['peak_mb']:,.0f} MB",
+            f"{row['peak_mb'] - first:+,.0f} MB",
+            f"{row['seconds']:,.0f} s",
+        ]
         for size, row in found.items()
     ]
     print(table(["images", "peak", f"more (target <= {TARGET} MB)", "time"], rows))

@@ -1,12 +1,14 @@
-"""Does training take more memory when there are more images? 10,000 and 1,000,000 listed, each in a process of its own.
+"""Does training take more memory when there are more images? 10,000 and 1,000,000 listed, each in a process of
+its own.
 
-    python benchmarks/memory_train.py --out memory_train.json [--sizes 10000 1000000] [--batches 20] [--workers 1]
+    python benchmarks/memory_train.py --out memory_train.json [--sizes 10000 1000000] [--batches 20]
+    [--workers 1]
 
 `fit` with its loader, sampler, lessons and averaged weights, cut short after ``--batches`` batches of the
-first epoch, whose order holds all images; all names lead to one photo, and the network is small, so that what grows
-with the number of images is seen. Counted is memory without mapped files at its highest: that of the process, and
-what the processes that read images do not share with it. Target: at most 300 MB more. The list of names (30 letters)
-and the cells (14 labels) that the caller has are counted too.
+first epoch, whose order holds all images; all names lead to one photo, and the network is small, so that
+what grows with the number of images is seen. Counted is memory without mapped files at its highest: that of
+the process, and what the processes that read images do not share with it. Target: at most 300 MB more. The
+list of names (30 letters) and the cells (14 labels) that the caller has are counted too.
 """
 
 import argparse
@@ -65,8 +67,8 @@ def train(num: int, batches: int, workers: int) -> dict[str, float]:
     from tagger.config import check_settings
     from tagger.model import TagModel, new_backbone, new_head
     from tagger.training.device import make_accelerator
-    from tagger.training.fit import Task, fit
     from tagger.training.fit_key import FitKey
+    from tagger.training.network.train_network import FitTask, train_network
 
     class Same(ImageFiles):
         """One photo under every name."""
@@ -97,16 +99,24 @@ def train(num: int, batches: int, workers: int) -> dict[str, float]:
         highest = Highest()
         images = Same(folder, [f"photos/of/summer/{n:09d}.jpg" for n in range(num)], size=SIZE)
         cells_NK = np.random.default_rng(0).integers(0, 2, (num, LABELS), dtype=np.int8)
-        task = Task(images, cells_NK, np.arange(num - num // 10), np.arange(num - num // 10, num), FitKey.single())
+        task = FitTask(
+            images,
+            cells_NK,
+            np.arange(num - num // 10),
+            np.arange(num - num // 10, num),
+            FitKey.single_network(),
+        )
         with contextlib.suppress(KeyboardInterrupt):
-            fit(model, task, settings, make_accelerator(settings), Path(folder, "c.pt"), track=cut)
+            train_network(model, task, settings, make_accelerator(settings), Path(folder, "c.pt"), track=cut)
         highest.stop()
     return {"process": highest.own, "readers": highest.children}
 
 
 def main() -> None:
     """Measure in processes, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--batches", type=int, default=20)
@@ -125,7 +135,13 @@ def main() -> None:
     for num, memory in found.items():
         more = sum(memory.values()) - sum(first.values())
         rows.append(
-            [f"{num:,}", f"{memory['process']:.0f}", f"{memory['readers']:.0f}", f"{more:+.0f}", f"<= +{TARGET}"]
+            [
+                f"{num:,}",
+                f"{memory['process']:.0f}",
+                f"{memory['readers']:.0f}",
+                f"{more:+.0f}",
+                f"<= +{TARGET}",
+            ]
         )
     print(table(["images", "process, MB", "readers, MB", "more, MB", "target"], rows))
     write_json(args.out, {"megabytes": found})

@@ -2,11 +2,12 @@
 
     python benchmarks/overhead.py --out overhead.json [--methods orthoreg camdrop] [--rounds 15]
 
-128 px, 64 images, a backbone from random weights (the cost does not depend on them), bf16 where the machine computes
-it, gradients clipped, AdamW: as a fine-tuning does it. All networks live in one process; a round takes for each method
-a step with it and one without, in random order, and their ratio. Shown are the median over rounds and its 95 %
-bootstrap interval. On a processor the time is the process's own, so that other jobs of the machine do not count.
-Targets: at most 5 % for grid dropout, OrthoReg and codes, 15 % for attention and the methods that act on maps.
+128 px, 64 images, a backbone from random weights (the cost does not depend on them), bf16 where the machine
+computes it, gradients clipped, AdamW: as a fine-tuning does it. All networks live in one process; a round
+takes for each method a step with it and one without, in random order, and their ratio. Shown are the median
+over rounds and its 95 % bootstrap interval. On a processor the time is the process's own, so that other
+jobs of the machine do not count. Targets: at most 5 % for grid dropout, OrthoReg and codes, 15 % for
+attention and the methods that act on maps.
 """
 
 import argparse
@@ -24,11 +25,11 @@ from tagger.config import check_settings
 from tagger.data import label_stats
 from tagger.losses import losses
 from tagger.model import TagModel, new_attention, new_backbone, new_head
-from tagger.regularisers import Facts
+from tagger.regularisers import RegulariserContext
 from tagger.training.device import make_accelerator
-from tagger.training.learner import Learner
-from tagger.training.objective import Objective, make_regularisers, make_step
-from tagger.training.optimiser import make_optimiser, parameter_groups
+from tagger.training.network.optimiser import make_optimiser, parameter_groups
+from tagger.training.network.train_step import TrainStep
+from tagger.training.objective import Objective, make_regularisers, make_step_context
 
 PLAIN = "without any"
 METHODS: dict[str, tuple[dict[str, Any], float]] = {
@@ -47,7 +48,9 @@ class Network:
 
     def __init__(self, chosen: dict[str, Any], args: argparse.Namespace):
         fixed = {"backbone": {"name": args.backbone, "weights": "none"}, "image": {"size": args.size}}
-        settings = check_settings({**fixed, **chosen, "device": args.device, "train": {"precision": args.precision}})
+        settings = check_settings(
+            {**fixed, **chosen, "device": args.device, "train": {"precision": args.precision}}
+        )
         self.settings, self.accelerator = settings, make_accelerator(settings)
         rng = np.random.default_rng(0)
         labels_BK = (rng.random((args.batch, args.labels)) < 0.1).astype(np.int8)
@@ -56,18 +59,22 @@ class Network:
         head = new_head(backbone.num_features, args.labels, settings)
         head.prepare(labels_BK, None)
         stats = label_stats(labels_BK)
-        head.start_at(stats.priors_K)
+        head.init_from_priors(stats.priors_K)
         attention = new_attention(backbone, args.labels, settings)
         if attention is not None:
-            attention.start_at(head, stats.priors_K)
+            attention.init_from_priors(head, stats.priors_K)
         model = TagModel(backbone, head, attention).to(self.accelerator.device)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        facts = Facts(backbone.num_features, tuple(f"label {k}" for k in range(args.labels)))
-        objective = Objective(losses.build("bce", stats), make_regularisers(settings, facts))
+        context = RegulariserContext(backbone.num_features, tuple(f"label {k}" for k in range(args.labels)))
+        objective = Objective(losses.build("bce", stats), make_regularisers(settings, context))
         objective.to(self.accelerator.device)
-        groups = parameter_groups(model, settings.train, settings.attention.lr_factor, objective.learnt())
-        self.learner = Learner(model, objective, compiled=args.compile)
-        self.wrapped, self.optimiser = self.accelerator.prepare(self.learner, make_optimiser(groups, settings.train))
+        groups = parameter_groups(
+            model, settings.train, settings.attention.lr_factor, objective.trainable_parameters()
+        )
+        self.learner = TrainStep(model, objective, compiled=args.compile)
+        self.wrapped, self.optimiser = self.accelerator.prepare(
+            self.learner, make_optimiser(groups, settings.train)
+        )
         self.wrapped.train()
         self.images = torch.rand(args.batch, 3, args.size, args.size, device=self.accelerator.device)
         self.targets = torch.from_numpy(labels_BK).float().to(self.accelerator.device)
@@ -76,7 +83,7 @@ class Network:
     def step(self) -> float:
         """Seconds of one training step."""
         begun = self.clock()
-        step = make_step(self.targets, 0.5, self.generator)
+        step = make_step_context(self.targets, 0.5, self.generator)
         loss = self.wrapped(self.images, self.targets, None, step)
         self.optimiser.zero_grad()
         self.accelerator.backward(loss)
@@ -132,7 +139,9 @@ def print_table(rows: dict[str, dict[str, float]]) -> None:
 
 def main() -> None:
     """Measure, write the JSON, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--rounds", type=int, default=15)
@@ -148,7 +157,10 @@ def main() -> None:
     pairs = measure(networks, args.rounds)
     rows = summary(pairs)
     found: dict[str, Any] = {key: value for key, value in vars(args).items() if key != "out"}
-    found |= {"device": str(networks[PLAIN].accelerator.device), "machine": platform.processor() or platform.machine()}
+    found |= {
+        "device": str(networks[PLAIN].accelerator.device),
+        "machine": platform.processor() or platform.machine(),
+    }
     found |= {"torch": torch.__version__, "threads": torch.get_num_threads(), "rows": rows, "seconds": pairs}
     args.out.write_text(json.dumps(found, indent=1), "utf-8")
     print_table(rows)

@@ -1,12 +1,14 @@
-"""How good is a preset on photos that it has not seen? The judged measure, on held-out photos of ``data/photos``.
+"""How good is a preset on photos that it has not seen? The judged measure, on held-out photos of
+``data/photos``.
 
     python benchmarks/photos.py --out photos.jsonl --preset quick --seeds 0 1 2
     python benchmarks/photos.py --out photos.jsonl --preset standard --set train.epochs=8
     python benchmarks/photos.py --out photos.jsonl --table
 
-Each seed holds out another 2,000 of the 8,000 photos (stratified), trains on the other 6,000 through ``tagger.train``
-and tags the 2,000. A line is added to OUT for each; lines that are there already are not run again. The table gives the
-mean over seeds, and the difference to the first row's on the same seeds. Photos: $TAGGER_SHARED or ../shared.
+Each seed holds out another 2,000 of the 8,000 photos (stratified), trains on the other 6,000 through
+``tagger.train`` and tags the 2,000. A line is added to OUT for each; lines that are there already are not
+run again. The table gives the mean over seeds, and the difference to the first row's on the same seeds.
+Photos: $TAGGER_SHARED or ../shared.
 """
 
 import argparse
@@ -20,7 +22,7 @@ import pandas as pd
 from backbones import SHARED, add_backbone_option, backbone_settings
 
 import tagger
-from tagger.commands.screen import Screen
+from tagger.commands.console.screen import Screen
 from tagger.data import split_images
 
 METRICS = ("map", "micro_f1", "macro_f1")
@@ -32,7 +34,9 @@ def run_once(preset: str, backbone: str, sets: list[str], seed: int, held_out: i
     table = pd.read_csv(photos / "labels.csv", keep_default_na=False)
     dataset = tagger.read_dataset(photos)
     share = held_out / len(dataset.images)
-    cut = split_images(dataset.labels_NK, dataset.images["hash"].tolist(), val=0, test=share, folds=2, seed=seed)
+    cut = split_images(
+        dataset.labels_NK, dataset.images["hash"].tolist(), val=0, test=share, folds=2, seed=seed
+    )
     held = set(dataset.images["file"][cut.split == "test"].str.removeprefix("images/"))
     with tempfile.TemporaryDirectory() as folder:
         rest, others = Path(folder, "train.csv"), Path(folder, "others.csv")
@@ -61,7 +65,9 @@ def run_once(preset: str, backbone: str, sets: list[str], seed: int, held_out: i
 
 def read_lines(path: Path) -> list[dict]:
     """The results of a file; lines from before there was a choice were measured with mobilenetv2_100."""
-    return [{"backbone": "mobilenetv2_100", **json.loads(line)} for line in path.read_text("utf-8").splitlines()]
+    return [
+        {"backbone": "mobilenetv2_100", **json.loads(line)} for line in path.read_text("utf-8").splitlines()
+    ]
 
 
 def print_table(path: Path) -> None:
@@ -71,7 +77,9 @@ def print_table(path: Path) -> None:
     for line in lines:
         rows.setdefault(" ".join([line["preset"], line["backbone"], *line["sets"]]), {})[line["seed"]] = line
     first = next(iter(rows.values()))
-    print("| settings | seeds | mAP | micro-F1 | macro-F1 | gain of thresholds | minutes | mAP against the first row |")
+    print(
+        "| settings | seeds | mAP | micro-F1 | macro-F1 | gain of thresholds | minutes | mAP against the first row |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for name, seeds in rows.items():
         means = [np.mean([line[m]["value"] for line in seeds.values()]) for m in METRICS]  # type: ignore[index]
@@ -85,7 +93,9 @@ def print_table(path: Path) -> None:
 
 def main() -> None:
     """Run what is missing, then print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--preset", default="quick")
     add_backbone_option(parser)

@@ -1,8 +1,9 @@
 """How would photos be tagged without tagger? By PyTorch's own loader, and by fastai, with the very same network.
 
-Both get what their documentation shows: as many worker processes as there are cores, batches of 64, resizing and
-scaling to 0..1 by torchvision or fastai. Normalisation is inside the network. ``shared`` is the folder of real photos
-and weights, where there is one, and ``make_run`` a run that was trained on some of them.
+Both get what their documentation shows: as many worker processes as there are cores, batches of 64,
+resizing and scaling to 0..1 by torchvision or fastai. Normalisation is inside the network. ``shared`` is
+the folder of real photos and weights, where there is one, and ``make_run`` a run that was trained on some
+of them.
 """
 
 import os
@@ -20,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 import tagger
-from tagger.commands.tagger_model import Tagger, load
+from tagger.commands.serving.predictor import Predictor, load
 from tagger.model import TagModel, load_model
 from tagger.runs import RunFolder
 
@@ -64,7 +65,9 @@ class Photos(Dataset[torch.Tensor]):
 
 
 @torch.inference_mode()
-def with_plain_loader(network: TagModel, files: Sequence[Path], size: int, *, views: int = 1) -> NDArray[np.float32]:
+def with_plain_loader(
+    network: TagModel, files: Sequence[Path], size: int, *, views: int = 1
+) -> NDArray[np.float32]:
     """Logits (N, K) of the files."""
     found = []
     for images in DataLoader(Photos(files, size), batch_size=BATCH, num_workers=CORES):
@@ -94,9 +97,9 @@ def with_fastai(learner: Any, files: Sequence[Path]) -> NDArray[np.float32]:
     return found[0].numpy()
 
 
-def same_cells(tagger_: Tagger, logits_NK: NDArray[np.float32], probs_NK: NDArray[np.float64]) -> float:
+def same_cells(tagger_: Predictor, logits_NK: NDArray[np.float32], probs_NK: NDArray[np.float64]) -> float:
     """The share of cells with the same answer, of a plain network's logits and of a tagger's probabilities."""
     plain_NK = tagger_.calibration.apply(1 / (1 + np.exp(-logits_NK.astype(np.float64))))
-    names = [list(tagger_.choose(chosen)) for chosen in (plain_NK, probs_NK)]
+    names = [list(tagger_.chosen_labels(chosen)) for chosen in (plain_NK, probs_NK)]
     differing = sum(len(set(one) ^ set(other)) for one, other in zip(*names, strict=True))
     return 1 - differing / probs_NK.size

@@ -38,7 +38,13 @@ SMALL = {
     "data.test": 0.2,
     "threshold.min_positives": 5,
 }
-HEADS = {"features.epochs": 8, "features.repeats": 2, "features.mixup": 0.2, "head.name": "mlp", "head.hidden": 32}
+HEADS = {
+    "features.epochs": 8,
+    "features.repeats": 2,
+    "features.mixup": 0.2,
+    "head.name": "mlp",
+    "head.hidden": 32,
+}
 CROSS_FITTED = {
     "data.folds": 3, "train.members": 3, "train.epochs": 3, "train.lr": 3e-3, "train.ema": 0.8, "train.keep": 0.2,
     "features.epochs": 1, "features.lr": 1e-5, "train.freeze_share": 0.25, "train.layer_decay": 0.8,
@@ -69,7 +75,12 @@ SUFFIX = {"coco": "json", "label-studio": "json"}
 
 def run_commands(folder: Path, *commands: Sequence[object], may_end: tuple[int, ...] = (0,)) -> None:
     """Run ``tagger ARGUMENTS`` for each command in a folder; RuntimeError with what was printed if one fails."""
-    argv = [sys.executable, "-c", COMMANDS, json.dumps([[str(word) for word in command] for command in commands])]
+    argv = [
+        sys.executable,
+        "-c",
+        COMMANDS,
+        json.dumps([[str(word) for word in command] for command in commands]),
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=folder)
     last = done.stdout.splitlines()[-1:] or ["[]"]
     ends = json.loads(last[0]) if last[0].startswith("[") else []
@@ -80,7 +91,9 @@ def run_commands(folder: Path, *commands: Sequence[object], may_end: tuple[int, 
 def run_killed(command: Sequence[object], run: Path, pattern: str) -> None:
     """Run a command, and kill it (SIGKILL) as soon as the run folder has a file of this pattern."""
     argv = [sys.executable, "-m", "tagger.cli", *map(str, command)]
-    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=run.parent.parent)
+    child = subprocess.Popen(
+        argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=run.parent.parent
+    )
     while child.poll() is None and not any(run.glob(pattern)):
         time.sleep(0.005)
     child.kill()
@@ -110,7 +123,10 @@ class Work:
         for number in (4, 8, 12):  # copies, with the labels of other photos
             copy = f"images/copy-{number}.png"
             shutil.copyfile(self.demo / f"images/{number:05}.png", self.demo / copy)
-            self.truth[copy], given[copy] = self.truth[f"images/{number:05}.png"], given[f"images/{number + 1:05}.jpg"]
+            self.truth[copy], given[copy] = (
+                self.truth[f"images/{number:05}.png"],
+                given[f"images/{number + 1:05}.jpg"],
+            )
         lines = [f"{file},{'|'.join(sorted(labels))}\n" for file, labels in given.items()]
         (self.demo / "labels.csv").write_text("file,labels\n" + "".join(lines), "utf-8")
         draw_grouped(self.demo, self.grouped, self.truth, given)
@@ -171,10 +187,20 @@ def heads_only(work: Work) -> None:
     work.commands(
         again,
         [*apply, made / "apply.csv"],
-        *([*apply, made / f"apply-{form}.{SUFFIX.get(form, form)}", "--format", form] for form in WRITTEN[1:]),
+        *(
+            [*apply, made / f"apply-{form}.{SUFFIX.get(form, form)}", "--format", form]
+            for form in WRITTEN[1:]
+        ),
         [*apply, made / "apply-xmp", "--format", "xmp", "--on-existing", "merge"],
         [*apply, made / "apply-imagefolder", "--format", "imagefolder"],
-        ["predict", work.demo / "new", "--run", work.run("heads-retrained"), "--out", made / "heads-retrained.csv"],
+        [
+            "predict",
+            work.demo / "new",
+            "--run",
+            work.run("heads-retrained"),
+            "--out",
+            made / "heads-retrained.csv",
+        ],
         may_end=(0, UNREADABLE),
     )
     work.digest_run("heads", "heads-retrained")
@@ -228,7 +254,18 @@ def predictions(work: Work) -> None:
     judged = ["evaluate", "--data", new, "--labels", truth, "--run", run, "--out", made / "evaluate.json"]
     photos = [new / "new-00000.jpg", new / "new-00001.jpg"]
     explained = [
-        ["explain", *photos, "--run", run, "--label", "zero", "--method", method, "--out", made / f"explain-{method}"]
+        [
+            "explain",
+            *photos,
+            "--run",
+            run,
+            "--label",
+            "zero",
+            "--method",
+            method,
+            "--out",
+            made / f"explain-{method}",
+        ]
         for method in ("grad_cam", "cam", "saliency")
     ]
     work.commands(*commands, merge, chosen, judged, *explained, may_end=(0, UNREADABLE))
@@ -237,7 +274,7 @@ def predictions(work: Work) -> None:
     work.export("cross", "onnx", "torch-export", "torchscript")
 
 
-def from_nothing(work: Work) -> None:
+def from_scratch(work: Work) -> None:
     """A network from random weights with many methods at once, a second with others; a hub folder."""
     made = work.folder / "made"
     work.commands(
@@ -278,7 +315,17 @@ def data_tools(work: Work) -> None:
     other = made / "data-noise.csv"
     commands += [
         ["data", "noise", data, "--kind", "both", "--share", "0.2", "--out", other],
-        ["data", "merge", data, "--labels", data / "labels.csv", "--labels", other, "--out", made / "data-merge.csv"],
+        [
+            "data",
+            "merge",
+            data,
+            "--labels",
+            data / "labels.csv",
+            "--labels",
+            other,
+            "--out",
+            made / "data-merge.csv",
+        ],
         ["data", "rename", data, "two=zwei", "three=", "--out", made / "data-rename.csv"],
         ["data", "split", data, "--out", made / "data-split.csv"],
         ["data", "sample", data, "--num", "30", "--out", made / "data-sample"],

@@ -1,7 +1,7 @@
 """Data sets, weights and decisions of the same-results check, drawn from fixed seeds.
 
-Used by ``results_cases.py``. All that the check takes from the code beside its commands stands here: ``draw_demo`` and
-``review`` have to follow when what they call is renamed.
+Used by ``results_cases.py``. All that the check takes from the code beside its commands stands here:
+``draw_demo`` and ``review`` have to follow when what they call is renamed.
 """
 
 import csv
@@ -36,11 +36,11 @@ def review(run: Path, truth: dict[str, set[str]], store: Path, *, rename: bool) 
 
     Networks are not retrained with a label renamed: its column would begin with weights that no seed draws.
     """
-    from data_tools.truthful_reviewer import answer
+    from data_tools.oracle_reviewer import answer_suspects
     from tagger.review import Decision, LabelOperation, Store
     from tagger.runs import RunFolder
 
-    answer(RunFolder(run), truth, 40, store=f"sqlite:///{store}")
+    answer_suspects(RunFolder(run), truth, 40, store=f"sqlite:///{store}")
     opened = Store.open(f"sqlite:///{store}")
     first, second = opened.decisions()[:2]
     shared = {"run": run.name, "suggested": None, "doubt": None, "seconds": None, "client": "tab"}
@@ -48,7 +48,9 @@ def review(run: Path, truth: dict[str, set[str]], store: Path, *, rename: bool) 
     said += [(second, "unsure", "ann", False), (second, "skip", "ben", False)]
     for seq, (about, verdict, reviewer, settles) in enumerate(said):
         cell = {"hash": about.hash, "label": about.label, "before": about.before}
-        opened.record([Decision(**cell, **shared, verdict=verdict, reviewer=reviewer, seq=seq, settles=settles)])
+        opened.record(
+            [Decision(**cell, **shared, verdict=verdict, reviewer=reviewer, seq=seq, settles=settles)]
+        )
     cell = {"hash": second.hash, "label": second.label, "before": second.before}
     opened.record([Decision(**cell, **shared, verdict="undo", undoes=second.id, reviewer="ann", seq=90)])
     if rename:
@@ -73,7 +75,13 @@ def draw_grouped(demo: Path, folder: Path, truth: dict[str, set[str]], given: di
         number = names[6:][min(2, len(truth[file] - {*names[3:]}))]
         labels, truth[file] = labels | {number}, truth[file] | {number}
         rows.append(
-            [file, *("" if k < 3 and rng.random() < 0.05 else int(names[k] in labels) for k in range(len(names)))]
+            [
+                file,
+                *(
+                    "" if k < 3 and rng.random() < 0.05 else int(names[k] in labels)
+                    for k in range(len(names))
+                ),
+            ]
         )
     with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as table:
         csv.writer(table, lineterminator="\n").writerows([["file", *names], *rows])
@@ -93,4 +101,6 @@ def save_random_weights(name: str, path: Path) -> None:
     from safetensors.torch import save_file
 
     torch.manual_seed(0)
-    save_file({key: tensor.contiguous() for key, tensor in timm.create_model(name).state_dict().items()}, path)
+    save_file(
+        {key: tensor.contiguous() for key, tensor in timm.create_model(name).state_dict().items()}, path
+    )

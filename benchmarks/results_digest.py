@@ -96,7 +96,9 @@ def digest_file(digests: Digests, name: str, path: Path) -> None:
         digests.add(f"{name}: rows", str(table.num_rows))
         for column in table.column_names:
             if column not in LEFT_OUT:
-                digests.add(f"{name}: {column}", f"{table.schema.field(column).type} {table[column].to_pylist()!r}")
+                digests.add(
+                    f"{name}: {column}", f"{table.schema.field(column).type} {table[column].to_pylist()!r}"
+                )
     elif path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             for key in arrays.files:
@@ -142,7 +144,11 @@ def digest_export(digests: Digests, name: str, path: Path, form: str) -> None:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         metadata: Any = session.get_modelmeta().custom_metadata_map
         answers = dict(
-            zip((one.name for one in session.get_outputs()), session.run(None, {"images": images}), strict=True)
+            zip(
+                (one.name for one in session.get_outputs()),
+                session.run(None, {"images": images}),
+                strict=True,
+            )
         )
     elif form == "hub":
         import timm

@@ -1,20 +1,23 @@
-"""How much of what wrong labels cost does reviewing 5 % of the cells bring back? On ``data/photos``, held-out ones.
+"""How much of what wrong labels cost does reviewing 5 % of the cells bring back? On ``data/photos``, held-out
+ones.
 
     python benchmarks/retrain.py --out results/retrain --seeds 0 1 2
     python benchmarks/retrain.py --out results/retrain --seeds 0 1 2 --features RUN
     python benchmarks/retrain.py --out results/retrain --table
 
-Each seed holds out 2,000 photos with their own labels. In the labels of the others errors are planted: of each label's
-positives 20 % are dropped, and as many wrong ones are added as 15 % of them. ``quick`` is trained on the wrong and on
-the right labels; ``tagger suspects`` ranks the cells; a truthful reviewer settles 5 % of them, written to a real store,
-while the ranking learns after every 20 and all cells are judged anew after every 200; ``tagger retrain``. The table
-gives mAP on the held-out photos and the share of the gap that is closed. Lines that are in OUT/BACKBONE are not run
-again.
+Each seed holds out 2,000 photos with their own labels. In the labels of the others errors are planted: of
+each label's positives 20 % are dropped, and as many wrong ones are added as 15 % of them. ``quick`` is
+trained on the wrong and on the right labels; ``tagger suspects`` ranks the cells; a truthful reviewer
+settles 5 % of them, written to a real store, while the ranking learns after every 20 and all cells are
+judged anew after every 200; ``tagger retrain``. The table gives mAP on the held-out photos and the share of
+the gap that is closed. Lines that are in OUT/BACKBONE are not run again.
 
-The reviews go in the app's order (``review_order``: likely errors, then rare labels); ``--by-doubt`` takes doubt alone.
+The reviews go in the app's order (``review_order``: likely errors, then rare labels); ``--by-doubt`` takes
+doubt alone.
 
-``--features RUN`` takes the cached features of any ``quick`` run on these photos instead of reading them: the backbone
-is frozen, so that all trainings are those of heads, and take seconds. Photos: $TAGGER_SHARED or ../shared.
+``--features RUN`` takes the cached features of any ``quick`` run on these photos instead of reading them:
+the backbone is frozen, so that all trainings are those of heads, and take seconds. Photos: $TAGGER_SHARED
+or ../shared.
 """
 
 import argparse
@@ -28,14 +31,14 @@ from backbones import SHARED, add_backbone_option, backbone_settings
 
 import tagger
 from tagger.arrays import NO, YES, Cells
+from tagger.commands.console.screen import Screen
 from tagger.commands.retrain import retrain
-from tagger.commands.screen import Screen
-from tagger.commands.suspects import evidence_of, suspects
+from tagger.commands.suspects import load_evidence, suspects
 from tagger.data import split_images
 from tagger.review import Decision, Store
 from tagger.runs import RunFolder
 from tagger.scoring import mean_average_precision
-from tagger.suspects import learn, reconsider, review_order
+from tagger.suspects import refit_doubt, rescore_suspects, review_order
 
 PHOTOS = SHARED / "data/photos"
 DROPPED, ADDED, REVIEWED, BATCH, RECONSIDERED = 0.20, 0.15, 0.05, 20, 200
@@ -59,7 +62,9 @@ class Photos:
         self.seed, dataset = seed, tagger.read_dataset(PHOTOS)
         self.names, self.images, self.truth_NK = dataset.labels, dataset.images, dataset.labels_NK
         share = held_out / len(dataset.images)
-        self.cut = split_images(self.truth_NK, self.images["hash"].tolist(), val=0.1, test=share, folds=5, seed=seed)
+        self.cut = split_images(
+            self.truth_NK, self.images["hash"].tolist(), val=0.1, test=share, folds=5, seed=seed
+        )
         self.held_N = self.cut.split == "test"
         rng = np.random.default_rng(seed)
         self.wrong_NK = plant(self.truth_NK, np.flatnonzero(~self.held_N), rng)
@@ -114,7 +119,7 @@ class Photos:
         columns = table["label"].map({name: k for k, name in enumerate(self.names)}).to_numpy()
         rows = place[images["file"].iloc[table["row"]]].to_numpy()
         truth_T, given_T = self.truth_NK[rows, columns], table["given"].to_numpy()
-        evidence, open_T = evidence_of(run, url), ~self.held_N[rows]
+        evidence, open_T = load_evidence(run, url), ~self.held_N[rows]
         total = round(REVIEWED * int((~self.held_N).sum()) * len(self.names))
         told: list[int] = []
         doubt, current = table["doubt"].to_numpy(), table
@@ -126,9 +131,9 @@ class Photos:
             open_T[batch] = False
             told += batch.tolist()
             verdicts = pd.DataFrame({"position": told, "wrong": (truth_T != given_T)[told]})
-            doubt = learn(current, verdicts)
+            doubt = refit_doubt(current, verdicts)
             if len(told) % RECONSIDERED == 0:
-                current = reconsider(evidence, table, verdicts)
+                current = rescore_suspects(evidence, table, verdicts)
         store.close()
         found = int((truth_T != given_T)[told].sum())
         return {"settled": len(told), "found": found, "errors": int((self.wrong_NK != self.truth_NK).sum())}
@@ -158,11 +163,18 @@ def run_once(
     shutil.rmtree(folder / "reviewed", ignore_errors=True)
     after = retrain(noisy, out=folder / "reviewed", store=url, screen=Screen())
     scores = {
-        name: photos.score(run, folder) for name, run in (("noisy", noisy), ("clean", clean), ("reviewed", after))
+        name: photos.score(run, folder)
+        for name, run in (("noisy", noisy), ("clean", clean), ("reviewed", after))
     }
     closed = (scores["reviewed"] - scores["noisy"]) / (scores["clean"] - scores["noisy"])
     compared = after.load_metrics()["comparison"]["overall"]["map"]
-    return {**scores, "closed": closed, **counts, "way": after.load_metrics()["doubted"]["way"], "own_map": compared}
+    return {
+        **scores,
+        "closed": closed,
+        **counts,
+        "way": after.load_metrics()["doubted"]["way"],
+        "own_map": compared,
+    }
 
 
 def print_table(path: Path) -> None:
@@ -182,7 +194,9 @@ def print_table(path: Path) -> None:
 
 def main() -> None:
     """Run what is missing, then print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--held-out", type=int, default=2000)
@@ -196,7 +210,12 @@ def main() -> None:
     results = out / "results.jsonl"
     done = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     for seed in [] if args.table else args.seeds:
-        key = {"seed": seed, "full": args.features is None, "held_out": args.held_out, "by_doubt": args.by_doubt}
+        key = {
+            "seed": seed,
+            "full": args.features is None,
+            "held_out": args.held_out,
+            "by_doubt": args.by_doubt,
+        }
         if any(all(line[name] == value for name, value in key.items()) for line in done):
             continue
         features = RunFolder(args.features) if args.features else None

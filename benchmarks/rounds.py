@@ -1,7 +1,8 @@
 """Which is faster, and by how much, on a machine that is never quiet? Rounds in which every case has its turn.
 
-A round runs each case once, in random order, so that what slows the machine for a while slows all of them. Ratios are
-taken within a round, then their median and a 95 % bootstrap interval over rounds. A first round is not counted.
+A round runs each case once, in random order, so that what slows the machine for a while slows all of them.
+Ratios are taken within a round, then their median and a 95 % bootstrap interval over rounds. A first round
+is not counted.
 """
 
 import json
@@ -25,7 +26,9 @@ class Ratio(NamedTuple):
         return f"{self.median:.2f} ({self.low:.2f}-{self.high:.2f})"
 
 
-def alternate(cases: Mapping[str, Callable[[], float]], rounds: int, *, warm_up: int = 1) -> dict[str, list[float]]:
+def alternate(
+    cases: Mapping[str, Callable[[], float]], rounds: int, *, warm_up: int = 1
+) -> dict[str, list[float]]:
     """What each case gave (a rate or seconds; a case measures itself) in each of ``rounds`` rounds.
 
     ``warm_up`` rounds go before and do not count.
@@ -77,7 +80,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[place]) for row in [list(columns), *cells]) for place in range(len(columns))]
     rule = ["-" * width for width in widths]
-    padded = [[c.ljust(width) for c, width in zip(row, widths, strict=True)] for row in [columns, rule, *cells]]
+    padded = [
+        [c.ljust(width) for c, width in zip(row, widths, strict=True)] for row in [columns, rule, *cells]
+    ]
     return "\n".join("| " + " | ".join(row) + " |" for row in padded)
 
 
@@ -86,7 +91,11 @@ def write_json(path: Path, found: Mapping[str, Any]) -> None:
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    machine = {"cores": cores, "processor": platform.processor() or platform.machine(), "torch": torch.__version__}
+    machine = {
+        "cores": cores,
+        "processor": platform.processor() or platform.machine(),
+        "torch": torch.__version__,
+    }
     machine |= {"python": platform.python_version(), "threads": torch.get_num_threads()}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"machine": machine, **found}, indent=1, default=str), "utf-8")

@@ -2,13 +2,15 @@
 
     python benchmarks/scaling.py --out scaling.json [--stages suspects metrics] [--most 200]
 
-Every point is a process of its own on drawn data: seconds of the stage alone, and how much the greatest resident set
-grew over what the drawn data took. ``grows`` is the exponent of a log-log fit through the two largest points: 1 is in
-proportion, 2 a square. A stage whose next point would take longer than ``--most`` seconds by that exponent is left out.
+Every point is a process of its own on drawn data: seconds of the stage alone, and how much the greatest
+resident set grew over what the drawn data took. ``grows`` is the exponent of a log-log fit through the two
+largest points: 1 is in proportion, 2 a square. A stage whose next point would take longer than ``--most``
+seconds by that exponent is left out.
 
-Images: 20 labels. Labels: 1,000 images, each label on 20 of them. Bits: 2,000 images, 100 labels, ECOC head. Heads have
-64 features and 3 epochs. Libraries compute with one thread, as threads that wait for each other on a busy machine would
-show its load and not the work. Reading counts listing, hashing and the table; the app's queue 2,000 verdicts.
+Images: 20 labels. Labels: 1,000 images, each label on 20 of them. Bits: 2,000 images, 100 labels, ECOC
+head. Heads have 64 features and 3 epochs. Libraries compute with one thread, as threads that wait for each
+other on a busy machine would show its load and not the work. Reading counts listing, hashing and the table;
+the app's queue 2,000 verdicts.
 """
 
 import argparse
@@ -81,7 +83,7 @@ def split(drawn: Drawn, folder: Path) -> Callable[[], Any]:
 def head(drawn: Drawn, folder: Path, *more: str) -> Callable[[], Any]:
     """One head on cached features."""
     from tagger.presets import load_settings
-    from tagger.training.head_stage import fit_head
+    from tagger.training.head.cross_fit import fit_head
 
     settings = load_settings("quick", ["features.epochs=3", *more])
     rows = np.arange(len(drawn.labels))
@@ -121,34 +123,34 @@ def suspects(drawn: Drawn, folder: Path) -> Callable[[], Any]:
 
 def queue(drawn: Drawn, folder: Path) -> Callable[[], Any]:
     """What the app does after a batch of verdicts: doubts learnt anew, and their order."""
-    from tagger.suspects import find_suspects, learn, review_order
+    from tagger.suspects import find_suspects, refit_doubt, review_order
 
     found = find_suspects(_evidence(drawn, None), np.array(drawn.files), np.array(drawn.hashes)).table
     rng = np.random.default_rng(0)
     verdicts = pd.DataFrame({"position": rng.permutation(len(found))[:2000]})
     verdicts["wrong"] = rng.random(len(verdicts)) < 0.3
-    return lambda: review_order(found, learn(found, verdicts))
+    return lambda: review_order(found, refit_doubt(found, verdicts))
 
 
 def write(drawn: Drawn, folder: Path) -> Callable[[], Any]:
     """A prediction's table, chunk by chunk."""
     from tagger.commands.writers import table_formats
-    from tagger.commands.writers.part import Part
+    from tagger.commands.writers.base import LabelBatch
 
     writer = table_formats.build("csv", folder, folder / "tags.csv", drawn.names)
     names = np.array(drawn.names, dtype=object)
 
-    def part(at: int, until: int) -> Part:
+    def part(at: int, until: int) -> LabelBatch:
         chosen = [names[row > 0.5].tolist() for row in drawn.probs[at:until]]
         columns = {"file": drawn.files[at:until], "labels": ["|".join(labels) for labels in chosen]}
         columns |= {name: drawn.probs[at:until, k].round(6) for k, name in enumerate(drawn.names)}
-        return Part(pd.DataFrame(columns), chosen, frozenset())
+        return LabelBatch(pd.DataFrame(columns), chosen, frozenset())
 
     def whole() -> None:
         parts = []
         for at in range(0, len(drawn.files), 2048):
             parts.append(folder / f"{at}.part")
-            writer.write_part(part(at, at + 2048), parts[-1])
+            writer.write_batch(part(at, at + 2048), parts[-1])
         writer.join(parts, part(0, 0), folder / "tags.csv")
 
     return whole
@@ -159,7 +161,9 @@ def apply(drawn: Drawn, folder: Path) -> Callable[[], Any]:
     from tagger.review import apply_decisions, label_table
 
     rows = _decisions(drawn)
-    return lambda: label_table(drawn.files, apply_decisions(drawn.files, drawn.hashes, drawn.labels, drawn.names, rows))
+    return lambda: label_table(
+        drawn.files, apply_decisions(drawn.files, drawn.hashes, drawn.labels, drawn.names, rows)
+    )
 
 
 def _evidence(drawn: Drawn, near: tuple[np.ndarray, np.ndarray] | None) -> Any:
@@ -167,19 +171,21 @@ def _evidence(drawn: Drawn, near: tuple[np.ndarray, np.ndarray] | None) -> Any:
 
     rows = np.arange(len(drawn.files))
     return Evidence(
-        labels_NK=drawn.labels, probs_NK=drawn.probs, names=drawn.names, part_N=rows % 5, group_N=rows,
+        labels_NK=drawn.labels, probs_NK=drawn.probs, names=drawn.names, fold_N=rows % 5, group_N=rows,
         nearest_NM=near and near[0], similarity_NM=near and near[1],
     )  # fmt: skip
 
 
 def _decisions(drawn: Drawn) -> list[Any]:
-    from tagger.review import Recorded
+    from tagger.review import RecordedDecision
 
     said = {"verdict": "yes", "before": 0, "suggested": 1, "doubt": 0.9, "run": "run", "reviewer": "ann"}
     said |= {"seconds": 1.0, "client": "tab"}
     rows = range(0, len(drawn.files), 10)
     return [
-        Recorded(hash=drawn.hashes[n], label=drawn.names[n % len(drawn.names)], seq=n, id=n + 1, time="", **said)
+        RecordedDecision(
+            hash=drawn.hashes[n], label=drawn.names[n % len(drawn.names)], seq=n, id=n + 1, time="", **said
+        )
         for n in rows
     ]
 
@@ -231,17 +237,23 @@ def curve(stage: str, axis: str, most: float) -> list[dict[str, float]]:
     points: list[dict[str, float]] = []
     for value in POINTS[axis]:
         if len(points) > 1:
-            expected = points[-1]["seconds"] * (value / points[-1]["value"]) ** max(1, exponent(points, "seconds"))
+            expected = points[-1]["seconds"] * (value / points[-1]["value"]) ** max(
+                1, exponent(points, "seconds")
+            )
             if expected > most:
                 break
         command = [sys.executable, __file__, "--measure", stage, axis, str(value)]
-        points.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=ALONE).stdout))
+        points.append(
+            json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=ALONE).stdout)
+        )
     return points
 
 
 def main() -> None:
     """Measure all curves, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--stages", nargs="+", choices=[*STAGES, "bits"], default=[*STAGES, "bits"])
     parser.add_argument("--axes", nargs="+", choices=["images", "labels"], default=["images", "labels"])

@@ -2,13 +2,14 @@
 
     python benchmarks/speed_head.py --out speed_head.json [--images 100000] [--rounds 3] [--labels 20]
 
-Features are made up, as wide as mobilenetv2's (1,696, both views, mapped from disk), with labels that show in them.
-The settings are those of `quick`: 30 epochs of 256 images a step. Cases, which take turns:
+Features are made up, as wide as mobilenetv2's (1,696, both views, mapped from disk), with labels that show
+in them. The settings are those of `quick`: 30 epochs of 256 images a step. Cases, which take turns:
 
 * one head: four fifths of the images teach, the last fifth validates after every epoch.
-* heads of 5 parts: what `tagger train` and `tagger retrain` do under `quick`: five such heads, each without its part.
-* bare: the forward and backward matrix products of one head's steps alone, on float32 features already in memory, in
-  order. Nothing is read, standardised, dropped out or validated.
+* heads of 5 parts: what `tagger train` and `tagger retrain` do under `quick`: five such heads, each without
+  its part.
+* bare: the forward and backward matrix products of one head's steps alone, on float32 features already in
+  memory, in order. Nothing is read, standardised, dropped out or validated.
 
 "Memory" is what anonymous memory grew by at most; pages of the mapped file are the system's to drop.
 """
@@ -26,7 +27,7 @@ import torch
 from rounds import alternate, ratio_interval, spread, table, write_json
 
 from tagger.presets import load_settings
-from tagger.training.head_stage import fit_head, fit_heads
+from tagger.training.head.cross_fit import cross_fit_heads, fit_head
 
 WIDTH, VIEWS, PARTS, SHOWN = 1696, 2, 5, 8
 TARGETS = {"one head": "<= 20 s"}
@@ -98,7 +99,9 @@ def timed(call: Callable[[], object], memory: list[float]) -> Callable[[], float
 
 def main() -> None:
     """Make the features, measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--labels", type=int, default=20)
@@ -115,14 +118,22 @@ def main() -> None:
         num = (len(teach), args.labels, settings.features.epochs, settings.features.batch_size)
         calls: dict[str, Callable[[], Any]] = {
             "one head": lambda: fit_head(views, labels, teach, rest, settings, name="head"),
-            f"heads of {PARTS} parts": lambda: fit_heads(views, labels, part, settings, track=lambda items, _: items),
+            f"heads of {PARTS} parts": lambda: cross_fit_heads(
+                views, labels, part, settings, track=lambda items, _: items
+            ),
             "bare": lambda: bare(*num),
         }
         memory: dict[str, list[float]] = {name: [] for name in calls}
         cases = {name: timed(call, memory[name]) for name, call in calls.items() if name not in args.skip}
         seconds = alternate(cases, args.rounds, warm_up=args.warm_up)
     rows = [
-        [name, spread(found, " s"), str(ratio_interval(found, seconds["bare"])), f"{max(memory[name]):,.0f} MB", target]
+        [
+            name,
+            spread(found, " s"),
+            str(ratio_interval(found, seconds["bare"])),
+            f"{max(memory[name]):,.0f} MB",
+            target,
+        ]
         for name, found in seconds.items()
         for target in [TARGETS.get(name, "")]
     ]

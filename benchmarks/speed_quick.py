@@ -2,11 +2,12 @@
 
     python benchmarks/speed_quick.py --out speed_quick.json [--photos 8000] [--sample 512]
 
-The whole command (listing, hashing, decoding, features of both views, heads for every fold, thresholds, metrics, plots,
-model card; without Python's imports) against the bare forward pass: the same timm network, precision, size and views as
-plain PyTorch does them, on float images in memory. The bare pass runs over ``--sample`` photos, before the command,
-after it and, where it takes its first batch, in between; its median rate counts for all. Target: at most 1.3 times.
-Photos and weights: $TAGGER_SHARED or ../shared; without them drawn photos and random weights.
+The whole command (listing, hashing, decoding, features of both views, heads for every fold, thresholds,
+metrics, plots, model card; without Python's imports) against the bare forward pass: the same timm network,
+precision, size and views as plain PyTorch does them, on float images in memory. The bare pass runs over
+``--sample`` photos, before the command, after it and, where it takes its first batch, in between; its
+median rate counts for all. Target: at most 1.3 times. Photos and weights: $TAGGER_SHARED or ../shared;
+without them drawn photos and random weights.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from rounds import spread, table, write_json
 from speed_train import LABELS
 
 import tagger
-from tagger.commands.screen import Screen
+from tagger.commands.console.screen import Screen
 from tagger.config import Settings
 from tagger.model import new_backbone
 from tagger.presets import load_settings
@@ -58,7 +59,7 @@ class Bare:
         self.dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(pick_precision(settings))
         images = torch.rand(num, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
         self.views = [images, images.flip(-1).contiguous(memory_format=torch.channels_last)]
-        self.views = self.views if settings.image.flip_views else self.views[:1]
+        self.views = self.views if settings.image.tta_hflip else self.views[:1]
         self.seconds_a_photo: list[float] = []
 
     @torch.inference_mode()
@@ -93,7 +94,9 @@ class Stages(Screen):
 
 def main() -> None:
     """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=8000)
     parser.add_argument("--sample", type=int, default=512)
@@ -115,10 +118,14 @@ def main() -> None:
     stages = {**screen.seconds, "all else": whole - sum(screen.seconds.values())}
     rows = [["bare forward pass", f"{alone:.1f}", "1", ""], ["tagger train --preset quick", f"{whole:.1f}"]]
     rows[1] += [f"{whole / alone:.2f}", "<= 1.3"]
-    rows += [[f"  {name}", f"{seconds:.1f}", f"{seconds / alone:.2f}", ""] for name, seconds in stages.items()]
+    rows += [
+        [f"  {name}", f"{seconds:.1f}", f"{seconds / alone:.2f}", ""] for name, seconds in stages.items()
+    ]
     print(table([f"{args.photos:,} photos", "seconds", "ratio", "target"], rows))
     print(f"\nbare, a photo: {spread([1000 * seconds for seconds in bare.seconds_a_photo], ' ms')}")
-    write_json(args.out, {"photos": args.photos, "bare": bare.seconds_a_photo, "whole": whole, "stages": stages})
+    write_json(
+        args.out, {"photos": args.photos, "bare": bare.seconds_a_photo, "whole": whole, "stages": stages}
+    )
 
 
 if __name__ == "__main__":

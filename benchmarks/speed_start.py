@@ -2,9 +2,10 @@
 
     python benchmarks/speed_start.py --out start.json [--rounds 9]
 
-``tagger --help`` against an empty Python, and ``tagger predict`` on one image against importing torch and timm, which
-every prediction needs: the network is made, its weights are read, the image is decoded and tagged. The run is a
-a backbone with random weights (``--run`` takes another), made for the purpose; no training.
+``tagger --help`` against an empty Python, and ``tagger predict`` on one image against importing torch and
+timm, which every prediction needs: the network is made, its weights are read, the image is decoded and
+tagged. The run is a a backbone with random weights (``--run`` takes another), made for the purpose; no
+training.
 """
 
 import argparse
@@ -49,7 +50,9 @@ def case(*command: str) -> Callable[[], float]:
 
 def main() -> None:
     """Measure in fresh processes, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--run", type=Path)
@@ -57,7 +60,15 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         run, photos = make_run(Path(scratch), args.backbone)
-        tagging = (*TAGGER, "predict", str(photos), "--run", str(args.run or run), "--out", f"{scratch}/tags.csv")
+        tagging = (
+            *TAGGER,
+            "predict",
+            str(photos),
+            "--run",
+            str(args.run or run),
+            "--out",
+            f"{scratch}/tags.csv",
+        )
         cases = {
             "python": case(sys.executable, "-c", "pass"),
             "help": case(*TAGGER, "--help"),

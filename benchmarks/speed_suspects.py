@@ -2,12 +2,13 @@
 
     python benchmarks/speed_suspects.py --out suspects.json [--images 100000 1000000] [--rounds 3]
 
-20 labels, 1,280 features an image (float16, from a file, as a run keeps them). Images lie in overlapping clusters,
-labels go with clusters, 15 % of the *yes* are wrong, one image in fifty is a near-duplicate of another, and dynamics
-are there, so that every signal has something to say. Each measurement is a process of its own; memory is its greatest
-resident set, mapped files included. ``overlap`` is the share of the nearest images found that an exact search finds
-too, of 500 images. Re-ranking is what the app does after every 20 verdicts (learn, order) and after every 200 (judge
-all cells anew), here with 2,000 verdicts and 100,000 suspects.
+20 labels, 1,280 features an image (float16, from a file, as a run keeps them). Images lie in overlapping
+clusters, labels go with clusters, 15 % of the *yes* are wrong, one image in fifty is a near-duplicate of
+another, and dynamics are there, so that every signal has something to say. Each measurement is a process of
+its own; memory is its greatest resident set, mapped files included. ``overlap`` is the share of the nearest
+images found that an exact search finds too, of 500 images. Re-ranking is what the app does after every 20
+verdicts (learn, order) and after every 200 (judge all cells anew), here with 2,000 verdicts and 100,000
+suspects.
 """
 
 import argparse
@@ -57,7 +58,14 @@ def make(folder: Path, num: int) -> None:
 
 def measure(folder: Path) -> dict[str, float]:
     """Seconds and gigabytes of one whole search, and the seconds of the app's two kinds of re-ranking."""
-    from tagger.suspects import Evidence, find_suspects, learn, nearest_images, reconsider, review_order
+    from tagger.suspects import (
+        Evidence,
+        find_suspects,
+        nearest_images,
+        refit_doubt,
+        rescore_suspects,
+        review_order,
+    )
 
     features, rest = np.load(folder / "features.npy", mmap_mode="r"), np.load(folder / "rest.npz")
     labels, group = rest["labels"], rest["group"]
@@ -67,7 +75,7 @@ def measure(folder: Path) -> dict[str, float]:
     nearest, similarity = nearest_images(features, group)
     near = perf_counter() - begun
     evidence = Evidence(
-        labels_NK=labels, probs_NK=rest["probs"], names=names, part_N=rest["part"], group_N=group,
+        labels_NK=labels, probs_NK=rest["probs"], names=names, fold_N=rest["part"], group_N=group,
         nearest_NM=nearest, similarity_NM=similarity, dynamics_NK=rest["dynamics"],
     )  # fmt: skip
     found = find_suspects(evidence, files, files).table
@@ -77,10 +85,10 @@ def measure(folder: Path) -> dict[str, float]:
     verdicts = pd.DataFrame({"position": rng.permutation(len(found))[:2000]})
     verdicts["wrong"] = rng.random(len(verdicts)) < found["doubt"].to_numpy()[verdicts["position"]]
     begun = perf_counter()
-    review_order(found, learn(found, verdicts))
+    review_order(found, refit_doubt(found, verdicts))
     again = perf_counter() - begun
     begun = perf_counter()
-    reconsider(evidence, found, verdicts)
+    rescore_suspects(evidence, found, verdicts)
     anew = perf_counter() - begun
     return {
         "seconds": taken, "neighbours": near, "signals and doubt": taken - near, "gigabytes": peak, "again": again,
@@ -90,15 +98,17 @@ def measure(folder: Path) -> dict[str, float]:
 
 def peak_gigabytes() -> float:
     """The greatest resident set of this process so far (Linux)."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    line = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
     return int(line.split()[1]) / 1e6
 
 
 def overlap(features: np.ndarray, group: np.ndarray, nearest: np.ndarray) -> float:
     """The share of the nearest images that are among the exact ones, of 500 images."""
-    from tagger.suspects.nearest import reduced
+    from tagger.suspects.nearest_neighbours import reduce_features
 
-    unit = reduced(features)
+    unit = reduce_features(features)
     some, shared = np.random.default_rng(1).choice(len(unit), min(500, len(unit)), replace=False), []
     for row in some:
         cosine = unit @ unit[row]
@@ -132,7 +142,9 @@ def show(num: int, rounds: list[dict[str, float]]) -> list[list[str]]:
 
 def main() -> None:
     """Draw the data, measure in fresh processes, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--images", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=3)
@@ -152,7 +164,12 @@ def main() -> None:
         for _ in range(args.rounds):
             for num, folder in folders.items():
                 found[num].append(one(folder))
-    print(table(["images", "what", "median (range)", "target"], [row for n, r in found.items() for row in show(n, r)]))
+    print(
+        table(
+            ["images", "what", "median (range)", "target"],
+            [row for n, r in found.items() for row in show(n, r)],
+        )
+    )
     if args.out:
         write_json(args.out, {"rounds": {str(num): rounds for num, rounds in found.items()}})
 

@@ -1,20 +1,25 @@
 """How fast does the training loop feed its network? Images a second, against the bare step and against fastai.
 
-    python benchmarks/speed_train.py --out speed_train.json [--rounds 5] [--batches 6] [--shares 0.5 0] [--skip fastai]
+    python benchmarks/speed_train.py --out speed_train.json [--rounds 5] [--batches 6] [--shares 0.5 0]
+    [--skip fastai]
 
 One backbone (`--backbone`) at 128 px, batches of 64, the augmentation of `standard`, 14 labels. Cases, which
 take turns in one process:
 
-* tagger: an epoch of `fit` from the cache of decoded images: augmentation, averaged weights, clipping and schedule.
-* bare: forward pass, loss, backward pass and optimiser step of the same timm network, precision, memory order and loss
-  as plain PyTorch does them, on float images in memory.
-* bare, in fewer passes: the same, with the network as `fit` computes it (tagger/training/convolutions.py): what the
-  loop itself costs.
-* fastai: ImageDataLoaders over JPEG files of 128 px, aug_transforms(), fit_one_cycle, float32; after its first batch.
-* fastai, tuned: channels-last, and autocast to the precision of the others by a callback (its own bf16 is for GPUs).
+* tagger: an epoch of `fit` from the cache of decoded images: augmentation, averaged weights, clipping and
+  schedule.
+* bare: forward pass, loss, backward pass and optimiser step of the same timm network, precision, memory
+  order and loss as plain PyTorch does them, on float images in memory.
+* bare, in fewer passes: the same, with the network as `fit` computes it
+  (tagger/training/network/fused_training.py): what the loop itself costs.
+* fastai: ImageDataLoaders over JPEG files of 128 px, aug_transforms(), fit_one_cycle, float32; after its
+  first batch.
+* fastai, tuned: channels-last, and autocast to the precision of the others by a callback (its own bf16 is
+  for GPUs).
 
-`--shares`: shares of the network's stages that keep their weights; 0.5 is `standard`, with 0 everything learns.
-Photos and weights: $TAGGER_SHARED or ../shared; without them drawn photos and random weights (statistics are kept).
+`--shares`: shares of the network's stages that keep their weights; 0.5 is `standard`, with 0 everything
+learns. Photos and weights: $TAGGER_SHARED or ../shared; without them drawn photos and random weights
+(statistics are kept).
 """
 
 import argparse
@@ -40,12 +45,12 @@ from tagger.losses import losses
 from tagger.model import TagModel, new_backbone, new_head
 from tagger.presets import load_settings
 from tagger.training.device import make_accelerator, pick_precision
-from tagger.training.fit import Task, _Loop
 from tagger.training.fit_key import FitKey
 from tagger.training.inference import to_float
-from tagger.training.learner import Learner
-from tagger.training.objective import Objective, make_step
-from tagger.training.optimiser import frozen_parameters, make_optimiser, parameter_groups
+from tagger.training.network.optimiser import frozen_parameters, make_optimiser, parameter_groups
+from tagger.training.network.train_network import FitTask, _NetworkTrainer
+from tagger.training.network.train_step import TrainStep
+from tagger.training.objective import Objective, make_step_context
 
 SIZE, LABELS = 128, 14
 TARGETS = {"bare": ">= 0.95", "bare, in fewer passes": ">= 0.95", "fastai": ">= 1.7", "fastai, tuned": ""}
@@ -69,7 +74,12 @@ class Photos:
 
 def settings_of(backbone: str, share: float, batch: int) -> Settings:
     """`standard` at 128 px, with so much of the network frozen."""
-    sets = [f"image.size={SIZE}", f"train.freeze_share={share}", f"train.batch_size={batch}", "train.freeze_norm=true"]
+    sets = [
+        f"image.size={SIZE}",
+        f"train.freeze_share={share}",
+        f"train.batch_size={batch}",
+        "train.freeze_norm=true",
+    ]
     named = backbone_settings(backbone, random_if_absent=True)
     return load_settings("standard", [*sets, *named])
 
@@ -81,11 +91,17 @@ def new_model(settings: Settings) -> TagModel:
     return TagModel(backbone, new_head(backbone.num_features, LABELS, settings))
 
 
-def tagger_case(settings: Settings, photos: Photos) -> tuple[Callable[[], float], _Loop]:
+def tagger_case(settings: Settings, photos: Photos) -> tuple[Callable[[], float], _NetworkTrainer]:
     """An epoch of the real loop, and the loop."""
     rows = np.arange(len(photos.files))
-    task = Task(CachedImages(photos.pixels, photos.files, rows), photos.labels_NK, rows, rows[:8], FitKey.single())
-    loop = _Loop(new_model(settings), task, settings, make_accelerator(settings), None)  # type: ignore[arg-type]
+    task = FitTask(
+        CachedImages(photos.pixels, photos.files, rows),
+        photos.labels_NK,
+        rows,
+        rows[:8],
+        FitKey.single_network(),
+    )
+    loop = _NetworkTrainer(new_model(settings), task, settings, make_accelerator(settings), None)  # type: ignore[arg-type]
 
     def images_a_second() -> float:
         begun = time.perf_counter()
@@ -101,9 +117,11 @@ def bare_case(settings: Settings, photos: Photos, network: nn.Module | None = No
     device, batch = accelerator.device, settings.train.batch_size
     model = network or new_model(settings).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = make_optimiser(parameter_groups(model, settings.train), settings.train)  # type: ignore[arg-type]
-    learner = Learner(model, Objective(losses.build("bce", label_stats(photos.labels_NK)), []))  # type: ignore[arg-type]
+    learner = TrainStep(model, Objective(losses.build("bce", label_stats(photos.labels_NK)), []))  # type: ignore[arg-type]
     learner.to(device).train()
-    for norm in [module for module in learner.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]:
+    for norm in [
+        module for module in learner.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)
+    ]:
         norm.eval()
     images = to_float(torch.from_numpy(photos.pixels), device)
     targets = torch.from_numpy(photos.labels_NK).float().to(device)
@@ -114,7 +132,7 @@ def bare_case(settings: Settings, photos: Photos, network: nn.Module | None = No
         begun = time.perf_counter()
         for at in range(0, len(images), batch):
             with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-                step = make_step(targets[at : at + batch], 0.5, generator)
+                step = make_step_context(targets[at : at + batch], 0.5, generator)
                 loss = learner(images[at : at + batch], targets[at : at + batch], None, step)
             optimiser.zero_grad()
             loss.backward()
@@ -146,7 +164,9 @@ def fastai_case(settings: Settings, photos: Photos, *, tuned: bool) -> Callable[
         """Mixed precision on a processor."""
 
         def before_batch(self) -> None:
-            self.context = torch.autocast("cpu", dtype=torch.bfloat16, enabled=pick_precision(settings) == "bf16")
+            self.context = torch.autocast(
+                "cpu", dtype=torch.bfloat16, enabled=pick_precision(settings) == "bf16"
+            )
             self.context.__enter__()
 
         def after_loss(self) -> None:
@@ -187,7 +207,7 @@ def measure(settings: Settings, photos: Photos, skip: list[str], rounds: int) ->
     cases = {
         "tagger": ours,
         "bare": bare_case(settings, photos),
-        "bare, in fewer passes": bare_case(settings, photos, loop.raw),
+        "bare, in fewer passes": bare_case(settings, photos, loop.unwrapped),
     }
     try:
         for name in ("fastai", "fastai, tuned"):
@@ -211,7 +231,9 @@ def report(found: dict[str, list[float]]) -> str:
 
 def main() -> None:
     """Measure, print a table a share, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, default=6)
@@ -224,7 +246,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         photos = Photos(Path(folder), args.batches * args.batch)
         for share in args.shares:
-            found[f"{share:g}"] = measure(settings_of(args.backbone, share, args.batch), photos, args.skip, args.rounds)
+            found[f"{share:g}"] = measure(
+                settings_of(args.backbone, share, args.batch), photos, args.skip, args.rounds
+            )
             print(f"\n{share:.0%} of the network kept as it is:\n\n{report(found[f'{share:g}'])}", flush=True)
     write_json(args.out, {"settings": vars(args), "images_per_second": found})
 

@@ -3,13 +3,14 @@
     python benchmarks/suspects.py --out results/ --seeds 0 1 2
     python benchmarks/suspects.py --out results/ --kind hard --seeds 0 1 2
 
-Errors are planted in the labels of ``data/photos``: of each label's positives 20 % are dropped, and as many wrong ones
-are added as 15 % of its positives. ``random``: anywhere. ``hard``: positives are dropped where a model trained on the
-clean labels is least sure (small objects), wrong ones are added where it comes close to them (look-alikes). ``quick``
-is trained on the wrong labels (kept in OUT/BACKBONE, not trained again), ``tagger suspects`` ranks the cells, and a
-truthful reviewer goes through them. The ranking learns after every 20 answers, and all cells are judged anew after
-every 200, as in the app. Photos' own errors count as right here, for both sides. Photos: $TAGGER_SHARED or ../shared.
-Ratios have 95 % intervals over seeds (t) when there are several.
+Errors are planted in the labels of ``data/photos``: of each label's positives 20 % are dropped, and as many
+wrong ones are added as 15 % of its positives. ``random``: anywhere. ``hard``: positives are dropped where a
+model trained on the clean labels is least sure (small objects), wrong ones are added where it comes close
+to them (look-alikes). ``quick`` is trained on the wrong labels (kept in OUT/BACKBONE, not trained again),
+``tagger suspects`` ranks the cells, and a truthful reviewer goes through them. The ranking learns after
+every 20 answers, and all cells are judged anew after every 200, as in the app. Photos' own errors count as
+right here, for both sides. Photos: $TAGGER_SHARED or ../shared. Ratios have 95 % intervals over seeds (t)
+when there are several.
 """
 
 import argparse
@@ -26,10 +27,17 @@ from sklearn.metrics import average_precision_score
 
 import tagger
 from tagger.arrays import NO, YES, Cells, Floats
-from tagger.commands.screen import Screen
-from tagger.commands.suspects import evidence_of, suspects
+from tagger.commands.console.screen import Screen
+from tagger.commands.suspects import load_evidence, suspects
 from tagger.runs import RunFolder
-from tagger.suspects import Evidence, estimate, find_suspects, learn, reconsider, review_order
+from tagger.suspects import (
+    Evidence,
+    estimate_errors,
+    find_suspects,
+    refit_doubt,
+    rescore_suspects,
+    review_order,
+)
 
 NOBODY = "sqlite:////nowhere/review.db"  # no decisions
 DROPPED, ADDED, BATCH, RECONSIDERED, DRAWS = 0.20, 0.15, 20, 200, 20
@@ -99,10 +107,10 @@ def review(
         told += batch.tolist()
         began = perf_counter()
         verdicts = pd.DataFrame({"position": told, "wrong": wrong_T[told]})
-        doubt = learn(current, verdicts)
+        doubt = refit_doubt(current, verdicts)
         slowest = max(slowest, perf_counter() - began)
         if len(told) % RECONSIDERED == 0:
-            current = reconsider(evidence, table, verdicts)
+            current = rescore_suspects(evidence, table, verdicts)
     return {
         "learning": int(wrong_T[told].sum()) / total,
         "fixed": int(wrong_T[:total].sum()) / total,
@@ -123,13 +131,17 @@ def honesty(run: RunFolder, evidence: Evidence, wrong_NK: NDArray[np.bool_]) -> 
         audit = audit[np.argsort(table["audit_order"].to_numpy()[audit])][:50]
         ranked = np.setdiff1d(np.flatnonzero(~table["audit"]), audit)
         position = np.concatenate([ranked[:450], audit])
-        verdicts = pd.DataFrame({"position": position, "wrong": wrong_T[position], "blind": np.arange(500) >= 450})
-        doubt = learn(table, verdicts)
+        verdicts = pd.DataFrame(
+            {"position": position, "wrong": wrong_T[position], "blind": np.arange(500) >= 450}
+        )
+        doubt = refit_doubt(table, verdicts)
         order = review_order(table, doubt)
         queue = order[np.isin(order, ranked[450:])]
-        said = estimate(table, doubt, verdicts, queue)
+        said = estimate_errors(table, doubt, verdicts, queue)
         left, soon = int(wrong_NK.sum() - wrong_T[position].sum()), int(wrong_T[queue[:100]].sum())
-        rows.append((said.errors_low, said.errors_left, said.errors_high, left, said.next_low, said.next_high, soon))
+        rows.append(
+            (said.errors_low, said.errors_left, said.errors_high, left, said.next_low, said.next_high, soon)
+        )
     low, middle, high, left, soon_low, soon_high, soon = np.array(rows, float).T
     return {
         "errors_left": [low.mean(), middle.mean(), high.mean()],
@@ -150,7 +162,9 @@ def image_scores(
     out = {}
     for name, method in {"ema": "exponential_moving_average", "softmin": "softmin"}.items():
         aggregator = {"method": method}
-        scores = get_label_quality_scores(given, probs_NK, method="self_confidence", aggregator_kwargs=aggregator)
+        scores = get_label_quality_scores(
+            given, probs_NK, method="self_confidence", aggregator_kwargs=aggregator
+        )
         out[f"cleanlab_{name}"] = float(average_precision_score(wrong_N, 1 - scores))
     any_wrong = 1 - np.exp(np.log1p(-np.clip(cell_doubt_NK, 0, 0.999999)).sum(axis=1))
     out["tagger"] = float(average_precision_score(wrong_N, any_wrong))
@@ -182,7 +196,7 @@ def run_once(out: Path, kind: str, seed: int, backbone: str) -> dict[str, object
     def precision(score_NK: Floats, cells_NK: NDArray[np.bool_]) -> float:
         return float(average_precision_score(wrong_NK[cells_NK], score_NK[cells_NK]))
 
-    evidence = evidence_of(run, NOBODY)
+    evidence = load_evidence(run, NOBODY)
     everything = np.ones(labels_NK.shape, bool)
     wrong_T = wrong_NK[row_T, k_T]
     fixed_order = np.argsort(-fixed_NK.ravel(), kind="stable")
@@ -191,7 +205,11 @@ def run_once(out: Path, kind: str, seed: int, backbone: str) -> dict[str, object
         "seconds": seconds,
         "ap": {
             side: {"tagger": precision(doubt_NK, cells), "cleanlab": precision(fixed_NK, cells)}
-            for side, cells in (("both", everything), ("missing", labels_NK == NO), ("spurious", labels_NK == YES))
+            for side, cells in (
+                ("both", everything),
+                ("missing", labels_NK == NO),
+                ("spurious", labels_NK == YES),
+            )
         },
         "found": review(evidence, table, wrong_T, wrong_NK.ravel()[fixed_order]),
         "estimate": honesty(run, evidence, wrong_NK),
@@ -226,7 +244,10 @@ def print_table(lines: list[dict]) -> None:
             ours, theirs = ([r["found"][who] for r in rows] for who in (how, "cleanlab"))
             _row(f"found after as many reviews as errors, {how}", ours, theirs)
         for who in ("ema", "softmin"):
-            ours, theirs = [r["images"]["tagger"] for r in rows], [r["images"][f"cleanlab_{who}"] for r in rows]
+            ours, theirs = (
+                [r["images"]["tagger"] for r in rows],
+                [r["images"][f"cleanlab_{who}"] for r in rows],
+            )
             _row(f"images, average precision against {who}", ours, theirs)
         for r in rows:
             print(f"seed {r['seed']}: {json.dumps(r['estimate'])}")
@@ -235,7 +256,9 @@ def print_table(lines: list[dict]) -> None:
 
 def main() -> None:
     """Run what is missing, then print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--kind", choices=("random", "hard"), default="random")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])

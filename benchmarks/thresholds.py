@@ -1,12 +1,13 @@
 """Which rule for per-label thresholds does best on images it has not seen?
 
-    python benchmarks/thresholds.py runs/RUN [--repeats 200] [--aim f1]   out-of-fold probabilities of a finished run
-    python benchmarks/thresholds.py FILE.npz                              probs (N, K) and labels (N, K; -1 unknown)
-    python benchmarks/thresholds.py synthetic                             labels and scores drawn anew each repeat
+    python benchmarks/thresholds.py runs/RUN [--repeats 200] [--aim f1]   out-of-fold probabilities of a
+    finished run python benchmarks/thresholds.py FILE.npz                              probs (N, K) and
+    labels (N, K; -1 unknown) python benchmarks/thresholds.py synthetic                             labels
+    and scores drawn anew each repeat
 
-Each repeat splits the images in halves at random and chooses thresholds on one half, and on half of that. Printed are
-the means of macro-F1 and micro-F1 on the other half, how much macro-F1 gains over the best shared threshold, and in how
-many repeats it gains at all.
+Each repeat splits the images in halves at random and chooses thresholds on one half, and on half of that.
+Printed are the means of macro-F1 and micro-F1 on the other half, how much macro-F1 gains over the best
+shared threshold, and in how many repeats it gains at all.
 """
 
 import argparse
@@ -19,11 +20,18 @@ from scipy.special import expit
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
 from tagger.runs.folder import RunFolder
-from tagger.scoring import averages, best_shared_threshold, choose, choose_thresholds, count, parse_aim
-from tagger.scoring.aims import Aim
+from tagger.scoring import (
+    apply_thresholds,
+    best_shared_threshold,
+    choose_thresholds,
+    confusion_counts,
+    micro_macro_averages,
+    parse_objective,
+)
+from tagger.scoring.best_thresholds import empirical_threshold, model_based_threshold
 from tagger.scoring.bootstrap import image_weights
 from tagger.scoring.calibration import fit_scale
-from tagger.scoring.cutoffs import counted_cutoff, modelled_cutoff
+from tagger.scoring.threshold_objective import ThresholdObjective
 
 Problem = tuple[Cells, Floats]
 
@@ -50,16 +58,17 @@ def load(path: Path) -> Problem:
         return stored["labels"], stored["probs"].astype(np.float64)
 
 
-def smoothed(labels_N: Cells, logits_N: Floats, aim: Aim, *, width: float = 0.3) -> float:
+def smoothed(labels_N: Cells, logits_N: Floats, aim: ThresholdObjective, *, width: float = 0.3) -> float:
     """The best point of the utility curve after a logistic kernel has blurred every score."""
     grid_G = np.linspace(-6, 4, 201)
     tp_G, fp_G = (
-        expit((logits_N[labels_N == side][:, None] - grid_G) / (0.6 * width)).sum(axis=0) for side in (YES, NO)
+        expit((logits_N[labels_N == side][:, None] - grid_G) / (0.6 * width)).sum(axis=0)
+        for side in (YES, NO)
     )
     return float(grid_G[aim.utility(tp_G, fp_G, (labels_N == YES).sum(), (labels_N == NO).sum()).argmax()])
 
 
-def rules(labels_NK: Cells, probs_NK: Floats, aim: Aim) -> dict[str, Floats]:
+def rules(labels_NK: Cells, probs_NK: Floats, aim: ThresholdObjective) -> dict[str, Floats]:
     """Thresholds in log-odds (K,) by every rule."""
     num_labels = labels_NK.shape[1]
     weights_NB = np.hstack(list(image_weights(len(labels_NK), 60)))
@@ -72,14 +81,17 @@ def rules(labels_NK: Cells, probs_NK: Floats, aim: Aim) -> dict[str, Floats]:
         return np.array([rule(labels_NK[:, k], probs_NK[:, k]) for k in range(num_labels)])
 
     shared, micro = (
-        logit(np.array(best_shared_threshold(labels_NK, probs_NK, aim, average=a))) for a in ("macro", "micro")
+        logit(np.array(best_shared_threshold(labels_NK, probs_NK, aim, average=a)))
+        for a in ("macro", "micro")
     )
-    bagged = [counted_cutoff(labels_NK[:, k], probs_NK[:, k], aim, weights_NB) for k in range(num_labels)]
+    bagged = [
+        empirical_threshold(labels_NK[:, k], probs_NK[:, k], aim, weights_NB) for k in range(num_labels)
+    ]
     bag_K, var_K = np.array([c.value for c in bagged]), np.array([c.draws_B.var() for c in bagged])
     between = max(float(np.mean((bag_K - shared) ** 2 - var_K)), 0.01)
 
     def modelled(prior: float) -> Floats:
-        return each(lambda y, p: modelled_cutoff(y, p, aim, ones_N1, centre=centre, prior=prior).value)
+        return each(lambda y, p: model_based_threshold(y, p, aim, ones_N1, centre=centre, prior=prior).value)
 
     def towards(n0: float, own_K: Floats, other: Floats) -> Floats:
         return mix(yes_K / (yes_K + n0), own_K, other)
@@ -89,7 +101,7 @@ def rules(labels_NK: Cells, probs_NK: Floats, aim: Aim) -> dict[str, Floats]:
     return {
         "best shared, macro": np.full(num_labels, shared),
         "best shared, micro": np.full(num_labels, micro),
-        "argmax": each(lambda y, p: counted_cutoff(y, p, aim, ones_N1).value),
+        "argmax": each(lambda y, p: empirical_threshold(y, p, aim, ones_N1).value),
         "blurred argmax": each(lambda y, p: smoothed(y, logit(p), aim)),
         "bagged argmax": bag_K,
         "bagged argmax, median": np.array([np.median(c.draws_B) for c in bagged]),
@@ -108,12 +120,14 @@ def mix(share: Floats, first: Floats, second: Floats) -> Floats:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("problem", help="a run, an npz file with probs and labels, or 'synthetic'")
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--aim", default="f1")
     args = parser.parse_args()
-    aim, started = parse_aim(args.aim), time.monotonic()
+    aim, started = parse_objective(args.aim), time.monotonic()
     stored = None if args.problem == "synthetic" else load(Path(args.problem))
 
     scores: dict[str, list[list[tuple[float, float]]]] = {}
@@ -124,7 +138,9 @@ def main() -> None:
         half, quarter, test = order[: len(order) // 2], order[: len(order) // 4], order[len(order) // 2 :]
         for size, chosen_on in enumerate((half, quarter)):
             for name, cutoffs_K in rules(labels[chosen_on], probs[chosen_on], aim).items():
-                values = averages(count(labels[test], choose(probs[test], sigmoid(cutoffs_K))))
+                values = micro_macro_averages(
+                    confusion_counts(labels[test], apply_thresholds(probs[test], sigmoid(cutoffs_K)))
+                )
                 row = scores.setdefault(name, [[], []])
                 row[size].append((float(values["macro_f1"]), float(values["micro_f1"])))
 
@@ -136,7 +152,9 @@ def main() -> None:
         cells = []
         for size, pairs in enumerate(np.array(row)):
             macro, gain = pairs[:, 0], pairs[:, 0] - base[size]
-            cells.append(f"{macro.mean():6.4f} {gain.mean():+8.4f} {(gain > 0).mean():6.0%} {pairs[:, 1].mean():8.4f}")
+            cells.append(
+                f"{macro.mean():6.4f} {gain.mean():+8.4f} {(gain > 0).mean():6.0%} {pairs[:, 1].mean():8.4f}"
+            )
         print(f"{name:46s}" + "   ".join(cells))
 
 

@@ -1,0 +1,1 @@
+"""Tools for data sets: checks, statistics, duplicates, quality, label noise and the demo set."""

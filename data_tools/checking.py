@@ -1,4 +1,6 @@
-"""What is wrong with a data set? Everything, at once, with file and row."""
+"""Checks of a data set: every problem at once, with file and row.
+
+Everything, at once, with file and row."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,56 +10,78 @@ from typing import Any
 import numpy as np
 
 from tagger.arrays import YES
-from tagger.commands.reading import Track, in_silence, read_with_progress
-from tagger.data import Dataset, broken_group_N, broken_rule_N, list_images
-from tagger.data.decode import UnreadableImage, load_image
+from tagger.commands.steps.dataset_reading import Track, read_with_progress, without_progress
+from tagger.data import Dataset, list_images, violates_group_N, violates_rule_N
+from tagger.data.images.decoding import UnreadableImage, load_image
 from tagger.errors import Problem, TaggerError
-from tagger.sections import Reading
+from tagger.sections import ReadOptions
 
-BATCH, THREADS = 256, 2
-MARKS = {
+BATCH = 256
+THREADS = 2
+MAGIC_BYTES = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG",),
     "GIF": (b"GIF8",),
     "BMP": (b"BM",),
     "TIFF": (b"II*\0", b"MM\0*"),
 }
-SUFFIX_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".gif": "GIF", ".bmp": "BMP", ".webp": "WebP"}
+SUFFIX_FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".gif": "GIF",
+    ".bmp": "BMP",
+    ".webp": "WebP",
+}
 SUFFIX_FORMATS |= {".tif": "TIFF", ".tiff": "TIFF"}
-SIDE = 64  # pixels; JPEG decodes to no less than twice that, whole file read all the same
+DECODE_SIDE = 64  # pixels; JPEG decodes to no less than twice that, whole file read all the same
 
 
 def check_dataset(
-    root: str | Path, labels: str | Path | None = None, *, reading: Reading | None = None, track: Track = in_silence
+    root: str | Path,
+    labels: str | Path | None = None,
+    *,
+    read_options: ReadOptions | None = None,
+    track: Track = without_progress,
 ) -> list[Problem]:
-    """All problems: of the label source, of files and names, of rules, of images that nobody labelled or that do not
-    decode.
+    """All problems: of the label source, of files and names, of rules, of images that nobody labelled or that
+    do not decode.
 
-    An empty list is a data set with nothing wrong. Where the label source cannot be taken at its word at all, that is
-    one problem, beside those of the images. Every image is decoded once, in bounded memory.
+    An empty list is a data set with nothing wrong. Where the label source cannot be taken at its word at
+    all, that is one problem, beside those of the images. Every image is decoded once, in bounded memory.
     """
     listing = list_images(root)
     same = names_in_other_case(listing.files)
     try:
-        dataset = read_with_progress(root, labels, reading=reading, track=track)
+        dataset = read_with_progress(root, labels, read_options=read_options, track=track)
     except TaggerError as error:
         found = [Problem(str(labels or root), None, str(error)), *listing.problems]
         return [*found, *same, *damaged_images(root, listing.files, track=track)]
     unlisted = [Problem(file, None, "no label source names this image") for file in dataset.unlisted]
     unread = {problem.file for problem in dataset.unreadable}
-    files = [file for file in listing.files if file not in unread]  # also copies that the label source joins in one
-    return [*dataset.problems, *broken(dataset), *same, *unlisted, *damaged_images(root, files, track=track)]
+    files = [
+        file for file in listing.files if file not in unread
+    ]  # also copies that the label source joins in one
+    return [
+        *dataset.problems,
+        *constraint_violations(dataset),
+        *same,
+        *unlisted,
+        *damaged_images(root, files, track=track),
+    ]
 
 
-def broken(dataset: Dataset) -> list[Problem]:
+def constraint_violations(dataset: Dataset) -> list[Problem]:
     """A problem for each image that breaks a rule or has several labels of an exclusive group."""
-    cells, names, files = dataset.labels_NK, dataset.labels, dataset.images["file"].tolist()
+    cells = dataset.labels_NK
+    names = dataset.labels
+    files = dataset.images["file"].tolist()
     found = []
     for rule in dataset.rules:
         reason = f"has {rule.premise!r}, but not {rule.implied!r} that it implies"
-        found += [(n, reason) for n in np.flatnonzero(broken_rule_N(cells, names, rule)).tolist()]
+        found += [(n, reason) for n in np.flatnonzero(violates_rule_N(cells, names, rule)).tolist()]
     for name, group in dataset.groups.items():
-        for n in np.flatnonzero(broken_group_N(cells, names, group)).tolist():
+        for n in np.flatnonzero(violates_group_N(cells, names, group)).tolist():
             several = [repr(label) for label in group["labels"] if cells[n, names.index(label)] == YES]
             found.append((n, f"has {' and '.join(several)} of the group {name!r}, which allows one"))
     return [Problem(files[n], None, reason) for n, reason in sorted(found)]
@@ -75,35 +99,37 @@ def names_in_other_case(files: Sequence[str]) -> list[Problem]:
     return [Problem(file, None, reason.format(earlier)) for file, earlier in pairs if file != earlier]
 
 
-def damaged_images(root: str | Path, files: Sequence[str], *, track: Track = in_silence) -> list[Problem]:
+def damaged_images(
+    root: str | Path, files: Sequence[str], *, track: Track = without_progress
+) -> list[Problem]:
     """A problem for each image that does not decode as a whole, or whose suffix names another format."""
 
     def reason(file: str) -> str:
         try:
-            load_image(Path(root, file), size=SIDE)
-            return misnamed(Path(root, file))
+            load_image(Path(root, file), size=DECODE_SIDE)
+            return wrong_suffix(Path(root, file))
         except UnreadableImage as error:
             return error.reason
 
     return [
         Problem(file, None, why)
-        for file, why in zip(track(files, "Decoding images"), in_threads(reason, files), strict=True)
+        for file, why in zip(track(files, "Decoding images"), map_in_threads(reason, files), strict=True)
         if why
     ]
 
 
-def misnamed(path: Path) -> str:
+def wrong_suffix(path: Path) -> str:
     """What format the bytes are, where the suffix says another of the common ones; or nothing."""
     with path.open("rb") as file:
         head = file.read(12)
-    actual = next((name for name, marks in MARKS.items() if head.startswith(marks)), "")
+    actual = next((name for name, marks in MAGIC_BYTES.items() if head.startswith(marks)), "")
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         actual = "WebP"
     said = SUFFIX_FORMATS.get(path.suffix.lower(), "")
     return f"its name says {said}, its bytes are {actual}. Rename it" if actual and actual != said else ""
 
 
-def in_threads(call: Callable[[str], Any], files: Sequence[str]) -> Iterator[Any]:
+def map_in_threads(call: Callable[[str], Any], files: Sequence[str]) -> Iterator[Any]:
     """What ``call`` says of each file, in order; a batch at a time, so that memory is bounded and Ctrl-C is heard."""
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(files), BATCH):

@@ -1,7 +1,8 @@
 """The demo's folder: what in it is the demo's own, and how that is removed without anything else.
 
-The folder has a mark with the hash of each file of the data set. A file that was changed since is a person's, as are
-threshold sets and decisions that a person made in it; where such things lie in the demo's way, it does not begin.
+The folder has a mark with the hash of each file of the data set. A file that was changed since is a
+person's, as are threshold sets and decisions that a person made in it; where such things lie in the demo's
+way, it does not begin.
 """
 
 import hashlib
@@ -10,14 +11,14 @@ import re
 import sys
 from pathlib import Path
 
-from tagger.commands.decisions import read_decisions
 from tagger.commands.predict import PARTS
-from tagger.data.wording import shortlist
+from tagger.commands.steps.decisions import read_decisions
 from tagger.errors import TaggerError
 from tagger.review import default_url
 from tagger.runs.checkpoint import FILES as CHECKPOINT
 from tagger.runs.folder import RUN
-from tagger.runs.ours import MARK, clear, is_ours, mark, marked, names_in, remove, remove_empty
+from tagger.runs.ownership import MARK, clear, is_ours, mark, marked, names_in, remove, remove_empty
+from tagger.text import shortlist
 
 REVIEWER = "truth"  # who answers in the demo
 PLACES = ("data", "new", "run", "retrained", "predictions.csv", "predictions.csv.unreadable.csv")
@@ -33,8 +34,9 @@ FOLDERS = ("data/images", "data/truth", "data/new", "new", "run/checkpoint", "re
 
 
 def begin(out: Path) -> None:
-    """The folder, marked, without what an earlier demo left. TaggerError if it is not a demo's, or a person's things
-    are in the way; all that is not the demo's stays."""
+    """The folder, marked, without what an earlier demo left. TaggerError if it is not a demo's, or a person's
+    things are in the way; all that is not the demo's stays.
+    """
     if out.exists() and not out.is_dir():
         raise TaggerError(f"{out}: this is a file. Name another folder with --out")
     if marked(out) is None and out.exists() and any(out.iterdir()):
@@ -79,7 +81,8 @@ def _not_ours(out: Path) -> list[str]:
     return [
         path
         for path in names_in(out)
-        if not is_ours(path, OURS) or (hashes and SET.fullmatch(path) and hashes.get(path) != _hash(out / path))
+        if not is_ours(path, OURS)
+        or (hashes and SET.fullmatch(path) and hashes.get(path) != _hash(out / path))
     ]
 
 

@@ -1,4 +1,6 @@
-"""What does the tool do? The whole loop on the demo set, in minutes, with nothing but what is installed."""
+"""The demo run: train, find suspects, review, retrain, evaluate and predict on the demo set.
+
+The whole loop on the demo set, in minutes, with nothing but what is installed."""
 
 import csv
 from pathlib import Path
@@ -6,18 +8,19 @@ from time import monotonic
 
 from data_tools import demo_folder
 from data_tools.demo import make_demo
-from data_tools.truthful_reviewer import answer
+from data_tools.oracle_reviewer import answer_suspects
 from tagger.commands.console.metrics_report import report
+from tagger.commands.console.screen import Screen
 from tagger.commands.evaluate import evaluate
 from tagger.commands.predict import predict
 from tagger.commands.retrain import retrain
-from tagger.commands.screen import Screen
 from tagger.commands.suspects import suspects
 from tagger.commands.train import train
 from tagger.runs import RunFolder
 
-# A small network from random weights: nothing can be fetched here, and digits need no more. They are small, so its last
-# maps stay fine (output_stride) and the strongest place counts, not the mean of all (global_pool).
+# A small network from random weights: nothing can be fetched here, and digits need no more. They are small,
+# so its last maps stay fine (output_stride) and the strongest place counts, not the mean of all
+# (global_pool).
 SETTINGS = [
     "image.size=64",
     "image.flip_views=false",
@@ -40,14 +43,15 @@ SETTINGS = [
 ]
 
 
-REVIEWS = 400
+NUM_REVIEWS = 400
 
 
 def run_demo(out: Path, screen: Screen) -> None:
     """Make the set, train, find suspects, answer them, retrain, evaluate, predict; ``out`` is new or a demo's."""
     began = monotonic()
     demo_folder.begin(out)
-    data, run = make_demo(out / "data"), out / "run"
+    data = make_demo(out / "data")
+    run = out / "run"
     new = (data / "new").rename(out / "new")  # a folder of its own, as a person's new photos would be
     demo_folder.note(out)
     screen.say(f"1. Images with several handwritten digits each, some labels wrong on purpose: {data}")
@@ -64,8 +68,10 @@ def run_demo(out: Path, screen: Screen) -> None:
     screen.say("3. Find the labels most likely wrong", style="bold")
     suspects(run, screen=screen)
     screen.say()
-    screen.say(f"4. Settle the first {REVIEWS} (in the demo the known truth answers; you would: tagger review)")
-    done = answer(RunFolder(run), read_truth(data / "truth" / "truth.csv"), REVIEWS)
+    screen.say(
+        f"4. Settle the first {NUM_REVIEWS} (in the demo the known truth answers; you would: tagger review)"
+    )
+    done = answer_suspects(RunFolder(run), read_truth(data / "truth" / "truth.csv"), NUM_REVIEWS)
     screen.say(
         f"{done.asked} cells looked at: {done.wrong} were wrong and are right now, {done.asked - done.wrong} kept."
     )

@@ -1,4 +1,6 @@
-"""What is in a data set? Counts, imbalance, co-occurrence, sizes, rules: numbers that text and page show alike."""
+"""Summary of a data set: counts, imbalance, co-occurrence, image sizes and rules.
+
+Counts, imbalance, co-occurrence, sizes, rules: numbers that text and page show alike."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_tools.checking import in_threads
+from data_tools.checking import map_in_threads
 from tagger.arrays import UNKNOWN, YES, Cells
-from tagger.commands.reading import Track, in_silence
-from tagger.data import Dataset, MinedRule, label_stats, mine_rules, pairs_together
-from tagger.data.decode import UnreadableImage, image_size
+from tagger.commands.steps.dataset_reading import Track, without_progress
+from tagger.data import Dataset, MinedRule, cooccurring_pairs, label_stats, mine_rules
+from tagger.data.images.decoding import UnreadableImage, image_size
 from tagger.errors import Problem
 
 
@@ -19,10 +21,10 @@ from tagger.errors import Problem
 class Description:
     """A data set in numbers.
 
-    ``labels`` has a row per label: yes, no, unknown (images), share (of *yes* among known). ``labels_per_image[n]``
-    counts the images with n labels. ``pairs`` are the pairs of labels that meet most above chance (``lift``: times as
-    often as if independent). ``imbalance`` is the commonest label's count over the rarest's. ``width_N``, ``height_N``
-    are in pixels, 0 where ``unreadable`` says why.
+    ``labels`` has a row per label: yes, no, unknown (images), share (of *yes* among known).
+    ``labels_per_image[n]`` counts the images with n labels. ``pairs`` are the pairs of labels that meet
+    most above chance (``lift``: times as often as if independent). ``imbalance`` is the commonest label's
+    count over the rarest's. ``width_N``, ``height_N`` are in pixels, 0 where ``unreadable`` says why.
     """
 
     num_images: int
@@ -40,7 +42,7 @@ class Description:
     unreadable: tuple[Problem, ...]
 
 
-def describe(dataset: Dataset, *, track: Track = in_silence) -> Description:
+def describe(dataset: Dataset, *, track: Track = without_progress) -> Description:
     """The data set in numbers. Only the headers of images are read: their sizes, as they are stored."""
     labels_NK = dataset.labels_NK
     stats = label_stats(labels_NK)
@@ -75,8 +77,9 @@ def describe(dataset: Dataset, *, track: Track = in_silence) -> Description:
     )
 
 
-def pairs_above_chance(labels_NK: Cells, names: tuple[str, ...], *, least: int = 5) -> pd.DataFrame:
-    """Pairs of labels that ``least`` images or more have both: ``label``, ``other``, ``images``, ``lift``, best first.
+def pairs_above_chance(labels_NK: Cells, names: tuple[str, ...], *, min_images: int = 5) -> pd.DataFrame:
+    """Pairs of labels that ``least`` images or more have both: ``label``, ``other``, ``images``, ``lift``,
+    best first.
 
     Lift is how many times as often they meet as they would if each were spread independently of the other.
 
@@ -84,7 +87,7 @@ def pairs_above_chance(labels_NK: Cells, names: tuple[str, ...], *, least: int =
     >>> pairs_above_chance(labels_NK, ("sea", "beach")).values.tolist()
     [['sea', 'beach', 8, 2.0]]
     """
-    first, second, both = pairs_together(labels_NK, least=least)
+    first, second, both = cooccurring_pairs(labels_NK, min_images=min_images)
     yes_K = (labels_NK == YES).sum(axis=0).astype(np.float64)
     lift = both * len(labels_NK) / (yes_K[first] * yes_K[second])
     table = pd.DataFrame(
@@ -99,12 +102,14 @@ def pairs_above_chance(labels_NK: Cells, names: tuple[str, ...], *, least: int =
 
 
 def image_sizes(
-    root: str | Path, files: list[str], *, track: Track = in_silence
+    root: str | Path, files: list[str], *, track: Track = without_progress
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Problem]]:
     """(widths_N, heights_N, problems) from the headers; 0 and a problem where there is no image."""
     sizes_N2 = np.zeros((len(files), 2), dtype=np.int64)
     problems = []
-    found = in_threads(lambda file: header_size(Path(root, file)), files)  # on a network disk it is all waiting
+    found = map_in_threads(
+        lambda file: header_size(Path(root, file)), files
+    )  # on a network disk it is all waiting
     for n, (size, reason) in zip(track(range(len(files)), "Reading sizes"), found, strict=True):
         sizes_N2[n] = size
         problems += [Problem(files[n], None, reason)] if reason else []

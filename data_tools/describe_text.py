@@ -1,4 +1,6 @@
-"""How is a data set described on a screen? A few sentences and tables."""
+"""Text of a data set's summary for the terminal: sentences and tables.
+
+A few sentences and tables."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_tools.describe import Description
-from tagger.data.wording import counted
+from tagger.text import counted
 
 Table = tuple[str, list[str], list[list[Any]]]  # title, columns, rows
-MOST_PAIRS = 10
+MAX_PAIRS = 10
 
 
 def sentences(found: Description) -> Iterator[str]:
@@ -41,18 +43,22 @@ def _sizes(width_M: NDArray[np.int64], height_M: NDArray[np.int64]) -> str:
     if width_M.min() == width_M.max() and height_M.min() == height_M.max():
         return f"All of {width_M[0]} x {height_M[0]} pixels"
     middle = f"{np.median(width_M):.0f} x {np.median(height_M):.0f}"
-    return (
-        f"Pixels: median {middle}; {width_M.min()} to {width_M.max()} wide, {height_M.min()} to {height_M.max()} high"
-    )
+    return f"Pixels: median {middle}; {width_M.min()} to {width_M.max()} wide, {height_M.min()} to {height_M.max()} high"
 
 
 def tables(found: Description) -> Iterator[Table]:
     """The tables below: labels, labels per image, pairs, mined rules."""
-    rows = [[row.label, row.yes, row.no, row.unknown, f"{row.share:.1%}"] for row in found.labels.itertuples()]
+    rows = [
+        [row.label, row.yes, row.no, row.unknown, f"{row.share:.1%}"] for row in found.labels.itertuples()
+    ]
     yield "Labels", ["label", "yes", "no", "unknown", "share"], rows
-    yield "Labels per image", ["labels", "images"], [[n, int(num)] for n, num in enumerate(found.labels_per_image)]
+    yield (
+        "Labels per image",
+        ["labels", "images"],
+        [[n, int(num)] for n, num in enumerate(found.labels_per_image)],
+    )
     if len(found.pairs):
-        pairs = found.pairs.head(MOST_PAIRS).itertuples()
+        pairs = found.pairs.head(MAX_PAIRS).itertuples()
         yield (
             "Labels that meet more often than by chance",
             ["labels", "images", "times"],

@@ -1,7 +1,8 @@
-"""Which images are copies of one another, and where do the copies' labels differ?
+"""Groups of duplicate images, and the labels on which the copies disagree.
 
-Three ways, each finding more and erring more: the same bytes; the same looks (``tagger.data.near_duplicates``); alike
-to a network (``--run``), which also sees through cuts, frames and other colours. docs/data.md says how sure each is.
+Three ways, each finding more and erring more: the same bytes; the same looks
+(``tagger.data.images.duplicate_group_ids``); alike to a network (``--run``), which also sees through cuts,
+frames and other colours. docs/data.md says how sure each is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,33 +14,34 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_tools.features import features_of
-from data_tools.looks import look
+from data_tools.image_measures import measure_images
 from tagger.arrays import NO, UNKNOWN, YES, Cells
-from tagger.commands.reading import Track, in_silence, stepper
+from tagger.commands.steps.dataset_reading import Track, progress_callback, without_progress
 from tagger.data import hash_files, near_duplicate_groups
-from tagger.data.alike import alike_groups, all_blocks
-from tagger.data.wording import counted
+from tagger.data.images.embedding_duplicates import block_starts, embedding_duplicate_groups
 from tagger.errors import Problem
+from tagger.text import counted
 
-LEAST = 0.9  # cosine of reduced features from which images count as alike: see docs/data.md
-SAFE = ("exact", "near")  # kinds that may be set aside unseen
-ORDER = ("first", "exact", "near", "alike")
+MIN_COSINE = 0.9  # cosine of reduced features from which images count as alike: see docs/data.md
+SAFE_KINDS = ("exact", "near")  # kinds that may be set aside unseen
+KIND_ORDER = ("first", "exact", "near", "alike")
 
 
 @dataclass(frozen=True)
-class Copies:
+class DuplicateGroups:
     """``table``: a row per image that has a copy, groups with different labels first.
 
-    Columns: ``group`` (1, 2 ...), ``kind``, ``differs`` (labels on which the group's images disagree, joined by ``|``),
-    ``file``, ``hash``. The first image of a group is the one to keep, its kind is *first*; of the others the kind says
-    what they are to it: *exact* (the same bytes), *near* (the same looks) or *alike* (the same to a network).
+    Columns: ``group`` (1, 2 ...), ``kind``, ``differs`` (labels on which the group's images disagree,
+    joined by ``|``), ``file``, ``hash``. The first image of a group is the one to keep, its kind is
+    *first*; of the others the kind says what they are to it: *exact* (the same bytes), *near* (the same
+    looks) or *alike* (the same to a network).
     """
 
     table: pd.DataFrame
     problems: tuple[Problem, ...]
 
 
-def find_copies(
+def find_duplicates(
     root: str | Path,
     files: Sequence[str],
     *,
@@ -48,46 +50,50 @@ def find_copies(
     known: pd.DataFrame | None = None,
     near: bool = True,
     run: str | Path | None = None,
-    least: float = LEAST,
-    track: Track = in_silence,
-) -> Copies:
-    """Groups of copies among ``files``: of the same bytes, with ``near`` of the same looks, with ``run`` alike to it.
+    min_similarity: float = MIN_COSINE,
+    track: Track = without_progress,
+) -> DuplicateGroups:
+    """Groups of copies among ``files``: of the same bytes, with ``near`` of the same looks, with ``run`` alike
+    to it.
 
-    ``labels_NK`` has a row per file, unknown where nobody labelled it. ``known`` holds hashes that need not be computed
-    again (``Dataset.images``). Every different image is decoded once; memory grows by 0.5 kB an image, with ``run`` by
-    1 kB. Images that cannot be read count as having no copy.
+    ``labels_NK`` has a row per file, unknown where nobody labelled it. ``known`` holds hashes that need not
+    be computed again (``Dataset.images``). Every different image is decoded once; memory grows by 0.5 kB an
+    image, with ``run`` by 1 kB. Images that cannot be read count as having no copy.
     """
-    images, problems = hashed(root, files, known, track=track)
+    images, problems = hash_table(root, files, known, track=track)
     distinct = images.drop_duplicates("hash")
-    paths, group_M = distinct["file"].tolist(), np.arange(len(distinct))
+    paths = distinct["file"].tolist()
+    group_M = np.arange(len(distinct))
     pixels_M = np.zeros(len(distinct), np.int64)
     if near:
-        looks = look(root, paths, track=track)
-        seen = np.flatnonzero(looks.readable_N)
-        group_M[seen] = seen[near_duplicate_groups(looks.thumbs_NTT[seen], looks.colours_N3[seen])]
-        pixels_M = looks.width_N * looks.height_N
-        problems += looks.problems
+        measures = measure_images(root, paths, track=track)
+        seen = np.flatnonzero(measures.readable_N)
+        group_M[seen] = seen[near_duplicate_groups(measures.thumbs_NTT[seen], measures.colours_N3[seen])]
+        pixels_M = measures.width_N * measures.height_N
+        problems += measures.problems
     alike_M = group_M
     if run is not None:
         features_MD, unread = features_of(run, root, paths, distinct["hash"].tolist(), track=track)
-        alike_M = alike_to_network(features_MD, group_M, least=least, track=track)
+        alike_M = embedding_groups(features_MD, group_M, min_similarity=min_similarity, track=track)
         problems += [problem for problem in unread if problem.file not in {p.file for p in problems}]
     place = {digest: m for m, digest in enumerate(distinct["hash"])}
     place_N = images["hash"].map(place).to_numpy(dtype=np.int64)
     cells = np.full((len(files), len(names)), UNKNOWN, np.int8) if labels_NK is None else labels_NK
     images = images.assign(near=group_M[place_N], alike=alike_M[place_N], pixels=pixels_M[place_N])
-    return Copies(copy_table(images, names, cells[images["row"]]), tuple(problems))
+    return DuplicateGroups(duplicate_table(images, names, cells[images["row"]]), tuple(problems))
 
 
-def hashed(
-    root: str | Path, files: Sequence[str], known: pd.DataFrame | None, *, track: Track = in_silence
+def hash_table(
+    root: str | Path, files: Sequence[str], known: pd.DataFrame | None, *, track: Track = without_progress
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """``file``, ``hash``, ``size`` and ``row`` (in ``files``) of every readable file, and what could not be read."""
     images = pd.DataFrame({"file": pd.Series(list(files), dtype=str)})
     columns = ["file", "hash", "size"]
     old = pd.DataFrame(columns=columns) if known is None else known[columns]
     new = images.loc[~images["file"].isin(set(old["file"])), "file"].tolist()
-    hashes, sizes, problems = hash_files(root, new, progress=stepper(track, len(new), "Reading images"))
+    hashes, sizes, problems = hash_files(
+        root, new, progress=progress_callback(track, len(new), "Reading images")
+    )
     found = {file: (digest, size) for file, digest, size in zip(new, hashes, sizes.tolist(), strict=True)}
     found |= {file: (digest, size) for file, digest, size in old.itertuples(index=False)}
     images["hash"] = [found[file][0] for file in images["file"]]
@@ -96,41 +102,50 @@ def hashed(
     return images[images["hash"] != ""].reset_index(drop=True), problems
 
 
-def alike_to_network(
-    features_ND: NDArray[np.float16], group_N: NDArray[np.int64], *, least: float, track: Track = in_silence
+def embedding_groups(
+    features_ND: NDArray[np.float16],
+    group_N: NDArray[np.int64],
+    *,
+    min_similarity: float,
+    track: Track = without_progress,
 ) -> NDArray[np.int64]:
     """Groups in which images come together whose features, standardised and reduced, have a cosine of ``least``."""
-    from tagger.suspects.nearest import reduced
+    from tagger.suspects.nearest_neighbours import reduce_features
 
     rows = np.flatnonzero(np.asarray(features_ND).any(axis=1))
     if len(rows) < 2:
         return group_N
-    vectors = reduced(features_ND[rows])
+    vectors = reduce_features(features_ND[rows])
     unit_ND = np.zeros((len(features_ND), vectors.shape[1]), np.float32)
     unit_ND[rows] = vectors
-    blocks = all_blocks(len(unit_ND))
-    return alike_groups(unit_ND, least=least, group_N=group_N, blocks=track(blocks, "Comparing features"))
+    blocks = block_starts(len(unit_ND))
+    return embedding_duplicate_groups(
+        unit_ND, min_similarity=min_similarity, group_N=group_N, blocks=track(blocks, "Comparing features")
+    )
 
 
-def copy_table(images: pd.DataFrame, names: Sequence[str], labels_NK: Cells) -> pd.DataFrame:
-    """The table of ``Copies``. First in a group comes the file with most cells known, then pixels, then bytes.
+def duplicate_table(images: pd.DataFrame, names: Sequence[str], labels_NK: Cells) -> pd.DataFrame:
+    """The table of ``DuplicateGroups``. First in a group comes the file with most cells known, then pixels,
+    then bytes.
 
     >>> images = pd.DataFrame({"file": ["a", "b", "c"], "hash": ["x", "x", "y"]})
     >>> images = images.assign(size=1, pixels=1, near=0, alike=0)
-    >>> table = copy_table(images, ["cat"], np.array([[1], [0], [-1]], np.int8))
+    >>> table = duplicate_table(images, ["cat"], np.array([[1], [0], [-1]], np.int8))
     >>> table[["group", "kind", "differs", "file"]].values.tolist()
     [[1, 'first', 'cat', 'a'], [1, 'exact', 'cat', 'b'], [1, 'near', 'cat', 'c']]
     """
     frame = images.assign(row=np.arange(len(images)), known=(labels_NK != UNKNOWN).sum(axis=1))
     frame = frame[frame["alike"].duplicated(keep=False)]
-    frame = frame.sort_values(["alike", "known", "pixels", "size", "file"], ascending=[True, False, False, False, True])
+    frame = frame.sort_values(
+        ["alike", "known", "pixels", "size", "file"], ascending=[True, False, False, False, True]
+    )
     start_G = np.flatnonzero(~frame["alike"].duplicated())
     group_R = np.repeat(np.arange(len(start_G)), np.diff([*start_G, len(frame)]))
     first = frame.iloc[start_G[group_R]]
     kind_R = np.where(frame["near"].to_numpy() == first["near"].to_numpy(), "near", "alike")
     kind_R = np.where(frame["hash"].to_numpy() == first["hash"].to_numpy(), "exact", kind_R)
     frame = frame.assign(kind=kind_R, differs="", head=first["file"].to_numpy(), old=group_R)
-    loosest_G = frame["kind"].map(ORDER.index).groupby(group_R).max()
+    loosest_G = frame["kind"].map(KIND_ORDER.index).groupby(group_R).max()
     frame["kind"] = frame["kind"].mask(~frame["alike"].duplicated(), "first")
     if len(names) and len(frame):
         frame["differs"] = disagreements(labels_NK[frame["row"]], start_G, names)[group_R]
@@ -146,25 +161,27 @@ def disagreements(labels_RK: Cells, start_G: NDArray[np.int64], names: Sequence[
     >>> disagreements(np.array([[1, 0], [0, 0], [1, -1]], np.int8), np.array([0, 2]), ["cat", "dog"]).tolist()
     ['cat', '']
     """
-    differs_GK = np.logical_or.reduceat(labels_RK == YES, start_G) & np.logical_or.reduceat(labels_RK == NO, start_G)
+    differs_GK = np.logical_or.reduceat(labels_RK == YES, start_G) & np.logical_or.reduceat(
+        labels_RK == NO, start_G
+    )
     listed = ["|".join(names[k] for k in np.flatnonzero(row).tolist()) for row in differs_GK]
     return np.array(listed, dtype=object)
 
 
-def surplus(table: pd.DataFrame) -> list[str]:
+def removable_files(table: pd.DataFrame) -> list[str]:
     """The files that a group can do without: *exact* and *near* copies of its first, where all labels agree.
 
-    Groups whose labels differ keep all their files until somebody has settled which labels are right. Images that are
-    only *alike* may be two photos of one moment, which is for a person to say.
+    Groups whose labels differ keep all their files until somebody has settled which labels are right.
+    Images that are only *alike* may be two photos of one moment, which is for a person to say.
     """
-    return table.loc[(table["differs"] == "") & table["kind"].isin(SAFE), "file"].tolist()
+    return table.loc[(table["differs"] == "") & table["kind"].isin(SAFE_KINDS), "file"].tolist()
 
 
-def listing(table: pd.DataFrame, *, most: int = 12) -> Iterator[str]:
+def format_groups(table: pd.DataFrame, *, most: int = 12) -> Iterator[str]:
     """The first groups as lines for a screen.
 
     >>> row = {"group": 1, "kind": "first", "differs": "cat", "file": "a.jpg"}
-    >>> list(listing(pd.DataFrame([row, row | {"kind": "near", "file": "b.jpg"}])))
+    >>> list(format_groups(pd.DataFrame([row, row | {"kind": "near", "file": "b.jpg"}])))
     ['1: labels differ: cat', '   first  a.jpg', '   near   b.jpg']
     """
     for number, group in table.groupby("group"):

@@ -1,4 +1,6 @@
-"""What does a run's network see in images? Its stored features where the images are the run's, else computed anew."""
+"""Image features from a run's network: the stored ones where all are there, else computed.
+
+Its stored features where the images are the run's, else computed anew."""
 
 import tempfile
 from collections.abc import Sequence
@@ -9,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tagger.commands.reading import Track, in_silence
+from tagger.commands.steps.dataset_reading import Track, without_progress
 from tagger.errors import Problem
 from tagger.runs import find_run
 
@@ -17,21 +19,29 @@ Features = tuple[NDArray[np.float16], list[Problem]]
 
 
 def features_of(
-    run: str | Path | None, root: str | Path, files: Sequence[str], hashes: Sequence[str], *, track: Track = in_silence
+    run: str | Path | None,
+    root: str | Path,
+    files: Sequence[str],
+    hashes: Sequence[str],
+    *,
+    track: Track = without_progress,
 ) -> Features:
     """(features_ND, problems): float16, the mean over the run's views; zeros for an image that cannot be read.
 
-    A run keeps the features of its own images; they are taken if all of ``hashes`` are among these, and come from one
-    network. Otherwise the run's model looks at every image (loads torch). ``run`` as for ``tagger.load``.
+    A run keeps the features of its own images; they are taken if all of ``hashes`` are among these, and
+    come from one network. Otherwise the run's model looks at every image (loads torch). ``run`` as for
+    ``tagger.load``.
     """
     folder = find_run(run)
     rows = stored_rows(folder.load_images(), hashes)
     if rows is not None:
         return np.asarray(folder.load_embeddings()[rows]), []
-    from tagger.commands.tagger_model import load
+    from tagger.commands.serving.predictor import load
 
     tagger = load(folder)
-    return embedded(tagger.model.features, tagger.settings, root, files, device=tagger.device, track=track)
+    return compute_features(
+        tagger.model.features, tagger.settings, root, files, device=tagger.device, track=track
+    )
 
 
 def stored_rows(images: pd.DataFrame, hashes: Sequence[str]) -> NDArray[np.int64] | None:
@@ -49,8 +59,14 @@ def stored_rows(images: pd.DataFrame, hashes: Sequence[str]) -> NDArray[np.int64
     return None if several else rows
 
 
-def embedded(
-    call: Any, settings: Any, root: str | Path, files: Sequence[str], *, device: Any, track: Track = in_silence
+def compute_features(
+    call: Any,
+    settings: Any,
+    root: str | Path,
+    files: Sequence[str],
+    *,
+    device: Any,
+    track: Track = without_progress,
 ) -> Features:
     """Features of every image by ``call`` (tensors to (B, D)), kept in a file that vanishes: memory is a batch's."""
     from tagger.batches import ImageFiles, make_loader
@@ -58,9 +74,10 @@ def embedded(
 
     images = ImageFiles(root, files, size=settings.image.size, fit=settings.image.fit)
     loader = make_loader(images, range(len(files)), batch_size=settings.train.batch_size)
-    features_ND, problems = np.zeros((len(files), 0), np.float16), []
+    features_ND = np.zeros((len(files), 0), np.float16)
+    problems = []
     seen: Any = track(loader, "Embedding images")  # type: ignore[arg-type]  # a loader has a length, as a sequence has
-    for outputs in run_batches(call, seen, device=device, flip_views=settings.image.flip_views):
+    for outputs in run_batches(call, seen, device=device, tta_hflip=settings.image.tta_hflip):
         mean_BD = outputs.outputs_VBX.mean(0)
         if not features_ND.shape[1]:
             with tempfile.TemporaryFile() as file:  # the map outlives it

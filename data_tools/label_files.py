@@ -1,4 +1,4 @@
-"""How do tools write labels that ``--labels`` reads back the same?"""
+"""Writing of label files that ``--labels`` reads back unchanged."""
 
 import os
 from collections.abc import Sequence
@@ -8,19 +8,20 @@ import pandas as pd
 
 from tagger.arrays import Cells
 from tagger.commands import writers
-from tagger.data.records import TABLE_SUFFIXES
+from tagger.data.formats.tabular import WRITABLE_SUFFIXES
 from tagger.errors import TaggerError
 
 
 def save_labels(
     out: str | Path, root: str | Path, files: Sequence[str], names: Sequence[str], labels_NK: Cells
 ) -> Path:
-    """``out`` (.csv, .tsv or .parquet), written: ``file,labels``, or where that is needed one 0/1/empty column a label.
+    """``out`` (.csv, .tsv or .parquet), written: ``file,labels``, or where that is needed one 0/1/empty column
+    a label.
 
-    ``files`` are relative to ``root`` and written such that ``tagger train --data ROOT --labels OUT`` finds them.
-    TaggerError if ``out`` is there already: no label file is ever overwritten.
+    ``files`` are relative to ``root`` and written such that ``tagger train --data ROOT --labels OUT`` finds
+    them. TaggerError if ``out`` is there already: no label file is ever overwritten.
     """
-    out = check_new(out, TABLE_SUFFIXES)
+    out = check_new_path(out, WRITABLE_SUFFIXES)
     writers.write_labels(files, labels_NK, names, root=root, out=out, format=out.suffix.lower()[1:])
     return out
 
@@ -30,7 +31,7 @@ def write_table(out: Path, table: pd.DataFrame) -> None:
     writers.write_table(table, out, out.suffix.lower()[1:])
 
 
-def check_new(out: str | Path, suffixes: Sequence[str] = ()) -> Path:
+def check_new_path(out: str | Path, suffixes: Sequence[str] = ()) -> Path:
     """``out`` as a Path; TaggerError if something is there already, or if it ends in none of ``suffixes``."""
     out = Path(out)
     if suffixes and out.suffix.lower() not in suffixes:
@@ -40,10 +41,10 @@ def check_new(out: str | Path, suffixes: Sequence[str] = ()) -> Path:
     return out
 
 
-def form_of(out: Path, format: str | None = None) -> str:
+def format_of(out: Path, format: str | None = None) -> str:
     """The format to write ``out`` in: the one that was asked for, else the one that its suffix names.
 
-    >>> form_of(Path("a.TSV")), form_of(Path("a.json"), "coco")
+    >>> format_of(Path("a.TSV")), format_of(Path("a.json"), "coco")
     ('tsv', 'coco')
     """
     by_suffix = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".jsonl": "jsonl"}
@@ -55,6 +56,6 @@ def form_of(out: Path, format: str | None = None) -> str:
         )
     form = format or by_suffix[suffix]
     writers.check_format(form)
-    if form in writers.TABLES and by_suffix.get(suffix) != form:
+    if form in writers.TABLE_DELIMITERS and by_suffix.get(suffix) != form:
         raise TaggerError(f"{out}: give a name that ends in .{form}, by which it is known as {form}")
     return form

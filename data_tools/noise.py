@@ -1,4 +1,6 @@
-"""What would wrong labels of a chosen kind look like? Errors planted in labels whose truth is kept."""
+"""Label noise of a chosen kind and rate, injected into labels whose truth is kept.
+
+Errors planted in labels whose truth is kept."""
 
 from collections.abc import Callable
 
@@ -9,38 +11,42 @@ from tagger.arrays import NO, UNKNOWN, YES, Cells
 from tagger.errors import TaggerError, did_you_mean
 
 
-def plant_noise(truth_NK: Cells, rng: np.random.Generator, *, kind: str, share: float) -> Cells:
-    """A copy of the labels with errors of one kind; unknown cells stay unknown, and counts are exact for each label.
+def inject_noise(truth_NK: Cells, rng: np.random.Generator, *, kind: str, share: float) -> Cells:
+    """A copy of the labels with errors of one kind; unknown cells stay unknown, and counts are exact for each
+    label.
 
-    Of a label's P *yes* cells round(share P) are concerned: ``missing``: they become *no*; ``spurious``: as many *no*
-    cells become *yes*; ``both``: two thirds missing, one third spurious; ``confused``: each becomes *no*, and the label
-    that it most often stands with becomes *yes* instead, where that is *no*; ``unknown``: they are forgotten.
-    ``flip``: round(share N) of a label's N known cells become their opposite. TaggerError for another kind or share.
+    Of a label's P *yes* cells round(share P) are concerned: ``missing``: they become *no*; ``spurious``: as
+    many *no* cells become *yes*; ``both``: two thirds missing, one third spurious; ``confused``: each
+    becomes *no*, and the label that it most often stands with becomes *yes* instead, where that is *no*;
+    ``unknown``: they are forgotten. ``flip``: round(share N) of a label's N known cells become their
+    opposite. TaggerError for another kind or share.
 
     >>> truth_NK = np.array([[1]] * 20 + [[0]] * 20, dtype=np.int8)
-    >>> plant_noise(truth_NK, np.random.default_rng(0), kind="missing", share=0.25).sum().item()
+    >>> inject_noise(truth_NK, np.random.default_rng(0), kind="missing", share=0.25).sum().item()
     15
     """
-    if kind not in KINDS:
-        raise TaggerError(f"Unknown kind {kind!r}.{did_you_mean(kind, KINDS)} Available: {', '.join(sorted(KINDS))}")
+    if kind not in NOISE_KINDS:
+        raise TaggerError(
+            f"Unknown kind {kind!r}.{did_you_mean(kind, NOISE_KINDS)} Available: {', '.join(sorted(NOISE_KINDS))}"
+        )
     if not 0 <= share <= 1:
         raise TaggerError(f"A share of {share} errors: give one from 0 to 1")
-    return KINDS[kind](truth_NK, rng, share)
+    return NOISE_KINDS[kind](truth_NK, rng, share)
 
 
 def _missing(truth_NK: Cells, rng: np.random.Generator, share: float) -> Cells:
-    return _changed(truth_NK, rng, share, YES, NO)
+    return _set_random_cells(truth_NK, rng, share, YES, NO)
 
 
 def _unknown(truth_NK: Cells, rng: np.random.Generator, share: float) -> Cells:
-    return _changed(truth_NK, rng, share, YES, UNKNOWN)
+    return _set_random_cells(truth_NK, rng, share, YES, UNKNOWN)
 
 
 def _spurious(truth_NK: Cells, rng: np.random.Generator, share: float) -> Cells:
     labels_NK = truth_NK.copy()
     for k in range(truth_NK.shape[1]):
         wanted = round(share * int((truth_NK[:, k] == YES).sum()))
-        labels_NK[_some(truth_NK[:, k] == NO, wanted, rng), k] = YES
+        labels_NK[_draw_rows(truth_NK[:, k] == NO, wanted, rng), k] = YES
     return labels_NK
 
 
@@ -53,17 +59,18 @@ def _flip(truth_NK: Cells, rng: np.random.Generator, share: float) -> Cells:
     labels_NK = truth_NK.copy()
     for k in range(truth_NK.shape[1]):
         known_N = truth_NK[:, k] != UNKNOWN
-        rows = _some(known_N, round(share * int(known_N.sum())), rng)
+        rows = _draw_rows(known_N, round(share * int(known_N.sum())), rng)
         labels_NK[rows, k] = YES + NO - truth_NK[rows, k]
     return labels_NK
 
 
 def _confused(truth_NK: Cells, rng: np.random.Generator, share: float) -> Cells:
-    labels_NK, yes_NK = truth_NK.copy(), (truth_NK == YES).astype(np.float32)
+    labels_NK = truth_NK.copy()
+    yes_NK = (truth_NK == YES).astype(np.float32)
     together_KK = yes_NK.T @ yes_NK
     np.fill_diagonal(together_KK, -1)
     for k in range(truth_NK.shape[1]):
-        rows = _some(yes_NK[:, k] == 1, round(share * int(yes_NK[:, k].sum())), rng)
+        rows = _draw_rows(yes_NK[:, k] == 1, round(share * int(yes_NK[:, k].sum())), rng)
         other = int(together_KK[k].argmax())
         labels_NK[rows, k] = NO
         taken = rows[truth_NK[rows, other] == NO]
@@ -71,20 +78,20 @@ def _confused(truth_NK: Cells, rng: np.random.Generator, share: float) -> Cells:
     return labels_NK
 
 
-def _changed(truth_NK: Cells, rng: np.random.Generator, share: float, old: int, new: int) -> Cells:
+def _set_random_cells(truth_NK: Cells, rng: np.random.Generator, share: float, old: int, new: int) -> Cells:
     labels_NK = truth_NK.copy()
     for k in range(truth_NK.shape[1]):
         old_N = truth_NK[:, k] == old
-        labels_NK[_some(old_N, round(share * int(old_N.sum())), rng), k] = new
+        labels_NK[_draw_rows(old_N, round(share * int(old_N.sum())), rng), k] = new
     return labels_NK
 
 
-def _some(from_N: NDArray[np.bool_], num: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _draw_rows(from_N: NDArray[np.bool_], num: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """``num`` rows drawn from those that are True, or all of them if there are fewer."""
     return rng.permutation(np.flatnonzero(from_N))[:num]
 
 
-KINDS: dict[str, Callable[[Cells, np.random.Generator, float], Cells]] = {
+NOISE_KINDS: dict[str, Callable[[Cells, np.random.Generator, float], Cells]] = {
     "missing": _missing,
     "spurious": _spurious,
     "both": _both,

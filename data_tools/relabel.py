@@ -1,4 +1,6 @@
-"""How are label tables joined and labels renamed? Several annotators into one; one name for what had two."""
+"""Merging of label tables by several annotators, and renaming of labels.
+
+Several annotators into one; one name for what had two."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,9 +16,9 @@ def merge_labels(
 ) -> tuple[list[str], list[str], Cells, pd.DataFrame]:
     """(files, labels, labels_NK, disagreements) of several people's labels of one folder.
 
-    Each part is (files, labels, labels_NK). A cell has the value of those who know it; where they disagree it is
-    unknown, and a row of ``disagreements`` keeps ``file``, ``label`` and what each of ``who`` said (1, 0 or empty). A
-    label or an image that somebody does not list is unknown to them.
+    Each part is (files, labels, labels_NK). A cell has the value of those who know it; where they disagree
+    it is unknown, and a row of ``disagreements`` keeps ``file``, ``label`` and what each of ``who`` said
+    (1, 0 or empty). A label or an image that somebody does not list is unknown to them.
 
     >>> one, other = (["a"], ["cat"], np.array([[1]], np.int8)), (["a"], ["cat"], np.array([[0]], np.int8))
     >>> files, labels, cells, table = merge_labels([one, other], who=["Ann", "Bo"])
@@ -29,7 +31,8 @@ def merge_labels(
     said_PNK = np.full((len(parts), len(files), len(labels)), UNKNOWN, dtype=np.int8)
     for cells_NK, (own_files, own_labels, own_NK) in zip(said_PNK, parts, strict=True):
         cells_NK[np.ix_([row[file] for file in own_files], [column[label] for label in own_labels])] = own_NK
-    yes_NK, no_NK = (said_PNK == YES).any(axis=0), (said_PNK == NO).any(axis=0)
+    yes_NK = (said_PNK == YES).any(axis=0)
+    no_NK = (said_PNK == NO).any(axis=0)
     merged_NK = np.where(yes_NK == no_NK, UNKNOWN, np.where(yes_NK, YES, NO)).astype(np.int8)
     words = {UNKNOWN: "", NO: "0", YES: "1"}
     rows = [
@@ -39,11 +42,13 @@ def merge_labels(
     return files, labels, merged_NK, pd.DataFrame(rows, columns=["file", "label", *who])
 
 
-def rename_labels(names: Sequence[str], labels_NK: Cells, renames: Mapping[str, str]) -> tuple[list[str], Cells]:
+def rename_labels(
+    names: Sequence[str], labels_NK: Cells, renames: Mapping[str, str]
+) -> tuple[list[str], Cells]:
     """(labels, labels_NK) after renaming; a new name that is there already, or given twice, joins the labels.
 
-    A joined cell is *yes* if one of them is, else unknown if one of them is, else *no*. An empty new name drops the
-    label. TaggerError that lists every old name that is no label, or if no label is left.
+    A joined cell is *yes* if one of them is, else unknown if one of them is, else *no*. An empty new name
+    drops the label. TaggerError that lists every old name that is no label, or if no label is left.
 
     >>> names, cells = rename_labels(["cat", "kitty", "dog"], np.array([[0, 1, 0]], np.int8), {"kitty": "cat"})
     >>> names, cells.tolist()
@@ -59,13 +64,15 @@ def rename_labels(names: Sequence[str], labels_NK: Cells, renames: Mapping[str, 
     joined_NK = np.empty((len(labels_NK), len(kept)), dtype=np.int8)
     for k, name in enumerate(kept):
         cells = labels_NK[:, [at for at, new in enumerate(new_K) if new == name]]
-        yes_N, unknown_N = (cells == YES).any(axis=1), (cells == UNKNOWN).any(axis=1)
+        yes_N = (cells == YES).any(axis=1)
+        unknown_N = (cells == UNKNOWN).any(axis=1)
         joined_NK[:, k] = np.where(yes_N, YES, np.where(unknown_N, UNKNOWN, NO))
     return kept, joined_NK
 
 
 def parse_renames(texts: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    """{old: new} of ``OLD=NEW`` texts; where a name holds ``=``, the old name is the longest one that is a label.
+    """{old: new} of ``OLD=NEW`` texts; where a name holds ``=``, the old name is the longest one that is a
+    label.
 
     >>> parse_renames(["a=b=c", "x=y"], ["a=b", "x"])
     {'a=b': 'c', 'x': 'y'}

@@ -1,4 +1,6 @@
-"""Which images make a fair smaller set? As many of each label, in proportion, as the whole has."""
+"""Stratified samples of a data set: each label keeps its share.
+
+As many of each label, in proportion, as the whole has."""
 
 import os
 import shutil
@@ -8,19 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_tools.label_files import check_new, save_labels
+from data_tools.label_files import check_new_path, save_labels
 from tagger.arrays import Cells
-from tagger.commands.reading import Track, in_silence
+from tagger.commands.steps.dataset_reading import Track, without_progress
 from tagger.data import split_images
 from tagger.errors import TaggerError
-from tagger.runs import replacing
+from tagger.runs import atomic_write
 
 
 def sample_rows(labels_NK: Cells, hashes: Sequence[str], num: int, *, seed: int = 0) -> NDArray[np.int64]:
     """Rows of exactly ``num`` images, in order, among which every label has nearly the share that it has in all.
 
-    Iterative stratification, as for the test split; what that is off by is drawn at random. TaggerError if there are
-    no more than ``num``, or ``num`` is none.
+    Iterative stratification, as for the test split; what that is off by is drawn at random. TaggerError if
+    there are no more than ``num``, or ``num`` is none.
 
     >>> sample_rows(np.array([[1], [0]] * 10, np.int8), [str(n) for n in range(20)], 4).size
     4
@@ -29,23 +31,31 @@ def sample_rows(labels_NK: Cells, hashes: Sequence[str], num: int, *, seed: int 
         raise TaggerError(f"A sample of {num:,} out of {len(labels_NK):,} images: give a number between")
     split = split_images(labels_NK, hashes, val=0, test=num / len(labels_NK), folds=1, seed=seed).split
     rng = np.random.default_rng(seed)
-    chosen, others = (rng.permutation(np.flatnonzero((split == "test") == wanted)) for wanted in (True, False))
+    chosen, others = (
+        rng.permutation(np.flatnonzero((split == "test") == wanted)) for wanted in (True, False)
+    )
     return np.sort(np.concatenate([chosen[:num], others[: max(num - len(chosen), 0)]]))
 
 
 def save_sample(
     out: str | Path, root: str | Path, files: Sequence[str], names: Sequence[str], labels_NK: Cells,
-    *, track: Track = in_silence,
+    *, track: Track = without_progress,
 ) -> Path:  # fmt: skip
-    """A new folder ``out``: copies of the images under their own paths, ``labels.csv``, and ``labels.toml`` if any.
+    """A new folder ``out``: copies of the images under their own paths, ``labels.csv``, and ``labels.toml`` if
+    any.
 
     TaggerError if ``out`` is there already or lies in the data folder.
     """
-    out, root = check_new(out), Path(root)
+    out = check_new_path(out)
+    root = Path(root)
     if Path(os.path.abspath(out)).is_relative_to(os.path.abspath(root)):
-        raise TaggerError(f"{out}: this lies in the data folder, so its images would be found twice. Name one outside")
+        raise TaggerError(
+            f"{out}: this lies in the data folder, so its images would be found twice. Name one outside"
+        )
     for file in track(files, "Copying images"):
-        with replacing(out / file) as temporary:  # a copy that was cut off would be a damaged image under its name
+        with atomic_write(
+            out / file
+        ) as temporary:  # a copy that was cut off would be a damaged image under its name
             shutil.copy2(root / file, temporary)
     save_labels(out / "labels.csv", out, files, names, labels_NK)
     if (root / "labels.toml").is_file():

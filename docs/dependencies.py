@@ -1,4 +1,5 @@
-"""What tagger stands on: ``requirements.lock`` (the tested set) and ``docs/licences.md``, from what is installed here.
+"""What tagger stands on: ``requirements.lock`` (the tested set) and ``docs/licences.md``, from what is
+installed here.
 
     python docs/dependencies.py lock > requirements.lock
     python docs/dependencies.py licences > docs/licences.md
@@ -18,10 +19,25 @@ from packaging.utils import canonicalize_name
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = ("test", "onnx", "postgresql")
 PERMISSIVE = {
-    *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "HPND", "ISC", "MIT", "MIT-CMU"),
+    *(
+        "0BSD",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "BSL-1.0",
+        "CC0-1.0",
+        "HPND",
+        "ISC",
+        "MIT",
+        "MIT-CMU",
+    ),
     *("PSF-2.0", "Unlicense", "Zlib"),
 }
-BY_FILE = {"MPL-2.0", "LGPL-3.0-only", "LGPL-3.0-or-later"}  # ask for changes to their own files, or a library, only
+BY_FILE = {
+    "MPL-2.0",
+    "LGPL-3.0-only",
+    "LGPL-3.0-or-later",
+}  # ask for changes to their own files, or a library, only
 PROPRIETARY = "LicenseRef-NVIDIA-Proprietary"
 SAME = {  # as packages write it in older metadata
     "apache": "Apache-2.0",
@@ -65,7 +81,9 @@ def closure(extras: tuple[str, ...] = ()) -> dict[str, Distribution]:
     """Every installed package that tagger with these extras needs, by normalised name, tagger itself left out."""
     found: dict[str, Distribution] = {}
     seen: set[tuple[str, str]] = set()
-    wanted = PROJECT["dependencies"] + [text for extra in extras for text in PROJECT["optional-dependencies"][extra]]
+    wanted = PROJECT["dependencies"] + [
+        text for extra in extras for text in PROJECT["optional-dependencies"][extra]
+    ]
     waiting = [both for text in wanted for both in _parts(Requirement(text))]
     while waiting:
         name, extra = waiting.pop()
@@ -96,7 +114,9 @@ def licence_of(name: str, package: Distribution) -> str:
     meta = package.metadata
     if stated := meta.get("License-Expression"):
         return str(stated)
-    named = [line.split(" :: ")[-1] for line in meta.get_all("Classifier") or [] if line.startswith("License ::")]
+    named = [
+        line.split(" :: ")[-1] for line in meta.get_all("Classifier") or [] if line.startswith("License ::")
+    ]
     words = " ".join((meta.get("License") or "").split())
     for word in (*named, words, words.split(" http")[0]):
         if word.lower() in SAME:
@@ -134,7 +154,9 @@ def licences() -> str:
     alone, everything = closure(), closure(EXTRAS)
     rows = ["| package | licence | needed by |", "|---|---|---|"]
     for name, package in everything.items():
-        rows.append(f"| {name} | {licence_of(name, package)} | {'tagger' if name in alone else 'tests and extras'} |")
+        rows.append(
+            f"| {name} | {licence_of(name, package)} | {'tagger' if name in alone else 'tests and extras'} |"
+        )
     return f"{NOTE}\n" + "\n".join(rows) + "\n"
 
 

@@ -13,7 +13,12 @@ PAIRS = 40  # cells that two people judge; they differ on a few
 
 def fill(url: str, run: RunFolder) -> None:
     """Write what two people would have: decisions that mostly agree, one label renamed and one added."""
-    rng, images, labels_NK, names = np.random.default_rng(0), run.load_images(), run.load_cells(), run.load_labels()
+    rng, images, labels_NK, names = (
+        np.random.default_rng(0),
+        run.load_images(),
+        run.load_cells(),
+        run.load_labels(),
+    )
     store = Store.open(url)
     rows = rng.choice(len(images), min(PAIRS, len(images)), replace=False)
     decisions = []
@@ -38,7 +43,9 @@ def fill(url: str, run: RunFolder) -> None:
                 )
             )
     store.record(decisions)
-    for seq, (kind, label, target) in enumerate((("add", "letter", None), ("rename", names[-1], f"a {names[-1]}"))):
+    for seq, (kind, label, target) in enumerate(
+        (("add", "letter", None), ("rename", names[-1], f"a {names[-1]}"))
+    ):
         store.record_operation(
             LabelOperation(kind=kind, label=label, target=target, reviewer="ben", client="labels", seq=seq)
         )

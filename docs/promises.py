@@ -44,7 +44,9 @@ def page() -> str:
 def _short(test: str) -> str:
     """A link to the file; the test's name in words."""
     file, _, name = test.partition("::")
-    words = re.sub(r"^test_", "", name).replace("_", " ") or Path(file).stem.removeprefix("test_").replace("_", " ")
+    words = re.sub(r"^test_", "", name).replace("_", " ") or Path(file).stem.removeprefix("test_").replace(
+        "_", " "
+    )
     return f"[{words}](../{file})"
 
 

@@ -1,9 +1,11 @@
-"""Makes docs/screenshots/: every page of the review app and a picture of `tagger explain`, on the digits of the demo.
+"""Makes docs/screenshots/: every page of the review app and a picture of `tagger explain`, on the digits of
+the demo.
 
     make demo
     python docs/screenshots.py
 
-Decisions go to a database of its own, so that the demo stays as it was. Needs Chromium and playwright (extra ``test``).
+Decisions go to a database of its own, so that the demo stays as it was. Needs Chromium and playwright
+(extra ``test``).
 """
 
 import argparse

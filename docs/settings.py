@@ -22,7 +22,10 @@ def page() -> str:
         "Set any of them with `--set section.key=value`; a run's `config.toml` holds all that were in force. Made by"
         " `python docs/settings.py > docs/settings.md`.",
         "## At the top",
-        _table(Settings, lambda field: not _is_section(field) and field is not Settings.model_fields["regularisers"]),
+        _table(
+            Settings,
+            lambda field: not _is_section(field) and field is not Settings.model_fields["regularisers"],
+        ),
     ]
     for name, field in Settings.model_fields.items():
         if name == "regularisers":

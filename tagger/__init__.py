@@ -1,4 +1,5 @@
-"""Fine-tune an image tagger on imperfect multi-label annotations; find the wrong labels; learn from their correction.
+"""Fine-tune an image tagger on imperfect multi-label annotations; find the wrong labels; learn from their
+correction.
 
 The names a program needs, loaded on first use so that ``import tagger`` stays cheap (no torch):
 
@@ -22,9 +23,9 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_NAMES = {
+_LAZY_NAMES = {
     "train": "tagger.commands.train",
-    "load": "tagger.commands.tagger_model",
+    "load": "tagger.commands.serving.predictor",
     "predict": "tagger.commands.predict",
     "evaluate": "tagger.commands.evaluate",
     "find_suspects": "tagger.commands.suspects:suspects",
@@ -36,11 +37,11 @@ _NAMES = {
     "read_dataset": "tagger.data",
     "TaggerError": "tagger.errors",
 }
-__all__ = [*_NAMES, "__version__"]
+__all__ = [*_LAZY_NAMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _NAMES:
+    if name not in _LAZY_NAMES:
         raise AttributeError(f"module 'tagger' has no attribute {name!r}")
-    module, _, attribute = _NAMES[name].partition(":")
+    module, _, attribute = _LAZY_NAMES[name].partition(":")
     return getattr(import_module(module), attribute or name)

@@ -1,4 +1,4 @@
-"""Array words that every layer shares: what a cell can be, the logistic pair, and rows a few at a time."""
+"""Array types and cell values that all packages share, sigmoid and logit, and blocks of rows."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 Cells = NDArray[np.int8]  # labels_NK: one of UNKNOWN, NO, YES
 
-UNKNOWN, NO, YES = -1, 0, 1
+UNKNOWN = -1
+NO = 0
+YES = 1
 CELLS_AT_ONCE = 500_000
 
 

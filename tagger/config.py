@@ -1,4 +1,4 @@
-"""Settings: default -> preset TOML -> ``--set section.key=value`` -> ``config.toml`` in the run.
+"""The settings of a run: presets, overrides and ``config.toml``, checked, written and read.
 
 What each section holds is in ``sections.py``; here they are put together, checked, written and read.
 """
@@ -16,12 +16,12 @@ from tagger.sections import (
     AugmentSettings,
     BackboneSettings,
     DataSettings,
-    FeatureSettings,
     HeadSettings,
+    HeadStageSettings,
     ImageSettings,
     LossSettings,
     MixSettings,
-    Reading,
+    ReadOptions,
     RuleSettings,
     SamplerSettings,
     Section,
@@ -29,8 +29,9 @@ from tagger.sections import (
     TrainSettings,
 )
 
-# Of the whole run folder, not of this file alone: it rises when a file of it could be misread by the readers of before.
-# Files and columns that are merely new need no other number: readers do without (tests/faults/test_run_versions.py).
+# Of the whole run folder, not of this file alone: it rises when a file of it could be misread by the
+# readers of before. Files and columns that are merely new need no other number: readers do without
+# (tests/faults/test_run_versions.py).
 FORMAT_VERSION = 1
 
 
@@ -51,7 +52,7 @@ class Settings(Section):
     sampler: SamplerSettings = SamplerSettings()
     augment: AugmentSettings = AugmentSettings()
     mix: MixSettings = MixSettings()
-    features: FeatureSettings = FeatureSettings()
+    features: HeadStageSettings = HeadStageSettings()
     train: TrainSettings = TrainSettings()
     threshold: ThresholdSettings = ThresholdSettings()
     preset: str = "standard"
@@ -63,7 +64,11 @@ class Settings(Section):
         """``true`` becomes "with its defaults", ``false`` "not at all"."""
         if not isinstance(chosen, dict):
             return chosen
-        return {name: {} if options is True else options for name, options in chosen.items() if options is not False}
+        return {
+            name: {} if options is True else options
+            for name, options in chosen.items()
+            if options is not False
+        }
 
 
 def check_settings(tree: dict[str, Any]) -> Settings:
@@ -74,19 +79,23 @@ def check_settings(tree: dict[str, Any]) -> Settings:
         raise TaggerError("Settings: " + "; ".join(_explain(e) for e in error.errors())) from None
 
 
-def check_reading(tree: dict[str, Any]) -> Reading:
+def check_read_options(tree: dict[str, Any]) -> ReadOptions:
     """How to read, of nested dicts that may hold these keys of ``data`` only; TaggerError lists what is wrong.
 
-    >>> check_reading({"data": {"label_separator": "space"}}).label_separator
+    >>> check_read_options({"data": {"label_separator": "space"}}).label_separator
     ' '
     """
     others = [section for section in tree if section != "data"]
     if others:
-        raise TaggerError(f"Settings: {', '.join(others)}: here only keys of 'data' that say how labels are read")
+        raise TaggerError(
+            f"Settings: {', '.join(others)}: here only keys of 'data' that say how labels are read"
+        )
     try:
-        return Reading.model_validate(tree.get("data", {}))
+        return ReadOptions.model_validate(tree.get("data", {}))
     except ValidationError as error:
-        raise TaggerError("Settings: " + "; ".join(_explain(e, Reading) for e in error.errors())) from None
+        raise TaggerError(
+            "Settings: " + "; ".join(_explain(e, ReadOptions) for e in error.errors())
+        ) from None
 
 
 def dump_settings(settings: Settings) -> str:
@@ -98,8 +107,13 @@ def read_settings(path: Path) -> Settings:
     """Settings of a run's ``config.toml``; TaggerError for another format version, or for settings not known here."""
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, huge numbers, brackets nested by the thousand
-        raise TaggerError(f"{path}: not readable as TOML ({error}). Restore it from a copy, or train again.") from None
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # no TOML, no UTF-8, huge numbers, brackets nested by the thousand
+        raise TaggerError(
+            f"{path}: not readable as TOML ({error}). Restore it from a copy, or train again."
+        ) from None
     version = tree.pop("format_version", None)
     if version != FORMAT_VERSION:
         raise TaggerError(
@@ -116,7 +130,7 @@ def read_settings(path: Path) -> Settings:
 
 def _explain(error: Any, section: Any = None) -> str:
     path = [str(p) for p in error["loc"]]
-    if section is Reading:
+    if section is ReadOptions:
         path = ["data", *path]
     if error["type"] != "extra_forbidden":
         return f"{'.'.join(path)} = {error['input']!r}: {error['msg'].lower()}"

@@ -1,12 +1,15 @@
-"""What a user can mend: one line, what and where and what to do (exit code 2)."""
+"""Errors that a user can fix: one line with what is wrong, where, and what to do (exit code 2)."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-# Control characters, which a terminal obeys, marks that turn the direction of writing, and halves of characters.
-_UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters, which a terminal obeys, marks that turn the direction of writing, and halves of
+# characters.
+_UNPRINTABLE = re.compile(
+    "[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 class TaggerError(Exception):
@@ -37,7 +40,7 @@ def printable(text: str, *, lines: bool = True) -> str:
     >>> print(printable("a\x1b[31m.jpg"), printable("a\nb", lines=False))
     a\x1b[31m.jpg a\nb
     """
-    seen = _UNSEEN.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+    seen = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
     return seen if lines else seen.replace("\n", "\\n")
 
 

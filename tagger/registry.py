@@ -1,4 +1,6 @@
-"""One way to plug parts in. Heads, losses, regularisers, samplers and signals all use it."""
+"""Registry of named parts: heads, losses, regularisers, samplers, signals and readers register here.
+
+Heads, losses, regularisers, samplers and signals all use it."""
 
 from collections.abc import Callable
 from inspect import Parameter, signature
@@ -6,7 +8,7 @@ from typing import Any, TypeVar
 
 from tagger.errors import TaggerError, did_you_mean
 
-KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+TYPE_NAMES: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
@@ -69,9 +71,9 @@ class Registry:
                 )
             wanted = type(allowed[option])
             fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
-            if wanted in KINDS and (not fits or (isinstance(value, bool) and wanted is not bool)):
+            if wanted in TYPE_NAMES and (not fits or (isinstance(value, bool) and wanted is not bool)):
                 raise TaggerError(
-                    f"{self.kind} {name!r}: {option} is {KINDS[wanted]}, such as {allowed[option]!r}, not {value!r}."
+                    f"{self.kind} {name!r}: {option} is {TYPE_NAMES[wanted]}, such as {allowed[option]!r}, not {value!r}."
                 )
 
     def find(self, name: str) -> Callable[..., Any]:

@@ -1,7 +1,8 @@
-"""The sections of the settings: every key, its default, its bounds, and the line of documentation below it.
+"""The sections of the settings: each key with its default, bounds and documentation.
 
-The sections ``backbone``, ``head``, ``loss`` and ``sampler`` name a part and pass every other key on to it, so a
-part's own options are described in one place only, its signature; they are checked when the part is built.
+The sections ``backbone``, ``head``, ``loss`` and ``sampler`` name a part and pass every other key on to it,
+so a part's own options are described in one place only, its signature; they are checked when the part is
+built.
 """
 
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 # What a shell makes hard to type.
-SIGNS = {"space": " ", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+SEPARATORS = {"space": " ", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 
 
 class Section(BaseModel):
@@ -18,7 +19,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True)
 
 
-class Part(BaseModel):
+class PartSettings(BaseModel):
     """A section that names a part and hands the other keys to it."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, frozen=True)
@@ -31,7 +32,7 @@ class Part(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Reading(Section):
+class ReadOptions(Section):
     """How label files are read where they differ from the usual; every command that reads labels takes these."""
 
     file_column: str = Field("file", min_length=1)
@@ -63,13 +64,13 @@ class Reading(Section):
     @classmethod
     def _sign(cls, word: str, info: ValidationInfo) -> str:
         """The sign that a word stands for; a delimiter is one sign."""
-        sign = SIGNS.get(word, word)
+        sign = SEPARATORS.get(word, word)
         if info.field_name == "delimiter" and word != "auto" and (len(sign) != 1 or sign in '"\r\n'):
-            raise ValueError(f"give one sign, or one of {', '.join(SIGNS)}, auto")
+            raise ValueError(f"give one sign, or one of {', '.join(SEPARATORS)}, auto")
         return sign
 
 
-class DataSettings(Reading):
+class DataSettings(ReadOptions):
     path: str = ""
     """The folder of images; `--data` sets it."""
     labels: str = ""
@@ -87,9 +88,9 @@ class ImageSettings(Section):
     """Side of the square the network sees, in pixels."""
     fit: Literal["squash", "crop", "pad"] = "squash"
     """How a photo becomes a square: the whole of it squashed, its centre cut out, or padded."""
-    flip_views: bool = True
+    tta_hflip: bool = True
     """Average the prediction over the image and its mirror image (test-time flip)."""
-    grow_from: int = Field(0, ge=0, le=2048)
+    progressive_start: int = Field(0, ge=0, le=2048)
     """Side of the square in the first epoch of fine-tuning; it grows to `size` by the last third. 0 is off."""
     workers: int = Field(-1, ge=-1, le=256)
     """Processes that read images; -1 decides from the cores there are."""
@@ -102,7 +103,7 @@ class ImageSettings(Section):
         return None if self.workers < 0 else self.workers
 
 
-class BackboneSettings(Part):
+class BackboneSettings(PartSettings):
     name: str = "mobilenetv2_100"
     """Any name of `timm.list_models()`; other keys of this section go to `timm.create_model`."""
     weights: str = "hub"
@@ -111,12 +112,12 @@ class BackboneSettings(Part):
     """Feature maps, from the last backwards, whose average is given to the head."""
 
 
-class HeadSettings(Part):
+class HeadSettings(PartSettings):
     name: str = "linear"
     """A registered head; other keys of this section are its options."""
 
 
-class LossSettings(Part):
+class LossSettings(PartSettings):
     name: str = "bce"
     """A registered loss; other keys of this section are its options."""
     smoothing: float = Field(0.0, ge=0.0, lt=0.5)
@@ -141,7 +142,7 @@ class RuleSettings(Section):
     """Predictions follow the rules of `labels.toml`: an image tagged `baby` is tagged `people` too."""
 
 
-class SamplerSettings(Part):
+class SamplerSettings(PartSettings):
     name: str = "none"
     """A registered sampler; other keys of this section are its options."""
 
@@ -188,7 +189,7 @@ class MixSettings(Section):
     """Probability that a batch is mixed."""
 
 
-class FeatureSettings(Section):
+class HeadStageSettings(Section):
     """The first stage: the backbone's features, cached once, and heads trained on them."""
 
     enabled: bool | Literal["auto"] = "auto"

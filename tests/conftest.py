@@ -1,6 +1,7 @@
 """What every test stands on: one thread, no network, drawn photos, a small run, commands as a person runs them.
 
-The only conftest (``test_architecture.py``): pytest's doctest collection takes several of that name for one module.
+The only conftest (``test_architecture.py``): pytest's doctest collection takes several of that name for one
+module.
 """
 
 import contextlib
@@ -22,7 +23,9 @@ from time_by_file import TimeByFile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; subprocesses inherit it
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background would hand down that it is ignored
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # tests in the background would hand down that it is ignored
 hypothesis.settings.register_profile("tagger", deadline=None)  # no test fails because a machine is busy
 hypothesis.settings.load_profile("tagger")
 
@@ -31,7 +34,9 @@ ROOT = Path(__file__).parents[1]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--time-by-file N``."""
-    parser.addoption("--time-by-file", type=int, metavar="N", help="print which N test files take the most time")
+    parser.addoption(
+        "--time-by-file", type=int, metavar="N", help="print which N test files take the most time"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -106,7 +111,11 @@ def tagger_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
     def call(*arguments: str | Path) -> End:
         out, err = io.StringIO(), io.StringIO()
         monkeypatch.setattr(sys, "argv", ["tagger", *map(str, arguments)])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as stop:
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as stop,
+        ):
             cli.main()
         if stop.value.code == 1 and Path("tagger-error.log").exists():
             print(Path("tagger-error.log").read_text("utf-8"))

@@ -19,7 +19,9 @@ SMALL = {
 def options(**chosen: Any) -> list[str]:
     """``section.key=value`` texts of a training that takes a second; ``train__epochs=3`` changes one."""
     tree = SMALL | {key.replace("__", "."): value for key, value in chosen.items()}
-    return [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in tree.items()]
+    return [
+        f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in tree.items()
+    ]
 
 
 def train_argv(data: Path, run: Path, *more: str, **chosen: Any) -> list[str]:

@@ -42,7 +42,9 @@ def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
             yield from ((alias.name, node.lineno, id(node) in lazy) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             dots = "." * node.level
-            yield from ((f"{dots}{node.module}.{alias.name}", node.lineno, id(node) in lazy) for alias in node.names)
+            yield from (
+                (f"{dots}{node.module}.{alias.name}", node.lineno, id(node) in lazy) for alias in node.names
+            )
 
 
 def _is_tagger_data(path: Path) -> bool:
@@ -61,7 +63,9 @@ def broken_rules(package: Path) -> Iterator[str]:
                 yield f"{where} imports relatively"
             elif top in ALLOWED and home not in ALLOWED[top]:
                 yield f"{where} imports {top}; {home} must work without it"
-            elif top in ABOVE and not (top == "data_tools" and lazy and (home == "cli" or _is_tagger_data(path))):
+            elif top in ABOVE and not (
+                top == "data_tools" and lazy and (home == "cli" or _is_tagger_data(path))
+            ):
                 yield f"{where} imports {top}, which stands above the package"
             elif top == package.name and target in LEVEL and home in LEVEL and target != home:
                 if LEVEL[target] <= LEVEL[home] and not {target, home} <= GROUND:
@@ -117,7 +121,7 @@ def test_the_check_sees_an_import_that_points_up(tmp_path: Path, file: str, line
         ("training/x.py", "import torch\nfrom tagger.model import TagModel"),
         ("ui/x.py", "import streamlit\nfrom tagger.runs import RunFolder"),
         ("ui/x.py", "def f():\n    from tagger.commands.compare import compare"),
-        ("cli.py", "def review():\n    from tagger.ui.server import serve"),
+        ("cli.py", "def review():\n    from tagger.ui.server.launch import serve"),
     ],
 )
 def test_the_check_lets_imports_point_down(tmp_path: Path, file: str, line: str):
@@ -129,9 +133,11 @@ def test_the_check_lets_imports_point_down(tmp_path: Path, file: str, line: str)
 
 def test_the_apps_process_never_loads_torch():
     code = """import sys
-import tagger.ui.server, tagger.ui.main, tagger.commands.compare, tagger.commands.suspects, tagger.suspects
+import tagger.ui.server.launch, tagger.ui.main, tagger.commands.compare, tagger.commands.suspects, tagger.suspects
 print(sorted({"torch", "torchvision", "timm", "accelerate"} & set(sys.modules)))"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 
@@ -140,15 +146,42 @@ def test_there_is_one_conftest():
     assert sorted(PACKAGE.parent.glob("tests/**/conftest.py")) == [PACKAGE.parent / "tests" / "conftest.py"]
 
 
-COMMANDS = ["train", "suspects", "review", "apply", "retrain", "compare", "predict", "evaluate", "explain", "demo"]
+COMMANDS = [
+    "train",
+    "suspects",
+    "review",
+    "apply",
+    "retrain",
+    "compare",
+    "predict",
+    "evaluate",
+    "explain",
+    "demo",
+]
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--help"], *([command, "--help"] for command in COMMANDS), ["data", "--help"], ["data", "stats", "--help"]],
+    [
+        [],
+        ["--help"],
+        *([command, "--help"] for command in COMMANDS),
+        ["data", "--help"],
+        ["data", "stats", "--help"],
+    ],
 )
 def test_import_and_help_load_nothing_heavy(arguments: list[str]):
-    heavy = {"torch", "torchvision", "timm", "accelerate", "pandas", "sklearn", "matplotlib", "streamlit", "pyarrow"}
+    heavy = {
+        "torch",
+        "torchvision",
+        "timm",
+        "accelerate",
+        "pandas",
+        "sklearn",
+        "matplotlib",
+        "streamlit",
+        "pyarrow",
+    }
     code = f"""import atexit, sys
 atexit.register(lambda: print("heavy:", sorted({heavy} & set(sys.modules))))
 import tagger

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tagger.config import FORMAT_VERSION, Settings, check_settings, dump_settings, read_settings
 from tagger.errors import TaggerError
 from tagger.presets import load_settings, preset_names
-from tagger.sections import Part
+from tagger.sections import PartSettings
 
 
 def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -38,7 +38,9 @@ def value(settings: Settings, key: str) -> Any:
 def test_every_setting_has_a_default_and_a_line_of_documentation():
     undocumented = [name for name, field in fields(Settings) if not (field.description or "").strip(" .")]
     assert not undocumented
-    assert not [name for name, field in fields(Settings) if field.is_required() and name.split(".")[0] != name]
+    assert not [
+        name for name, field in fields(Settings) if field.is_required() and name.split(".")[0] != name
+    ]
     assert check_settings({}) == Settings()
 
 
@@ -128,7 +130,9 @@ def test_all_mistakes_come_at_once():
 
 
 def test_an_unknown_preset_suggests_the_nearest():
-    with pytest.raises(TaggerError, match=r"Unknown preset 'quik'. Did you mean 'quick'.*best, quick, standard"):
+    with pytest.raises(
+        TaggerError, match=r"Unknown preset 'quik'. Did you mean 'quick'.*best, quick, standard"
+    ):
         load_settings("quik")
 
 
@@ -153,7 +157,10 @@ def test_any_value_survives_config_toml(path: str, lr: float, seed: int, compile
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"format_version = {FORMAT_VERSION + 1}", f"format_version {FORMAT_VERSION + 1}, but this tagger reads"),
+        (
+            f"format_version = {FORMAT_VERSION + 1}",
+            f"format_version {FORMAT_VERSION + 1}, but this tagger reads",
+        ),
         ("seed = 1", "format_version None"),
         ("= broken", "not readable as TOML"),
         ("\xff", "not readable as TOML"),
@@ -170,4 +177,4 @@ def test_a_config_that_is_not_ours_is_refused_with_a_reason(tmp_path: Path, text
 def test_settings_cannot_be_changed_in_passing():
     with pytest.raises(ValueError, match="frozen"):
         Settings().seed = 3  # type: ignore[misc]
-    assert issubclass(type(Settings().loss), Part)
+    assert issubclass(type(Settings().loss), PartSettings)

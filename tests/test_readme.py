@@ -107,7 +107,9 @@ def test_the_names_shown_from_python_exist():
 def tree(top: str) -> set[str]:
     """The names in README's tree that begins with ``top``; only the first column, words apart."""
     (block,) = (block for block in blocks() if block[0].split()[0] == top)
-    return {word for line in block for word in re.findall(r"[\w.-]+(?:/|\.\w+)|\b[A-Z]{4,}\b|\bMakefile\b", line)}
+    return {
+        word for line in block for word in re.findall(r"[\w.-]+(?:/|\.\w+)|\b[A-Z]{4,}\b|\bMakefile\b", line)
+    }
 
 
 def test_the_layout_is_what_lies_on_the_disk():
@@ -118,10 +120,14 @@ def test_the_layout_is_what_lies_on_the_disk():
     files = [Path(line) for line in done.stdout.splitlines() if (ROOT / line).is_file()]
     top = {path.parts[0] + ("/" if len(path.parts) > 1 else "") for path in files}
     assert {name for name in top if not name.startswith((".", "README"))} <= shown
-    parts = {path.parts[1] + ("/" if len(path.parts) > 2 else "") for path in files if path.parts[0] == "tagger"}
+    parts = {
+        path.parts[1] + ("/" if len(path.parts) > 2 else "") for path in files if path.parts[0] == "tagger"
+    }
     empty = {f"{path.parts[1]}/" for path in files if path.parts[0] == "tagger" and len(path.parts) > 2}
     empty -= {
-        f"{p.parts[1]}/" for p in files if p.parts[0] == "tagger" and len(p.parts) > 2 and (ROOT / p).stat().st_size
+        f"{p.parts[1]}/"
+        for p in files
+        if p.parts[0] == "tagger" and len(p.parts) > 2 and (ROOT / p).stat().st_size
     }
     assert parts - empty - {"__init__.py", "py.typed"} <= shown
     for name in shown - {"__init__"}:
@@ -136,7 +142,9 @@ def test_a_run_holds_what_readme_says(finished: Path):
     shown = {
         word
         for line in block[1:]
-        for word in re.findall(r"\b[\w]+\.(?:md|toml|json|safetensors|parquet|npz|npy|csv|txt)\b|plots|members", line)
+        for word in re.findall(
+            r"\b[\w]+\.(?:md|toml|json|safetensors|parquet|npz|npy|csv|txt)\b|plots|members", line
+        )
     }
     assert shown - LATER == {path.name for path in finished.iterdir()}
     assert shown >= LATER

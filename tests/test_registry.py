@@ -50,7 +50,9 @@ def test_an_unknown_name_suggests_the_nearest_and_lists_all(shapes: Registry):
 
 @pytest.mark.parametrize("option", ["size", "colur"])
 def test_an_unknown_option_is_refused_even_if_it_is_a_positional_one(shapes: Registry, option: str):
-    with pytest.raises(TaggerError, match=f"shape 'circle' has no option '{option}'.*It takes: colour, width"):
+    with pytest.raises(
+        TaggerError, match=f"shape 'circle' has no option '{option}'.*It takes: colour, width"
+    ):
         shapes.check("circle", {option: 1})
 
 
@@ -71,7 +73,12 @@ def test_every_registered_part_says_what_it_is_and_has_a_default_for_every_optio
 
 @pytest.mark.parametrize(
     ("part", "option", "value"),
-    [("square", "filled", 1), ("circle", "colour", 3), ("circle", "width", "wide"), ("circle", "width", True)],
+    [
+        ("square", "filled", 1),
+        ("circle", "colour", 3),
+        ("circle", "width", "wide"),
+        ("circle", "width", True),
+    ],
 )
 def test_a_value_of_the_wrong_kind_is_said_before_the_part_is_built(
     shapes: Registry, part: str, option: str, value: Any

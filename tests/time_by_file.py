@@ -1,7 +1,7 @@
 """Time of the tests, file by file: ``python -m pytest --time-by-file 30`` (see docs/testing.md).
 
-Processor time counts beside wall time, that of finished subprocesses too: it stays about the same on a busy machine.
-Setup counts for the file whose test needed it first.
+Processor time counts beside wall time, that of finished subprocesses too: it stays about the same on a busy
+machine. Setup counts for the file whose test needed it first.
 """
 
 import os
@@ -46,7 +46,9 @@ def table_text(rows: list[tuple[str, Used]], longest: int) -> str:
     sums: dict[str, Used] = defaultdict(lambda: Used(0.0, 0.0, 0.0))
     for file, more in rows:
         sums[file] = Used(*map(sum, zip(sums[file], more, strict=True)))
-    whole = Used(*(sum(column) for column in zip(*sums.values(), strict=True))) if sums else Used(0.0, 0.0, 0.0)
+    whole = (
+        Used(*(sum(column) for column in zip(*sums.values(), strict=True))) if sums else Used(0.0, 0.0, 0.0)
+    )
     shown = sorted(sums.items(), key=lambda item: -item[1].processor)[:longest]
     lines = [
         f"{one.wall:7.1f} {one.processor:9.1f} {one.children:9.1f} {name}"
@@ -76,7 +78,9 @@ class TimeByFile:
             return (yield)
         finally:
             now = used()
-            item.user_properties.append((KEY, [end - begin for begin, end in zip(self._began, now, strict=True)]))
+            item.user_properties.append(
+                (KEY, [end - begin for begin, end in zip(self._began, now, strict=True)])
+            )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the times, from pytest-xdist's workers too."""

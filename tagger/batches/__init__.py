@@ -1,40 +1,40 @@
-"""Files and label tables to batches of tensors.
+"""From files and label tables to batches of tensors.
 
-``decode.load_image`` reads any image; ``dataset.ImageFiles`` and ``loader.make_loader`` make uint8 batches in the order
-that one of ``samplers.samplers`` draws; ``augment.Augment`` and ``mixing.mix`` change them, on the device.
-``fingerprint.keep_fingerprints`` keeps what copies of images are known by.
+``decode.load_image`` reads any image; ``dataset.ImageFiles`` and ``loader.make_loader`` make uint8 batches
+in the order that one of ``samplers.samplers`` draws; ``augment.Augment`` and ``mixing.mixup_cutmix`` change
+them, on the device. ``fingerprint.write_fingerprints`` keeps what copies of images are known by.
 """
 
 from tagger.batches.augment import Augment
-from tagger.batches.cache import CachedImages, cached, fill, fits
-from tagger.batches.dataset import Batch, ImageFiles, check_readable
-from tagger.batches.fingerprint import fingerprint, keep_fingerprints, load_fingerprints
-from tagger.batches.growing import grown, size_at
-from tagger.batches.loader import Batches, default_workers, make_loader
-from tagger.batches.mixing import mix, mix_targets
+from tagger.batches.dataset import ImageBatch, ImageFiles, check_readable
+from tagger.batches.fingerprint import fingerprint, load_fingerprints, write_fingerprints
+from tagger.batches.image_cache import CachedImages, fits_cache, open_cache, write_cache
+from tagger.batches.loader import BatchSequence, default_num_workers, make_loader
+from tagger.batches.mixup import mix_targets, mixup_cutmix
+from tagger.batches.progressive_resize import progressive_size, resize_images
 from tagger.batches.samplers import samplers
-from tagger.data.decode import UnreadableImage, load_image
+from tagger.data.images.decoding import UnreadableImage, load_image
 
 __all__ = [
     "Augment",
-    "Batch",
-    "Batches",
+    "BatchSequence",
     "CachedImages",
+    "ImageBatch",
     "ImageFiles",
     "UnreadableImage",
-    "cached",
     "check_readable",
-    "default_workers",
-    "fill",
+    "default_num_workers",
     "fingerprint",
-    "fits",
-    "grown",
-    "keep_fingerprints",
+    "fits_cache",
     "load_fingerprints",
     "load_image",
     "make_loader",
-    "mix",
     "mix_targets",
+    "mixup_cutmix",
+    "open_cache",
+    "progressive_size",
+    "resize_images",
     "samplers",
-    "size_at",
+    "write_cache",
+    "write_fingerprints",
 ]

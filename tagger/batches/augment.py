@@ -1,7 +1,7 @@
-"""What a training image may go through before the model sees it: settings, and their order.
+"""Augment a batch of training images: geometry, colour, erasing.
 
-On the batch, on its device, with parameters of its own for each image, all drawn from the generator that is given: the
-same generator state gives the same batch on any machine.
+On the batch, on its device, with parameters of its own for each image, all drawn from the generator that is
+given: the same generator state gives the same batch on any machine.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,8 @@ class Augment:
         assert images_BCHW.is_floating_point(), "augmentation wants float images in 0..1"
         if len(images_BCHW) == 0:
             return images_BCHW
-        draw, given = _Draw(len(images_BCHW), generator, images_BCHW.device), images_BCHW
+        draw = _RandomDraws(len(images_BCHW), generator, images_BCHW.device)
+        given = images_BCHW
         images_BCHW = self._move(images_BCHW, draw)
         images_BCHW = self._randaugment(images_BCHW, draw)
         if images_BCHW is given and self._changes_colour():  # which happens in place
@@ -40,7 +41,7 @@ class Augment:
         images_BCHW = self._colour(images_BCHW, draw)
         return self._erase(images_BCHW, draw)
 
-    def _move(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+    def _move(self, images_BCHW: Tensor, draw: "_RandomDraws") -> Tensor:
         s = self.settings
         if not (s.shift or s.shear or s.rotate or s.scale_min < 1):
             return self._flip_only(images_BCHW, draw)
@@ -50,14 +51,20 @@ class Augment:
         if s.scale_min == 1:
             zoom_B2 = torch.ones_like(zoom_B2)
         # The crop's place is a shift in units of the output, which shows only `zoom` of the input.
-        place_B2 = (1.0 - zoom_B2) / 2.0 * draw.spread(1.0, 2)
-        shift_B2 = (place_B2 + draw.spread(s.shift, 2)) / zoom_B2
+        crop_offset_B2 = (1.0 - zoom_B2) / 2.0 * draw.spread(1.0, 2)
+        shift_B2 = (crop_offset_B2 + draw.spread(s.shift, 2)) / zoom_B2
         theta_B23 = geometry.affine_matrices(
-            draw.spread(s.rotate), draw.spread(s.shear, 2), shift_B2, zoom_B2, flip_B2, height=height, width=width
+            draw.spread(s.rotate),
+            draw.spread(s.shear, 2),
+            shift_B2,
+            zoom_B2,
+            flip_B2,
+            height=height,
+            width=width,
         )
         return geometry.warp(images_BCHW, theta_B23.to(images_BCHW.dtype))
 
-    def _flip_only(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+    def _flip_only(self, images_BCHW: Tensor, draw: "_RandomDraws") -> Tensor:
         for share, side in ((self.settings.hflip, -1), (self.settings.vflip, -2)):
             if share:
                 flipped_B111 = draw.sign(share).view(-1, 1, 1, 1) < 0
@@ -68,7 +75,7 @@ class Augment:
         s = self.settings
         return any((s.brightness, s.contrast, s.saturation, s.hue, s.grey))
 
-    def _colour(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+    def _colour(self, images_BCHW: Tensor, draw: "_RandomDraws") -> Tensor:
         s = self.settings
         for strength, change in (
             (s.brightness, colour.brightness_),
@@ -84,27 +91,29 @@ class Augment:
             colour.grey_(images_BCHW, draw.sign(s.grey) < 0)
         return images_BCHW
 
-    def _randaugment(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+    def _randaugment(self, images_BCHW: Tensor, draw: "_RandomDraws") -> Tensor:
         s = self.settings
         if not s.randaugment:
             return images_BCHW
         from torchvision.transforms import v2  # here and below, because predicting starts without it
 
-        return _one_by_one(v2.RandAugment(s.randaugment, s.randaugment_magnitude), images_BCHW, draw)
+        return _transform_each(v2.RandAugment(s.randaugment, s.randaugment_magnitude), images_BCHW, draw)
 
-    def _erase(self, images_BCHW: Tensor, draw: "_Draw") -> Tensor:
+    def _erase(self, images_BCHW: Tensor, draw: "_RandomDraws") -> Tensor:
         if not self.settings.erasing:
             return images_BCHW
         from torchvision.transforms import v2
 
-        return _one_by_one(v2.RandomErasing(p=self.settings.erasing), images_BCHW, draw)
+        return _transform_each(v2.RandomErasing(p=self.settings.erasing), images_BCHW, draw)
 
 
-class _Draw:
+class _RandomDraws:
     """Random numbers, one an image, drawn where the generator lives and sent to where the images are."""
 
     def __init__(self, num: int, generator: torch.Generator, device: torch.device):
-        self.num, self.generator, self.device = num, generator, device
+        self.num = num
+        self.generator = generator
+        self.device = device
 
     def uniform(self, *columns: int) -> Tensor:
         numbers = torch.rand(self.num, *columns, generator=self.generator, device=self.generator.device)
@@ -122,7 +131,7 @@ class _Draw:
         return numbers.tolist()
 
 
-def _one_by_one(transform: Callable[[Tensor], Tensor], images_BCHW: Tensor, draw: _Draw) -> Tensor:
+def _transform_each(transform: Callable[[Tensor], Tensor], images_BCHW: Tensor, draw: _RandomDraws) -> Tensor:
     """Each image through a torchvision transform, which draws from torch's global generator: lent, then put back."""
     changed = []
     with torch.random.fork_rng(devices=[]):  # torchvision draws on the CPU, wherever the image is

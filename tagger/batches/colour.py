@@ -1,8 +1,8 @@
-"""What colour pixels get: brightness, contrast, saturation, hue and grey, one factor an image.
+"""Colour augmentation: brightness, contrast, saturation, hue and grey, one factor for each image.
 
-Each gives what torchvision's ``adjust_*`` gives for that image and factor (images 0..1, results kept in 0..1), for a
-whole batch at once. A name with an underscore at its end changes the images that it is given: a new tensor for each
-change cost three times as much, most of it for fresh memory.
+Each gives what torchvision's ``adjust_*`` gives for that image and factor (images 0..1, results kept in
+0..1), for a whole batch at once. A name with an underscore at its end changes the images that it is given:
+a new tensor for each change cost three times as much, most of it for fresh memory.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Files to tensors of one size; a file that cannot be read becomes a black image with a reason, never an exception."""
+"""Data set of image files as tensors of one size; an unreadable file gives a black image and a reason."""
 
 import os
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from tagger.batches.names import pack
-from tagger.data.decode import Fit, UnreadableImage, load_image
-from tagger.data.waiting import reading
+from tagger.batches.packed_strings import pack_strings
+from tagger.data.images.decoding import Fit, UnreadableImage, load_image
+from tagger.data.io_watchdog import watch_read
 from tagger.errors import TaggerError
 
-Item = tuple[Tensor, int, str | None]
+ImageItem = tuple[Tensor, int, str | None]
 
 
-class Batch(NamedTuple):
+class ImageBatch(NamedTuple):
     """images_BCHW (uint8), indices_B (int64, rows of the dataset) and, per image, why it could not be read or None."""
 
     images_BCHW: Tensor
@@ -25,38 +25,48 @@ class Batch(NamedTuple):
     reasons: list[str | None]
 
 
-class ImageFiles(Dataset[Item]):
-    """Item i is ``(image_CHW uint8, i, reason or None)`` of ``root / files[i]``, size x size pixels, in memory as
-    it was decoded: a pixel's three values side by side.
+class ImageFiles(Dataset[ImageItem]):
+    """Item i is ``(image_CHW uint8, i, reason or None)`` of ``root / files[i]``, size x size pixels, in memory
+    as it was decoded: a pixel's three values side by side.
 
-    Unreadable images are all black with a reason, so that the caller can count and list them and leave them out.
+    Unreadable images are all black with a reason, so that the caller can count and list them and leave them
+    out.
     """
 
     def __init__(self, root: str | Path, files: Sequence[str], *, size: int, fit: Fit = "squash"):
         if size < 1:
             raise ValueError(f"size is {size}; it must be at least 1")
-        self.root, self.files, self.size, self.fit = Path(root), pack(files), size, fit
+        self.root = Path(root)
+        self.files = pack_strings(files)
+        self.size = size
+        self.fit = fit
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> Item:
+    def __getitem__(self, index: int) -> ImageItem:
         index = int(index)
         path = os.path.join(self.root, self.files[index])  # a path of pathlib takes ten times as long
         try:
-            with reading(path):
+            with watch_read(path):
                 pixels_HWC = load_image(path, size=self.size, fit=self.fit)
         except UnreadableImage as error:
-            return torch.zeros(self.size, self.size, 3, dtype=torch.uint8).permute(2, 0, 1), index, error.reason
+            return (
+                torch.zeros(self.size, self.size, 3, dtype=torch.uint8).permute(2, 0, 1),
+                index,
+                error.reason,
+            )
         return torch.from_numpy(pixels_HWC).permute(2, 0, 1), index, None
 
 
-def check_readable(batch: Batch, files: Sequence[str]) -> Batch:
+def check_readable(batch: ImageBatch, files: Sequence[str]) -> ImageBatch:
     """The batch as it is; TaggerError, naming them, if it has images that can no longer be read.
 
     For trainings, where each image was read once already and those that cannot be were left out.
     """
-    bad = [f"{files[n]} ({why})" for n, why in zip(batch.indices_B.tolist(), batch.reasons, strict=True) if why]
+    bad = [
+        f"{files[n]} ({why})" for n, why in zip(batch.indices_B.tolist(), batch.reasons, strict=True) if why
+    ]
     if bad:
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
         raise TaggerError(
@@ -66,8 +76,9 @@ def check_readable(batch: Batch, files: Sequence[str]) -> Batch:
     return batch
 
 
-def collate(items: Sequence[Item]) -> Batch:
-    """One Batch of items, in their order, and in memory as they are: colours side by side (channels-last) or not.
+def collate(items: Sequence[ImageItem]) -> ImageBatch:
+    """One Batch of items, in their order, and in memory as they are: colours side by side (channels-last) or
+    not.
 
     >>> batch = collate([(torch.zeros(3, 2, 2, dtype=torch.uint8), 5, None)])
     >>> tuple(batch.images_BCHW.shape), batch.indices_B.tolist(), batch.reasons
@@ -78,4 +89,4 @@ def collate(items: Sequence[Item]) -> Batch:
         images_BCHW = torch.stack([image_CHW.permute(1, 2, 0) for image_CHW in images]).permute(0, 3, 1, 2)
     else:
         images_BCHW = torch.stack(images)
-    return Batch(images_BCHW, torch.tensor(indices, dtype=torch.int64), list(reasons))
+    return ImageBatch(images_BCHW, torch.tensor(indices, dtype=torch.int64), list(reasons))

@@ -1,4 +1,4 @@
-"""Where pixels move: flip, shift, crop, shear and rotation as one matrix an image, and one resampling.
+"""Geometric augmentation: flip, shift, crop, shear and rotation as one affine matrix for each image.
 
 Composed first and resampled once, an image is blurred once and the borders are filled once, by reflection.
 """
@@ -20,19 +20,24 @@ def affine_matrices(
     height: int,
     width: int,
 ) -> Tensor:
-    """theta_B23 for ``warp``: each image flipped, then sheared and rotated, then cropped and shifted about its centre.
+    """theta_B23 for ``warp``: each image flipped, then sheared and rotated, then cropped and shifted about its
+    centre.
 
-    ``angle_B`` (clockwise) and ``shear_B2`` in degrees, as in torchvision's ``affine``; ``shift_B2`` as a share of the
-    width and height, to the right and down; ``zoom_B2`` the share of width and height that stays in view; ``flip_B2``
-    -1 or 1 for left-right and up-down. Columns of _B2 are (x, y).
+    ``angle_B`` (clockwise) and ``shear_B2`` in degrees, as in torchvision's ``affine``; ``shift_B2`` as a
+    share of the width and height, to the right and down; ``zoom_B2`` the share of width and height that
+    stays in view; ``flip_B2`` -1 or 1 for left-right and up-down. Columns of _B2 are (x, y).
 
     >>> zeros_B2, ones_B2 = torch.zeros(1, 2), torch.ones(1, 2)
     >>> affine_matrices(torch.zeros(1), zeros_B2, zeros_B2, ones_B2, ones_B2, height=4, width=8).abs().tolist()
     [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]
     """
-    angle_B, shear_B2 = torch.deg2rad(angle_B), torch.deg2rad(shear_B2)
-    ones_B, zeros_B = torch.ones_like(angle_B), torch.zeros_like(angle_B)
-    cos_B, sin_B, tan_B2 = angle_B.cos(), angle_B.sin(), shear_B2.tan()
+    angle_B = torch.deg2rad(angle_B)
+    shear_B2 = torch.deg2rad(shear_B2)
+    ones_B = torch.ones_like(angle_B)
+    zeros_B = torch.zeros_like(angle_B)
+    cos_B = angle_B.cos()
+    sin_B = angle_B.sin()
+    tan_B2 = shear_B2.tan()
     rotate_B22 = torch.stack([cos_B, -sin_B, sin_B, cos_B], dim=-1).view(-1, 2, 2)
     shear_y_B22 = torch.stack([ones_B, zeros_B, -tan_B2[:, 1], ones_B], dim=-1).view(-1, 2, 2)
     shear_x_B22 = torch.stack([ones_B, -tan_B2[:, 0], zeros_B, ones_B], dim=-1).view(-1, 2, 2)
@@ -55,14 +60,16 @@ def warp(images_BCHW: Tensor, theta_B23: Tensor) -> Tensor:
     [1.0, 0.0, 3.0, 2.0]
     """
     grid_BHW2 = F.affine_grid(theta_B23, list(images_BCHW.shape), align_corners=False)
-    return F.grid_sample(images_BCHW, grid_BHW2, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return F.grid_sample(
+        images_BCHW, grid_BHW2, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
 
 
 def crop_zooms(random_B2: Tensor, *, scale_min: float, aspect: float) -> Tensor:
     """zoom_B2 of crops as in torchvision's RandomResizedCrop, from uniform numbers in 0..1.
 
-    The first number picks an area from ``scale_min`` to 1, the second a ratio from 1/aspect to aspect (even in its
-    logarithm). A side that would leave the image is cut to all of it.
+    The first number picks an area from ``scale_min`` to 1, the second a ratio from 1/aspect to aspect (even
+    in its logarithm). A side that would leave the image is cut to all of it.
 
     >>> crop_zooms(torch.tensor([[0.0, 0.5], [1.0, 0.5]]), scale_min=0.25, aspect=4 / 3).tolist()
     [[0.5, 0.5], [1.0, 1.0]]

@@ -1,7 +1,10 @@
-"""``tagger compare``: is one run better than another, and where? On test images that neither has trained on.
+"""``tagger compare``: the metrics of two runs on test images that neither has trained on.
 
-Loads no torch: the app calls it too. What a cell is judged by: where a run says which cells of its test split may judge
-(a retrained one does, see ``retrain``), those and their labels; else the cells on whose label both runs agree.
+On test images that neither has trained on.
+
+Loads no torch: the app calls it too. What a cell is judged by: where a run says which cells of its test
+split may judge (a retrained one does, see ``retrain``), those and their labels; else the cells on whose
+label both runs agree.
 """
 
 from dataclasses import dataclass
@@ -11,54 +14,65 @@ from typing import Any
 import numpy as np
 
 from tagger.arrays import UNKNOWN, Cells, Floats
-from tagger.commands.screen import Screen
-from tagger.data.wording import counted, shortlist
+from tagger.commands.console.screen import Screen
 from tagger.errors import TaggerError, did_you_mean
 from tagger.runs import RunFolder, find_run
 from tagger.scoring import paired_table
+from tagger.text import counted, shortlist
 
-HEADLINES = ("map", "micro_f1", "macro_f1", "micro_precision", "micro_recall", "exact_match", "calibration_error")
+HEADLINE_METRICS = (
+    "map",
+    "micro_f1",
+    "macro_f1",
+    "micro_precision",
+    "micro_recall",
+    "exact_match",
+    "calibration_error",
+)
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedRun:
     """One run, as far as it can be compared: by hash, what its test images are labelled and predicted."""
 
     path: Path
     names: tuple[str, ...]
     row_of: dict[str, int]  # hash -> row, test images only
-    learnt: frozenset[str]  # hashes of train and val
+    trained_on: frozenset[str]  # hashes of train and val
     labels_NK: Cells
-    judged_NK: np.ndarray | None
+    eval_mask_NK: np.ndarray | None
     probs_NK: Floats
     thresholds_K: Floats
     num_decisions: float
 
     @classmethod
-    def of(cls, run: RunFolder) -> "Side":
+    def from_run(cls, run: RunFolder) -> "ComparedRun":
         """What ``run`` holds; TaggerError if a file is missing."""
         images = run.load_images()
-        test_N, hashes = (images["split"] == "test").to_numpy(), images["hash"].to_numpy(dtype=str)
+        test_N = (images["split"] == "test").to_numpy()
+        hashes = images["hash"].to_numpy(dtype=str)
         row_of = {str(hashes[row]): int(row) for row in np.flatnonzero(test_N)[::-1]}
         return cls(
             path=run.path,
             names=run.load_labels(),
             row_of=row_of,
-            learnt=frozenset(hashes[~test_N].tolist()),
+            trained_on=frozenset(hashes[~test_N].tolist()),
             labels_NK=run.load_cells(),
-            judged_NK=run.load_judged(),
+            eval_mask_NK=run.load_eval_mask(),
             probs_NK=run.load_oof()[0],
             thresholds_K=run.load_decision_rule()[0].values_K,
             num_decisions=_num_decisions(run),
         )
 
-    def take(self, hashes: list[str], names: list[str]) -> tuple[Cells, Cells, Floats, Floats]:
+    def select(self, hashes: list[str], names: list[str]) -> tuple[Cells, Cells, Floats, Floats]:
         """(labels, the labels that may judge, probabilities, thresholds) of some images and labels, in that order."""
-        place = {name: k for k, name in enumerate(self.names)}
-        at = np.ix_([self.row_of[h] for h in hashes], [place[name] for name in names])
+        column_of = {name: k for k, name in enumerate(self.names)}
+        at = np.ix_([self.row_of[h] for h in hashes], [column_of[name] for name in names])
         labels_NK = self.labels_NK[at]
-        judging_NK = labels_NK if self.judged_NK is None else np.where(self.judged_NK[at], labels_NK, UNKNOWN)
-        return labels_NK, judging_NK.astype(np.int8), self.probs_NK[at], self.thresholds_K[at[1][0]]
+        eval_labels_NK = (
+            labels_NK if self.eval_mask_NK is None else np.where(self.eval_mask_NK[at], labels_NK, UNKNOWN)
+        )
+        return labels_NK, eval_labels_NK.astype(np.int8), self.probs_NK[at], self.thresholds_K[at[1][0]]
 
 
 def _num_decisions(run: RunFolder) -> float:
@@ -66,33 +80,40 @@ def _num_decisions(run: RunFolder) -> float:
     return run.load_metrics().get("decisions", {}).get("number", 0) if run.finished else float("inf")
 
 
-def compare(run_a: str | Path | RunFolder, run_b: str | Path | RunFolder, *, draws: int = 1000) -> dict[str, Any]:
+def compare(
+    run_a: str | Path | RunFolder, run_b: str | Path | RunFolder, *, draws: int = 1000
+) -> dict[str, Any]:
     """Run b against run a: {"overall", "per_label", "num_images", "num_cells", "notes"}.
 
-    "overall" holds for each metric {"a", "b", "difference", "low", "high"}: b minus a on the same cells, with a paired
-    95 % bootstrap interval over images. "per_label" holds for each label such a row for ``average_precision``, ``f1``,
-    ``precision`` and ``recall`` (no interval below 10 images with it), and "positives". "groups", where both runs know
-    one, holds such rows of its accuracy and, if it is ordinal, of its distances. Undefined values are None.
-    Images are matched by hash, labels by name. TaggerError if no test image or no label is common.
+    "overall" holds for each metric {"a", "b", "difference", "low", "high"}: b minus a on the same cells,
+    with a paired 95 % bootstrap interval over images. "per_label" holds for each label such a row for
+    ``average_precision``, ``f1``, ``precision`` and ``recall`` (no interval below 10 images with it), and
+    "positives". "groups", where both runs know one, holds such rows of its accuracy and, if it is ordinal,
+    of its distances. Undefined values are None. Images are matched by hash, labels by name. TaggerError if
+    no test image or no label is common.
     """
     runs = [run if isinstance(run, RunFolder) else find_run(run) for run in (run_a, run_b)]
-    a, b = (Side.of(run) for run in runs)
+    a, b = (ComparedRun.from_run(run) for run in runs)
     names, hashes, notes = _common_labels(a, b), *_common_images(a, b)
-    labels_a, judging_a, probs_a, thresholds_a = a.take(hashes, names)
-    labels_b, judging_b, probs_b, thresholds_b = b.take(hashes, names)
-    cells_NK, more = _cells((labels_a, judging_a, a), (labels_b, judging_b, b))
+    labels_a, judging_a, probs_a, thresholds_a = a.select(hashes, names)
+    labels_b, judging_b, probs_b, thresholds_b = b.select(hashes, names)
+    cells_NK, more = _eval_cells((labels_a, judging_a, a), (labels_b, judging_b, b))
     if not (cells_NK != UNKNOWN).any():
-        raise TaggerError(f"{a.path} and {b.path}: no cell of their common test images is known, so none can judge.")
-    structures = runs[0].load_structure(names), runs[1].load_structure(names)
+        raise TaggerError(
+            f"{a.path} and {b.path}: no cell of their common test images is known, so none can judge."
+        )
+    constraints = runs[0].load_constraints(names), runs[1].load_constraints(names)
     return {
-        **paired_table(cells_NK, probs_a, thresholds_a, probs_b, thresholds_b, names, structures, draws=draws),
+        **paired_table(
+            cells_NK, probs_a, thresholds_a, probs_b, thresholds_b, names, constraints, draws=draws
+        ),
         "num_images": int((cells_NK != UNKNOWN).any(axis=1).sum()),
         "num_cells": int((cells_NK != UNKNOWN).sum()),
         "notes": [*_one_sided_labels(a, b), *notes, *more],
     }
 
 
-def _common_labels(a: Side, b: Side) -> list[str]:
+def _common_labels(a: ComparedRun, b: ComparedRun) -> list[str]:
     names = [name for name in b.names if name in a.names]
     if not names:
         hint = next((h for name in b.names if (h := did_you_mean(name, a.names))), "")
@@ -100,22 +121,24 @@ def _common_labels(a: Side, b: Side) -> list[str]:
     return names
 
 
-def _one_sided_labels(a: Side, b: Side) -> list[str]:
+def _one_sided_labels(a: ComparedRun, b: ComparedRun) -> list[str]:
     """A note for the labels that only one run knows."""
     pairs = ((a, b), (b, a))
     found = [(side, [repr(name) for name in side.names if name not in other.names]) for side, other in pairs]
     return [f"Only {side.path} knows {shortlist(only)}: not compared." for side, only in found if only]
 
 
-def _common_images(a: Side, b: Side) -> tuple[list[str], list[str]]:
+def _common_images(a: ComparedRun, b: ComparedRun) -> tuple[list[str], list[str]]:
     """(hashes that are test images of both, sorted; notes)."""
     hashes = sorted(a.row_of.keys() & b.row_of.keys())
     lines = []
     for side, other in ((a, b), (b, a)):
-        seen = len(side.row_of.keys() & other.learnt)
+        seen = len(side.row_of.keys() & other.trained_on)
         absent = len(side.row_of) - len(hashes) - seen
         if seen:
-            lines.append(f"{counted(seen, 'test image')} of {side.path}: {other.path} trained on them, so left out.")
+            lines.append(
+                f"{counted(seen, 'test image')} of {side.path}: {other.path} trained on them, so left out."
+            )
         if absent:
             lines.append(f"{counted(absent, 'test image')} of {side.path}: {other.path} does not know them.")
     if not hashes:
@@ -128,16 +151,20 @@ def _common_images(a: Side, b: Side) -> tuple[list[str], list[str]]:
     return hashes, lines
 
 
-def _cells(one: tuple[Cells, Cells, Side], two: tuple[Cells, Cells, Side]) -> tuple[Cells, list[str]]:
+def _eval_cells(
+    one: tuple[Cells, Cells, ComparedRun], two: tuple[Cells, Cells, ComparedRun]
+) -> tuple[Cells, list[str]]:
     """(the labels to judge by, -1 where a cell may not; notes)."""
-    judges = [judging for _, judging, side in (one, two) if side.judged_NK is not None]
+    judges = [judging for _, judging, side in (one, two) if side.eval_mask_NK is not None]
     if judges:
-        last = two if two[2].judged_NK is not None and two[2].num_decisions >= one[2].num_decisions else one
-        last = last if last[2].judged_NK is not None else two
+        last = (
+            two if two[2].eval_mask_NK is not None and two[2].num_decisions >= one[2].num_decisions else one
+        )
+        last = last if last[2].eval_mask_NK is not None else two
         cells_NK = last[1].copy()
-        for labels_NK, judging_NK, side in (one, two):  # left out by either: left out
-            if side.judged_NK is not None:
-                cells_NK[(labels_NK != UNKNOWN) & (judging_NK == UNKNOWN)] = UNKNOWN
+        for labels_NK, eval_labels_NK, side in (one, two):  # left out by either: left out
+            if side.eval_mask_NK is not None:
+                cells_NK[(labels_NK != UNKNOWN) & (eval_labels_NK == UNKNOWN)] = UNKNOWN
         left_out = int(((last[0] != UNKNOWN) & (cells_NK == UNKNOWN)).sum())
         note = f"{counted(left_out, 'cell')} left out: decided because a model had picked them."
         return cells_NK, [note] if left_out else []
@@ -147,33 +174,35 @@ def _cells(one: tuple[Cells, Cells, Side], two: tuple[Cells, Cells, Side]) -> tu
     return cells_NK, [note] if differing else []
 
 
-def show(result: dict[str, Any], screen: Screen, *, first: str, second: str) -> None:
+def show_comparison(result: dict[str, Any], screen: Screen, *, first: str, second: str) -> None:
     """The comparison as tables: overall, then per label, the largest differences first."""
     judged = f"{counted(result['num_images'], 'test image')}, {counted(result['num_cells'], 'cell')}"
-    rows = [[_title(name), *_row(result["overall"][name])] for name in HEADLINES]
+    rows = [[_metric_title(name), *_table_row(result["overall"][name])] for name in HEADLINE_METRICS]
     for group, metrics in result.get("groups", {}).items():
-        rows += [[f"{group}: {_title(name)}", *_row(row)] for name, row in metrics.items()]
+        rows += [[f"{group}: {_metric_title(name)}", *_table_row(row)] for name, row in metrics.items()]
     head = ["before", "after"] if (first, second) == ("before", "after") else [first, second]
     screen.table(f"On {judged}", ["", *head, "difference", "95 % interval"], rows)
     screen.say()
-    lines = sorted(result["per_label"].items(), key=lambda item: -abs(item[1]["average_precision"]["difference"] or 0))
+    lines = sorted(
+        result["per_label"].items(), key=lambda item: -abs(item[1]["average_precision"]["difference"] or 0)
+    )
     screen.label_table(
         "Average precision per label",
         ["label", "images", *head, "difference", "95 % interval"],
-        [[name, row["positives"], *_row(row["average_precision"])] for name, row in lines],
+        [[name, row["positives"], *_table_row(row["average_precision"])] for name, row in lines],
         rest="tagger compare --out FILE has all",
     )
     for note in result["notes"]:
         screen.say(note)
-    screen.say(verdict(result["overall"]["map"]))
+    screen.say(difference_sentence(result["overall"]["map"]))
 
 
-def verdict(row: dict[str, Any]) -> str:
+def difference_sentence(row: dict[str, Any]) -> str:
     """One sentence on the difference in mAP.
 
-    >>> verdict({"a": 0.5, "b": 0.6, "difference": 0.1, "low": 0.05, "high": 0.15})
+    >>> difference_sentence({"a": 0.5, "b": 0.6, "difference": 0.1, "low": 0.05, "high": 0.15})
     'mAP +0.100 (0.050 to 0.150): better.'
-    >>> verdict({"a": 0.5, "b": 0.51, "difference": 0.01, "low": -0.05, "high": 0.15})
+    >>> difference_sentence({"a": 0.5, "b": 0.51, "difference": 0.01, "low": -0.05, "high": 0.15})
     'mAP +0.010 (-0.050 to 0.150): too close to call on these images.'
     """
     if row["difference"] is None or row["low"] is None:
@@ -181,14 +210,20 @@ def verdict(row: dict[str, Any]) -> str:
     if row["low"] == row["high"] == 0:
         word = "no difference"
     else:
-        word = "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "too close to call on these images"
+        word = (
+            "better"
+            if row["low"] > 0
+            else "worse"
+            if row["high"] < 0
+            else "too close to call on these images"
+        )
     return f"mAP {row['difference']:+.3f} ({row['low']:.3f} to {row['high']:.3f}): {word}."
 
 
-def _title(name: str) -> str:
+def _metric_title(name: str) -> str:
     return "mAP" if name == "map" else name.replace("_", " ")
 
 
-def _row(row: dict[str, Any]) -> list[float | str | None]:
+def _table_row(row: dict[str, Any]) -> list[float | str | None]:
     between = "" if row["low"] is None else f"{row['low']:+.3f} to {row['high']:+.3f}"
     return [row["a"], row["b"], None if row["difference"] is None else f"{row['difference']:+.3f}", between]

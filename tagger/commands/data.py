@@ -1,4 +1,4 @@
-"""``tagger data ...``: options to the tools around data sets, and what they found to the screen."""
+"""``tagger data``, the commands that look at a data set: stats, check, duplicates, quality."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,7 @@ from tagger.errors import TaggerError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tagger.commands.screen import Screen
+    from tagger.commands.console.screen import Screen
     from tagger.data import Dataset
 
 app = typer.Typer(
@@ -20,12 +20,16 @@ app = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(help="Folder of images; sub-folders too.")]
-Labels = Annotated[Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")]
+Labels = Annotated[
+    Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="data.key=value: how labels are read; may be repeated.")
 ]
 Out = Annotated[Path, typer.Option(help="The label file to write: .csv, .tsv or .parquet.")]
-Table = Annotated[Path | None, typer.Option("--out", help="Also write what was found to this .csv or .parquet file.")]
+Table = Annotated[
+    Path | None, typer.Option("--out", help="Also write what was found to this .csv or .parquet file.")
+]
 Seed = Annotated[int, typer.Option(help="Another seed, another draw.")]
 
 
@@ -33,23 +37,25 @@ Seed = Annotated[int, typer.Option(help="Another seed, another draw.")]
 def stats(
     folder: Folder,
     labels: Labels = None,
-    html: Annotated[Path | None, typer.Option(help="Also write one page with plots and example images.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write one page with plots and example images.")
+    ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Count labels, pairs and sizes, and find rules. As text, and as one HTML page with plots and examples."""
     from data_tools.describe import describe
     from data_tools.describe_text import sentences, tables
-    from data_tools.label_files import check_new
+    from data_tools.label_files import check_new_path
 
     if html is not None:
-        check_new(html, (".html", ".htm"))
+        check_new_path(html, (".html", ".htm"))
     screen, dataset = _read(folder, labels, overrides)
     found = describe(dataset, track=screen.track)
     if html is not None:  # before the screen: whoever pipes that into head still gets the page
-        from data_tools.describe_page import page
+        from data_tools.describe_html import html_page
         from tagger.runs import write_text
 
-        write_text(html, page(dataset, found))
+        write_text(html, html_page(dataset, found))
     for line in sentences(found):
         screen.say(line)
     for title, columns, rows in tables(found):
@@ -63,17 +69,21 @@ def stats(
 def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: Overrides = None) -> None:
     """List everything that is wrong, with file and row. The exit code is 2 when there is something."""
     from data_tools.checking import check_dataset
-    from tagger.data.wording import counted
-    from tagger.presets import load_reading
+    from tagger.presets import load_read_options
+    from tagger.text import counted
 
     screen = _screen()
-    _new_table(out)
-    problems = check_dataset(folder, labels, reading=load_reading(overrides or []), track=screen.track)
+    _check_new_table(out)
+    problems = check_dataset(
+        folder, labels, read_options=load_read_options(overrides or []), track=screen.track
+    )
     for problem in problems:
         screen.say(" ".join(str(problem).splitlines()))
-    _save(out, [[p.file, p.row, p.reason] for p in problems], ["file", "row", "reason"], screen)
+    _save_table(out, [[p.file, p.row, p.reason] for p in problems], ["file", "row", "reason"], screen)
     if problems:
-        raise TaggerError(f"{folder}: {counted(len(problems), 'problem')}, listed above. Mend them, and check again")
+        raise TaggerError(
+            f"{folder}: {counted(len(problems), 'problem')}, listed above. Mend them, and check again"
+        )
     screen.say(f"{folder}: nothing is wrong.")
 
 
@@ -81,8 +91,12 @@ def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: O
 def duplicates(
     folder: Folder,
     labels: Labels = None,
-    near: Annotated[bool, typer.Option(help="Also re-encoded, resized and mirrored copies, by their looks.")] = True,
-    run: Annotated[Path | None, typer.Option(help="Also images alike to this run's network: cut, recoloured.")] = None,
+    near: Annotated[
+        bool, typer.Option(help="Also re-encoded, resized and mirrored copies, by their looks.")
+    ] = True,
+    run: Annotated[
+        Path | None, typer.Option(help="Also images alike to this run's network: cut, recoloured.")
+    ] = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Move exact and near copies to --to, if labels agree.")
     ] = False,
@@ -92,37 +106,41 @@ def duplicates(
     overrides: Overrides = None,
 ) -> None:
     """List copies of images. Those with different labels come first; nothing is moved without --apply."""
-    from data_tools.aside import set_aside, take_back
-    from data_tools.duplicates import find_copies, listing, surplus
-    from data_tools.label_files import check_new
-    from tagger.data.wording import counted
+    from data_tools.duplicates import find_duplicates, format_groups, removable_files
+    from data_tools.label_files import check_new_path
+    from data_tools.quarantine import quarantine_files, restore_files
+    from tagger.text import counted
 
     screen = _screen()
     if undo is not None:
-        screen.say(f"Moved {counted(len(take_back(folder, undo, track=screen.track)), 'file')} back to {folder}")
+        screen.say(
+            f"Moved {counted(len(restore_files(folder, undo, track=screen.track)), 'file')} back to {folder}"
+        )
         return
-    _new_table(out)
+    _check_new_table(out)
     if apply != (to is not None):
         raise TaggerError("Give --apply and --to FOLDER together: copies are moved there, none is deleted")
     if to is not None:
-        check_new(to)
+        check_new_path(to)
     files, names, labels_NK, known = _all_images(folder, labels, overrides, screen)
     how: Any = {"near": near, "run": run, "track": screen.track}
-    found = find_copies(folder, files, names=names, labels_NK=labels_NK, known=known, **how)
+    found = find_duplicates(folder, files, names=names, labels_NK=labels_NK, known=known, **how)
     table = found.table
-    screen.few(found.problems)
+    screen.say_list(found.problems)
     differing = table.loc[table["differs"] != "", "group"].nunique()
     screen.say(
         f"{counted(table['group'].nunique(), 'group')} of copies, {len(table):,} of {len(files):,} images;"
         f" labels differ in {differing:,}"
     )
-    for line in listing(table):
+    for line in format_groups(table):
         screen.say(line)
-    _save(out, table.to_numpy().tolist(), list(table.columns), screen)
-    spare = surplus(table)
+    _save_table(out, table.to_numpy().tolist(), list(table.columns), screen)
+    spare = removable_files(table)
     if to is not None:
-        moved = set_aside(folder, table, spare, to, track=screen.track)
-        screen.say(f"Moved {counted(len(moved), 'file')} to {to}" + (f"; --undo {to} moves back" if moved else ""))
+        moved = quarantine_files(folder, table, spare, to, track=screen.track)
+        screen.say(
+            f"Moved {counted(len(moved), 'file')} to {to}" + (f"; --undo {to} moves back" if moved else "")
+        )
     elif spare:
         screen.say(f"{counted(len(spare), 'file')} could be set aside, as labels agree: --apply --to FOLDER")
 
@@ -130,40 +148,43 @@ def duplicates(
 @app.command()
 def quality(folder: Folder, out: Table = None) -> None:
     """List poor images. They are dark, bright, blurred, tiny, odd in shape or of one colour."""
-    from data_tools.looks import look
-    from data_tools.quality import poor_images
+    from data_tools.image_measures import measure_images
+    from data_tools.quality import low_quality_images
     from tagger.data import list_images
-    from tagger.data.wording import counted
+    from tagger.text import counted
 
-    _new_table(out)
-    screen, files = _screen(), list_images(folder).files
-    looks = look(folder, files, track=screen.track)
-    table = poor_images(looks, files)
+    _check_new_table(out)
+    screen = _screen()
+    files = list_images(folder).files
+    looks = measure_images(folder, files, track=screen.track)
+    table = low_quality_images(looks, files)
     screen.say(f"{counted(len(table), 'image')} of {len(files):,} to look at")
     if len(table):
         screen.table("Images", list(table.columns), table.head(40).to_numpy().tolist())
-    _save(out, table.to_numpy().tolist(), list(table.columns), screen)
+    _save_table(out, table.to_numpy().tolist(), list(table.columns), screen)
     if looks.problems:
         screen.say(f"{len(looks.problems)} could not be read:")
-        screen.few(looks.problems)
+        screen.say_list(looks.problems)
         raise typer.Exit(3)
 
 
 def _screen() -> "Screen":
-    from tagger.commands.screen import Screen
+    from tagger.commands.console.screen import Screen
 
     return Screen()
 
 
 def _read(folder: Path, labels: Path | None, overrides: list[str] | None = None) -> "tuple[Screen, Dataset]":
     """The data set, with its source and its problems said."""
-    from tagger.commands.reading import read_with_progress
-    from tagger.presets import load_reading
+    from tagger.commands.steps.dataset_reading import read_with_progress
+    from tagger.presets import load_read_options
 
     screen = _screen()
-    dataset = read_with_progress(folder, labels, reading=load_reading(overrides or []), track=screen.track)
+    dataset = read_with_progress(
+        folder, labels, read_options=load_read_options(overrides or []), track=screen.track
+    )
     screen.say(dataset.source)
-    screen.few(dataset.problems)
+    screen.say_list(dataset.problems)
     return screen, dataset
 
 
@@ -174,13 +195,14 @@ def _all_images(
     import numpy as np
 
     from tagger.arrays import UNKNOWN
-    from tagger.commands.reading import read_with_progress
+    from tagger.commands.steps.dataset_reading import read_with_progress
     from tagger.data import list_images
-    from tagger.presets import load_reading
+    from tagger.presets import load_read_options
 
-    files, reading = list(list_images(folder).files), load_reading(overrides or [])
+    files = list(list_images(folder).files)
+    read_options = load_read_options(overrides or [])
     try:
-        dataset = read_with_progress(folder, labels, reading=reading, track=screen.track)
+        dataset = read_with_progress(folder, labels, read_options=read_options, track=screen.track)
     except TaggerError as error:
         if labels is not None or not files:
             raise
@@ -193,14 +215,14 @@ def _all_images(
     return files, dataset.labels, labels_NK, dataset.images
 
 
-def _new_table(out: Path | None) -> None:
-    from data_tools.label_files import check_new
+def _check_new_table(out: Path | None) -> None:
+    from data_tools.label_files import check_new_path
 
     if out is not None:
-        check_new(out, (".csv", ".tsv", ".parquet"))
+        check_new_path(out, (".csv", ".tsv", ".parquet"))
 
 
-def _save(out: Path | None, rows: list[Any], columns: list[str], screen: "Screen") -> None:
+def _save_table(out: Path | None, rows: list[Any], columns: list[str], screen: "Screen") -> None:
     """The table in ``out``, if one is wanted."""
     if out is None:
         return

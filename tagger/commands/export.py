@@ -1,20 +1,25 @@
-"""``tagger export``: a run as one file that other programs can use, refused unless it agrees with the run."""
+"""``tagger export``: write a run's model for other programs, refused unless it agrees with the run."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tagger.commands.export_check import Check, make_check
-from tagger.commands.export_files import need_onnx, write_onnx, write_torch_export, write_torchscript
-from tagger.commands.export_hub import write_hub
-from tagger.commands.export_model import Exported
-from tagger.commands.screen import Screen
-from tagger.commands.tagger_model import Tagger, load
-from tagger.data.wording import counted
+from tagger.commands.console.screen import Screen
+from tagger.commands.exporting.export_module import ExportModule
+from tagger.commands.exporting.hub_folder import write_hub
+from tagger.commands.exporting.model_files import (
+    require_onnx,
+    write_onnx,
+    write_torch_export,
+    write_torchscript,
+)
+from tagger.commands.exporting.parity_check import ParityCheck, make_parity_check
+from tagger.commands.serving.predictor import Predictor, load
 from tagger.errors import TaggerError, did_you_mean
+from tagger.text import counted
 
-Writer = Callable[[Tagger, Exported, Check, Path], None]
-FORMATS: dict[str, Writer] = {
+ExportWriter = Callable[[Predictor, ExportModule, ParityCheck, Path], None]
+EXPORT_FORMATS: dict[str, ExportWriter] = {
     "onnx": write_onnx,
     "torchscript": write_torchscript,
     "torch-export": write_torch_export,
@@ -30,32 +35,40 @@ def export(
     thresholds: str | None = None,
     screen: Screen | None = None,
 ) -> Path:
-    """The path of what was written: a model with the run's labels, calibration, thresholds and preprocessing in it.
+    """The path of what was written: a model with the run's labels, calibration, thresholds and preprocessing
+    in it.
 
-    ``run`` is what ``tagger.load`` takes: a path, what ``tagger.train`` gave, None for the newest run. ``thresholds``
-    names a set that was saved in the review app. ``format``: ``onnx``, ``torchscript`` and ``torch-export`` are one
-    file from pixels to decisions; ``hub`` is a folder for ``timm.create_model("local-dir:OUT")`` and the Hugging Face
-    hub, logits only. What is written is read again and compared with the run before it gets its name; TaggerError if
-    it disagrees, if ``out`` exists, or if the format needs a package that is not there.
+    ``run`` is what ``tagger.load`` takes: a path, what ``tagger.train`` gave, None for the newest run.
+    ``thresholds`` names a set that was saved in the review app. ``format``: ``onnx``, ``torchscript`` and
+    ``torch-export`` are one file from pixels to decisions; ``hub`` is a folder for
+    ``timm.create_model("local-dir:OUT")`` and the Hugging Face hub, logits only. What is written is read
+    again and compared with the run before it gets its name; TaggerError if it disagrees, if ``out`` exists,
+    or if the format needs a package that is not there.
     """
     screen = screen or Screen(quiet=True)
-    if format not in FORMATS:
-        hint = did_you_mean(format, FORMATS)
-        raise TaggerError(f"Unknown --format {format!r}.{hint} Available: {', '.join(FORMATS)}")
+    if format not in EXPORT_FORMATS:
+        hint = did_you_mean(format, EXPORT_FORMATS)
+        raise TaggerError(f"Unknown --format {format!r}.{hint} Available: {', '.join(EXPORT_FORMATS)}")
     out = Path(out)
     if out.exists():
         raise TaggerError(f"--out {out} exists already. Remove it, or name another.")
     if not out.parent.is_dir():
         raise TaggerError(f"--out {out}: there is no folder {out.parent}. Make it, or name another.")
     if format == "onnx":
-        need_onnx()  # said before the work, not after
-    tagger = load(run, thresholds=thresholds, screen=screen)
-    what = f"{tagger.settings.backbone.name}, {counted(len(tagger.labels), 'label')}"
-    screen.say(f"{tagger.run.path} ({what}) -> {out} ({format}); half a minute, or more for a large network")
-    tagger.model.cpu().requires_grad_(False)
-    flip_views = tagger.settings.image.flip_views
-    exported = Exported(
-        tagger.model, tagger.calibration, tagger.thresholds.values_K, tagger.structure, flip_views=flip_views
+        require_onnx()  # said before the work, not after
+    predictor = load(run, thresholds=thresholds, screen=screen)
+    what = f"{predictor.settings.backbone.name}, {counted(len(predictor.labels), 'label')}"
+    screen.say(
+        f"{predictor.run.path} ({what}) -> {out} ({format}); half a minute, or more for a large network"
     )
-    FORMATS[format](tagger, exported, make_check(tagger), out)
+    predictor.model.cpu().requires_grad_(False)
+    tta_hflip = predictor.settings.image.tta_hflip
+    exported = ExportModule(
+        predictor.model,
+        predictor.calibration,
+        predictor.thresholds.values_K,
+        predictor.constraints,
+        tta_hflip=tta_hflip,
+    )
+    EXPORT_FORMATS[format](predictor, exported, make_parity_check(predictor), out)
     return out

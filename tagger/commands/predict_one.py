@@ -1,18 +1,18 @@
-"""``tagger predict PHOTO``: one photo's labels, shown instead of written."""
+"""``tagger predict PHOTO``: the label probabilities of one photo, shown instead of written."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from tagger.commands.screen import Screen
-from tagger.commands.tagger_model import load
+from tagger.commands.console.screen import Screen
+from tagger.commands.serving.predictor import load
 from tagger.errors import TaggerError
 
-MOST = 10  # labels shown, and all that were chosen
+NUM_SHOWN = 10  # labels shown, and all that were chosen
 
 
-class Tag(NamedTuple):
+class LabelPrediction(NamedTuple):
     """A label, its calibrated probability, the threshold it has to reach, and whether it was chosen."""
 
     label: str
@@ -22,21 +22,29 @@ class Tag(NamedTuple):
 
 
 def predict_one(
-    photo: str | Path, *, run: str | Path | None = None, thresholds: str | None = None, screen: Screen | None = None
-) -> list[Tag]:
-    """Tags of one photo, the most probable first: those that were chosen and others, ``MOST`` in all at least.
+    photo: str | Path,
+    *,
+    run: str | Path | None = None,
+    thresholds: str | None = None,
+    screen: Screen | None = None,
+) -> list[LabelPrediction]:
+    """Tags of one photo, the most probable first: those that were chosen and others, ``NUM_SHOWN`` in all at
+    least.
 
     TaggerError if it cannot be read. ``thresholds`` names a set that was saved in the review app.
     """
     photo = Path(photo)
-    tagger = load(run, thresholds=thresholds, screen=screen)
-    tagged = tagger.tag(photo.parent, [photo.name])
-    if tagged.reasons:
-        raise TaggerError(f"{photo}: {tagged.reasons[0]}")
-    (chosen,) = tagger.choose(tagged.probs_NK)
-    probs_K, ends_K = tagged.probs_NK[0], tagger.thresholds.values_K
+    predictor = load(run, thresholds=thresholds, screen=screen)
+    predictions = predictor.predict_probs(photo.parent, [photo.name])
+    if predictions.reasons:
+        raise TaggerError(f"{photo}: {predictions.reasons[0]}")
+    (chosen,) = predictor.chosen_labels(predictions.probs_NK)
+    probs_K = predictions.probs_NK[0]
+    thresholds_K = predictor.thresholds.values_K
     tags = [
-        Tag(tagger.labels[k], float(probs_K[k]), float(ends_K[k]), tagger.labels[k] in chosen)
+        LabelPrediction(
+            predictor.labels[k], float(probs_K[k]), float(thresholds_K[k]), predictor.labels[k] in chosen
+        )
         for k in np.argsort(-probs_K, kind="stable")
     ]
-    return [tag for rank, tag in enumerate(tags) if tag.chosen or rank < MOST]
+    return [tag for rank, tag in enumerate(tags) if tag.chosen or rank < NUM_SHOWN]

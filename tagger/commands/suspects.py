@@ -1,4 +1,4 @@
-"""``tagger suspects``: which label cells of a run are most likely wrong, and why."""
+"""``tagger suspects``: rank the label cells of a run by how likely they are wrong."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from tagger.arrays import UNKNOWN
-from tagger.commands.decisions import read_decisions, store_url
-from tagger.commands.screen import Screen
-from tagger.review import Recorded, apply_decisions
+from tagger.commands.console.screen import Screen
+from tagger.commands.steps.decisions import read_decisions, store_url
+from tagger.review import RecordedDecision, apply_decisions
 from tagger.runs import RunFolder, find_run
-from tagger.suspects import Evidence, find_suspects, nearest_images, reconsider
+from tagger.suspects import Evidence, find_suspects, nearest_images, rescore_suspects
 
-SHOWN = 20
+NUM_SHOWN = 20
 
 
 def suspects(
@@ -24,38 +24,47 @@ def suspects(
     store: str | None = None,
     screen: Screen | None = None,
 ) -> pd.DataFrame:
-    """The suspects of a run, most doubtful first, also written to its ``suspects.parquet``; ``limit`` is the most.
+    """The suspects of a run, most doubtful first, also written to its ``suspects.parquet``; ``limit`` is the
+    most.
 
-    Decisions in the review store (``store``, or the data folder's own) count: what a person has verified is evidence
-    for the rest and no suspect. Columns: file, hash, label, given, suggested, doubt, direction, reason and more.
+    Decisions in the review store (``store``, or the data folder's own) count: what a person has verified is
+    evidence for the rest and no suspect. Columns: file, hash, label, given, suggested, doubt, direction,
+    reason and more.
     """
     screen = screen or Screen(quiet=True)
     folder = run if isinstance(run, RunFolder) else find_run(run)
     screen.log_path = folder.log_path
     images = folder.load_images()
-    group_N = near_duplicates(images)
+    group_N = duplicate_group_ids(images)
     folder.save_neighbours(*nearest_images(folder.load_embeddings(), group_N, images.get("embedder")))
-    evidence = evidence_of(folder, store)
+    evidence = load_evidence(folder, store)
     found = find_suspects(
-        evidence, images["file"].to_numpy(), images["hash"].to_numpy(), limit=limit, seed=folder.load_settings().seed
+        evidence,
+        images["file"].to_numpy(),
+        images["hash"].to_numpy(),
+        limit=limit,
+        seed=folder.load_settings().seed,
     )
     folder.save_suspects(found.table)
-    settled = 0 if evidence.settled_NK is None else int(evidence.settled_NK.sum())
-    _report(found.table.head(limit), found.notes, settled, screen)  # cells drawn for the estimate stand behind
+    num_verified = 0 if evidence.verified_NK is None else int(evidence.verified_NK.sum())
+    _show_suspects(
+        found.table.head(limit), found.notes, num_verified, screen
+    )  # cells drawn for the estimate stand behind
     return found.table
 
 
-def evidence_of(folder: RunFolder, store: str | None = None) -> Evidence:
+def load_evidence(folder: RunFolder, store: str | None = None) -> Evidence:
     """What a run holds for or against its cells, with what people have decided about them so far."""
     images, (probs_NK, fold_N) = folder.load_images(), folder.load_oof()
     nearest_NM, similarity_NM = folder.load_neighbours()
-    dynamics, cells_NK = folder.load_dynamics(), folder.load_cells()
+    dynamics = folder.load_dynamics()
+    cells_NK = folder.load_cells()
     evidence = Evidence(
         labels_NK=cells_NK,
         probs_NK=probs_NK,
         names=folder.load_labels(),
-        part_N=fold_N,
-        group_N=near_duplicates(images),
+        fold_N=fold_N,
+        group_N=duplicate_group_ids(images),
         nearest_NM=nearest_NM,
         similarity_NM=similarity_NM,
         dynamics_NK=None if dynamics is None else dynamics[0],
@@ -63,12 +72,13 @@ def evidence_of(folder: RunFolder, store: str | None = None) -> Evidence:
         groups=folder.load_groups(),
     )
     rows, _ = read_decisions(store_url(folder, store))
-    return _decided(evidence, images, rows) if rows else evidence
+    return _with_corrections(evidence, images, rows) if rows else evidence
 
 
-def _decided(evidence: Evidence, images: pd.DataFrame, rows: Sequence[Recorded]) -> Evidence:
+def _with_corrections(evidence: Evidence, images: pd.DataFrame, rows: Sequence[RecordedDecision]) -> Evidence:
     """The evidence with people's corrections in it; what they verified is settled, what it was before is kept."""
-    names, hashes = evidence.names, images["hash"].tolist()
+    names = evidence.names
+    hashes = images["hash"].tolist()
     known = [row if row.label in names else replace(row, label="") for row in rows]
     applied = apply_decisions(images["file"].tolist(), hashes, evidence.labels_NK, names, known)
     first: dict[tuple[str, str], int] = {}
@@ -78,27 +88,33 @@ def _decided(evidence: Evidence, images: pd.DataFrame, rows: Sequence[Recorded])
     original_NK = evidence.labels_NK.copy()
     for n, k in np.argwhere(applied.verified_NK):
         original_NK[n, k] = first.get((hashes[n], names[k]), original_NK[n, k])
-    return replace(evidence, labels_NK=applied.labels_NK, settled_NK=applied.verified_NK, original_NK=original_NK)
+    return replace(
+        evidence, labels_NK=applied.labels_NK, verified_NK=applied.verified_NK, original_NK=original_NK
+    )
 
 
-def reconsidering(folder: RunFolder, store: str | None = None) -> Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]:
+def make_rescorer(
+    folder: RunFolder, store: str | None = None
+) -> Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]:
     """``(table, verdicts) -> table``: the run's suspects judged anew by people's verdicts; the run is read once."""
     read: list[Evidence] = []
 
-    def judge_anew(table: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    def rescore(table: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
         if not read:
-            read.append(evidence_of(folder, store))
-        return reconsider(read[0], table, verdicts)
+            read.append(load_evidence(folder, store))
+        return rescore_suspects(read[0], table, verdicts)
 
-    return judge_anew
+    return rescore
 
 
-def near_duplicates(images: pd.DataFrame) -> np.ndarray:
+def duplicate_group_ids(images: pd.DataFrame) -> np.ndarray:
     """One number for each group of near-duplicates (N); in a run that does not know them, of exact duplicates."""
-    return images["group"].to_numpy() if "group" in images else np.unique(images["hash"], return_inverse=True)[1]
+    return (
+        images["group"].to_numpy() if "group" in images else np.unique(images["hash"], return_inverse=True)[1]
+    )
 
 
-def _report(table: pd.DataFrame, notes: tuple[str, ...], settled: int, screen: Screen) -> None:
+def _show_suspects(table: pd.DataFrame, notes: tuple[str, ...], num_verified: int, screen: Screen) -> None:
     """Counts, the first suspects, and which labels could not be ranked."""
     likely = table[table["doubt"] >= 0.5]
     missing = int((likely["direction"] == "missing").sum())
@@ -107,11 +123,11 @@ def _report(table: pd.DataFrame, notes: tuple[str, ...], settled: int, screen: S
         f"{len(table):,} cells listed; {len(likely):,} are more likely wrong than right"
         f" ({missing:,} missing, {len(likely) - missing:,} spurious). About {expected:,.0f} errors expected."
     )
-    if settled:
-        screen.say(f"{settled:,} cells are verified by people and not asked again.")
-    screen.few(notes, indent="")
-    for row in table.head(SHOWN).itertuples():
+    if num_verified:
+        screen.say(f"{num_verified:,} cells are verified by people and not asked again.")
+    screen.say_list(notes, indent="")
+    for row in table.head(NUM_SHOWN).itertuples():
         screen.say(f"  {row.doubt:.2f}  {row.direction:8s}  {row.label}  {row.file}", style="bold")
         screen.say(f"        {row.reason}")
-    if len(table) > SHOWN:
-        screen.say(f"  ... and {len(table) - SHOWN:,} more")
+    if len(table) > NUM_SHOWN:
+        screen.say(f"  ... and {len(table) - NUM_SHOWN:,} more")

@@ -1,4 +1,4 @@
-"""``tagger train``: a folder of images and labels becomes a run."""
+"""``tagger train``: train a run on a folder of labelled images."""
 
 import json
 from collections.abc import Sequence
@@ -9,11 +9,16 @@ import torch
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES
-from tagger.batches import fill, fits, keep_fingerprints, make_loader
-from tagger.commands.changed import changed_while_read, file_stats, rows_of, stats_when_hashed
-from tagger.commands.copies import groups_of_copies
-from tagger.commands.reading import read_with_progress
-from tagger.commands.screen import Screen
+from tagger.batches import fits_cache, make_loader, write_cache, write_fingerprints
+from tagger.commands.console.screen import Screen
+from tagger.commands.steps.dataset_reading import read_with_progress
+from tagger.commands.steps.duplicate_groups import duplicate_groups
+from tagger.commands.steps.file_changes import (
+    file_stats,
+    find_changed_while_reading,
+    select_stats,
+    stats_when_hashed,
+)
 from tagger.commands.steps.finalize import finalize, tell_done
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
@@ -26,17 +31,17 @@ from tagger.commands.steps.training_steps import (
 )
 from tagger.config import Settings
 from tagger.data import Dataset, Split, list_images, split_images
-from tagger.data.images import check_folder
-from tagger.data.wording import counted, shortlist
+from tagger.data.images.listing import check_folder
 from tagger.errors import TaggerError
-from tagger.model import Backbone, example, folded, new_backbone
+from tagger.model import Backbone, example_images, fuse_batchnorm, new_backbone
 from tagger.presets import load_settings
 from tagger.runs import RunFolder, new_run_path, newest_unfinished
-from tagger.scoring import parse_aim
+from tagger.scoring import parse_objective
+from tagger.text import counted, shortlist
 from tagger.training.check_settings import begins_with_features, check_fits_labels, check_parts
 from tagger.training.device import pick_precision
 from tagger.training.features import Features, extract_features, find_unreadable
-from tagger.training.material import Material
+from tagger.training.training_data import TrainingData
 
 
 def train(
@@ -51,10 +56,12 @@ def train(
     overrides: Sequence[str] = (),
     screen: Screen | None = None,
 ) -> RunFolder:
-    """A finished run: the model trained on the labelled images in ``data``, with thresholds, metrics and a model card.
+    """A finished run: the model trained on the labelled images in ``data``, with thresholds, metrics and a
+    model card.
 
-    ``preset`` is ``quick``, ``standard`` or ``best``; ``overrides`` are ``section.key=value`` texts. ``resume`` goes on
-    with an unfinished run (the newest, or ``run``), whose settings then count. TaggerError says what to mend.
+    ``preset`` is ``quick``, ``standard`` or ``best``; ``overrides`` are ``section.key=value`` texts.
+    ``resume`` goes on with an unfinished run (the newest, or ``run``), whose settings then count.
+    TaggerError says what to mend.
     """
     screen = screen or Screen(quiet=True)
     if resume:
@@ -62,7 +69,9 @@ def train(
         settings = folder.load_settings()
     else:
         if data is None:
-            raise TaggerError("Which images? Give --data DIR (or --resume to go on with an unfinished training).")
+            raise TaggerError(
+                "Which images? Give --data DIR (or --resume to go on with an unfinished training)."
+            )
         settings = _settings(check_folder(data), preset, backbone, weights, labels, overrides)
         folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
         check_new(folder, "--run")
@@ -80,9 +89,13 @@ def _interrupted(run: str | Path | None) -> RunFolder:
     folder = RunFolder(run) if run is not None else newest_unfinished()
     check_unfinished(folder)
     if not folder.exists:
-        raise TaggerError(f"{folder.path}: no training was begun there. Begin it: the same command without --resume.")
+        raise TaggerError(
+            f"{folder.path}: no training was begun there. Begin it: the same command without --resume."
+        )
     if folder.checkpoint.load_origin() is not None:
-        raise TaggerError(f"{folder.path}: a retraining. Go on with it: tagger retrain --resume --out {folder.path}")
+        raise TaggerError(
+            f"{folder.path}: a retraining. Go on with it: tagger retrain --resume --out {folder.path}"
+        )
     return folder
 
 
@@ -100,7 +113,7 @@ def _settings(
         named.append(f"backbone.weights={json.dumps(weights, ensure_ascii=False)}")
     paths = {"path": str(data.resolve()), "labels": "" if labels is None else str(Path(labels).resolve())}
     settings = load_settings(preset, [*named, *overrides], data=paths)
-    parse_aim(settings.threshold.aim)
+    parse_objective(settings.threshold.aim)
     return settings
 
 
@@ -144,23 +157,24 @@ def _start(job: TrainingJob, backbone: Backbone) -> None:
     listed = list_images(settings.data.path).files
     stats_MF = file_stats(settings.data.path, listed)
     dataset = read_with_progress(
-        settings.data.path, settings.data.labels or None, reading=settings.data, track=job.screen.track
+        settings.data.path, settings.data.labels or None, read_options=settings.data, track=job.screen.track
     )
     check_learnable(dataset)
     check_fits_labels(settings, backbone.num_features, dataset)
-    stats_NF = rows_of(dataset.images["file"].tolist(), listed, stats_MF)
+    stats_NF = select_stats(dataset.images["file"].tolist(), listed, stats_MF)
     _write_checkpoint(job, dataset, stats_NF)
 
 
 def _write_checkpoint(job: TrainingJob, dataset: Dataset, stats_NF: NDArray[np.int64]) -> None:
     """The run folder with everything that a resumed training needs; its settings are written last."""
-    screen, run = job.screen, job.run
+    screen = job.screen
+    run = job.run
     screen.say(dataset.source)
     run.claim()
     screen.log_path = run.log_path
     if dataset.problems:
         screen.say(f"{counted(len(dataset.problems), 'thing')} to know about the data:")
-        screen.few(dataset.problems)
+        screen.say_list(dataset.problems)
     if dataset.unlisted:
         left_out = counted(len(dataset.unlisted), "image")
         screen.say(f"{left_out} without a row in the labels: left out, `tagger predict` can tag them.")
@@ -175,32 +189,38 @@ def _write_checkpoint(job: TrainingJob, dataset: Dataset, stats_NF: NDArray[np.i
 def scan_pixels(read: ReadImages) -> ScannedImages:
     """The images that can be decoded and are still the ones that were hashed, with their features where needed."""
     features, unreadable = _decode(read)
-    unreadable |= changed_while_read(read.job.settings.data.path, read.images, read.job.run.checkpoint)
+    unreadable |= find_changed_while_reading(
+        read.job.settings.data.path, read.images, read.job.run.checkpoint
+    )
     return usable_images(read, unreadable, features, "could not be read and left out")
 
 
 def _decode(read: ReadImages) -> tuple[Features | None, dict[int, str]]:
     """(features where heads are trained first, row -> reason of images that cannot be read), in one pass."""
-    settings, checkpoint, files = read.job.settings, read.job.run.checkpoint, read.files
+    settings = read.job.settings
+    checkpoint = read.job.run.checkpoint
+    files = read.files
     first = begins_with_features(settings)
     everything = np.arange(len(files))
-    batches = make_loader(files, everything, batch_size=settings.train.batch_size, workers=settings.image.num_workers)
+    batches = make_loader(
+        files, everything, batch_size=settings.train.batch_size, workers=settings.image.num_workers
+    )
     tracked = read.job.screen.track(batches, "features" if first else "reading images")
-    tracked = keep_fingerprints(tracked, files, checkpoint.fingerprints_path)
-    if settings.train.epochs and fits(files, settings.image.cache):
-        tracked = fill(tracked, files, checkpoint.pixels_path)
+    tracked = write_fingerprints(tracked, files, checkpoint.fingerprints_path)
+    if settings.train.epochs and fits_cache(files, settings.image.cache):
+        tracked = write_cache(tracked, files, checkpoint.pixels_path)
     if not first:
         return None, find_unreadable(tracked, checkpoint)
     assert read.backbone is not None
     device = read.job.accelerator.device
     read.backbone.to(device).to(memory_format=torch.channels_last)
     features = extract_features(
-        folded(read.backbone, example(files.size, device)),
+        fuse_batchnorm(read.backbone, example_images(files.size, device)),
         tracked,
         len(files),
         device=device,
         precision=pick_precision(settings),
-        flip_views=settings.image.flip_views,
+        tta_hflip=settings.image.tta_hflip,
         checkpoint=checkpoint,
         files=files.files,
     )
@@ -209,12 +229,15 @@ def _decode(read: ReadImages) -> tuple[Features | None, dict[int, str]]:
 
 def split(scanned: ScannedImages) -> SplitImages:
     """Each image's split and fold, copies of one image together."""
-    job, labels_NK = scanned.job, scanned.labels_NK
-    group_N = groups_of_copies(scanned.images, scanned.rows, job.run.checkpoint.fingerprints_path, job.screen)
+    job = scanned.job
+    labels_NK = scanned.labels_NK
+    group_N = duplicate_groups(scanned.images, scanned.rows, job.run.checkpoint.fingerprints_path, job.screen)
     found = _split(scanned, group_N)
-    job.screen.few(found.notes, indent="")
+    job.screen.say_list(found.notes, indent="")
     images = scanned.images.assign(split=found.split, fold=found.fold, group=group_N)
-    data = Material(scanned.pixels, labels_NK, found.split, found.fold, scanned.features, vocabulary=scanned.vocabulary)
+    data = TrainingData(
+        scanned.pixels, labels_NK, found.split, found.fold, scanned.features, vocabulary=scanned.vocabulary
+    )
     return SplitImages(job, images, data, stats_when_hashed(job.run.checkpoint, scanned.rows))
 
 
@@ -233,7 +256,7 @@ def _split(scanned: ScannedImages, group_N: NDArray[np.int64]) -> Split:
             names=scanned.vocabulary.labels,
         )
     except TaggerError as error:
-        job.run.take_back()
+        job.run.discard()
         problems = scanned.problems
         such_as = f" ({len(problems)} cannot be read, such as {problems[0]})" if problems else ""
         raise TaggerError(f"{data.path}: {error}{such_as}") from None

@@ -1,50 +1,52 @@
-"""Images and labels as tables: what a data folder holds, how it is split, what its labels look like. No torch here."""
+"""Images and labels as tables: reading a data folder, splits and label statistics (no torch).
 
-from tagger.data.hashes import hash_files
-from tagger.data.images import Listing, iter_images, list_images
-from tagger.data.labels_toml import NO_VOCABULARY, Vocabulary, parse_labels_toml
-from tagger.data.near_duplicates import near_duplicate_groups
-from tagger.data.read import Dataset, read_dataset
-from tagger.data.rules import Group, MinedRule, Rule, broken_group_N, broken_rule_N
-from tagger.data.sources import sources
+No torch here."""
+
+from tagger.data.constraints import LabelGroup, MinedRule, Rule, violates_group_N, violates_rule_N
+from tagger.data.dataset import Dataset, read_dataset
+from tagger.data.formats.readers import label_readers
+from tagger.data.images.hashes import hash_files
+from tagger.data.images.listing import Listing, iter_images, list_images
+from tagger.data.images.near_duplicates import near_duplicate_groups
 from tagger.data.split import Split, split_images, split_table
 from tagger.data.stats import (
     LabelStats,
-    frequent_together,
+    cooccurrence_blocks,
+    cooccurrence_matrix,
+    cooccurring_pairs,
+    frequent_cooccurrence,
     label_stats,
     mine_rules,
-    pair_blocks,
-    pairs_together,
-    together,
 )
-from tagger.sections import Reading
+from tagger.data.vocabulary import EMPTY_VOCABULARY, Vocabulary, parse_labels_toml
+from tagger.sections import ReadOptions
 
 __all__ = [
-    "NO_VOCABULARY",
+    "EMPTY_VOCABULARY",
     "Dataset",
-    "Group",
+    "LabelGroup",
     "LabelStats",
     "Listing",
     "MinedRule",
-    "Reading",
+    "ReadOptions",
     "Rule",
     "Split",
     "Vocabulary",
-    "broken_group_N",
-    "broken_rule_N",
-    "frequent_together",
+    "cooccurrence_blocks",
+    "cooccurrence_matrix",
+    "cooccurring_pairs",
+    "frequent_cooccurrence",
     "hash_files",
     "iter_images",
+    "label_readers",
     "label_stats",
     "list_images",
     "mine_rules",
     "near_duplicate_groups",
-    "pair_blocks",
-    "pairs_together",
     "parse_labels_toml",
     "read_dataset",
-    "sources",
     "split_images",
     "split_table",
-    "together",
+    "violates_group_N",
+    "violates_rule_N",
 ]

@@ -1,8 +1,10 @@
-"""Which images train, which choose, which judge? Iterative stratification, with copies of an image on one side.
+"""Stratified train, val and test splits and folds; copies of an image stay in one split.
 
-``iterstrat``'s algorithm is called directly with the three shares at once, rather than through its splitters twice, so
-that a rare label's few images are weighed against all three parts together. It needs no grouping to be fast: 100,000
-images with 20 labels took 2 s for both divisions on one core.
+Iterative stratification, with copies of an image on one side.
+
+``iterstrat``'s algorithm is called directly with the three shares at once, rather than through its
+splitters twice, so that a rare label's few images are weighed against all three parts together. It needs no
+grouping to be fast: 100,000 images with 20 labels took 2 s for both divisions on one core.
 """
 
 from collections.abc import Sequence
@@ -13,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES, Cells
-from tagger.data.wording import counted
 from tagger.errors import TaggerError
+from tagger.text import counted
 
-PARTS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,10 @@ def split_images(
 ) -> Split:
     """Each image's part and fold, so that every label has nearly the same share everywhere.
 
-    Images with one hash stay together, or, with ``groups`` (N; ``near_duplicate_groups`` of images and hashes), those
-    of one group; "no label" is balanced like a label; unknown cells count as *no*. The result
-    depends on the set of images and on ``seed``, not on their order. Sechidis et al. 2011, "On the stratification of
-    multi-label data". TaggerError if there are fewer different images than parts.
+    Images with one hash stay together, or, with ``groups`` (N; ``near_duplicate_groups`` of images and
+    hashes), those of one group; "no label" is balanced like a label; unknown cells count as *no*. The
+    result depends on the set of images and on ``seed``, not on their order. Sechidis et al. 2011, "On the
+    stratification of multi-label data". TaggerError if there are fewer different images than parts.
 
     >>> result = split_images(np.eye(3, dtype=np.int8), ["a", "b", "c"], folds=2)
     >>> sorted(result.split.tolist()), result.fold[result.split == "test"].tolist()
@@ -58,28 +60,31 @@ def split_images(
     shares = np.array([1 - val - test, val, test])
     wanted = [part for part in range(3) if shares[part] > 0]
     if len(targets_GK) < len(wanted):
-        needed = " and ".join(["one for training"] + [f"one for {PARTS[part]}" for part in wanted[1:]])
+        needed = " and ".join(["one for training"] + [f"one for {SPLITS[part]}" for part in wanted[1:]])
         raise TaggerError(
             f"{counted(len(targets_GK), 'different image')}: too few. At least {len(wanted)} are needed, {needed}"
         )
     rng = np.random.RandomState(seed)  # iterstrat takes no Generator
-    part_G = np.array(wanted)[_stratify(targets_GK, shares[wanted], rng)]
+    split_G = np.array(wanted)[_stratify(targets_GK, shares[wanted], rng)]
 
-    learns_G = part_G != PARTS.index("test")
-    num_folds = min(folds, int(learns_G.sum()))
-    fold_G = np.full(len(part_G), -1, dtype=np.int64)
-    fold_G[learns_G] = _stratify(targets_GK[learns_G], np.full(num_folds, 1 / num_folds), rng)
+    trains_G = split_G != SPLITS.index("test")
+    num_folds = min(folds, int(trains_G.sum()))
+    fold_G = np.full(len(split_G), -1, dtype=np.int64)
+    fold_G[trains_G] = _stratify(targets_GK[trains_G], np.full(num_folds, 1 / num_folds), rng)
 
     notes = (
-        [f"{num_folds} folds instead of {folds}: there are no more images outside test"] if num_folds < folds else []
+        [f"{num_folds} folds instead of {folds}: there are no more images outside test"]
+        if num_folds < folds
+        else []
     )
-    notes += _rare_labels(targets_GK[:, :-1], part_G, wanted, names)
-    return Split(np.array(PARTS)[part_G][group_N], fold_G[group_N], tuple(notes))
+    notes += _rare_labels(targets_GK[:, :-1], split_G, wanted, names)
+    return Split(np.array(SPLITS)[split_G][group_N], fold_G[group_N], tuple(notes))
 
 
 def split_table(labels_NK: Cells, split: NDArray[np.str_], names: Sequence[str]) -> pd.DataFrame:
-    """One row per label: positives (``all``, ``train`` ...), their share of the known cells (``share_all`` ...), and
-    ``largest_difference``: how far a part's share is from the whole, relative to it (0.1 = a tenth more or less).
+    """One row per label: positives (``all``, ``train`` ...), their share of the known cells (``share_all``
+    ...), and ``largest_difference``: how far a part's share is from the whole, relative to it (0.1 = a
+    tenth more or less).
 
     >>> labels_NK, split = np.array([[1], [0], [1], [1]], np.int8), np.array(["train", "train", "val", "test"])
     >>> split_table(labels_NK, split, ["cat"]).round(2).T
@@ -96,7 +101,9 @@ def split_table(labels_NK: Cells, split: NDArray[np.str_], names: Sequence[str])
     share_test           1.0
     largest_difference  0.33
     """
-    masks = {"all": np.ones(len(split), dtype=bool)} | {part: split == part for part in PARTS if (split == part).any()}
+    masks = {"all": np.ones(len(split), dtype=bool)} | {
+        part: split == part for part in SPLITS if (split == part).any()
+    }
     positives = {part: (labels_NK[mask] == YES).sum(axis=0) for part, mask in masks.items()}
     known = {part: (labels_NK[mask] >= NO).sum(axis=0) for part, mask in masks.items()}
     shares = {f"share_{part}": positives[part] / np.maximum(known[part], 1) for part in masks}
@@ -106,7 +113,9 @@ def split_table(labels_NK: Cells, split: NDArray[np.str_], names: Sequence[str])
     return pd.DataFrame({"label": list(names), **positives, **shares, "largest_difference": largest_K})
 
 
-def _group_keys(hashes: Sequence[str] | NDArray[np.str_], groups: NDArray[np.int64] | None) -> NDArray[np.str_]:
+def _group_keys(
+    hashes: Sequence[str] | NDArray[np.str_], groups: NDArray[np.int64] | None
+) -> NDArray[np.str_]:
     """The smallest hash of each image's group: a name for the group that the order of images does not change."""
     hashes_N = np.asarray(hashes, dtype=str)
     if groups is None:
@@ -132,27 +141,30 @@ def _stratify(
 ) -> NDArray[np.int64]:
     """A part (0..P-1) for each image; no part is empty when there are images enough."""
     order = rng.permutation(len(targets_GK))
-    part_G = np.empty(len(targets_GK), dtype=np.int64)
+    split_G = np.empty(len(targets_GK), dtype=np.int64)
     from iterstrat.ml_stratifiers import (
         IterativeStratification,  # scikit-learn, 0.7 s, which the review app does without
     )
 
-    part_G[order] = IterativeStratification(targets_GK[order], shares_P / shares_P.sum(), rng)
-    counts_P = np.bincount(part_G, minlength=len(shares_P))
+    split_G[order] = IterativeStratification(targets_GK[order], shares_P / shares_P.sum(), rng)
+    counts_P = np.bincount(split_G, minlength=len(shares_P))
     for empty in np.flatnonzero(counts_P == 0):
         donor = counts_P.argmax()
-        part_G[rng.choice(np.flatnonzero(part_G == donor))] = empty
-        counts_P = np.bincount(part_G, minlength=len(shares_P))
-    return part_G
+        split_G[rng.choice(np.flatnonzero(split_G == donor))] = empty
+        counts_P = np.bincount(split_G, minlength=len(shares_P))
+    return split_G
 
 
 def _rare_labels(
-    targets_GK: NDArray[np.bool_], part_G: NDArray[np.int64], wanted: Sequence[int], names: Sequence[str] | None
+    targets_GK: NDArray[np.bool_],
+    split_G: NDArray[np.int64],
+    wanted: Sequence[int],
+    names: Sequence[str] | None,
 ) -> list[str]:
     """A sentence for every label that has images, but not in every part."""
     notes = []
     for k in range(targets_GK.shape[1]):
-        missing = [PARTS[part] for part in wanted if not targets_GK[part_G == part, k].any()]
+        missing = [SPLITS[part] for part in wanted if not targets_GK[split_G == part, k].any()]
         count = int(targets_GK[:, k].sum())
         if missing and count:
             label = repr(names[k]) if names is not None else f"number {k}"

@@ -1,4 +1,6 @@
-"""How often does each label occur, and with which others? The numbers that losses, heads and samplers start from."""
+"""Label statistics: counts, priors, co-occurrence and mined implication rules.
+
+The numbers that losses, heads and samplers start from."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES, Cells, row_blocks
-from tagger.data.rules import MinedRule
+from tagger.data.constraints import MinedRule
 
-Places = NDArray[np.int64]
+LabelIndices = NDArray[np.int64]
 
-ROWS_AT_ONCE = 65_536  # below 2^24, so that a float32 product of 0/1 matrices counts exactly
-PAIRS_AT_ONCE = 4_000_000  # 32 MB a matrix
+MAX_ROWS_PER_BLOCK = 65_536  # below 2^24, so that a float32 product of 0/1 matrices counts exactly
+MAX_PAIRS_PER_BLOCK = 4_000_000  # 32 MB a matrix
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,16 @@ def mine_rules(
 ) -> tuple[MinedRule, ...]:
     """Implications that the labels follow almost always, surest first.
 
-    Support counts images with both labels. Confidence is their share among images with the premise whose implied cell
-    is known. A rule that holds only because the implied label is nearly everywhere is still a rule here.
+    Support counts images with both labels. Confidence is their share among images with the premise whose
+    implied cell is known. A rule that holds only because the implied label is nearly everywhere is still a
+    rule here.
 
     >>> labels_NK = np.array([[1, 1], [1, 1], [0, 1], [0, 0]], dtype=np.int8)
     >>> mine_rules(labels_NK, ["baby", "people"], min_support=2)
     (MinedRule(premise='baby', implied='people', support=2, confidence=1.0),)
     """
     rules = []
-    for premises, both_PK in pair_blocks(labels_NK):
+    for premises, both_PK in cooccurrence_blocks(labels_NK):
         known_PK = both_PK + _count_pairs(labels_NK[:, premises], labels_NK, YES, NO)
         confidence_PK = both_PK / np.maximum(known_PK, 1)
         found = (both_PK >= max(min_support, 1)) & (confidence_PK >= min_confidence)
@@ -64,50 +67,57 @@ def mine_rules(
             for p, k in np.argwhere(found)
             if premises.start + p != k
         ]
-    return tuple(sorted(rules, key=lambda rule: (-rule.confidence, -rule.support, rule.premise, rule.implied)))
+    return tuple(
+        sorted(rules, key=lambda rule: (-rule.confidence, -rule.support, rule.premise, rule.implied))
+    )
 
 
-def pair_blocks(labels_NK: Cells) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Of a block of labels after another: which they are, and how many images have each of them and each of all (L, K).
+def cooccurrence_blocks(labels_NK: Cells) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Of a block of labels after another: which they are, and how many images have each of them and each of
+    all (L, K).
 
     Never all pairs at once: of 10,000 labels these would be 800 MB.
 
-    >>> [(block, both_LK.tolist()) for block, both_LK in pair_blocks(np.array([[1, 1], [1, 0]], np.int8))]
+    >>> [(block, both_LK.tolist()) for block, both_LK in cooccurrence_blocks(np.array([[1, 1], [1, 0]], np.int8))]
     [(slice(0, 2, None), [[2.0, 1.0], [1.0, 1.0]])]
     """
-    for block in row_blocks((labels_NK.shape[1],) * 2, PAIRS_AT_ONCE):
+    for block in row_blocks((labels_NK.shape[1],) * 2, MAX_PAIRS_PER_BLOCK):
         yield block, _count_pairs(labels_NK[:, block], labels_NK, YES, YES)
 
 
-def pairs_together(labels_NK: Cells, *, least: int) -> tuple[Places, Places, Places]:
-    """The pairs of labels, by place (first before second), that ``least`` images or more have both, and how many have.
+def cooccurring_pairs(
+    labels_NK: Cells, *, min_images: int
+) -> tuple[LabelIndices, LabelIndices, LabelIndices]:
+    """The pairs of labels, by place (first before second), that ``least`` images or more have both, and how
+    many have.
 
-    >>> [x.tolist() for x in pairs_together(np.array([[1, 1, 0], [1, 1, 1]], np.int8), least=2)]
+    >>> [x.tolist() for x in cooccurring_pairs(np.array([[1, 1, 0], [1, 1, 1]], np.int8), min_images=2)]
     [[0], [1], [2]]
     """
     found = [(np.zeros(0, np.int64),) * 3]
-    for block, both_LK in pair_blocks(labels_NK):
-        row, column = np.nonzero(np.triu(both_LK >= least, block.start + 1))
+    for block, both_LK in cooccurrence_blocks(labels_NK):
+        row, column = np.nonzero(np.triu(both_LK >= min_images, block.start + 1))
         found.append((row + block.start, column, both_LK[row, column].astype(np.int64)))
     first, second, images = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return first, second, images
 
 
-def frequent_together(labels_NK: Cells, most: int) -> tuple[Places, NDArray[np.float64]]:
-    """The places of the ``most`` most frequent labels (S, most frequent first), and how many images have two of them.
+def frequent_cooccurrence(labels_NK: Cells, num_labels: int) -> tuple[LabelIndices, NDArray[np.float64]]:
+    """The places of the ``most`` most frequent labels (S, most frequent first), and how many images have two
+    of them.
 
-    >>> places_S, both_SS = frequent_together(np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1], [1, 0, 0]], np.int8), 2)
-    >>> places_S.tolist(), both_SS.tolist()
+    >>> columns_S, both_SS = frequent_cooccurrence(np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1], [1, 0, 0]], np.int8), 2)
+    >>> columns_S.tolist(), both_SS.tolist()
     ([0, 1], [[3.0, 1.0], [1.0, 2.0]])
     """
-    places_S = np.argsort(-(labels_NK == YES).sum(axis=0), kind="stable")[:most]
-    return places_S, together(labels_NK[:, places_S])
+    columns_S = np.argsort(-(labels_NK == YES).sum(axis=0), kind="stable")[:num_labels]
+    return columns_S, cooccurrence_matrix(labels_NK[:, columns_S])
 
 
-def together(labels_NS: Cells) -> NDArray[np.float64]:
+def cooccurrence_matrix(labels_NS: Cells) -> NDArray[np.float64]:
     """both_SS: how many images have both of two labels; for a few labels, as it is the square of their number.
 
-    >>> together(np.array([[1, 1], [1, 0]], np.int8)).tolist()
+    >>> cooccurrence_matrix(np.array([[1, 1], [1, 0]], np.int8)).tolist()
     [[2.0, 1.0], [1.0, 1.0]]
     """
     return _count_pairs(labels_NS, labels_NS, YES, YES)
@@ -116,9 +126,9 @@ def together(labels_NS: Cells) -> NDArray[np.float64]:
 def _count_pairs(left_NL: Cells, right_NK: Cells, left_value: int, right_value: int) -> NDArray[np.float64]:
     """counts_LK: images whose cell of the first label is ``left_value`` and of the second ``right_value``."""
     counts_LK = np.zeros((left_NL.shape[1], right_NK.shape[1]))
-    for start in range(0, len(left_NL), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        counts_LK += (left_NL[rows] == left_value).T.astype(np.float32) @ (right_NK[rows] == right_value).astype(
-            np.float32
-        )
+    for start in range(0, len(left_NL), MAX_ROWS_PER_BLOCK):
+        rows = slice(start, start + MAX_ROWS_PER_BLOCK)
+        counts_LK += (left_NL[rows] == left_value).T.astype(np.float32) @ (
+            right_NK[rows] == right_value
+        ).astype(np.float32)
     return counts_LK

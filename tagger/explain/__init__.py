@@ -1,22 +1,24 @@
-"""Where on an image did the model see a label? Each way of asking is one file, registered in ``explanations``."""
+"""Explanations: heat maps of where a model sees a label; one registered method a file.
 
+Each way of asking is one file, registered in ``explanations``."""
+
+from tagger.explain.base import explain, explanations, normalise, sum_maps
 from tagger.explain.cam import cam
-from tagger.explain.family import add_up, explain, explanations, normalise
-from tagger.explain.framing import over_photo, without_dust
 from tagger.explain.grad_cam import grad_cam
+from tagger.explain.heat_concentration import cell_means, outside_hottest_cell
+from tagger.explain.photo_maps import downsample_map, map_to_photo
 from tagger.explain.saliency import saliency
-from tagger.explain.spread import cell_means, outside_hottest_cell
 
 __all__ = [
-    "add_up",
     "cam",
     "cell_means",
+    "downsample_map",
     "explain",
     "explanations",
     "grad_cam",
+    "map_to_photo",
     "normalise",
     "outside_hottest_cell",
-    "over_photo",
     "saliency",
-    "without_dust",
+    "sum_maps",
 ]

@@ -1,13 +1,13 @@
-"""CAM: the label's own weights on every channel of the last maps.
+"""CAM (Zhou et al. 2016): the label's weights on every channel of the last feature maps.
 
-Zhou et al. 2016, arXiv 1512.04150: ``S_k = sum_c w_kc F_c``. The head's weights are those on the features as they come
-(``Head.class_weights``); of several levels each has its part of them, and the maps, brought to the finest grid, are
-added: their mean over all places is the score without its constant part.
+Zhou et al. 2016, arXiv 1512.04150: ``S_k = sum_c w_kc F_c``. The head's weights are those on the features
+as they come (``Head.classifier_weights``); of several levels each has its part of them, and the maps,
+brought to the finest grid, are added: their mean over all places is the score without its constant part.
 
-That holds where the head reads the mean of the places. Some networks have layers between the mean and the head (a norm
-in ConvNeXt, a hidden layer in MobileNetV3): there each place goes through these layers by itself, so the map says what
-the network would score if the whole image looked like this place. It no longer adds up to the score. A head that reads
-a class token has no CAM, nor has one that is not linear.
+That holds where the head reads the mean of the places. Some networks have layers between the mean and the
+head (a norm in ConvNeXt, a hidden layer in MobileNetV3): there each place goes through these layers by
+itself, so the map says what the network would score if the whole image looked like this place. It no longer
+adds up to the score. A head that reads a class token has no CAM, nor has one that is not linear.
 """
 
 from typing import Any
@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 
 from tagger.errors import TaggerError
-from tagger.explain.family import add_up, explanations
-from tagger.model.places import as_map, channels_last, num_prefix_tokens
+from tagger.explain.base import explanations, sum_maps
+from tagger.model.feature_layout import channels_last, num_prefix_tokens, to_feature_map
 
 
 @explanations.register("cam")
 def cam(model: Any, images_BCHW: Tensor, label: int) -> Tensor:
     """Evidence for a label as maps (B, h, w), on the grid of the finest map the head reads.
 
-    ``model`` is a ``TagModel`` in evaluation mode. TaggerError if its head is not linear, does not read the places, or
-    has gated attention beside it.
+    ``model`` is a ``TagModel`` in evaluation mode. TaggerError if its head is not linear, does not read the
+    places, or has gated attention beside it.
     """
     if model.attention is not None:
         raise TaggerError(
@@ -33,40 +33,44 @@ def cam(model: Any, images_BCHW: Tensor, label: int) -> Tensor:
         )
     with torch.no_grad():
         maps, last = model.backbone.forward_maps(images_BCHW)
-        read = [*maps, _read_places(model.backbone.net, last, images_BCHW)]
-        parts_C = model.head.class_weights()[label].float().split([part.shape[1] for part in read])
-        return add_up([torch.einsum("bchw,c->bhw", m.float(), w_C) for m, w_C in zip(read, parts_C, strict=True)])
+        read = [*maps, _read_positions(model.backbone.net, last, images_BCHW)]
+        parts_C = model.head.classifier_weights()[label].float().split([part.shape[1] for part in read])
+        return sum_maps(
+            [torch.einsum("bchw,c->bhw", m.float(), w_C) for m, w_C in zip(read, parts_C, strict=True)]
+        )
 
 
-def _read_places(net: Any, last: Tensor, images_BCHW: Tensor) -> Tensor:
+def _read_positions(net: Any, last: Tensor, images_BCHW: Tensor) -> Tensor:
     """The vector that the head would read of each place alone, as a map (B, D, h, w)."""
     height, width = images_BCHW.shape[-2:]
-    map_BCHW = as_map(net, last, height=height, width=width)
+    map_BCHW = to_feature_map(net, last, height=height, width=width)
     if map_BCHW is None:
-        raise _no_places(net, "keeps no places of the image apart")
+        raise _unsupported(net, "keeps no places of the image apart")
     pooled_BD = net.forward_head(last, pre_logits=True)
     mean_BC = map_BCHW.mean((2, 3))
     if mean_BC.shape == pooled_BD.shape and torch.allclose(mean_BC, pooled_BD, rtol=1e-3, atol=1e-4):
         return map_BCHW
     prefix = num_prefix_tokens(net, last, height=height, width=width) or 0
-    if prefix and torch.equal(net.forward_head(_without_places(last, prefix), pre_logits=True), pooled_BD):
-        raise _no_places(net, "gives the head its class token, which belongs to no place")
-    places_PC = map_BCHW.movedim(1, -1).flatten(0, 2)
+    if prefix and torch.equal(net.forward_head(_without_patches(last, prefix), pre_logits=True), pooled_BD):
+        raise _unsupported(net, "gives the head its class token, which belongs to no place")
+    positions_PC = map_BCHW.movedim(1, -1).flatten(0, 2)
     if last.ndim == 3:
-        alone = places_PC[:, None].expand(-1, prefix + 1, -1)  # whichever of them its head pools, it is this place
+        alone = positions_PC[:, None].expand(
+            -1, prefix + 1, -1
+        )  # whichever of them its head pools, it is this place
     else:
-        alone = places_PC[:, None, None] if channels_last(net) else places_PC[:, :, None, None]
+        alone = positions_PC[:, None, None] if channels_last(net) else positions_PC[:, :, None, None]
     try:
         read_PD = net.forward_head(alone, pre_logits=True)
     except (RuntimeError, ValueError, AssertionError):  # its pooling has a size of its own
-        raise _no_places(net, "cannot read one place alone") from None
+        raise _unsupported(net, "cannot read one place alone") from None
     batch, _, rows, columns = map_BCHW.shape
     return read_PD.view(batch, rows, columns, -1).movedim(-1, 1)
 
 
-def _without_places(last_BTC: Tensor, prefix: int) -> Tensor:
+def _without_patches(last_BTC: Tensor, prefix: int) -> Tensor:
     return torch.cat([last_BTC[:, :prefix], torch.zeros_like(last_BTC[:, prefix:])], dim=1)
 
 
-def _no_places(net: Any, why: str) -> TaggerError:
+def _unsupported(net: Any, why: str) -> TaggerError:
     return TaggerError(f"cam: {type(net).__name__} {why}. Ask for grad_cam or saliency instead.")

@@ -1,11 +1,11 @@
-"""Several heads as one: their logits' mean."""
+"""Ensemble of heads: the mean of their logits."""
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-from tagger.heads.family import Head
+from tagger.heads.base import Head
 
 
 class HeadEnsemble(nn.Module):
@@ -22,16 +22,16 @@ class HeadEnsemble(nn.Module):
 
     def forward(self, features_BD: Tensor) -> Tensor:
         """Logits (B, K), float32."""
-        return self.finish(self.raw(features_BD))
+        return self.to_logits(self.raw_scores(features_BD))
 
-    def raw(self, features_BD: Tensor) -> Tensor:
+    def raw_scores(self, features_BD: Tensor) -> Tensor:
         """The mean of the members' scores (B, K), float32."""
-        return torch.stack([head.raw(features_BD) for head in self.members]).mean(0)
+        return torch.stack([head.raw_scores(features_BD) for head in self.members]).mean(0)
 
-    def finish(self, raw_BK: Tensor) -> Tensor:
+    def to_logits(self, raw_BK: Tensor) -> Tensor:
         """Scores to logits, as the members do it: all have the same groups."""
-        return self.members[0].finish(raw_BK)
+        return self.members[0].to_logits(raw_BK)
 
-    def class_weights(self) -> Tensor:
+    def classifier_weights(self) -> Tensor:
         """The mean of the members' weights (K, D)."""
-        return torch.stack([head.class_weights() for head in self.members]).mean(0)
+        return torch.stack([head.classifier_weights() for head in self.members]).mean(0)

@@ -1,10 +1,12 @@
-"""Losses, by name: ``losses.build("focal", stats, gamma=2.0)``. One file a family; the base keeps unknown cells out."""
+"""Losses, by name: ``losses.build("focal", stats, gamma=2.0)``.
+
+One file a family; the base keeps unknown cells out."""
 
 from tagger.losses.base import Loss, losses
 from tagger.losses.bce import BceLoss, FalsePositiveLoss, SquaredErrorLoss, WeightedBceLoss
 from tagger.losses.distribution_balanced import DistributionBalancedLoss
-from tagger.losses.focusing import AsymmetricLoss, FocalLoss
-from tagger.losses.grouped import GroupedLoss, grouped
+from tagger.losses.focal import AsymmetricLoss, FocalLoss
+from tagger.losses.grouped_loss import GroupedLoss, grouped_loss
 
 __all__ = [
     "AsymmetricLoss",
@@ -16,6 +18,6 @@ __all__ = [
     "Loss",
     "SquaredErrorLoss",
     "WeightedBceLoss",
-    "grouped",
+    "grouped_loss",
     "losses",
 ]

@@ -1,7 +1,7 @@
-"""What every loss shares: unknown cells, float32, and the mean over known cells.
+"""Base class and registry of losses: unknown cells, float32, and the mean over known cells.
 
-A loss is written as ``formula``: one number a cell, for targets that are all known. This base keeps unknown cells
-away from it, so no loss has to think of them.
+A loss is written as ``formula``: one number a cell, for targets that are all known. This base keeps unknown
+cells away from it, so no loss has to think of them.
 """
 
 from typing import Protocol
@@ -16,7 +16,7 @@ from tagger.registry import Registry
 losses = Registry("loss")
 
 
-class Stats(Protocol):
+class LabelStatsLike(Protocol):
     """What a loss may know of the training labels (``tagger.data.LabelStats``)."""
 
     @property
@@ -32,18 +32,18 @@ class Stats(Protocol):
 class Loss(nn.Module):
     """Base of the losses: ``forward`` gives a scalar, ``cells`` one value a cell. Members define ``formula``."""
 
-    def __init__(self, stats: Stats):
+    def __init__(self, stats: LabelStatsLike):
         super().__init__()
 
     def formula(self, logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
         """losses_BK of float32 logits and targets in 0..1; no unknown cells get here (they come as 0, 0)."""
         raise NotImplementedError
 
-    def cells(self, logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
+    def cell_losses(self, logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
         """losses_BK (float32, also under autocast): the loss of each cell, 0 where the target is unknown.
 
-        Targets are 0..1, soft ones included; a negative (or NaN) target is unknown: it passes no gradient, whatever
-        its logit is.
+        Targets are 0..1, soft ones included; a negative (or NaN) target is unknown: it passes no gradient,
+        whatever its logit is.
         """
         known_BK = targets_BK >= 0
         # Logits are replaced as well as targets: inf * 0 would be NaN in the backward pass.
@@ -55,14 +55,15 @@ class Loss(nn.Module):
     def forward(self, logits_BK: Tensor, targets_BK: Tensor, weights_BK: Tensor | None = None) -> Tensor:
         """The mean loss over known cells, a float32 scalar; with ``weights_BK`` (0 or more) their weighted mean.
 
-        Weights may be anything that broadcasts to (B, K). With nothing known the result is 0 with zero gradient.
+        Weights may be anything that broadcasts to (B, K). With nothing known the result is 0 with zero
+        gradient.
 
         >>> from tagger.losses import losses
         >>> loss = losses.build("bce", None)
         >>> round(loss(torch.zeros(1, 3), torch.tensor([[1.0, 0.0, -1.0]])).item(), 4)
         0.6931
         """
-        losses_BK = self.cells(logits_BK, targets_BK)
+        losses_BK = self.cell_losses(logits_BK, targets_BK)
         weights = (targets_BK >= 0).float()
         if weights_BK is not None:
             weights = weights * weights_BK.float()
@@ -70,11 +71,11 @@ class Loss(nn.Module):
         return (losses_BK * weights).sum() / torch.where(total > 0, total, 1.0)
 
 
-def counts_if_all_known(stats: Stats) -> tuple[Tensor, int]:
+def counts_if_all_known(stats: LabelStatsLike) -> tuple[Tensor, int]:
     """counts_K (float32) and a number of images: the positives there would be, were no cell unknown.
 
-    timm's weights know one number of images for all labels; a label known on half the images with 10 positives counts
-    as 20. A label with nothing known counts 0, which timm reads as 1.
+    timm's weights know one number of images for all labels; a label known on half the images with 10
+    positives counts as 20. A label with nothing known counts 0, which timm reads as 1.
 
     >>> from types import SimpleNamespace
     >>> import numpy as np
@@ -101,7 +102,8 @@ def check_option(loss: str, option: str, value: float, *, low: float, high: floa
 def check_gamma(loss: str, option: str, value: float) -> None:
     """Raise TaggerError unless a focusing exponent is 0 or 1 and more.
 
-    Between 0 and 1 the slope of ``x ** gamma`` is infinite at 0, which a sigmoid reaches in float32: NaN gradients.
+    Between 0 and 1 the slope of ``x ** gamma`` is infinite at 0, which a sigmoid reaches in float32: NaN
+    gradients.
 
     >>> check_gamma("focal", "gamma", 0.0)
     """

@@ -1,18 +1,18 @@
-"""Binary cross-entropy, and its two re-weighted kin: each cell is a question of its own."""
+"""Losses of each cell by itself: binary cross-entropy, weighted variants, and squared error."""
 
 import torch
 from timm.loss import BinaryCrossEntropy, compute_class_weights
 from torch import Tensor
 from torch.nn import functional as F
 
-from tagger.losses.base import Loss, Stats, check_option, counts_if_all_known, losses
+from tagger.losses.base import LabelStatsLike, Loss, check_option, counts_if_all_known, losses
 
 
 @losses.register("bce")
 class BceLoss(Loss):
     """Binary cross-entropy of each cell (timm's ``BinaryCrossEntropy``, without smoothing)."""
 
-    def __init__(self, stats: Stats):
+    def __init__(self, stats: LabelStatsLike):
         super().__init__(stats)
         self.bce = BinaryCrossEntropy(smoothing=0.0, reduction="none")
 
@@ -24,16 +24,21 @@ class BceLoss(Loss):
 class WeightedBceLoss(Loss):
     """Binary cross-entropy with the yes-cells of label k weighing (negatives_k / positives_k) ** power.
 
-    Weights stay within 1/cap..cap. At power 0 it is binary cross-entropy. Weights by timm's ``compute_class_weights``.
+    Weights stay within 1/cap..cap. At power 0 it is binary cross-entropy. Weights by timm's
+    ``compute_class_weights``.
     """
 
-    def __init__(self, stats: Stats, *, power: float = 0.5, cap: float = 10.0):
+    def __init__(self, stats: LabelStatsLike, *, power: float = 0.5, cap: float = 10.0):
         super().__init__(stats)
         check_option("weighted-bce", "power", power, low=0)
         check_option("weighted-bce", "cap", cap, low=1)
-        _, weights_K = compute_class_weights(*counts_if_all_known(stats), method="neg_pos", power=power, max_weight=cap)
+        _, weights_K = compute_class_weights(
+            *counts_if_all_known(stats), method="neg_pos", power=power, max_weight=cap
+        )
         # The floor matters for a label that is always yes: weight 0 would leave it without any gradient.
-        self.bce = BinaryCrossEntropy(smoothing=0.0, reduction="none", pos_weight=weights_K.clamp(min=1 / cap))
+        self.bce = BinaryCrossEntropy(
+            smoothing=0.0, reduction="none", pos_weight=weights_K.clamp(min=1 / cap)
+        )
 
     def formula(self, logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
         return self.bce(logits_BK, targets_BK)
@@ -46,7 +51,7 @@ class FalsePositiveLoss(Loss):
     From the multi-label project report (METHODS.md section 9). At penalty 1 it is binary cross-entropy.
     """
 
-    def __init__(self, stats: Stats, *, penalty: float = 2.0):
+    def __init__(self, stats: LabelStatsLike, *, penalty: float = 2.0):
         super().__init__(stats)
         check_option("false-positive", "penalty", penalty, low=0)
         self.penalty = penalty
@@ -61,10 +66,11 @@ class FalsePositiveLoss(Loss):
 class SquaredErrorLoss(Loss):
     """Squared difference between probability and target (the Brier score), to compare with cross-entropy.
 
-    From the multi-label project report (METHODS.md section 9). A wrong cell costs at most 1, so label errors pull less.
+    From the multi-label project report (METHODS.md section 9). A wrong cell costs at most 1, so label
+    errors pull less.
     """
 
-    def __init__(self, stats: Stats):
+    def __init__(self, stats: LabelStatsLike):
         super().__init__(stats)
 
     def formula(self, logits_BK: Tensor, targets_BK: Tensor) -> Tensor:

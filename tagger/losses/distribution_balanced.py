@@ -1,25 +1,27 @@
-"""A loss for long tails of labels that occur together: distribution-balanced."""
+"""Distribution-balanced loss, for long-tailed labels that occur together."""
 
 from timm.loss import DistributionBalancedLoss as TimmDistributionBalanced
 from torch import Tensor
 
-from tagger.losses.base import Loss, Stats, check_gamma, check_option, counts_if_all_known, losses
+from tagger.losses.base import LabelStatsLike, Loss, check_gamma, check_option, counts_if_all_known, losses
 
 
 @losses.register("distribution-balanced")
 class DistributionBalancedLoss(Loss):
-    """Rebalanced weights and tolerance for the many no-cells. Wu et al. 2020, arXiv 2007.09654, sections 3.1 and 3.2.
+    """Rebalanced weights and tolerance for the many no-cells. Wu et al. 2020, arXiv 2007.09654, sections 3.1
+    and 3.2.
 
-    A cell's weight is ``alpha + sigmoid(beta * (r - mu))``, where r compares how often its label alone would be
-    sampled with how often its image is, through all its labels. ``neg_scale`` (the paper's lambda) bounds the pull of
-    easy no-cells, ``init_bias`` (kappa) shifts logits by the label's prior, ``gamma`` adds the focal term. At alpha
-    0.5, beta 0, neg_scale 1, init_bias 0, gamma 0 it is binary cross-entropy. timm's ``DistributionBalancedLoss`` with
-    its defaults; unknown cells count as no-cells where an image's labels are summed.
+    A cell's weight is ``alpha + sigmoid(beta * (r - mu))``, where r compares how often its label alone
+    would be sampled with how often its image is, through all its labels. ``neg_scale`` (the paper's lambda)
+    bounds the pull of easy no-cells, ``init_bias`` (kappa) shifts logits by the label's prior, ``gamma``
+    adds the focal term. At alpha 0.5, beta 0, neg_scale 1, init_bias 0, gamma 0 it is binary cross-entropy.
+    timm's ``DistributionBalancedLoss`` with its defaults; unknown cells count as no-cells where an image's
+    labels are summed.
     """
 
     def __init__(
         self,
-        stats: Stats,
+        stats: LabelStatsLike,
         *,
         alpha: float = 0.1,
         beta: float = 10.0,

@@ -1,16 +1,16 @@
-"""Tensors to logits: the backbone behind one interface, and the model that a run keeps."""
+"""The model: any timm backbone, a head, and optional attention; images to logits."""
 
 from tagger.model.attention import GatedAttention
 from tagger.model.backbone import Backbone, make_backbone, needs_fixed_size
-from tagger.model.folded import example, folded
-from tagger.model.tagmodel import TagModel, load_model, new_attention, new_backbone, new_head, save_model
+from tagger.model.fuse_batchnorm import example_images, fuse_batchnorm
+from tagger.model.tag_model import TagModel, load_model, new_attention, new_backbone, new_head, save_model
 
 __all__ = [
     "Backbone",
     "GatedAttention",
     "TagModel",
-    "example",
-    "folded",
+    "example_images",
+    "fuse_batchnorm",
     "load_model",
     "make_backbone",
     "needs_fixed_size",

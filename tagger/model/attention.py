@@ -1,19 +1,22 @@
 """Gated attention beside a backbone, "attend and rectify": Rodriguez et al. 2018, thesis chapter 4.
 
-Each module looks at one of the feature maps that are there anyway: K heads choose where (eq. 4.1), say what they see
-there (4.2, 4.3), and are weighed by head gates (4.4, 4.5). Output gates, read off the pooled last features, mix the
-modules' scores with those of the untouched base path (4.6 to 4.8). Scores are mixed, not probabilities.
+Each module looks at one of the feature maps that are there anyway: K heads choose where (eq. 4.1), say what
+they see there (4.2, 4.3), and are weighed by head gates (4.4, 4.5). Output gates, read off the pooled last
+features, mix the modules' scores with those of the untouched base path (4.6 to 4.8). Scores are mixed, not
+probabilities.
 
-What it begins with matters, as it joins a head that is trained already. The gates are bounded by their tanh, so that no
-start at the base path alone exists. Every module starts blind, at the labels' log-odds, and the output gates start in
-favour of the base path, the same for every image: the first mix ranks the images of each label exactly as the base
-model does, only nearer to the log-odds. Starting with the head's own weights on each map, where the first mix *is* the
-base model, was worse: on a frozen mobilenetv2 and 2,500 photos mAP fell from .599 to .575 in one epoch, and stayed at
-.597 from the blind start (.568 when only the head learnt on).
+What it begins with matters, as it joins a head that is trained already. The gates are bounded by their
+tanh, so that no start at the base path alone exists. Every module starts blind, at the labels' log-odds,
+and the output gates start in favour of the base path, the same for every image: the first mix ranks the
+images of each label exactly as the base model does, only nearer to the log-odds. Starting with the head's
+own weights on each map, where the first mix *is* the base model, was worse: on a frozen mobilenetv2 and
+2,500 photos mAP fell from .599 to .575 in one epoch, and stayed at .597 from the blind start (.568 when
+only the head learnt on).
 
-Ours too: channels are standardised by what the head knows of them, and divided by the root of their number, so that one
-rate suits maps of 32 and of 2,048 channels. Without it the gates ran into their bounds within an epoch, for all images
-alike; the authors' code has batch normalisation there. Constants (one a label and module, one an output gate) are ours.
+Ours too: channels are standardised by what the head knows of them, and divided by the root of their number,
+so that one rate suits maps of 32 and of 2,048 channels. Without it the gates ran into their bounds within
+an epoch, for all images alike; the authors' code has batch normalisation there. Constants (one a label and
+module, one an output gate) are ours.
 """
 
 from collections.abc import Sequence
@@ -25,16 +28,19 @@ from torch.nn import functional
 
 from tagger.arrays import Floats, logit
 from tagger.heads import Head, HeadEnsemble
-from tagger.model.maps import Place
+from tagger.model.feature_maps import FeatureMapInfo
 
-GATE = 1.0  # the start of the output gates before their tanh: for the base path; modules get its negative
+INITIAL_GATE = (
+    1.0  # the start of the output gates before their tanh: for the base path; modules get its negative
+)
 
 
 class AttentionModule(nn.Module):
     """``width`` heads on one map: scores (B, K labels) and where the heads looked (B, width, h, w).
 
-    One 1x1 convolution gives the heads' maps, their scores for each label, and their gates: width * (K + 2) filters
-    over the channels. ``mean`` and ``std`` of the channels are 0 and 1 until ``GatedAttention.start_at``.
+    One 1x1 convolution gives the heads' maps, their scores for each label, and their gates: width * (K + 2)
+    filters over the channels. ``mean`` and ``std`` of the channels are 0 and 1 until
+    ``GatedAttention.init_from_priors``.
     """
 
     mean: Tensor
@@ -42,7 +48,8 @@ class AttentionModule(nn.Module):
 
     def __init__(self, channels: int, num_labels: int, *, width: int):
         super().__init__()
-        self.width, self.num_labels = width, num_labels
+        self.width = width
+        self.num_labels = num_labels
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("std", torch.ones(channels))
         self.filters = nn.Parameter(torch.zeros(width * (num_labels + 2), channels))
@@ -60,47 +67,60 @@ class AttentionModule(nn.Module):
             scaled_FC = self.filters / (self.std * len(self.std) ** 0.5)
             shift_F = -(scaled_FC @ self.mean)
             read_BFHW = functional.conv2d(map_BCHW.float(), scaled_FC[:, :, None, None], shift_F)
-            return attend(read_BFHW, self.offset, width=self.width)
+            return attention_scores(read_BFHW, self.offset, width=self.width)
 
 
 class GatedAttention(nn.Module):
     """Modules on several maps and the gates that mix them with the base path's scores.
 
-    ``places`` are the maps from first to last, ``num_last`` the size of the network's pooled last features, whose
-    ``mean`` and ``std`` are 0 and 1 until ``start_at``.
+    ``places`` are the maps from first to last, ``num_last_features`` the size of the network's pooled last
+    features, whose ``mean`` and ``std`` are 0 and 1 until ``init_from_priors``.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, places: Sequence[Place], num_last: int, num_labels: int, *, width: int = 4, diversity: float = 0.1
+        self,
+        map_infos: Sequence[FeatureMapInfo],
+        num_last_features: int,
+        num_labels: int,
+        *,
+        width: int = 4,
+        diversity: float = 0.1,
     ):
         super().__init__()
-        self.places, self.diversity = list(places), diversity
+        self.map_infos = list(map_infos)
+        self.diversity = diversity
         self.reads: list[AttentionModule] = nn.ModuleList(  # type: ignore[assignment]
-            AttentionModule(place.channels, num_labels, width=width) for place in places
+            AttentionModule(place.channels, num_labels, width=width) for place in map_infos
         )
-        self.register_buffer("mean", torch.zeros(num_last))
-        self.register_buffer("std", torch.ones(num_last))
-        self.gate = nn.Linear(num_last, 1 + len(self.places))
+        self.register_buffer("mean", torch.zeros(num_last_features))
+        self.register_buffer("std", torch.ones(num_last_features))
+        self.gate = nn.Linear(num_last_features, 1 + len(self.map_infos))
         with torch.no_grad():
             self.gate.weight.zero_()
-            self.gate.bias.copy_(torch.tensor([GATE, *[-GATE] * len(self.places)]))
+            self.gate.bias.copy_(torch.tensor([INITIAL_GATE, *[-INITIAL_GATE] * len(self.map_infos)]))
 
-    def forward(self, base_BK: Tensor, maps: Sequence[Tensor], last_BD: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, base_BK: Tensor, maps: Sequence[Tensor], last_BD: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         """(mixed scores (B, K), the diversity penalty or None), float32, of the base path's scores, the maps
         (B, C, h, w) and the network's pooled last features.
 
         The penalty carries its weight already, and is there in training only.
         """
         with torch.autocast(base_BK.device.type, enabled=False):
-            scores_MBK, looks = zip(*(read(part) for read, part in zip(self.reads, maps, strict=True)), strict=True)
+            scores_MBK, attention_maps = zip(
+                *(read(part) for read, part in zip(self.reads, maps, strict=True)), strict=True
+            )
             gates_BG = self.gates(last_BD)
-            mixed_BK = mix([base_BK.float(), *scores_MBK], gates_BG)
+            mixed_BK = mix_scores([base_BK.float(), *scores_MBK], gates_BG)
             if not (self.training and self.diversity and self.reads[0].width > 1):
                 return mixed_BK, None
-            return mixed_BK, self.diversity * torch.stack([overlap(look_BJHW) for look_BJHW in looks]).mean()
+            return mixed_BK, self.diversity * torch.stack(
+                [attention_overlap(attention_BJHW) for attention_BJHW in attention_maps]
+            ).mean()
 
     def gates(self, last_BD: Tensor) -> Tensor:
         """Shares (B, 1 + modules) of the base path and the modules, eq. 4.6 and 4.7; each row sums to 1."""
@@ -109,23 +129,25 @@ class GatedAttention(nn.Module):
             return torch.tanh(self.gate(known_BD)).softmax(1)
 
     @torch.no_grad()
-    def start_at(self, head: Head | HeadEnsemble, priors_K: Floats) -> None:
+    def init_from_priors(self, head: Head | HeadEnsemble, priors_K: Floats) -> None:
         """Start at the labels' shares ``priors_K``, with channels standardised as the head has them."""
         known = head.members[0] if isinstance(head, HeadEnsemble) else head
-        num_last = len(self.mean)
-        self.mean.copy_(known.mean[-num_last:])
-        self.std.copy_(known.std[-num_last:])
-        for place, read in zip(self.places, self.reads, strict=True):
-            read.offset.copy_(known.scores_of(priors_K))
+        num_last_features = len(self.mean)
+        self.mean.copy_(known.mean[-num_last_features:])
+        self.std.copy_(known.std[-num_last_features:])
+        for place, read in zip(self.map_infos, self.reads, strict=True):
+            read.offset.copy_(known.scores_from_priors(priors_K))
             if place.columns is not None:
                 read.mean.copy_(known.mean[place.columns])
                 read.std.copy_(known.std[place.columns])
 
     @torch.no_grad()
-    def relabelled(self, before: Sequence[str], after: Sequence[str], priors_K: Floats) -> "GatedAttention":
+    def remap_labels(self, before: Sequence[str], after: Sequence[str], priors_K: Floats) -> "GatedAttention":
         """The same modules for the labels ``after``: scores go by name, labels that are new start at ``priors_K``."""
         width = self.reads[0].width
-        new = GatedAttention(self.places, self.gate.in_features, len(after), width=width, diversity=self.diversity)
+        new = GatedAttention(
+            self.map_infos, self.gate.in_features, len(after), width=width, diversity=self.diversity
+        )
         new.gate.load_state_dict(self.gate.state_dict())
         new.mean.copy_(self.mean)
         new.std.copy_(self.std)
@@ -137,53 +159,56 @@ class GatedAttention(nn.Module):
             ours.std.copy_(theirs.std)
             ours.filters[:width], ours.filters[-width:] = theirs.filters[:width], theirs.filters[-width:]
             ours.scores()[:, known] = theirs.scores()[:, from_old]
-            ours.offset.copy_(log_odds(priors_K))
+            ours.offset.copy_(prior_log_odds(priors_K))
             ours.offset[known] = theirs.offset[from_old]
         return new
 
 
-def log_odds(priors_K: Floats) -> Tensor:
+def prior_log_odds(priors_K: Floats) -> Tensor:
     """The labels' shares as scores (K,), float32, none of them beyond 1 in 10,000."""
     return torch.from_numpy(logit(np.clip(priors_K, 1e-4, 1 - 1e-4)).astype(np.float32))
 
 
-def attend(read_BFHW: Tensor, offset_K: Tensor, *, width: int) -> tuple[Tensor, Tensor]:
+def attention_scores(read_BFHW: Tensor, offset_K: Tensor, *, width: int) -> tuple[Tensor, Tensor]:
     """Scores (B, K) and the heads' maps (B, width, h, w), of what the convolution gave: eq. 4.1 to 4.5.
 
-    The first ``width`` channels say where each head looks (softmax over the places), then come ``width`` times K
-    scores, then ``width`` gates: o = sum_k g_k sum_xy H_k O_k + offset, g = softmax(tanh(sum_xy H_k G_k)).
+    The first ``width`` channels say where each head looks (softmax over the places), then come ``width``
+    times K scores, then ``width`` gates: o = sum_k g_k sum_xy H_k O_k + offset, g = softmax(tanh(sum_xy H_k
+    G_k)).
 
-    >>> attend(torch.tensor([0.0, 3.0, 1.0]).view(1, 3, 1, 1), torch.tensor([0.5]), width=1)[0]
+    >>> attention_scores(torch.tensor([0.0, 3.0, 1.0]).view(1, 3, 1, 1), torch.tensor([0.5]), width=1)[0]
     tensor([[3.5000]])
     """
-    look_BJP = read_BFHW[:, :width].flatten(2).softmax(2)
+    attention_BJP = read_BFHW[:, :width].flatten(2).softmax(2)
     seen_BFP = read_BFHW[:, width:].flatten(2)
     seen_BJKP = seen_BFP[:, :-width].unflatten(1, (width, len(offset_K)))
-    scores_BJK = (seen_BJKP * look_BJP[:, :, None]).sum(3)
-    gates_BJ = torch.tanh((seen_BFP[:, -width:] * look_BJP).sum(2)).softmax(1)
-    return (scores_BJK * gates_BJ[:, :, None]).sum(1) + offset_K, look_BJP.unflatten(2, read_BFHW.shape[2:])
+    scores_BJK = (seen_BJKP * attention_BJP[:, :, None]).sum(3)
+    gates_BJ = torch.tanh((seen_BFP[:, -width:] * attention_BJP).sum(2)).softmax(1)
+    return (scores_BJK * gates_BJ[:, :, None]).sum(1) + offset_K, attention_BJP.unflatten(
+        2, read_BFHW.shape[2:]
+    )
 
 
-def mix(scores: Sequence[Tensor], gates_BG: Tensor) -> Tensor:
-    """The sum (B, K) of the scores (B, K each), weighed by the gates: eq. 4.8. Gates (1, 0, ..., 0) give the first, bit
-    for bit.
+def mix_scores(scores: Sequence[Tensor], gates_BG: Tensor) -> Tensor:
+    """The sum (B, K) of the scores (B, K each), weighed by the gates: eq. 4.8. Gates (1, 0, ..., 0) give the
+    first, bit for bit.
 
-    >>> mix([torch.tensor([[1.0, 2.0]]), torch.tensor([[5.0, 6.0]])], torch.tensor([[0.5, 0.5]]))
+    >>> mix_scores([torch.tensor([[1.0, 2.0]]), torch.tensor([[5.0, 6.0]])], torch.tensor([[0.5, 0.5]]))
     tensor([[3., 4.]])
     """
     return sum(score_BK * gates_BG[:, g : g + 1] for g, score_BK in enumerate(scores))  # type: ignore[return-value]
 
 
-def overlap(look_BJHW: Tensor) -> Tensor:
+def attention_overlap(attention_BJHW: Tensor) -> Tensor:
     """How much the heads look at the same places: the mean squared inner product of different heads' maps.
 
     1 where all look at one and the same place, 0 where no two share any; a scalar.
 
-    >>> overlap(torch.tensor([[[[1.0, 0.0]], [[0.5, 0.5]]]]))
+    >>> attention_overlap(torch.tensor([[[[1.0, 0.0]], [[0.5, 0.5]]]]))
     tensor(0.2500)
     """
-    look_BJP = look_BJHW.flatten(2)
-    num_heads = look_BJP.shape[1]
-    products_BJJ = look_BJP @ look_BJP.mT
+    attention_BJP = attention_BJHW.flatten(2)
+    num_heads = attention_BJP.shape[1]
+    products_BJJ = attention_BJP @ attention_BJP.mT
     between = products_BJJ.square().sum() - torch.diagonal(products_BJJ, dim1=1, dim2=2).square().sum()
-    return between / (len(look_BJP) * num_heads * (num_heads - 1))
+    return between / (len(attention_BJP) * num_heads * (num_heads - 1))

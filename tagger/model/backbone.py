@@ -1,4 +1,4 @@
-"""Any timm network behind one interface: images in, feature maps and one pooled vector out.
+"""A timm network behind one interface: images to feature maps and one pooled vector.
 
 The head sees the average of several levels, not of the last one only: on held-out real photos with a frozen
 mobilenetv2 the last three levels gave mAP .680, the last alone .663 (docs/results.md).
@@ -15,11 +15,11 @@ from huggingface_hub import try_to_load_from_cache
 from torch import Tensor, nn
 
 from tagger.errors import TaggerError, did_you_mean
-from tagger.model.sound import check_weights
+from tagger.model.finite_weights import check_finite_weights
 
-# Arguments of timm.create_model that name weights: with one of them in its config.toml, a run from elsewhere would
-# fetch from any address as soon as it is opened.
-_WEIGHTS = ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir")
+# Arguments of timm.create_model that name weights: with one of them in its config.toml, a run from
+# elsewhere would fetch from any address as soon as it is opened.
+_WEIGHT_OPTIONS = ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir")
 
 
 class Backbone(nn.Module):
@@ -52,7 +52,9 @@ class Backbone(nn.Module):
         by_index, last = self.forward_intermediates(images_BCHW, self.levels)
         return [by_index[index] for index in self.levels], last
 
-    def forward_intermediates(self, images_BCHW: Tensor, indices: list[int]) -> tuple[dict[int, Tensor], Tensor]:
+    def forward_intermediates(
+        self, images_BCHW: Tensor, indices: list[int]
+    ) -> tuple[dict[int, Tensor], Tensor]:
         """The maps (B, C, h, w) of these (rising) indices, and the last features in timm's own shape."""
         x = (images_BCHW - self.mean) / self.std
         if not indices:
@@ -76,7 +78,8 @@ class Backbone(nn.Module):
     def _find_levels(self, levels: int) -> tuple[list[int], list[int]]:
         """Indices and channels of the last ``levels - 1`` maps, found by one small forward pass.
 
-        A last map whose mean is just what the network's own head gives would be counted twice, so it is left out.
+        A last map whose mean is just what the network's own head gives would be counted twice, so it is
+        left out.
         """
         _, maps, pooled = self.probe()
         means = [m.mean((2, 3)) for m in maps]
@@ -113,26 +116,31 @@ class Backbone(nn.Module):
 def make_backbone(name: str, weights: str, *, size: int, levels: int, **options: Any) -> Backbone:
     """A backbone with pretrained weights from timm's ``hub``, random ones (``none``), or those of a file.
 
-    ``options`` go to ``timm.create_model``. TaggerError: unknown name (with the nearest), no network, weights of
-    another architecture or not finite, an option the network does not take, or one that names weights too.
+    ``options`` go to ``timm.create_model``. TaggerError: unknown name (with the nearest), no network,
+    weights of another architecture or not finite, an option the network does not take, or one that names
+    weights too.
     """
-    if taken := [f"backbone.{key}" for key in options if key in _WEIGHTS]:
-        raise TaggerError(f"{', '.join(taken)}: where weights come from is said by backbone.weights alone. Remove it")
+    if taken := [f"backbone.{key}" for key in options if key in _WEIGHT_OPTIONS]:
+        raise TaggerError(
+            f"{', '.join(taken)}: where weights come from is said by backbone.weights alone. Remove it"
+        )
     if not timm.is_model(name):
         hint = did_you_mean(name, timm.list_models()) or " timm.list_models() names all."
         raise TaggerError(f"Unknown backbone {name!r}.{hint}")
     if weights == "hub":
-        _check_hub(name)
+        _check_hub_reachable(name)
     chosen: dict[str, Any] = {"num_classes": 0, "pretrained": weights != "none", **options}
     if weights not in ("hub", "none"):
         if not Path(weights).is_file():
-            raise TaggerError(f"--weights {weights}: no such file. Give a .safetensors or .pth file, `hub` or `none`.")
+            raise TaggerError(
+                f"--weights {weights}: no such file. Give a .safetensors or .pth file, `hub` or `none`."
+            )
         chosen["pretrained_cfg_overlay"] = {"file": weights}
     if needs_fixed_size(name):
         chosen.setdefault("img_size", size)
-    net = _create(name, weights, chosen)
+    net = _create_net(name, weights, chosen)
     if weights != "none":
-        check_weights(net.state_dict(), f"--weights {weights}")
+        check_finite_weights(net.state_dict(), f"--weights {weights}")
     return Backbone(net, levels=levels)
 
 
@@ -142,47 +150,53 @@ def needs_fixed_size(name: str) -> bool:
     return bool(cfg and cfg.fixed_input_size)
 
 
-def _create(name: str, weights: str, chosen: dict[str, Any]) -> nn.Module:
+def _create_net(name: str, weights: str, chosen: dict[str, Any]) -> nn.Module:
     try:
         return timm.create_model(name, **chosen)
     except TypeError as error:
         raise TaggerError(f"backbone {name!r} does not take an option that was set: {error}") from None
     except Exception as error:
         if weights == "hub":
-            raise _no_hub(name, error) from None
+            raise _hub_error(name, error) from None
         if weights == "none":
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:140]
-        if "loading state_dict" in reason:  # how torch begins its list of missing, surplus and misshapen tensors
+        if (
+            "loading state_dict" in reason
+        ):  # how torch begins its list of missing, surplus and misshapen tensors
             raise TaggerError(
                 f"--weights {weights}: these are not weights of {name!r} ({reason} ...)."
                 " Name the backbone they belong to."
             ) from None
-        raise TaggerError(f"--weights {weights}: not readable as weights ({reason}). Is it the right file?") from None
+        raise TaggerError(
+            f"--weights {weights}: not readable as weights ({reason}). Is it the right file?"
+        ) from None
 
 
-def _check_hub(name: str) -> None:
+def _check_hub_reachable(name: str) -> None:
     """Fail in seconds, not after minutes of retries, where the weights are neither cached nor within reach."""
     cfg = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if cfg is None or not cfg.has_weights:
-        raise TaggerError(f"timm has no pretrained weights for {name!r}: give --weights FILE, or --weights none.")
+        raise TaggerError(
+            f"timm has no pretrained weights for {name!r}: give --weights FILE, or --weights none."
+        )
     cached = cfg.hf_hub_id and isinstance(try_to_load_from_cache(cfg.hf_hub_id, "model.safetensors"), str)
     if cached or getproxies().get("https"):
         return
     try:
         socket.create_connection(("huggingface.co", 443), timeout=5).close()
     except OSError as error:
-        raise _no_hub(name, error) from None
+        raise _hub_error(name, error) from None
 
 
-def _no_hub(name: str, error: Exception) -> TaggerError:
+def _hub_error(name: str, error: Exception) -> TaggerError:
     return TaggerError(
-        f"The pretrained weights of {name!r} could not be fetched ({_reason(error)}). Without a network give"
+        f"The pretrained weights of {name!r} could not be fetched ({_hub_error_reason(error)}). Without a network give"
         " --weights FILE (safetensors or torch), or --weights none to start from random weights."
     )
 
 
-def _reason(error: Exception) -> str:
+def _hub_error_reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return "huggingface.co cannot be reached"
     return f"{type(error).__name__}: {error}"[:100]

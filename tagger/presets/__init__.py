@@ -1,21 +1,25 @@
-"""The presets that ship with the package, and how a preset and ``--set`` texts become settings."""
+"""The presets that ship with the package, and settings from a preset and ``--set`` texts."""
 
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from tagger.config import Settings, check_reading, check_settings
+from tagger.config import Settings, check_read_options, check_settings
 from tagger.errors import TaggerError, did_you_mean
-from tagger.sections import Reading
+from tagger.sections import ReadOptions
 
 
 def preset_names() -> list[str]:
     """The presets that ship with the package."""
-    return sorted(p.name.removesuffix(".toml") for p in files("tagger.presets").iterdir() if p.name.endswith(".toml"))
+    return sorted(
+        p.name.removesuffix(".toml") for p in files("tagger.presets").iterdir() if p.name.endswith(".toml")
+    )
 
 
-def load_settings(preset: str = "standard", overrides: list[str] | None = None, **named: dict[str, Any]) -> Settings:
+def load_settings(
+    preset: str = "standard", overrides: list[str] | None = None, **named: dict[str, Any]
+) -> Settings:
     """Settings of a preset with ``section.key=value`` overrides, and named sections on top.
 
     All bad keys and values are reported in one TaggerError, each with the nearest known name.
@@ -30,7 +34,7 @@ def load_settings(preset: str = "standard", overrides: list[str] | None = None, 
     tree = tomllib.loads((files("tagger.presets") / f"{preset}.toml").read_text("utf-8"))
     tree["preset"] = preset
     for text in overrides or []:
-        _put(tree, text)
+        _set_key(tree, text)
     for section, values in named.items():
         if isinstance(values, dict):
             tree.setdefault(section, {}).update(values)
@@ -39,19 +43,19 @@ def load_settings(preset: str = "standard", overrides: list[str] | None = None, 
     return check_settings(tree)
 
 
-def load_reading(overrides: Sequence[str] = ()) -> Reading:
+def load_read_options(overrides: Sequence[str] = ()) -> ReadOptions:
     """How label files are read, from ``data.key=value`` texts; TaggerError for any other setting.
 
-    >>> load_reading(["data.file_column=image_id"]).file_column
+    >>> load_read_options(["data.file_column=image_id"]).file_column
     'image_id'
     """
     tree: dict[str, Any] = {}
     for text in overrides:
-        _put(tree, text)
-    return check_reading(tree)
+        _set_key(tree, text)
+    return check_read_options(tree)
 
 
-def _put(tree: dict[str, Any], text: str) -> None:
+def _set_key(tree: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts) or len(parts) > (3 if parts[0] == "regularisers" else 2):
@@ -63,12 +67,13 @@ def _put(tree: dict[str, Any], text: str) -> None:
         target = target.setdefault(part, {})
         if not isinstance(target, dict):
             raise TaggerError(f"--set {text!r}: {part!r} is a setting, not a section")
-    chosen, before = _value(value.strip()), target.get(parts[-1])
+    chosen = _parse_value(value.strip())
+    before = target.get(parts[-1])
     # `name=true` after options of that method keeps them.
     target[parts[-1]] = before if chosen is True and isinstance(before, dict) else chosen
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     """A TOML value if it is one, else the text itself, so that ``--set loss.name=focal`` needs no quotes."""
     try:
         return tomllib.loads(f"v = {text}")["v"]

@@ -1,40 +1,48 @@
-"""People's decisions on cells: where they are kept, what they say, what to ask next."""
+"""Reviewers' decisions on cells: their store, the labels that follow, the cards to ask next."""
 
-from tagger.review.apply import Applied, apply_decisions, label_table
-from tagger.review.cards import Card, Disagreement, ImageView, LabelProgress, LabelView, NeighbourView, Progress
-from tagger.review.decision import Decision, LabelOperation, Recorded, RecordedOperation
-from tagger.review.desk import Desk
-from tagger.review.engine import default_url
-from tagger.review.kappa import kappa
-from tagger.review.operations import Vocabulary, check_operation, vocabulary
-from tagger.review.queue import Filter
-from tagger.review.state import CellState, cell_states
+from tagger.review.agreement import kappa_table
+from tagger.review.cell_state import CellState, cell_states
+from tagger.review.corrected_labels import CorrectedLabels, apply_decisions, label_table
+from tagger.review.decision import Decision, LabelOperation, RecordedDecision, RecordedOperation
+from tagger.review.label_operations import EditedVocabulary, check_operation, edit_vocabulary
+from tagger.review.review_queue import SuspectFilter
+from tagger.review.review_session import ReviewSession
 from tagger.review.store import Store, utc_now
+from tagger.review.store_engine import default_url
+from tagger.review.views import (
+    Card,
+    Disagreement,
+    ImageView,
+    LabelProgress,
+    LabelView,
+    NeighbourView,
+    ReviewProgress,
+)
 
 __all__ = [
-    "Applied",
     "Card",
     "CellState",
+    "CorrectedLabels",
     "Decision",
-    "Desk",
     "Disagreement",
-    "Filter",
+    "EditedVocabulary",
     "ImageView",
     "LabelOperation",
     "LabelProgress",
     "LabelView",
     "NeighbourView",
-    "Progress",
-    "Recorded",
+    "RecordedDecision",
     "RecordedOperation",
+    "ReviewProgress",
+    "ReviewSession",
     "Store",
-    "Vocabulary",
+    "SuspectFilter",
     "apply_decisions",
     "cell_states",
     "check_operation",
     "default_url",
-    "kappa",
+    "edit_vocabulary",
+    "kappa_table",
     "label_table",
     "utc_now",
-    "vocabulary",
 ]

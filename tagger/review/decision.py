@@ -1,4 +1,4 @@
-"""What the review store keeps: a person's verdict on a cell, and an operation on the vocabulary."""
+"""Decisions on cells and label operations, as the review store keeps them."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -8,10 +8,11 @@ from tagger.errors import TaggerError, did_you_mean
 
 VERDICTS = ("yes", "no", "unsure", "skip", "undo")
 SOURCES = ("card", "grid", "edit", "disagreement")
-KINDS = ("add", "rename", "merge", "undo")
-VALUES = {"yes": YES, "no": NO}  # the verdicts that decide a cell
+OPERATION_KINDS = ("add", "rename", "merge", "undo")
+VERDICT_VALUES = {"yes": YES, "no": NO}  # the verdicts that decide a cell
 
-MOST_HASH, MOST_CLIENT = 128, 200  # letters, as in the tables
+MAX_HASH_LENGTH = 128
+MAX_CLIENT_LENGTH = 200  # letters, as in the tables
 
 Cell = tuple[str, str]  # (hash of the image, label)
 
@@ -43,17 +44,23 @@ class Decision:
     source: str = "card"  # one of SOURCES
 
     def __post_init__(self) -> None:
-        check_word("verdict", self.verdict, VERDICTS)
-        check_word("source", self.source, SOURCES)
+        check_choice("verdict", self.verdict, VERDICTS)
+        check_choice("source", self.source, SOURCES)
         if self.before not in (UNKNOWN, NO, YES) or self.suggested not in (None, NO, YES):
             raise TaggerError(
                 f"A decision on {self.label!r} says before={self.before!r}, suggested={self.suggested!r}."
             )
         if (self.verdict == "undo") == (self.undoes is None and self.undoes_seq is None):
-            raise TaggerError(f"A decision on {self.label!r}: exactly an 'undo' names the decision it takes back.")
-        check_text(hash=self.hash, label=self.label, reviewer=self.reviewer, client=self.client, run=self.run or "-")
-        check_sizes(self.client, self.seq, self.undoes, self.undoes_seq)
-        if len(self.hash) > MOST_HASH or not all(isfinite(x) for x in (self.doubt, self.seconds) if x is not None):
+            raise TaggerError(
+                f"A decision on {self.label!r}: exactly an 'undo' names the decision it takes back."
+            )
+        check_text(
+            hash=self.hash, label=self.label, reviewer=self.reviewer, client=self.client, run=self.run or "-"
+        )
+        check_limits(self.client, self.seq, self.undoes, self.undoes_seq)
+        if len(self.hash) > MAX_HASH_LENGTH or not all(
+            isfinite(x) for x in (self.doubt, self.seconds) if x is not None
+        ):
             raise TaggerError(
                 f"A decision on {self.label!r} says doubt={self.doubt!r}, seconds={self.seconds!r}, hash={self.hash!r}."
             )
@@ -61,7 +68,7 @@ class Decision:
     @property
     def value(self) -> int | None:
         """What the verdict makes of the cell (0 or 1), or None if it decides nothing."""
-        return VALUES.get(self.verdict)
+        return VERDICT_VALUES.get(self.verdict)
 
     @property
     def cell(self) -> Cell:
@@ -70,7 +77,7 @@ class Decision:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded(Decision):
+class RecordedDecision(Decision):
     """A decision as the store has it: with its id and the time (ISO 8601, UTC, microseconds)."""
 
     id: int
@@ -93,12 +100,14 @@ class LabelOperation:
     undoes: int | None = None
 
     def __post_init__(self) -> None:
-        check_word("operation", self.kind, KINDS)
+        check_choice("operation", self.kind, OPERATION_KINDS)
         two_names = self.kind in ("rename", "merge")
         if two_names == (self.target is None) or (self.kind == "undo") == (self.undoes is None):
-            raise TaggerError(f"Operation {self.kind!r} on {self.label!r}: target or the operation to undo is missing.")
+            raise TaggerError(
+                f"Operation {self.kind!r} on {self.label!r}: target or the operation to undo is missing."
+            )
         check_text(label=self.label, target=self.target or "-", reviewer=self.reviewer, client=self.client)
-        check_sizes(self.client, self.seq, self.undoes)
+        check_limits(self.client, self.seq, self.undoes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,22 +122,28 @@ class RecordedOperation(LabelOperation):
         """Nothing: it was checked when it was made."""
 
 
-def check_word(what: str, word: str, known: tuple[str, ...]) -> None:
+def check_choice(what: str, word: str, known: tuple[str, ...]) -> None:
     """Nothing; TaggerError with the nearest word if ``word`` is not ``known``.
 
-    >>> check_word("verdict", "yes", VERDICTS)
+    >>> check_choice("verdict", "yes", VERDICTS)
     """
     if word not in known:
-        raise TaggerError(f"Unknown {what} {word!r}.{did_you_mean(word, known)} Available: {', '.join(known)}")
+        raise TaggerError(
+            f"Unknown {what} {word!r}.{did_you_mean(word, known)} Available: {', '.join(known)}"
+        )
 
 
-def check_sizes(client: str, *numbers: int | None) -> None:
+def check_limits(client: str, *numbers: int | None) -> None:
     """Nothing; TaggerError if a sender's name or its numbers do not fit into every database.
 
-    >>> check_sizes("tab-1", 1, None)
+    >>> check_limits("tab-1", 1, None)
     """
-    if len(client) > MOST_CLIENT or any(number is not None and abs(number) >= 2**63 for number in numbers):
-        raise TaggerError(f"A decision of {client[:MOST_CLIENT]!r} has a number or a sender that no database takes.")
+    if len(client) > MAX_CLIENT_LENGTH or any(
+        number is not None and abs(number) >= 2**63 for number in numbers
+    ):
+        raise TaggerError(
+            f"A decision of {client[:MAX_CLIENT_LENGTH]!r} has a number or a sender that no database takes."
+        )
 
 
 def check_text(**fields: str) -> None:

@@ -1,26 +1,26 @@
-"""The run folder: what a training leaves and every later command reads."""
+"""Run folders: what a training writes and every later command reads."""
 
-from tagger.runs.atomic import disk_error, new_array, replacing, sweep, write_text
+from tagger.runs.atomic import atomic_write, create_memmap, disk_error, remove_leftovers, write_text
 from tagger.runs.checkpoint import Checkpoint
-from tagger.runs.finding import find_run, new_run_path, newest_unfinished
 from tagger.runs.folder import RunFolder
-from tagger.runs.lock import Busy, locked, output_lock
-from tagger.runs.readable import load_array, readable
+from tagger.runs.locate import find_run, new_run_path, newest_unfinished
+from tagger.runs.lock import BusyError, locked, output_lock
+from tagger.runs.read_errors import load_array, wrap_read_errors
 
 __all__ = [
-    "Busy",
+    "BusyError",
     "Checkpoint",
     "RunFolder",
+    "atomic_write",
+    "create_memmap",
     "disk_error",
     "find_run",
     "load_array",
     "locked",
-    "new_array",
     "new_run_path",
     "newest_unfinished",
     "output_lock",
-    "readable",
-    "replacing",
-    "sweep",
+    "remove_leftovers",
+    "wrap_read_errors",
     "write_text",
 ]

@@ -13,8 +13,8 @@ import pandas as pd
 
 from tagger.arrays import Cells
 from tagger.errors import Problem, TaggerError
-from tagger.runs.atomic import replacing, write_text
-from tagger.runs.readable import readable
+from tagger.runs.atomic import atomic_write, write_text
+from tagger.runs.read_errors import wrap_read_errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,7 +28,7 @@ def reads(name: str) -> Callable[[Method[F, P, T]], Method[F, P, T]]:
     def decorated(method: Method[F, P, T]) -> Method[F, P, T]:
         @wraps(method)
         def call(folder: F, *args: P.args, **kwargs: P.kwargs) -> T:
-            with readable(folder.path / name):
+            with wrap_read_errors(folder.path / name):
                 return method(folder, *args, **kwargs)
 
         return call
@@ -82,7 +82,9 @@ class ArtifactFolder:
     def save_unreadable(self, problems: list[Problem]) -> None:
         """``unreadable.csv``: images that could not be read, and why."""
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([("file", "reason"), *((p.file, p.reason) for p in problems)])
+        csv.writer(text, lineterminator="\n").writerows(
+            [("file", "reason"), *((p.file, p.reason) for p in problems)]
+        )
         write_text(self.path / "unreadable.csv", text.getvalue())
 
     @reads("unreadable.csv")
@@ -92,23 +94,23 @@ class ArtifactFolder:
         return [Problem(file, None, reason) for file, reason in list(rows)[1:]]
 
     def _save_table(self, name: str, table: pd.DataFrame) -> None:
-        with replacing(self.path / name) as temporary:
+        with atomic_write(self.path / name) as temporary:
             table.to_parquet(temporary, index=False)
 
     def _load_table(self, name: str) -> pd.DataFrame:
-        self._need(name)
+        self._require_file(name)
         return pd.read_parquet(self.path / name)
 
     def _read(self, name: str) -> str:
-        self._need(name)
+        self._require_file(name)
         return (self.path / name).read_text("utf-8")
 
-    def _need(self, name: str) -> None:
+    def _require_file(self, name: str) -> None:
         if not (self.path / name).is_file():
             raise TaggerError(f"{self.path}: no {name} in it. Is it a run folder of a finished training?")
 
     def _save_array(self, name: str, array: np.ndarray) -> None:
-        with replacing(self.path / name) as temporary, temporary.open("wb") as file:
+        with atomic_write(self.path / name) as temporary, temporary.open("wb") as file:
             np.save(file, array)
 
     def _save_json(self, name: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under a temporary name, flushed to disk, then renamed."""
+"""Atomic writes: a file is whole or absent; disk errors that name the file and the space left."""
 
 import errno
 import math
@@ -13,20 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tagger.runs.ours import finished_name, temporary_name
+from tagger.runs.ownership import finished_name, temporary_name
 
 PROBE = bytes(1 << 20)  # what a disk that is full, or a quota that is used up, has no room for
 MILLISECOND = 1_000_000  # nanoseconds
-NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-DISK = (*NO_ROOM, errno.EFBIG, errno.EROFS, errno.EIO)
+NO_SPACE_ERRNOS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+DISK_ERRNOS = (*NO_SPACE_ERRNOS, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; it becomes ``path`` only if the block ends without an error.
 
-    A full disk is an OSError that names ``path`` and the room there is, whoever writes: torch and safetensors raise
-    errors of their own.
+    A full disk is an OSError that names ``path`` and the room there is, whoever writes: torch and
+    safetensors raise errors of their own.
     """
     temporary = path.with_name(temporary_name(path.name))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except Exception as error:
-        cause = error if isinstance(error, OSError) else _cause(temporary)
+        cause = error if isinstance(error, OSError) else _disk_cause(temporary)
         temporary.unlink(missing_ok=True)
         if cause is None:
             raise
@@ -48,23 +48,27 @@ def replacing(path: Path) -> Iterator[Path]:
 def disk_error(error: OSError, path: Path, needed: int | None = None) -> OSError:
     """The error as one that names ``path`` and, where there is no room, what it takes (bytes) and what is left."""
     reason = error.strerror or str(error)
-    if error.errno is not None and error.errno in NO_ROOM:
-        left = megabytes(shutil.disk_usage(path.parent).free)
-        takes = f"more than the {left} that are left" if needed is None else f"{megabytes(needed)}, and {left} are left"
+    if error.errno is not None and error.errno in NO_SPACE_ERRNOS:
+        left = format_megabytes(shutil.disk_usage(path.parent).free)
+        takes = (
+            f"more than the {left} that are left"
+            if needed is None
+            else f"{format_megabytes(needed)}, and {left} are left"
+        )
         reason = f"{os.strerror(error.errno)}: it takes {takes}"
     return OSError(error.errno, reason, error.filename or str(path))
 
 
-def megabytes(size: int) -> str:
+def format_megabytes(size: int) -> str:
     """So many bytes for people.
 
-    >>> megabytes(3_260_000), megabytes(9)
+    >>> format_megabytes(3_260_000), format_megabytes(9)
     ('3.3 MB', '0.0 MB')
     """
     return f"{size / 1e6:,.1f} MB"
 
 
-def _cause(path: Path) -> OSError | None:
+def _disk_cause(path: Path) -> OSError | None:
     """The disk's own error, if it has no room to append to what could not be written; None if it has."""
     try:
         with path.open("ab") as file:
@@ -72,27 +76,30 @@ def _cause(path: Path) -> OSError | None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return error if error.errno in DISK else None
+        return error if error.errno in DISK_ERRNOS else None
     return None
 
 
 def write_text(path: Path, text: str) -> None:
     """The text as UTF-8 in ``path``, whole or not at all."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, "utf-8", newline="\n")
 
 
 def make_newest(path: Path) -> None:
-    """Give the file a later time than its namesakes in the folders beside its own: the last run is the newest one also
-    when the clock was set back meanwhile."""
+    """Give the file a later time than its namesakes in the folders beside its own: the last run is the newest
+    one also when the clock was set back meanwhile.
+    """
     with suppress(OSError):
-        others = [other.stat().st_mtime_ns for other in path.parent.parent.glob(f"*/{path.name}") if other != path]
+        others = [
+            other.stat().st_mtime_ns for other in path.parent.parent.glob(f"*/{path.name}") if other != path
+        ]
         latest = max(others, default=0)
         if path.stat().st_mtime_ns <= latest:
             os.utime(path, ns=(latest + MILLISECOND, latest + MILLISECOND))
 
 
-def sweep(folder: Path, name: str = "*") -> None:
+def remove_leftovers(folder: Path, name: str = "*") -> None:
     """Remove what killed processes left of unfinished files called ``name`` (a pattern) in ``folder``."""
     for leftover in folder.glob(".*.part"):
         whole = finished_name(leftover.name)
@@ -100,11 +107,11 @@ def sweep(folder: Path, name: str = "*") -> None:
             leftover.unlink(missing_ok=True)
 
 
-def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+def create_memmap(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
     """A new ``.npy`` file, memory-mapped for writing, its room on the disk taken at once.
 
-    Without that a disk that fills up would end the process (SIGBUS) in the middle of an assignment; so it is an OSError
-    here, and no file is left.
+    Without that a disk that fills up would end the process (SIGBUS) in the middle of an assignment; so it
+    is an OSError here, and no file is left.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     try:

@@ -1,4 +1,4 @@
-"""The checkpoint of an unfinished run: every file that an interrupted training or retraining resumes from.
+"""The checkpoint of an unfinished run: every file that an interrupted training resumes from.
 
 This class alone knows their names. The folder lies in the run folder and goes when the run is finished.
 """
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from tagger.arrays import Floats
 from tagger.runs.artifacts import ArtifactFolder, reads
-from tagger.runs.atomic import new_array, replacing, write_text
-from tagger.runs.ours import check_claim, clear, mark
-from tagger.runs.readable import load_array, readable
+from tagger.runs.atomic import atomic_write, create_memmap, write_text
+from tagger.runs.ownership import check_claim, clear, mark
+from tagger.runs.read_errors import load_array, wrap_read_errors
 
 NETWORK = r"(network|network-\d+-of-\d+|half-\d+-of-\d+)"
 FILES = re.compile(  # every file of a checkpoint but its lock; what is not listed here is not removed with it
@@ -93,7 +93,7 @@ class Checkpoint(ArtifactFolder):
     def new_features(self, shape: tuple[int, int, int]) -> np.memmap[Any, Any]:
         """``features.npy``: an empty array (V, N, D) float16 to write to, mapped. End with ``finish_features``."""
         self.path.mkdir(parents=True, exist_ok=True)
-        return new_array(self.path / "features.npy", np.float16, shape)
+        return create_memmap(self.path / "features.npy", np.float16, shape)
 
     def finish_features(self, unreadable: dict[int, str]) -> None:
         """``features.json``: all features are written; row -> reason of the images that could not be read."""
@@ -103,7 +103,7 @@ class Checkpoint(ArtifactFolder):
         """The features (V, N, D), mapped, and row -> reason of the images that could not be read."""
         done = self.path / "features.json"
         again = f"Remove {done}, and go on with --resume: features are computed anew"
-        with readable(done, again):
+        with wrap_read_errors(done, again):
             unreadable = _rows(json.loads(done.read_text("utf-8")))
         return load_array(self.path / "features.npy", again), unreadable
 
@@ -142,14 +142,14 @@ class FitFiles:
 
     def finish(self, logits_RK: Floats, history: list[dict[str, Any]]) -> None:
         """Keep the held-out logits and the history; the state goes."""
-        with replacing(self._logits_path) as temporary, temporary.open("wb") as file:
+        with atomic_write(self._logits_path) as temporary, temporary.open("wb") as file:
             np.save(file, logits_RK)
         write_text(self._history_path, json.dumps(history))
         self.state_path.unlink(missing_ok=True)
 
     def load(self) -> tuple[Floats, list[dict[str, Any]]]:
         """(held-out logits, history) of a training that has ended."""
-        with readable(self._history_path, self.again):
+        with wrap_read_errors(self._history_path, self.again):
             history = json.loads(self._history_path.read_text("utf-8"))
         return load_array(self._logits_path, self.again, mapped=False), history
 

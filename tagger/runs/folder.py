@@ -1,4 +1,6 @@
-"""The run folder: the only handshake between commands. This class alone knows its file names."""
+"""``RunFolder``: saves and loads every file of a run; only this class knows their names.
+
+This class alone knows its file names."""
 
 import io
 import json
@@ -13,15 +15,15 @@ import pandas as pd
 
 from tagger.arrays import Floats
 from tagger.config import Settings, dump_settings, read_settings
-from tagger.data import Group, Rule, Vocabulary
+from tagger.data import LabelGroup, Rule, Vocabulary
 from tagger.errors import TaggerError, did_you_mean
 from tagger.runs.artifacts import ArtifactFolder, reads
-from tagger.runs.atomic import make_newest, replacing, sweep, write_text
+from tagger.runs.atomic import atomic_write, make_newest, remove_leftovers, write_text
 from tagger.runs.checkpoint import NETWORK, Checkpoint
 from tagger.runs.lock import locked
-from tagger.runs.ours import check_absent, marked
-from tagger.runs.readable import load_array
-from tagger.scoring import Calibration, Structure, Thresholds, structure_of
+from tagger.runs.ownership import check_absent, marked
+from tagger.runs.read_errors import load_array
+from tagger.scoring import Calibration, LabelConstraints, Thresholds, build_constraints
 
 RUN = re.compile(  # every file that a training writes beside its checkpoint
     r"(config\.toml|(labels|thresholds|origin|metrics)\.json|(images|labels|suspects|judged)\.parquet|README\.md|log\.txt"
@@ -52,7 +54,7 @@ class RunFolder(ArtifactFolder):
         return self.path / "plots"
 
     @property
-    def members_path(self) -> Path:
+    def fold_models_path(self) -> Path:
         """The folder of the networks that were each trained without a part: retraining goes on from them."""
         return self.path / "members"
 
@@ -66,9 +68,9 @@ class RunFolder(ArtifactFolder):
         """What an interrupted training goes on from; removed when the run is finished."""
         return Checkpoint(self.path / "checkpoint")
 
-    def locked(self, doing: str, warn: Callable[[str], None]) -> AbstractContextManager[None]:
+    def locked(self, command: str, warn: Callable[[str], None]) -> AbstractContextManager[None]:
         """While the block runs no other process trains here; Busy if one does. ``warn`` is told if nobody can tell."""
-        return locked(self.checkpoint.lock_path, doing, self.path, warn=warn)
+        return locked(self.checkpoint.lock_path, command, self.path, warn=warn)
 
     @property
     def exists(self) -> bool:
@@ -83,13 +85,13 @@ class RunFolder(ArtifactFolder):
     def finish(self, metrics: dict[str, Any]) -> None:
         """Write ``metrics.json``, which makes the run a finished one, and remove the checkpoint."""
         text = json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False)
-        for folder in (self.path, self.members_path, self.plots_path):
-            sweep(folder)
+        for folder in (self.path, self.fold_models_path, self.plots_path):
+            remove_leftovers(folder)
         write_text(self.path / "metrics.json", text)
         make_newest(self.path / "metrics.json")
         self.checkpoint.remove()
 
-    def take_back(self) -> None:
+    def discard(self) -> None:
         """Undo the beginning of a training that cannot go on: this is no run any more, and can become one again."""
         for name in BEGUN:
             (self.path / name).unlink(missing_ok=True)
@@ -104,10 +106,12 @@ class RunFolder(ArtifactFolder):
         advice = f"Choose another {option}, or move it away."
         self.checkpoint.check_claim(advice)
         if marked(self.checkpoint.path) is None:
-            places = (self.path, self.plots_path, self.members_path)
+            places = (self.path, self.plots_path, self.fold_models_path)
             paths = [path.relative_to(self.path).as_posix() for place in places for path in place.glob("*")]
             here = [path for path in paths if RUN.fullmatch(path)]
-            check_absent(self.path, [name for name in here if name != "log.txt" or not self._is_log()], advice)
+            check_absent(
+                self.path, [name for name in here if name != "log.txt" or not self._is_log()], advice
+            )
 
     def _is_log(self) -> bool:
         """Whether ``log.txt`` is one of ours, which a training that cannot go on leaves: each line has a time."""
@@ -130,7 +134,9 @@ class RunFolder(ArtifactFolder):
         self._read("config.toml")
         return read_settings(self.path / "config.toml")
 
-    def save_labels(self, names: tuple[str, ...], groups: dict[str, Group], rules: tuple[Rule, ...]) -> None:
+    def save_labels(
+        self, names: tuple[str, ...], groups: dict[str, LabelGroup], rules: tuple[Rule, ...]
+    ) -> None:
         """``labels.json``: names in column order, groups, rules."""
         written = [{"if": rule.premise, "then": rule.implied} for rule in rules]
         tree = {"labels": list(names), "groups": groups, "rules": written}
@@ -146,16 +152,20 @@ class RunFolder(ArtifactFolder):
         return Vocabulary(self.load_labels(), self.load_groups(), self.load_rules())
 
     @reads("labels.json")
-    def load_groups(self) -> dict[str, Group]:
+    def load_groups(self) -> dict[str, LabelGroup]:
         """Groups of labels."""
         return dict(json.loads(self._read("labels.json"))["groups"])
 
     @reads("labels.json")
     def load_rules(self) -> tuple[Rule, ...]:
         """The rules between labels."""
-        return tuple(Rule(rule["if"], rule["then"]) for rule in json.loads(self._read("labels.json"))["rules"])
+        return tuple(
+            Rule(rule["if"], rule["then"]) for rule in json.loads(self._read("labels.json"))["rules"]
+        )
 
-    def save_decision_rule(self, thresholds: Thresholds, calibration: Calibration, names: tuple[str, ...]) -> None:
+    def save_decision_rule(
+        self, thresholds: Thresholds, calibration: Calibration, names: tuple[str, ...]
+    ) -> None:
         """``thresholds.json``: per label the threshold (on the calibrated probability), how, interval, and curve."""
         tree = thresholds.to_json()
         for name, row, curve in zip(names, tree["labels"], calibration.to_json(), strict=True):
@@ -166,15 +176,17 @@ class RunFolder(ArtifactFolder):
     def load_decision_rule(self) -> tuple[Thresholds, Calibration]:
         """The thresholds and the calibration that precedes them."""
         tree = json.loads(self._read("thresholds.json"))
-        return Thresholds.from_json(tree), Calibration.from_json([row["calibration"] for row in tree["labels"]])
+        return Thresholds.from_json(tree), Calibration.from_json(
+            [row["calibration"] for row in tree["labels"]]
+        )
 
-    def load_structure(self, names: Sequence[str] | None = None) -> Structure:
+    def load_constraints(self, names: Sequence[str] | None = None) -> LabelConstraints:
         """What decisions over the run's labels (or only ``names``) keep to: groups, and rules if they are enforced."""
         known, (_, calibration) = self.load_vocabulary(), self.load_decision_rule()
         always = {one.name for one in calibration.groups if one.always}
         names = known.labels if names is None else names
         enforce = self.load_settings().rules.enforce
-        return structure_of(names, known.groups, known.rules, always=always, enforce=enforce)
+        return build_constraints(names, known.groups, known.rules, always=always, enforce=enforce)
 
     def save_threshold_set(self, name: str, values: Mapping[str, float]) -> None:
         """``thresholds/NAME.json``: label -> threshold, chosen by hand. TaggerError for a name that is no file name."""
@@ -202,13 +214,13 @@ class RunFolder(ArtifactFolder):
 
     def save_oof(self, probs_NK: Floats, fold_N: np.ndarray) -> None:
         """``oof.npz``: probabilities from models that never saw the image, and its fold (-1: the test split)."""
-        with replacing(self.path / "oof.npz") as temporary, temporary.open("wb") as file:
+        with atomic_write(self.path / "oof.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, probs=probs_NK.astype(np.float32), fold=fold_N.astype(np.int16))
 
     @reads("oof.npz")
     def load_oof(self) -> tuple[Floats, np.ndarray]:
         """Out-of-fold probabilities (N, K) float32 and folds (N)."""
-        self._need("oof.npz")
+        self._require_file("oof.npz")
         with np.load(self.path / "oof.npz", allow_pickle=False) as file:
             return file["probs"], file["fold"]
 
@@ -218,7 +230,7 @@ class RunFolder(ArtifactFolder):
 
     def load_embeddings(self) -> np.ndarray:
         """Pooled features (N, D) float16, mapped, not read."""
-        self._need("embeddings.npy")
+        self._require_file("embeddings.npy")
         return load_array(self.path / "embeddings.npy")
 
     def save_views(self, views_VND: np.ndarray) -> None:
@@ -231,10 +243,10 @@ class RunFolder(ArtifactFolder):
             return self.load_embeddings()[None]
         return load_array(self.path / "views.npy")
 
-    def save_dynamics(self, mean_NK: Floats, spread_NK: Floats) -> None:
+    def save_dynamics(self, mean_NK: Floats, std_NK: Floats) -> None:
         """``dynamics.npz``: mean and standard deviation over the epochs of each held-out probability, float16."""
-        with replacing(self.path / "dynamics.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, mean=mean_NK.astype(np.float16), spread=spread_NK.astype(np.float16))
+        with atomic_write(self.path / "dynamics.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, mean=mean_NK.astype(np.float16), spread=std_NK.astype(np.float16))
 
     @reads("dynamics.npz")
     def load_dynamics(self) -> tuple[Floats, Floats] | None:
@@ -244,12 +256,12 @@ class RunFolder(ArtifactFolder):
         with np.load(self.path / "dynamics.npz", allow_pickle=False) as file:
             return file["mean"], file["spread"]
 
-    def save_judged(self, judged_NK: np.ndarray, names: tuple[str, ...]) -> None:
+    def save_eval_mask(self, eval_mask_NK: np.ndarray, names: tuple[str, ...]) -> None:
         """``judged.parquet``: the cells (bool) of the test split by which a retrained run and others are compared."""
-        self._save_table("judged.parquet", pd.DataFrame(judged_NK, columns=list(names), copy=False))
+        self._save_table("judged.parquet", pd.DataFrame(eval_mask_NK, columns=list(names), copy=False))
 
     @reads("judged.parquet")
-    def load_judged(self) -> np.ndarray | None:
+    def load_eval_mask(self) -> np.ndarray | None:
         """The cells (N, K) that may judge, or None for a run in which every known cell of the test split may."""
         if not (self.path / "judged.parquet").is_file():
             return None
@@ -257,13 +269,13 @@ class RunFolder(ArtifactFolder):
 
     def save_neighbours(self, index_NM: np.ndarray, similarity_NM: Floats) -> None:
         """``neighbours.npz``: rows of the nearest images of each image (-1: none), nearest first, and cosines."""
-        with replacing(self.path / "neighbours.npz") as temporary, temporary.open("wb") as file:
+        with atomic_write(self.path / "neighbours.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, index=index_NM.astype(np.int32), similarity=similarity_NM.astype(np.float16))
 
     @reads("neighbours.npz")
     def load_neighbours(self) -> tuple[np.ndarray, Floats]:
         """What ``save_neighbours`` wrote: (N, M) rows and cosines."""
-        self._need("neighbours.npz")
+        self._require_file("neighbours.npz")
         with np.load(self.path / "neighbours.npz", allow_pickle=False) as file:
             return file["index"], file["similarity"]
 
@@ -278,7 +290,7 @@ class RunFolder(ArtifactFolder):
 
     def save_plot(self, name: str, png: bytes) -> None:
         """``plots/NAME.png``."""
-        with replacing(self.plots_path / f"{name}.png") as temporary:
+        with atomic_write(self.plots_path / f"{name}.png") as temporary:
             temporary.write_bytes(png)
 
     def save_card(self, text: str) -> None:

@@ -1,59 +1,79 @@
-"""Probabilities and labels in, thresholds, calibration and metrics out. Pure arrays: no file, no model, no torch.
+"""Thresholds, calibration and metrics from probabilities and labels, as plain arrays.
 
-Labels are cells (1 yes, 0 no, -1 unknown; unknown counts in nothing), probabilities floats of the same shape (N, K).
+Pure arrays: no file, no model, no torch.
+
+Labels are cells (1 yes, 0 no, -1 unknown; unknown counts in nothing), probabilities floats of the same
+shape (N, K).
 """
 
-from tagger.scoring.aims import Aim, parse_aim
-from tagger.scoring.bootstrap import estimate, interval
-from tagger.scoring.calibration import Calibration, Curve, fit_calibration
-from tagger.scoring.cutoffs import best_shared_threshold
-from tagger.scoring.decide import NOTHING, OneOf, Structure, always_one, decide, one_of_groups, structure_of
-from tagger.scoring.evaluate import evaluate
-from tagger.scoring.measure import LOWER_IS_BETTER, Measure
-from tagger.scoring.metrics import Counts, averages, choose, count, f_beta, precision, recall, skew_normalised_accuracy
-from tagger.scoring.ordinal import GroupMeasure
-from tagger.scoring.paired import paired_table
-from tagger.scoring.ranking import average_precision, mean_average_precision, ranking_loss
+from tagger.scoring.best_thresholds import best_shared_threshold
+from tagger.scoring.bootstrap import percentile_interval, value_with_interval
+from tagger.scoring.calibration import Calibration, PlattParams, fit_calibration
+from tagger.scoring.evaluation import evaluate
+from tagger.scoring.group_metrics import GroupMetrics
+from tagger.scoring.label_constraints import (
+    NO_CONSTRAINTS,
+    ExclusiveGroup,
+    LabelConstraints,
+    always_labelled_groups,
+    build_constraints,
+    exclusive_groups,
+    predict_labels,
+)
+from tagger.scoring.metric_set import LOWER_IS_BETTER, MetricSet
+from tagger.scoring.metrics import (
+    ConfusionCounts,
+    apply_thresholds,
+    confusion_counts,
+    f_beta,
+    micro_macro_averages,
+    precision,
+    recall,
+    skew_normalised_accuracy,
+)
+from tagger.scoring.paired_comparison import paired_table
+from tagger.scoring.ranking_metrics import average_precision, mean_average_precision, ranking_loss
 from tagger.scoring.reliability import ReliabilityBins, brier_loss, calibration_error, reliability_bins
+from tagger.scoring.threshold_objective import ThresholdObjective, parse_objective
 from tagger.scoring.thresholds import LabelThreshold, Thresholds, choose_thresholds
 
 __all__ = [
     "LOWER_IS_BETTER",
-    "NOTHING",
-    "Aim",
+    "NO_CONSTRAINTS",
     "Calibration",
-    "Counts",
-    "Curve",
-    "GroupMeasure",
+    "ConfusionCounts",
+    "ExclusiveGroup",
+    "GroupMetrics",
+    "LabelConstraints",
     "LabelThreshold",
-    "Measure",
-    "OneOf",
+    "MetricSet",
+    "PlattParams",
     "ReliabilityBins",
-    "Structure",
+    "ThresholdObjective",
     "Thresholds",
-    "always_one",
+    "always_labelled_groups",
+    "apply_thresholds",
     "average_precision",
-    "averages",
     "best_shared_threshold",
     "brier_loss",
+    "build_constraints",
     "calibration_error",
-    "choose",
     "choose_thresholds",
-    "count",
-    "decide",
-    "estimate",
+    "confusion_counts",
     "evaluate",
+    "exclusive_groups",
     "f_beta",
     "fit_calibration",
-    "interval",
     "mean_average_precision",
-    "one_of_groups",
+    "micro_macro_averages",
     "paired_table",
-    "parse_aim",
+    "parse_objective",
+    "percentile_interval",
     "precision",
+    "predict_labels",
     "ranking_loss",
     "recall",
     "reliability_bins",
     "skew_normalised_accuracy",
-    "structure_of",
+    "value_with_interval",
 ]

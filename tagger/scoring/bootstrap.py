@@ -1,7 +1,10 @@
-"""How sure is a metric? Intervals from resampling images.
+"""Bootstrap intervals of metrics, from resampling whole images.
 
-Images, not cells, are drawn with replacement, because the cells of one image depend on each other. A draw is a column
-of whole-number image weights, so all draws go through the same matrix products as the value itself.
+Intervals from resampling images.
+
+Images, not cells, are drawn with replacement, because the cells of one image depend on each other. A draw
+is a column of whole-number image weights, so all draws go through the same matrix products as the value
+itself.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,20 +13,21 @@ from typing import Protocol
 import numpy as np
 
 from tagger.arrays import Floats
-from tagger.scoring.measure import Metrics, Weighed, add_totals, label_blocks
+from tagger.scoring.metric_set import Metrics, WeightedMetrics, add_totals, label_blocks
 
-BySide = dict[str, Metrics]
-WEIGHTS_AT_ONCE = 2_000_000  # weights held at a time: 16 MB
+MetricsBySet = dict[str, Metrics]
+MAX_WEIGHTS_IN_MEMORY = 2_000_000  # weights held at a time: 16 MB
 
 
 def image_weights(num_images: int, draws: int, *, seed: int = 0) -> Iterator[Floats]:
-    """Bootstrap weights in blocks (N, b) whose b add up to ``draws``: how often each image is drawn, columns sum to N.
+    """Bootstrap weights in blocks (N, b) whose b add up to ``draws``: how often each image is drawn, columns
+    sum to N.
 
     >>> [w.sum(axis=0).tolist() for w in image_weights(3, 2)]
     [[3.0, 3.0]]
     """
     rng = np.random.default_rng(seed)
-    block = max(1, min(draws, WEIGHTS_AT_ONCE // max(num_images, 1)))
+    block = max(1, min(draws, MAX_WEIGHTS_IN_MEMORY // max(num_images, 1)))
     for start in range(0, draws, block):
         b = min(block, draws - start)
         drawn = rng.integers(num_images, size=(b, num_images)) + num_images * np.arange(b)[:, None]
@@ -31,38 +35,45 @@ def image_weights(num_images: int, draws: int, *, seed: int = 0) -> Iterator[Flo
         yield np.ascontiguousarray(counts.T, dtype=np.float64)
 
 
-def draw(metrics: Weighed, num_images: int, *, draws: int = 1000, seed: int = 0) -> Metrics:
+def bootstrap_draws(
+    metrics: WeightedMetrics, num_images: int, *, draws: int = 1000, seed: int = 0
+) -> Metrics:
     """``metrics(weights_NB)`` for all draws, joined along the last axis: name -> (..., draws); {} without any.
 
-    >>> draw(lambda weights_NB: {"total": weights_NB.sum(axis=0)}, 4, draws=3)["total"].tolist()
+    >>> bootstrap_draws(lambda weights_NB: {"total": weights_NB.sum(axis=0)}, 4, draws=3)["total"].tolist()
     [4.0, 4.0, 4.0]
     """
-    parts = [metrics(weights_NB) for weights_NB in image_weights(num_images, draws if num_images else 0, seed=seed)]
-    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]} if parts else {}
+    parts = [
+        metrics(weights_NB) for weights_NB in image_weights(num_images, draws if num_images else 0, seed=seed)
+    ]
+    return (
+        {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]} if parts else {}
+    )
 
 
-class Side(Protocol):
-    """Something that is measured: ``Measure`` or ``Choice``."""
+class BlockwiseMetrics(Protocol):
+    """Something that is measured: ``MetricSet`` or ``DecisionMetrics``."""
 
-    def block(self, at: slice) -> Weighed: ...
-    def images(self, weights_NB: Floats) -> Metrics: ...
-    def whole(self, sums: Metrics, images: Metrics) -> Metrics: ...
+    def block(self, at: slice) -> WeightedMetrics: ...
+    def image_means(self, weights_NB: Floats) -> Metrics: ...
+    def aggregate(self, sums: Metrics, image_means: Metrics) -> Metrics: ...
 
 
 def resample(
-    sides: Mapping[str, Side],
+    metric_sets: Mapping[str, BlockwiseMetrics],
     shape: tuple[int, ...],
-    told: Callable[[slice, BySide, BySide], None] = lambda at, values, drawn: None,
+    on_block: Callable[[slice, MetricsBySet, MetricsBySet], None] = lambda at, values, drawn: None,
     *,
     draws: int = 1000,
     seed: int = 0,
-) -> tuple[BySide, BySide]:
-    """Overall values (1,) and draws (draws,) of each side, side -> name -> array, over the same resampled images.
+) -> tuple[MetricsBySet, MetricsBySet]:
+    """Overall values (1,) and draws (draws,) of each side, side -> name -> array, over the same resampled
+    images.
 
-    ``told`` gets the same per label (L, .), a block of labels at a time: they are not kept. Without images, or with
-    ``draws`` 0, there are no draws: {} for each side.
+    ``told`` gets the same per label (L, .), a block of labels at a time: they are not kept. Without images,
+    or with ``draws`` 0, there are no draws: {} for each side.
 
-    >>> from tagger.scoring.measure import Choice
+    >>> from tagger.scoring.metric_set import Choice
     >>> labels, chosen = np.array([[1, 0], [0, 1]]), np.array([[True, True], [False, True]])
     >>> values, drawn = resample({"one": Choice(labels, chosen)}, labels.shape, draws=5)
     >>> values["one"]["micro_f1"].tolist(), drawn["one"]["micro_f1"].shape
@@ -70,48 +81,60 @@ def resample(
     """
     once_N1 = np.ones((shape[0], 1))
 
-    def both(weigh: Weighed) -> tuple[BySide, BySide]:
-        return _by_side(sides, weigh(once_N1)), _by_side(sides, draw(weigh, shape[0], draws=draws, seed=seed))
+    def both(weigh: WeightedMetrics) -> tuple[MetricsBySet, MetricsBySet]:
+        return _split_by_set(metric_sets, weigh(once_N1)), _split_by_set(
+            metric_sets, bootstrap_draws(weigh, shape[0], draws=draws, seed=seed)
+        )
 
-    sums: tuple[BySide, BySide] = ({side: {} for side in sides}, {side: {} for side in sides})
+    sums: tuple[MetricsBySet, MetricsBySet] = (
+        {side: {} for side in metric_sets},
+        {side: {} for side in metric_sets},
+    )
     for at in label_blocks(shape, draws):
-        found = both(_together({side: one.block(at) for side, one in sides.items()}))
-        told(at, *found)
+        found = both(_join_by_set({side: one.block(at) for side, one in metric_sets.items()}))
+        on_block(at, *found)
         for totals, block in zip(sums, found, strict=True):
             for side, metrics in block.items():
                 add_totals(totals[side], metrics)
-    images = both(_together({side: one.images for side, one in sides.items()}))
+    image_means = both(_join_by_set({side: one.image_means for side, one in metric_sets.items()}))
     values, drawn = (
-        {side: one.whole(totals[side], found[side]) if found[side] else {} for side, one in sides.items()}
-        for totals, found in zip(sums, images, strict=True)
+        {
+            side: one.aggregate(totals[side], found[side]) if found[side] else {}
+            for side, one in metric_sets.items()
+        }
+        for totals, found in zip(sums, image_means, strict=True)
     )
     return values, drawn
 
 
-def _together(parts: Mapping[str, Weighed]) -> Weighed:
+def _join_by_set(parts: Mapping[str, WeightedMetrics]) -> WeightedMetrics:
     """All sides in one call, their names before those of the metrics."""
     return lambda weights_NB: {
-        f"{side} {name}": values for side, weigh in parts.items() for name, values in weigh(weights_NB).items()
+        f"{side} {name}": values
+        for side, weigh in parts.items()
+        for name, values in weigh(weights_NB).items()
     }
 
 
-def _by_side(sides: Iterable[str], metrics: Metrics) -> BySide:
-    """What ``_together`` gave, side by side."""
-    found: BySide = {side: {} for side in sides}
+def _split_by_set(metric_sets: Iterable[str], metrics: Metrics) -> MetricsBySet:
+    """What ``_join_by_set`` gave, side by side."""
+    found: MetricsBySet = {side: {} for side in metric_sets}
     for name, values in metrics.items():
         side, metric = name.split(" ", 1)
         found[side][metric] = values
     return found
 
 
-def interval(value: float, draws_B: Floats, *, level: float = 0.95, shift: bool = False) -> tuple[float, float]:
+def percentile_interval(
+    value: float, draws_B: Floats, *, level: float = 0.95, shift: bool = False
+) -> tuple[float, float]:
     """The percentile interval of the defined draws, (nan, nan) if there is none.
 
-    ``shift`` moves it by the draws' mean distance from the value and keeps it at 0 or above: for errors that
-    resampling itself makes larger (calibration error, whose bins get noisier), where the plain interval may miss the
-    value altogether.
+    ``shift`` moves it by the draws' mean distance from the value and keeps it at 0 or above: for errors
+    that resampling itself makes larger (calibration error, whose bins get noisier), where the plain
+    interval may miss the value altogether.
 
-    >>> interval(0.5, np.linspace(0, 1, 101), level=0.9)
+    >>> percentile_interval(0.5, np.linspace(0, 1, 101), level=0.9)
     (0.05, 0.95)
     """
     defined = draws_B[~np.isnan(draws_B)]
@@ -120,16 +143,19 @@ def interval(value: float, draws_B: Floats, *, level: float = 0.95, shift: bool 
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
     if shift:
         off = defined.mean() - value
-        low, high = max(0.0, min(low - off, value)), max(high - off, value)
+        low = max(0.0, min(low - off, value))
+        high = max(high - off, value)
     return round(float(low), 12), round(float(high), 12)
 
 
-def estimate(value: float, draws_B: Floats | None = None, *, shift: bool = False) -> dict[str, float | None]:
+def value_with_interval(
+    value: float, draws_B: Floats | None = None, *, shift: bool = False
+) -> dict[str, float | None]:
     """``{"value", "low", "high"}`` for JSON, with None for what is undefined.
 
-    >>> estimate(float("nan"), np.array([0.1]))
+    >>> value_with_interval(float("nan"), np.array([0.1]))
     {'value': None, 'low': None, 'high': None}
     """
-    low, high = (np.nan, np.nan) if draws_B is None else interval(value, draws_B, shift=shift)
+    low, high = (np.nan, np.nan) if draws_B is None else percentile_interval(value, draws_B, shift=shift)
     ends = {"value": value, "low": low, "high": high}
     return {name: None if np.isnan(x) else float(x) for name, x in ends.items()}

@@ -1,9 +1,12 @@
-"""Which simple curve makes the probabilities of a label right as numbers? None, temperature, or Platt's scale and bias.
+"""Per-label calibration: none, temperature or Platt scaling, chosen by cross-validated log loss.
 
-Every curve is ``sigmoid(scale * logit + bias)`` with scale > 0, so the ranking of a label never changes. Per label the
-curve with the lowest cross-validated log loss is taken (a simpler one when equal); a label with too few of either class
-gets the temperature that is shared by all labels, and says so. Labels that exclude each other share one temperature of
-their softmax, so that the order of an image's labels stays (``group_calibration.py``).
+None, temperature, or Platt's scale and bias.
+
+Every curve is ``sigmoid(scale * logit + bias)`` with scale > 0, so the ranking of a label never changes.
+Per label the curve with the lowest cross-validated log loss is taken (a simpler one when equal); a label
+with too few of either class gets the temperature that is shared by all labels, and says so. Labels that
+exclude each other share one temperature of their softmax, so that the order of an image's labels stays
+(``group_calibration.py``).
 """
 
 from collections.abc import Sequence
@@ -14,16 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
-from tagger.scoring.decide import OneOf
-from tagger.scoring.group_calibration import fit_group_scale, temper
-from tagger.scoring.numbers import check_finite, check_known
-from tagger.scoring.ordinal import true_classes
+from tagger.scoring.finite_checks import check_finite_fields, check_scores
+from tagger.scoring.group_calibration import fit_group_scale, scale_softmax
+from tagger.scoring.group_metrics import true_classes
+from tagger.scoring.label_constraints import ExclusiveGroup
 
-SCALES = (0.05, 20.0)  # a fitted scale stays inside, so that an uninformative label cannot turn or freeze its ranking
+SCALE_BOUNDS = (
+    0.05,
+    20.0,
+)  # a fitted scale stays inside, so that an uninformative label cannot turn or freeze its ranking
 
 
 @dataclass(frozen=True)
-class Curve:
+class PlattParams:
     """``sigmoid(scale * logit + bias)`` and how it was chosen."""
 
     scale: float = 1.0
@@ -35,26 +41,29 @@ class Curve:
 class Calibration:
     """One curve per label, in K's order; those of a group are alike and stand for one softmax over it."""
 
-    curves: tuple[Curve, ...]
-    groups: tuple[OneOf, ...] = ()
+    params: tuple[PlattParams, ...]
+    groups: tuple[ExclusiveGroup, ...] = ()
 
     def apply(self, probs_NK: Floats) -> Floats:
-        """Calibrated probabilities, (N, K) float64; the order within a label, or a group, is kept (up to rounding).
+        """Calibrated probabilities, (N, K) float64; the order within a label, or a group, is kept (up to
+        rounding).
 
-        >>> Calibration((Curve(scale=2.0),)).apply(np.array([[0.5], [0.8]])).round(3).tolist()
+        >>> Calibration((PlattParams(scale=2.0),)).apply(np.array([[0.5], [0.8]])).round(3).tolist()
         [[0.5], [0.941]]
         """
-        scale_K, bias_K = (np.array([getattr(c, field) for c in self.curves]) for field in ("scale", "bias"))
+        scale_K, bias_K = (np.array([getattr(c, field) for c in self.params]) for field in ("scale", "bias"))
         probs_NK = np.asarray(probs_NK, dtype=np.float64)
         calibrated_NK = sigmoid(logit(probs_NK, eps=1e-15) * scale_K + bias_K)
         for one in self.groups:
             columns = list(one.columns)
-            calibrated_NK[:, columns] = temper(probs_NK[:, columns], float(scale_K[columns[0]]), always=one.always)
+            calibrated_NK[:, columns] = scale_softmax(
+                probs_NK[:, columns], float(scale_K[columns[0]]), always=one.always
+            )
         return calibrated_NK
 
     def to_json(self) -> list[dict[str, Any]]:
         """A list that ``json`` can write, one entry a label: scale, bias, how, and of its group, if any, what it is."""
-        rows = [asdict(curve) for curve in self.curves]
+        rows = [asdict(curve) for curve in self.params]
         for one in self.groups:
             for place, k in enumerate(one.columns):
                 kind = {"always": one.always, "ordinal": one.ordinal}
@@ -65,11 +74,11 @@ class Calibration:
     def from_json(cls, data: list[dict[str, Any]]) -> "Calibration":
         """What ``to_json`` gave, back again; TaggerError for a number that is none.
 
-        >>> Calibration.from_json(Calibration((Curve(),)).to_json()) == Calibration((Curve(),))
+        >>> Calibration.from_json(Calibration((PlattParams(),)).to_json()) == Calibration((PlattParams(),))
         True
         """
-        check_finite(data, "scale", "bias")
-        curves = tuple(Curve(float(d["scale"]), float(d["bias"]), str(d["how"])) for d in data)
+        check_finite_fields(data, "scale", "bias")
+        params = tuple(PlattParams(float(d["scale"]), float(d["bias"]), str(d["how"])) for d in data)
         members: dict[str, list[tuple[int, int]]] = {}
         kinds: dict[str, dict[str, bool]] = {}
         for k, row in enumerate(data):
@@ -77,14 +86,18 @@ class Calibration:
                 members.setdefault(group["name"], []).append((group["place"], k))
                 kinds[group["name"]] = {"always": bool(group["always"]), "ordinal": bool(group["ordinal"])}
         return cls(
-            curves, tuple(OneOf(name, tuple(k for _, k in sorted(members[name])), **kinds[name]) for name in kinds)
+            params,
+            tuple(
+                ExclusiveGroup(name, tuple(k for _, k in sorted(members[name])), **kinds[name])
+                for name in kinds
+            ),
         )
 
 
 def fit_calibration(
     labels_NK: Cells,
     probs_NK: Floats,
-    groups: Sequence[OneOf] = (),
+    groups: Sequence[ExclusiveGroup] = (),
     *,
     min_positives: int = 10,
     folds: int = 5,
@@ -96,60 +109,71 @@ def fit_calibration(
     >>> rng = np.random.default_rng(0)
     >>> truth = rng.random((2000, 1))
     >>> labels = (rng.random((2000, 1)) < truth).astype(np.int8)
-    >>> fit_calibration(labels, sigmoid(3 * logit(truth))).curves[0].how  # three times too sure
+    >>> fit_calibration(labels, sigmoid(3 * logit(truth))).params[0].how  # three times too sure
     'temperature'
     """
-    check_known(labels_NK, probs_NK)
+    check_scores(labels_NK, probs_NK)
     logits_NK = logit(np.asarray(probs_NK, dtype=np.float64), eps=1e-15)
     known_NK = labels_NK != UNKNOWN
     of_group = {k: one for one in groups for k in one.columns}
     free_NK = known_NK & ~np.isin(np.arange(labels_NK.shape[1]), list(of_group))
     shared = fit_scale(logits_NK[free_NK], labels_NK[free_NK] == YES)
     rng = np.random.default_rng(seed)
-    of_groups = {one.name: _group_curve(labels_NK, probs_NK, one, min_positives, folds, rng) for one in groups}
-    curves = []
+    of_groups = {one.name: _fit_group(labels_NK, probs_NK, one, min_positives, folds, rng) for one in groups}
+    params = []
     for k in range(labels_NK.shape[1]):
         if k in of_group:
-            curves.append(of_groups[of_group[k].name])
+            params.append(of_groups[of_group[k].name])
             continue
         cells = labels_NK[:, k]
-        num_yes, num_no = int((cells == YES).sum()), int((cells == NO).sum())
+        num_yes = int((cells == YES).sum())
+        num_no = int((cells == NO).sum())
         if min(num_yes, num_no) < max(min_positives, 2):
             few = f"{num_yes} positives" if num_yes <= num_no else f"{num_no} negatives"
-            curves.append(Curve(shared, 0.0, f"shared temperature: not enough data ({few})"))
+            params.append(PlattParams(shared, 0.0, f"shared temperature: not enough data ({few})"))
             continue
         known = known_NK[:, k]
-        curves.append(_preferred(logits_NK[known, k], cells[known] == YES, folds, rng))
-    return Calibration(tuple(curves), tuple(groups))
+        params.append(_select_by_log_loss(logits_NK[known, k], cells[known] == YES, folds, rng))
+    return Calibration(tuple(params), tuple(groups))
 
 
-def _group_curve(
-    labels_NK: Cells, probs_NK: Floats, one: OneOf, min_positives: int, folds: int, rng: np.random.Generator
-) -> Curve:
+def _fit_group(
+    labels_NK: Cells,
+    probs_NK: Floats,
+    one: ExclusiveGroup,
+    min_positives: int,
+    folds: int,
+    rng: np.random.Generator,
+) -> PlattParams:
     """The curve that all labels of a group have."""
-    cells_NM, probs_NM = labels_NK[:, one.columns], np.asarray(probs_NK)[:, one.columns]
+    cells_NM = labels_NK[:, one.columns]
+    probs_NM = np.asarray(probs_NK)[:, one.columns]
     num_known = int((true_classes(cells_NM, always=one.always) >= 0).sum())
     if num_known < max(min_positives, folds):
-        return Curve(how=f"none: not enough data ({num_known} images with a known label in the group)")
+        return PlattParams(how=f"none: not enough data ({num_known} images with a known label in the group)")
     scale = fit_group_scale(cells_NM, probs_NM, always=one.always, folds=folds, rng=rng)
-    return Curve() if scale == 1.0 else Curve(scale, 0.0, "temperature of its group")
+    return PlattParams() if scale == 1.0 else PlattParams(scale, 0.0, "temperature of its group")
 
 
-def _preferred(logits_N: Floats, yes_N: NDArray[np.bool_], folds: int, rng: np.random.Generator) -> Curve:
+def _select_by_log_loss(
+    logits_N: Floats, yes_N: NDArray[np.bool_], folds: int, rng: np.random.Generator
+) -> PlattParams:
     """The curve of one label whose cross-validated log loss is lowest."""
     fold_N = _stratified_folds(yes_N, folds, rng)
     losses = np.zeros(3)
     for fold in range(folds):
-        fit, test = fold_N != fold, fold_N == fold
+        fit = fold_N != fold
+        test = fold_N == fold
         scale, (slope, bias) = fit_scale(logits_N[fit], yes_N[fit]), fit_platt(logits_N[fit], yes_N[fit])
-        z, y = logits_N[test], yes_N[test]
+        z = logits_N[test]
+        y = yes_N[test]
         losses += [log_loss_sum(x, y) for x in (z, scale * z, slope * z + bias)]
     best = int(np.argmin(losses))  # the first, that is the simplest, when equal
     if best == 0:
-        return Curve()
+        return PlattParams()
     if best == 1:
-        return Curve(fit_scale(logits_N, yes_N), 0.0, "temperature")
-    return Curve(*fit_platt(logits_N, yes_N), "platt")
+        return PlattParams(fit_scale(logits_N, yes_N), 0.0, "temperature")
+    return PlattParams(*fit_platt(logits_N, yes_N), "platt")
 
 
 def _stratified_folds(yes_N: NDArray[np.bool_], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -178,7 +202,8 @@ def fit_scale(logits_N: Floats, yes_N: NDArray[np.bool_]) -> float:
 def fit_platt(
     logits_N: Floats, yes_N: NDArray[np.bool_], *, prior: float = 1.0, centre: float = 1.0
 ) -> tuple[float, float]:
-    """Scale and bias of least log loss (Platt 1999), held near (centre, 0) by a normal prior of precision ``prior``.
+    """Scale and bias of least log loss (Platt 1999), held near (centre, 0) by a normal prior of precision
+    ``prior``.
 
     >>> z = np.linspace(-4, 4, 4001)
     >>> scale, bias = fit_platt(z, np.random.default_rng(0).random(4001) < sigmoid(2 * z - 1))
@@ -193,12 +218,14 @@ def _newton(
 ) -> tuple[float, float]:
     """Damped Newton steps on the penalised log loss, which is convex; the scale is kept inside SCALES."""
     columns = [logits_N, np.ones_like(logits_N)] if with_bias else [logits_N]
-    design_ND, start_D = np.stack(columns, axis=1), np.array([centre, 0.0])[: len(columns)]
+    design_ND = np.stack(columns, axis=1)
+    start_D = np.array([centre, 0.0])[: len(columns)]
 
     def loss(w: Floats) -> float:
         return log_loss_sum(design_ND @ w, yes_N) + 0.5 * prior * float(((w - start_D) ** 2).sum())
 
-    w_D, value = start_D.copy(), loss(start_D)
+    w_D = start_D.copy()
+    value = loss(start_D)
     for _ in range(50):
         p_N = sigmoid(design_ND @ w_D)
         slope_D = design_ND.T @ (p_N - yes_N) + prior * (w_D - start_D)
@@ -206,13 +233,15 @@ def _newton(
         step_D = np.linalg.solve(bend_DD, slope_D)
         for _ in range(30):
             trial_D = w_D - step_D
-            trial_D[0] = np.clip(trial_D[0], *SCALES)
+            trial_D[0] = np.clip(trial_D[0], *SCALE_BOUNDS)
             if (after := loss(trial_D)) <= value:
                 break
             step_D = step_D / 2
         else:
             break
-        moved, w_D, value = np.abs(trial_D - w_D).max(), trial_D, after
+        moved = np.abs(trial_D - w_D).max()
+        w_D = trial_D
+        value = after
         if moved < 1e-7:
             break
     return float(w_D[0]), float(w_D[1]) if with_bias else 0.0

@@ -1,7 +1,10 @@
-"""How good are the chosen labels? Counts of right and wrong cells, and the ratios made of them.
+"""Confusion counts of predicted labels, and precision, recall and F1 made of them.
 
-Every ratio works on numbers, on (K,) and on (K, B) alike (B: bootstrap draws, see ``bootstrap.py``), so that a value
-and its interval come from the same line of code. A ratio that is undefined is NaN, never 0 or 1.
+Counts of right and wrong cells, and the ratios made of them.
+
+Every ratio works on numbers, on (K,) and on (K, B) alike (B: bootstrap draws, see ``bootstrap.py``), so
+that a value and its interval come from the same line of code. A ratio that is undefined is NaN, never 0 or
+1.
 """
 
 from dataclasses import dataclass
@@ -15,11 +18,17 @@ from tagger.arrays import UNKNOWN, YES, Cells, Floats
 if TYPE_CHECKING:  # scipy's sparse matrices are loaded where they are made: predicting starts without them
     from scipy.sparse import csr_array
 
-MACRO = ("macro_precision", "macro_recall", "macro_f1", "skew_normalised_accuracy", "skew_normalised_f1")
+MACRO_METRICS = (
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "skew_normalised_accuracy",
+    "skew_normalised_f1",
+)
 
 
 @dataclass(frozen=True)
-class Counts:
+class ConfusionCounts:
     """Right and wrong known cells per label, each (K,) or (K, B)."""
 
     tp: Floats
@@ -27,55 +36,60 @@ class Counts:
     fn: Floats
     tn: Floats
 
-    def pooled(self) -> "Counts":
+    def pooled(self) -> "ConfusionCounts":
         """All labels thrown together, which makes a ratio of them "micro": shape () or (B,)."""
-        return Counts(*(np.sum(x, axis=0) for x in (self.tp, self.fp, self.fn, self.tn)))
+        return ConfusionCounts(*(np.sum(x, axis=0) for x in (self.tp, self.fp, self.fn, self.tn)))
 
 
-def choose(probs_NK: Floats, thresholds: Floats | float) -> NDArray[np.bool_]:
+def apply_thresholds(probs_NK: Floats, thresholds: Floats | float) -> NDArray[np.bool_]:
     """The chosen labels: ``probs >= threshold``, with one threshold per label or one for all; (N, K) bool.
 
-    >>> choose(np.array([[0.5, 0.2]]), np.array([0.5, 0.3])).tolist()
+    >>> apply_thresholds(np.array([[0.5, 0.2]]), np.array([0.5, 0.3])).tolist()
     [[True, False]]
     """
     return np.asarray(probs_NK, dtype=np.float64) >= np.asarray(thresholds, dtype=np.float64)
 
 
-def count(labels_NK: Cells, chosen_NK: NDArray[np.bool_]) -> Counts:
+def confusion_counts(labels_NK: Cells, chosen_NK: NDArray[np.bool_]) -> ConfusionCounts:
     """Counts per label over known cells, (K,).
 
-    >>> count(np.array([[1], [0], [-1]]), np.array([[True], [True], [True]]))
-    Counts(tp=array([1.]), fp=array([1.]), fn=array([0.]), tn=array([0.]))
+    >>> confusion_counts(np.array([[1], [0], [-1]]), np.array([[True], [True], [True]]))
+    ConfusionCounts(tp=array([1.]), fp=array([1.]), fn=array([0.]), tn=array([0.]))
     """
-    yes, no = labels_NK == YES, (labels_NK != UNKNOWN) & (labels_NK != YES)
+    yes = labels_NK == YES
+    no = (labels_NK != UNKNOWN) & (labels_NK != YES)
     cells = (yes & chosen_NK, no & chosen_NK, yes & ~chosen_NK, no & ~chosen_NK)
-    return Counts(*(c.sum(axis=0).astype(np.float64) for c in cells))
+    return ConfusionCounts(*(c.sum(axis=0).astype(np.float64) for c in cells))
 
 
-class ChosenCells:
+class WeightedConfusion:
     """Decisions made ready to be counted for any weighting of the images: call it with ``weights_NB``.
 
-    Weights are whole numbers, how often each image counts: the right *no*, which are nearly all cells, are what the
-    others leave, and exactly so. Gives ``Counts`` of (K, B).
+    Weights are whole numbers, how often each image counts: the right *no*, which are nearly all cells, are
+    what the others leave, and exactly so. Gives ``ConfusionCounts`` of (K, B).
 
-    >>> cells = ChosenCells(np.array([[1], [0], [-1]]), np.array([[True], [True], [True]]))
+    >>> cells = WeightedConfusion(np.array([[1], [0], [-1]]), np.array([[True], [True], [True]]))
     >>> cells(np.array([[2.0], [3.0], [1.0]]))
-    Counts(tp=array([[2.]]), fp=array([[3.]]), fn=array([[0.]]), tn=array([[0.]]))
+    ConfusionCounts(tp=array([[2.]]), fp=array([[3.]]), fn=array([[0.]]), tn=array([[0.]]))
     """
 
     def __init__(self, labels_NK: Cells, chosen_NK: NDArray[np.bool_]):
-        yes, known = labels_NK == YES, labels_NK != UNKNOWN
+        yes = labels_NK == YES
+        known = labels_NK != UNKNOWN
         self._tp, self._fp, self._fn, self._unknown = (
-            _sparse(cells.T) for cells in (yes & chosen_NK, known & ~yes & chosen_NK, yes & ~chosen_NK, ~known)
+            _sparse_ones(cells.T)
+            for cells in (yes & chosen_NK, known & ~yes & chosen_NK, yes & ~chosen_NK, ~known)
         )
 
-    def __call__(self, weights_NB: Floats) -> Counts:
-        tp, fp, fn = self._tp @ weights_NB, self._fp @ weights_NB, self._fn @ weights_NB
+    def __call__(self, weights_NB: Floats) -> ConfusionCounts:
+        tp = self._tp @ weights_NB
+        fp = self._fp @ weights_NB
+        fn = self._fn @ weights_NB
         known = weights_NB.sum(axis=0) - self._unknown @ weights_NB
-        return Counts(tp, fp, fn, known - tp - fp - fn)
+        return ConfusionCounts(tp, fp, fn, known - tp - fp - fn)
 
 
-def _sparse(cells_KN: NDArray[np.bool_]) -> "csr_array":
+def _sparse_ones(cells_KN: NDArray[np.bool_]) -> "csr_array":
     """1 where a cell is true."""
     from scipy.sparse import csr_array
 
@@ -90,24 +104,25 @@ def ratio(part: Floats, whole: Floats) -> Floats:
     >>> ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0])).tolist()
     [0.5, nan]
     """
-    part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    part = np.asarray(part, dtype=np.float64)
+    whole = np.asarray(whole, dtype=np.float64)
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
 
 
-def precision(counts: Counts) -> Floats:
+def precision(counts: ConfusionCounts) -> Floats:
     """Of the chosen cells, the share that is yes; NaN where nothing was chosen."""
     return ratio(counts.tp, counts.tp + counts.fp)
 
 
-def recall(counts: Counts) -> Floats:
+def recall(counts: ConfusionCounts) -> Floats:
     """Of the cells that are yes, the share that was chosen; NaN without a yes."""
     return ratio(counts.tp, counts.tp + counts.fn)
 
 
-def f_beta(counts: Counts, beta: float = 1.0) -> Floats:
+def f_beta(counts: ConfusionCounts, beta: float = 1.0) -> Floats:
     """F-beta: (1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp); NaN without a yes (whatever was chosen).
 
-    >>> f_beta(Counts(tp=np.array([1.0]), fp=np.array([1.0]), fn=np.array([0.0]), tn=np.array([0.0]))).tolist()
+    >>> f_beta(ConfusionCounts(tp=np.array([1.0]), fp=np.array([1.0]), fn=np.array([0.0]), tn=np.array([0.0]))).tolist()
     [0.6666666666666666]
     """
     hits = (1 + beta**2) * counts.tp
@@ -115,26 +130,28 @@ def f_beta(counts: Counts, beta: float = 1.0) -> Floats:
     return np.where(np.asarray(counts.tp + counts.fn) > 0, value, np.nan)
 
 
-def skew_normalised_accuracy(counts: Counts) -> Floats:
-    """Accuracy when the larger class is undersampled to the size of the smaller one, averaged over all draws; NaN
-    where a class is empty.
+def skew_normalised_accuracy(counts: ConfusionCounts) -> Floats:
+    """Accuracy when the larger class is undersampled to the size of the smaller one, averaged over all draws;
+    NaN where a class is empty.
 
-    The expectation has a closed form: each class then makes up half of the cells and is a random sample of itself, so
-    it is (recall of yes + recall of no) / 2, the balanced accuracy; no draw is needed. METHODS.md sections 8 and 9.
+    The expectation has a closed form: each class then makes up half of the cells and is a random sample of
+    itself, so it is (recall of yes + recall of no) / 2, the balanced accuracy; no draw is needed.
+    METHODS.md sections 8 and 9.
 
-    >>> skew_normalised_accuracy(Counts(*np.array([[3.0], [10.0], [1.0], [90.0]]))).tolist()
+    >>> skew_normalised_accuracy(ConfusionCounts(*np.array([[3.0], [10.0], [1.0], [90.0]]))).tolist()
     [0.825]
     """
     return 0.5 * (ratio(counts.tp, counts.tp + counts.fn) + ratio(counts.tn, counts.tn + counts.fp))
 
 
-def skew_normalised_f1(counts: Counts) -> Floats:
+def skew_normalised_f1(counts: ConfusionCounts) -> Floats:
     """F1 when both classes weigh the same: 2 TPR / (1 + TPR + FPR), the limit of undersampling for many cells.
 
-    >>> skew_normalised_f1(Counts(*np.array([[3.0], [10.0], [1.0], [90.0]]))).round(4).tolist()
+    >>> skew_normalised_f1(ConfusionCounts(*np.array([[3.0], [10.0], [1.0], [90.0]]))).round(4).tolist()
     [0.8108]
     """
-    tpr, fpr = ratio(counts.tp, counts.tp + counts.fn), ratio(counts.fp, counts.fp + counts.tn)
+    tpr = ratio(counts.tp, counts.tp + counts.fn)
+    fpr = ratio(counts.fp, counts.fp + counts.tn)
     return 2 * tpr / (1 + tpr + fpr)
 
 
@@ -148,37 +165,47 @@ def exact_matches(labels_NK: Cells, chosen_NK: NDArray[np.bool_]) -> Floats:
     return np.where((labels_NK != UNKNOWN).all(axis=1), right_N, np.nan)
 
 
-def averages(counts: Counts) -> dict[str, Floats]:
+def micro_macro_averages(counts: ConfusionCounts) -> dict[str, Floats]:
     """The headline ratios of per-label counts: name -> () or (B,).
 
-    Micro: all cells pooled. Macro: the mean over labels that have a yes; a label that was never chosen has precision 0
-    there, as with scikit-learn's ``zero_division=0``, so that keeping silent about a label is not rewarded.
+    Micro: all cells pooled. Macro: the mean over labels that have a yes; a label that was never chosen has
+    precision 0 there, as with scikit-learn's ``zero_division=0``, so that keeping silent about a label is
+    not rewarded.
 
-    >>> sorted(averages(Counts(*np.ones((4, 2)))))[:3]
+    >>> sorted(micro_macro_averages(ConfusionCounts(*np.ones((4, 2)))))[:3]
     ['macro_f1', 'macro_precision', 'macro_recall']
     """
-    return averages_of(totals(counts))
+    return averages_from_sums(metric_sums(counts))
 
 
-def totals(counts: Counts) -> dict[str, Floats]:
-    """What ``averages_of`` needs, as sums over labels: those of two blocks of labels add up to those of both.
+def metric_sums(counts: ConfusionCounts) -> dict[str, Floats]:
+    """What ``averages_from_sums`` needs, as sums over labels: those of two blocks of labels add up to those of
+    both.
 
-    >>> counts = Counts(*np.ones((4, 2)))
-    >>> totals(counts)["tp"].tolist(), totals(counts)["sum macro_f1"].tolist()
+    >>> counts = ConfusionCounts(*np.ones((4, 2)))
+    >>> metric_sums(counts)["tp"].tolist(), metric_sums(counts)["sum macro_f1"].tolist()
     (2.0, 1.0)
     """
-    pooled, has_yes = counts.pooled(), np.asarray(counts.tp + counts.fn) > 0
+    pooled = counts.pooled()
+    has_yes = np.asarray(counts.tp + counts.fn) > 0
     silent = np.asarray(counts.tp + counts.fp) == 0
     precisions = np.where(has_yes, np.where(silent, 0.0, precision(counts)), np.nan)
-    each = (precisions, recall(counts), f_beta(counts), skew_normalised_accuracy(counts), skew_normalised_f1(counts))
+    each = (
+        precisions,
+        recall(counts),
+        f_beta(counts),
+        skew_normalised_accuracy(counts),
+        skew_normalised_f1(counts),
+    )
     sums = {"tp": pooled.tp, "fp": pooled.fp, "fn": pooled.fn, "tn": pooled.tn}
-    for name, values in zip(MACRO, each, strict=True):
+    for name, values in zip(MACRO_METRICS, each, strict=True):
         sums |= sum_over_labels(name, values)
     return sums
 
 
 def sum_over_labels(name: str, values_K: Floats) -> dict[str, Floats]:
-    """The sum of the defined values over labels (first axis), and how many there are: "sum NAME", "defined NAME".
+    """The sum of the defined values over labels (first axis), and how many there are: "sum NAME", "defined
+    NAME".
 
     >>> {name: float(value) for name, value in sum_over_labels("x", np.array([0.5, np.nan, 1.0])).items()}
     {'sum x': 1.5, 'defined x': 2.0}
@@ -187,13 +214,13 @@ def sum_over_labels(name: str, values_K: Floats) -> dict[str, Floats]:
     return {f"sum {name}": np.where(defined, values_K, 0).sum(axis=0), f"defined {name}": defined.sum(axis=0)}
 
 
-def mean_of(sums: dict[str, Floats], name: str) -> Floats:
+def mean_from_sums(sums: dict[str, Floats], name: str) -> Floats:
     """The mean that ``sum_over_labels`` was taken for; NaN where no label has a value."""
     return ratio(sums[f"sum {name}"], sums[f"defined {name}"])
 
 
-def averages_of(sums: dict[str, Floats]) -> dict[str, Floats]:
-    """``averages`` of all labels whose ``totals`` were added up."""
-    pooled = Counts(sums["tp"], sums["fp"], sums["fn"], sums["tn"])
+def averages_from_sums(sums: dict[str, Floats]) -> dict[str, Floats]:
+    """``micro_macro_averages`` of all labels whose ``metric_sums`` were added up."""
+    pooled = ConfusionCounts(sums["tp"], sums["fp"], sums["fn"], sums["tn"])
     micro = {"micro_precision": precision(pooled), "micro_recall": recall(pooled), "micro_f1": f_beta(pooled)}
-    return micro | {name: mean_of(sums, name) for name in MACRO}
+    return micro | {name: mean_from_sums(sums, name) for name in MACRO_METRICS}

@@ -1,4 +1,6 @@
-"""Are the probabilities right as numbers? Equal-mass bins, calibration error, Brier loss."""
+"""Reliability of probabilities: equal-mass bins, calibration error, Brier loss.
+
+Equal-mass bins, calibration error, Brier loss."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,10 +24,11 @@ class ReliabilityBins:
     num_cells_G: NDArray[np.int64]
 
 
-def bin_of(probs_N: Floats, *, bins: int = 15) -> NDArray[np.int64]:
-    """The equal-mass bin of every probability, 0..bins-1; equal probabilities share a bin, so some bins may be empty.
+def equal_mass_bins(probs_N: Floats, *, bins: int = 15) -> NDArray[np.int64]:
+    """The equal-mass bin of every probability, 0..bins-1; equal probabilities share a bin, so some bins may be
+    empty.
 
-    >>> bin_of(np.array([0.1, 0.2, 0.3, 0.4]), bins=2).tolist()
+    >>> equal_mass_bins(np.array([0.1, 0.2, 0.3, 0.4]), bins=2).tolist()
     [0, 0, 1, 1]
     """
     if not len(probs_N):
@@ -36,14 +39,16 @@ def bin_of(probs_N: Floats, *, bins: int = 15) -> NDArray[np.int64]:
 
 
 def reliability_bins(labels: Cells, probs: Floats, *, bins: int = 15) -> ReliabilityBins:
-    """Predicted against observed frequency over the known cells of arrays of any one shape; empty bins are left out.
+    """Predicted against observed frequency over the known cells of arrays of any one shape; empty bins are
+    left out.
 
     >>> reliability_bins(np.array([0, 0, 1, -1]), np.array([0.1, 0.3, 0.8, 0.9]), bins=1).observed_G.round(3).tolist()
     [0.333]
     """
     known = np.asarray(labels) != UNKNOWN
-    yes, p = np.asarray(labels)[known] == YES, np.asarray(probs)[known]
-    b = bin_of(p, bins=bins)
+    yes = np.asarray(labels)[known] == YES
+    p = np.asarray(probs)[known]
+    b = equal_mass_bins(p, bins=bins)
     num = np.bincount(b, minlength=bins)
     full = num > 0
     predicted, observed = (np.bincount(b, weights=x, minlength=bins)[full] / num[full] for x in (p, yes))
@@ -51,10 +56,12 @@ def reliability_bins(labels: Cells, probs: Floats, *, bins: int = 15) -> Reliabi
 
 
 def calibration_error(labels: Cells, probs: Floats, *, bins: int = 15) -> float:
-    """Expected calibration error over known cells, equal-mass bins: mean of |predicted - observed|; NaN without a cell.
+    """Expected calibration error over known cells, equal-mass bins: mean of |predicted - observed|; NaN
+    without a cell.
 
-    Naeini et al. 2015, with bins of equal mass (Nixon et al. 2019), because most tagging probabilities are near 0. For
-    several labels take it per label and average (classwise ECE, Kull et al. 2019): pooled, errors of labels cancel.
+    Naeini et al. 2015, with bins of equal mass (Nixon et al. 2019), because most tagging probabilities are
+    near 0. For several labels take it per label and average (classwise ECE, Kull et al. 2019): pooled,
+    errors of labels cancel.
 
     >>> round(calibration_error(np.array([0, 1, 1, -1]), np.array([0.5, 0.5, 0.5, 0.9])), 4)
     0.1667
@@ -81,13 +88,17 @@ class BinnedLabel:
         from scipy.sparse import csr_array
 
         known = np.flatnonzero(np.asarray(labels_N) != UNKNOWN)
-        bin_M = bin_of(probs_N[known], bins=bins)
+        bin_M = equal_mass_bins(probs_N[known], bins=bins)
         order = np.argsort(bin_M, kind="stable")
-        cells, ends = known[order], np.searchsorted(bin_M[order], np.arange(bins + 1))
-        return cls(csr_array((probs_N[cells] - (labels_N[cells] == YES), cells, ends), shape=(bins, len(labels_N))))
+        cells = known[order]
+        ends = np.searchsorted(bin_M[order], np.arange(bins + 1))
+        return cls(
+            csr_array((probs_N[cells] - (labels_N[cells] == YES), cells, ends), shape=(bins, len(labels_N)))
+        )
 
     def calibration_error(self, weights_NB: Floats, known_B: Floats) -> Floats:
-        """``calibration_error`` for each column of image weights, ``known_B`` being those of all known cells; (B,).
+        """``calibration_error`` for each column of image weights, ``known_B`` being those of all known cells;
+        (B,).
 
         >>> label, weights_NB = BinnedLabel.of(np.array([0, 1]), np.array([0.5, 0.5])), np.array([[1.0, 3.0], [1, 1]])
         >>> label.calibration_error(weights_NB, weights_NB.sum(axis=0)).tolist()
@@ -106,7 +117,8 @@ def squared_errors(labels_NK: Cells, probs_NK: Floats) -> Floats:
 
 
 def brier_loss(labels_NK: Cells, probs_NK: Floats) -> float:
-    """Mean squared error of the probabilities over known cells (Brier 1950; lower is better); NaN without a cell.
+    """Mean squared error of the probabilities over known cells (Brier 1950; lower is better); NaN without a
+    cell.
 
     >>> brier_loss(np.array([[1, 0, -1]]), np.array([[0.5, 0.0, 0.3]]))
     0.125

@@ -1,12 +1,16 @@
-"""From which probability on is a label chosen? One threshold per label, for a stated aim.
+"""Per-label thresholds for a stated objective, from out-of-sample probabilities.
 
-What: the threshold that is best under a Platt curve of the label, held near the curve of all labels; counting takes
-over as positives come in. Why: the threshold of the best F1 on the data at hand fits its noise; the F1 curve is flat
-and ragged near its top. Measured: means of 200 random splits, thresholds chosen on a half and scored on the other half.
-The photos' probabilities were of an earlier head; those of another run give other digits in the third place.
+One threshold per label, for a stated aim.
 
-    python benchmarks/thresholds.py FILE.npz         14 labels of 8,000 photos (38 to 2,560 positives), out-of-fold
-    python benchmarks/thresholds.py synthetic        14 labels of different share, difficulty and bias
+What: the threshold that is best under a Platt curve of the label, held near the curve of all labels;
+counting takes over as positives come in. Why: the threshold of the best F1 on the data at hand fits its
+noise; the F1 curve is flat and ragged near its top. Measured: means of 200 random splits, thresholds chosen
+on a half and scored on the other half. The photos' probabilities were of an earlier head; those of another
+run give other digits in the third place.
+
+    python benchmarks/thresholds.py FILE.npz         14 labels of 8,000 photos (38 to 2,560 positives),
+    out-of-fold python benchmarks/thresholds.py synthetic        14 labels of different share, difficulty
+    and bias
 
                                            photos: macro-F1 (wins)  micro-F1    synthetic: macro-F1 (wins)  micro-F1
     best shared threshold, for macro-F1            .6216              .7246                .5089              .6507
@@ -21,8 +25,9 @@ The photos' probabilities were of an earlier head; those of another run give oth
     model, prior 300                               .6316    98 %      .7260                .5363     98 %     .6594
     choose_thresholds                              .6301    98 %      .7261                .5394    100 %     .6626
 
-A prior of 300 suits labels that are alike (the photos) and hurts others; 50 is near the best on both. The shrinkage of
-n / (n + 2) towards the shared threshold is kept, at a cost of .0003, so that a label of few positives cannot go astray.
+A prior of 300 suits labels that are alike (the photos) and hurts others; 50 is near the best on both. The
+shrinkage of n / (n + 2) towards the shared threshold is kept, at a cost of .0003, so that a label of few
+positives cannot go astray.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,11 +37,16 @@ from typing import Any
 import numpy as np
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
-from tagger.scoring.aims import Aim, parse_aim
+from tagger.scoring.best_thresholds import (
+    EPS,
+    best_shared_threshold,
+    empirical_threshold,
+    model_based_threshold,
+)
 from tagger.scoring.bootstrap import image_weights
 from tagger.scoring.calibration import fit_scale
-from tagger.scoring.cutoffs import EPS, best_shared_threshold, counted_cutoff, modelled_cutoff
-from tagger.scoring.numbers import check_finite, check_known
+from tagger.scoring.finite_checks import check_finite_fields, check_scores
+from tagger.scoring.threshold_objective import ThresholdObjective, parse_objective
 
 
 @dataclass(frozen=True)
@@ -44,9 +54,7 @@ class LabelThreshold:
     """One label's threshold and where it comes from."""
 
     value: float
-    how: (
-        str  # "own", "shrunk", "own: precision>=0.9 not reached (best 0.84)" or "shared: not enough data (7 positives)"
-    )
+    how: str  # "own", "shrunk", "own: precision>=0.9 not reached (best 0.84)" or "shared: not enough data (7 positives)"
     low: float | None  # 95 % bootstrap interval of the threshold; None where it is not the label's own
     high: float | None
     positives: int
@@ -58,7 +66,7 @@ class Thresholds:
 
     labels: tuple[LabelThreshold, ...]
     shared: float  # the best single threshold for all labels
-    aim: str
+    objective: str
 
     @property
     def values_K(self) -> Floats:
@@ -76,7 +84,7 @@ class Thresholds:
             LabelThreshold(float(values[name]), how, None, None, row.positives) if name in values else row
             for name, row in zip(names, self.labels, strict=True)
         ]
-        return Thresholds(tuple(rows), self.shared, self.aim)
+        return Thresholds(tuple(rows), self.shared, self.objective)
 
     def to_json(self) -> dict[str, Any]:
         """What ``json`` can write: aim, shared, and per label value, how, interval [low, high] or None, positives."""
@@ -84,7 +92,7 @@ class Thresholds:
         for t in self.labels:
             interval = None if t.low is None else [t.low, t.high]
             rows.append({"value": t.value, "how": t.how, "interval": interval, "positives": t.positives})
-        return {"aim": self.aim, "shared": self.shared, "labels": rows}
+        return {"aim": self.objective, "shared": self.shared, "labels": rows}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Thresholds":
@@ -94,19 +102,21 @@ class Thresholds:
         >>> Thresholds.from_json(one.to_json()) == one
         True
         """
-        check_finite([data], "shared")
-        check_finite(data["labels"], "value")
+        check_finite_fields([data], "shared")
+        check_finite_fields(data["labels"], "value")
         rows = []
         for row in data["labels"]:
             low, high = row["interval"] or (None, None)
-            rows.append(LabelThreshold(float(row["value"]), str(row["how"]), low, high, int(row["positives"])))
+            rows.append(
+                LabelThreshold(float(row["value"]), str(row["how"]), low, high, int(row["positives"]))
+            )
         return cls(tuple(rows), float(data["shared"]), str(data["aim"]))
 
 
 def choose_thresholds(
     labels_NK: Cells,
     probs_NK: Floats,
-    aim: Aim | str = "f1",
+    objective: ThresholdObjective | str = "f1",
     *,
     min_positives: int = 10,
     shrinkage: float = 2.0,
@@ -118,12 +128,13 @@ def choose_thresholds(
 ) -> Thresholds:
     """A threshold per label that is good for ``aim`` on other images, from out-of-sample probabilities.
 
-    For f and cost three estimates are mixed in log-odds, by the number n of positives: counting (the bagged best
-    threshold) weighs n / (n + counting) against a model (Platt curve held near the shared one by ``prior``), and both
-    together weigh n / (n + shrinkage) against the shared threshold. A constraint takes the threshold that just meets
-    it here, or, with ``confidence`` such as 0.9, the one whose lower confidence limit meets it; one that cannot be met
-    takes the nearest and says so. A label with fewer than ``min_positives`` positives, or no negative, takes the
-    shared threshold and says so. TaggerError if the probability of a known cell is NaN.
+    For f and cost three estimates are mixed in log-odds, by the number n of positives: counting (the bagged
+    best threshold) weighs n / (n + counting) against a model (Platt curve held near the shared one by
+    ``prior``), and both together weigh n / (n + shrinkage) against the shared threshold. A constraint takes
+    the threshold that just meets it here, or, with ``confidence`` such as 0.9, the one whose lower
+    confidence limit meets it; one that cannot be met takes the nearest and says so. A label with fewer than
+    ``min_positives`` positives, or no negative, takes the shared threshold and says so. TaggerError if the
+    probability of a known cell is NaN.
 
     >>> rng = np.random.default_rng(0)
     >>> labels = (rng.random((500, 2)) < [0.3, 0.006]).astype(np.int8)
@@ -131,10 +142,10 @@ def choose_thresholds(
     >>> [label.how for label in chosen.labels]
     ['own', 'shared: not enough data (5 positives)']
     """
-    aim = parse_aim(aim) if isinstance(aim, str) else aim
+    objective = parse_objective(objective) if isinstance(objective, str) else objective
     probs_NK = np.asarray(probs_NK, dtype=np.float64)
-    check_known(labels_NK, probs_NK)
-    shared = best_shared_threshold(labels_NK, probs_NK, aim)
+    check_scores(labels_NK, probs_NK)
+    shared = best_shared_threshold(labels_NK, probs_NK, objective)
     known_NK = labels_NK != UNKNOWN
     centre = fit_scale(logit(probs_NK[known_NK], eps=EPS), labels_NK[known_NK] == YES)
     draws = int(np.clip(2_000_000 // max(len(labels_NK), 1), 20, draws))  # keeps memory bounded on huge sets
@@ -142,25 +153,31 @@ def choose_thresholds(
 
     rows = []
     for k in range(labels_NK.shape[1]):
-        cells_N, p_N = labels_NK[:, k], probs_NK[:, k]
-        yes, no = int((cells_N == YES).sum()), int((cells_N == NO).sum())
+        cells_N = labels_NK[:, k]
+        p_N = probs_NK[:, k]
+        yes = int((cells_N == YES).sum())
+        no = int((cells_N == NO).sum())
         if yes < max(min_positives, 1) or no == 0:
             few = "no known negative" if yes >= max(min_positives, 1) else f"{yes} positives"
             rows.append(LabelThreshold(shared, f"shared: not enough data ({few})", None, None, yes))
             continue
-        counted = counted_cutoff(cells_N, p_N, aim, weights_NB, confidence=confidence)
-        value, drawn_B, how = counted.value, counted.draws_B, "own"
+        counted = empirical_threshold(cells_N, p_N, objective, weights_NB, confidence=confidence)
+        value = counted.value
+        drawn_B = counted.draws_B
+        how = "own"
         if counted.reached is not None:
-            how = f"own: {aim} not reached (best {counted.reached:.2g})"
-        if not aim.is_constraint:
-            modelled = modelled_cutoff(cells_N, p_N, aim, weights_NB, centre=centre, prior=prior)
-            count_share, own_share = yes / (yes + counting), yes / (yes + shrinkage)
+            how = f"own: {objective} not reached (best {counted.reached:.2g})"
+        if not objective.is_constraint:
+            modelled = model_based_threshold(cells_N, p_N, objective, weights_NB, centre=centre, prior=prior)
+            count_share = yes / (yes + counting)
+            own_share = yes / (yes + shrinkage)
             pairs = (np.append(value, drawn_B), np.append(modelled.value, modelled.draws_B))
             own = count_share * pairs[0] + (1 - count_share) * pairs[1]
             mixed = own_share * own + (1 - own_share) * logit(np.array(shared), eps=EPS)
-            value, drawn_B = float(mixed[0]), mixed[1:]
+            value = float(mixed[0])
+            drawn_B = mixed[1:]
             how = "own" if own_share > 0.95 else "shrunk"
         low, high = np.quantile(drawn_B, [0.025, 0.975])
         ends = sigmoid(np.array([min(low, value), value, max(high, value)]))
         rows.append(LabelThreshold(float(ends[1]), how, float(ends[0]), float(ends[2]), yes))
-    return Thresholds(tuple(rows), shared, str(aim))
+    return Thresholds(tuple(rows), shared, str(objective))

@@ -1,26 +1,26 @@
-"""Probabilities and labels in, doubt out: which cells are most likely wrong, why, and how many are left?
+"""Probable label errors: the doubt of every cell, its reason, and an estimate of the errors left.
 
 Pure arrays and tables: no file, no model, no torch.
 """
 
+from tagger.suspects.doubt_refit import refit_doubt
+from tagger.suspects.error_estimate import ErrorEstimate, estimate_errors
 from tagger.suspects.evidence import Evidence
-from tagger.suspects.find import MIN_POSITIVES, Found, find_suspects, reconsider
-from tagger.suspects.nearest import nearest_images
-from tagger.suspects.order import review_order
-from tagger.suspects.refit import learn
-from tagger.suspects.remaining import Estimate, estimate
+from tagger.suspects.nearest_neighbours import nearest_images
+from tagger.suspects.review_priority import review_order
 from tagger.suspects.signals import signals
+from tagger.suspects.suspect_finder import MIN_POSITIVES, SuspectResult, find_suspects, rescore_suspects
 
 __all__ = [
     "MIN_POSITIVES",
-    "Estimate",
+    "ErrorEstimate",
     "Evidence",
-    "Found",
-    "estimate",
+    "SuspectResult",
+    "estimate_errors",
     "find_suspects",
-    "learn",
     "nearest_images",
-    "reconsider",
+    "refit_doubt",
+    "rescore_suspects",
     "review_order",
     "signals",
 ]

@@ -1,4 +1,6 @@
-"""What may be held against a cell: labels, out-of-sample probabilities, nearest images, rules. Arrays only."""
+"""Input of all signals: labels, out-of-sample probabilities, nearest images, rules and groups.
+
+Arrays only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,34 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import CELLS_AT_ONCE, NO, YES, Cells, Floats, row_blocks
-from tagger.data import Group, Rule
-from tagger.suspects.threads import each
+from tagger.data import LabelGroup, Rule
+from tagger.suspects.threads import parallel_for
 
 
 @dataclass(frozen=True)
 class Evidence:
     """The material of all signals.
 
-    ``labels_NK``: the given cells. ``probs_NK``: from models that saw neither the image nor a near-duplicate.
-    ``part_N``: its fold; what is learnt here is learnt on the other parts. ``group_N``: images with one number are
-    near-duplicates. ``nearest_NM`` (rows, -1 none) and ``similarity_NM`` (cosine): the nearest images outside the
-    group. ``dynamics_NK``: mean held-out probability over the epochs of training, where it was kept. ``settled_NK``:
-    cells that a person has verified; they are evidence, and never suspects. ``original_NK``: the cells before people
-    corrected them, by which the noise is judged; ``labels_NK`` if nobody did.
+    ``labels_NK``: the given cells. ``probs_NK``: from models that saw neither the image nor a
+    near-duplicate. ``fold_N``: its fold; what is learnt here is learnt on the other parts. ``group_N``:
+    images with one number are near-duplicates. ``nearest_NM`` (rows, -1 none) and ``similarity_NM``
+    (cosine): the nearest images outside the group. ``dynamics_NK``: mean held-out probability over the
+    epochs of training, where it was kept. ``verified_NK``: cells that a person has verified; they are
+    evidence, and never suspects. ``original_NK``: the cells before people corrected them, by which the
+    noise is judged; ``labels_NK`` if nobody did.
     """
 
     labels_NK: Cells
     probs_NK: Floats
     names: tuple[str, ...]
-    part_N: NDArray[np.integer]
+    fold_N: NDArray[np.integer]
     group_N: NDArray[np.integer]
     nearest_NM: NDArray[np.integer] | None = None
     similarity_NM: Floats | None = None
     dynamics_NK: Floats | None = None
-    settled_NK: NDArray[np.bool_] | None = None
+    verified_NK: NDArray[np.bool_] | None = None
     original_NK: Cells | None = None
     rules: tuple[Rule, ...] = ()
-    groups: Mapping[str, Group] = field(default_factory=dict)
+    groups: Mapping[str, LabelGroup] = field(default_factory=dict)
 
     @property
     def positives_K(self) -> NDArray[np.int64]:
@@ -62,7 +65,9 @@ def log_odds(probs: Floats, floor: float = 1e-4) -> Floats:
     probs = np.asarray(probs)
     if probs.ndim == 2 and probs.size > CELLS_AT_ONCE:
         out = np.empty(probs.shape, np.float32)
-        each(lambda rows: out.__setitem__(rows, _log_odds(probs[rows], floor)), row_blocks(probs.shape))
+        parallel_for(
+            lambda rows: out.__setitem__(rows, _log_odds(probs[rows], floor)), row_blocks(probs.shape)
+        )
         return out
     return _log_odds(probs, floor)
 
@@ -72,10 +77,10 @@ def _log_odds(probs: Floats, floor: float) -> Floats:
     return np.asarray(np.log(clipped) - np.log1p(-clipped), np.float32)
 
 
-def percent(prob: float) -> str:
+def format_percent(prob: float) -> str:
     """A probability in words, never a plain 0 or 100.
 
-    >>> percent(0.934), percent(0.0003), percent(0.9999)
+    >>> format_percent(0.934), format_percent(0.0003), format_percent(0.9999)
     ('93 %', 'less than 1 %', 'more than 99 %')
     """
     if prob < 0.01:

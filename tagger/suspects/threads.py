@@ -1,4 +1,6 @@
-"""How does arithmetic use all cores? Pieces of it in threads, each with a BLAS of one thread of its own."""
+"""Parallel loop in threads, each with a single-threaded BLAS.
+
+Pieces of it in threads, each with a BLAS of one thread of its own."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -8,14 +10,14 @@ from typing import TypeVar
 Piece = TypeVar("Piece")
 
 
-def each(call: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
+def parallel_for(call: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
     """``call`` is done with every piece, several at once; it writes where no other piece does.
 
-    numpy selects and converts on one core only while its products take all; so both do, and results do not depend on
-    how many cores there are.
+    numpy selects and converts on one core only while its products take all; so both do, and results do not
+    depend on how many cores there are.
 
     >>> squares = [0, 0, 0]
-    >>> each(lambda n: squares.__setitem__(n, n * n), range(3)); squares
+    >>> parallel_for(lambda n: squares.__setitem__(n, n * n), range(3)); squares
     [0, 1, 4]
     """
     from threadpoolctl import threadpool_limits  # comes with scikit-learn

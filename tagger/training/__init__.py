@@ -1,0 +1,1 @@
+"""Training: pipeline, objective, features, dynamics; heads, networks and retraining in sub-packages."""

@@ -9,8 +9,8 @@ from tagger.errors import TaggerError
 from tagger.heads import heads
 from tagger.losses import losses
 from tagger.model import needs_fixed_size, new_head
-from tagger.training.objective import check_regularisers, facts_of, make_regularisers
-from tagger.training.optimiser import make_optimiser
+from tagger.training.network.optimiser import make_optimiser
+from tagger.training.objective import check_regularisers, make_regularisers, regulariser_context
 
 
 def check_parts(settings: Settings) -> None:
@@ -19,9 +19,13 @@ def check_parts(settings: Settings) -> None:
         family.check(part.name, part.options)
     check_regularisers(settings)
     make_optimiser([{"params": [torch.nn.Parameter(torch.zeros(1))]}], settings.train)
-    if settings.image.grow_from and settings.train.epochs and needs_fixed_size(settings.backbone.name):
+    if (
+        settings.image.progressive_start
+        and settings.train.epochs
+        and needs_fixed_size(settings.backbone.name)
+    ):
         raise TaggerError(
-            f"image.grow_from = {settings.image.grow_from}, but {settings.backbone.name} takes images of one size only."
+            f"image.grow_from = {settings.image.progressive_start}, but {settings.backbone.name} takes images of one size only."
             " Leave it at 0, or take a convolutional backbone."
         )
     networks_have_parts = begins_with_features(settings) and settings.train.members > 1
@@ -34,7 +38,7 @@ def check_parts(settings: Settings) -> None:
 def check_fits_labels(settings: Settings, num_features: int, dataset: Dataset) -> None:
     """TaggerError if the head cannot have so many labels, or a regulariser not such groups and rules."""
     new_head(num_features, len(dataset.labels), settings)
-    make_regularisers(settings, facts_of(num_features, dataset))
+    make_regularisers(settings, regulariser_context(num_features, dataset))
 
 
 def begins_with_features(settings: Settings) -> bool:

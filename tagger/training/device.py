@@ -1,4 +1,4 @@
-"""Where and in which precision the network runs: one accelerator, made from the settings."""
+"""Choose device and precision: one ``Accelerator``, made from the settings."""
 
 from typing import Any
 
@@ -13,7 +13,8 @@ from tagger.errors import TaggerError
 def make_accelerator(settings: Settings) -> Accelerator:
     """accelerate's Accelerator for the device and precision that the settings name.
 
-    It is the one code path to GPUs and to several processes (``torchrun``). TaggerError if the device is not there.
+    It is the one code path to GPUs and to several processes (``torchrun``). TaggerError if the device is
+    not there.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(settings.device, True):
@@ -28,7 +29,8 @@ def make_accelerator(settings: Settings) -> Accelerator:
 def pick_precision(settings: Settings) -> str:
     """``fp32``, ``bf16`` or ``fp16``: what was asked for, or with ``auto`` what the hardware computes fast.
 
-    bf16 on a processor means that it has instructions for it (AVX-512 BF16 or AMX); emulated, it would be slower.
+    bf16 on a processor means that it has instructions for it (AVX-512 BF16 or AMX); emulated, it would be
+    slower.
     """
     chosen = settings.train.precision
     if chosen != "auto":

@@ -1,7 +1,7 @@
-"""The frozen backbone's features of every image, computed once and kept on disk until the run is finished.
+"""Features of the frozen backbone for every image, computed once and cached on disk.
 
-One pass over the images also finds those that cannot be read. Both views of an image (as it is, mirrored) are kept:
-heads train on either at random and are asked for the mean of both.
+One pass over the images also finds those that cannot be read. Both views of an image (as it is, mirrored)
+are kept: heads train on either at random and are asked for the mean of both.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tagger.batches import Batch
-from tagger.data.wording import counted, shortlist
+from tagger.batches import ImageBatch
 from tagger.errors import TaggerError
 from tagger.model import Backbone
 from tagger.runs import Checkpoint
-from tagger.training.inference import Outputs, run_batches
+from tagger.text import counted, shortlist
+from tagger.training.inference import BatchOutputs, run_batches
 
 ROWS_AT_ONCE = 4096  # of which there is a copy with twice the bits
 
@@ -38,7 +38,7 @@ class Features:
             mean_ND[rows] = self.views_VND[:, rows].mean(0, dtype=np.float32)
         return mean_ND
 
-    def only(self, rows: NDArray[np.int64]) -> "Features":
+    def select(self, rows: NDArray[np.int64]) -> "Features":
         """The features of some rows, renumbered; copies nothing when all are asked for."""
         if len(rows) == self.views_VND.shape[1]:
             return self
@@ -47,45 +47,46 @@ class Features:
 
 def extract_features(
     backbone: Backbone,
-    loader: Iterable[Batch],
+    loader: Iterable[ImageBatch],
     num_images: int,
     *,
     device: torch.device,
     precision: str,
-    flip_views: bool,
+    tta_hflip: bool,
     checkpoint: Checkpoint,
     files: Sequence[str] | None = None,
 ) -> Features:
-    """Features of all images, computed and written to ``checkpoint``, or read from there if an earlier call finished.
+    """Features of all images, computed and written to ``checkpoint``, or read from there if an earlier call
+    finished.
 
     TaggerError, with their names in ``files``, if an image's features are not finite in float16.
     """
     if not checkpoint.has_features:
-        views_VND = checkpoint.new_features((2 if flip_views else 1, num_images, backbone.num_features))
+        views_VND = checkpoint.new_features((2 if tta_hflip else 1, num_images, backbone.num_features))
         unreadable: dict[int, str] = {}
         backbone.eval()
-        for outputs in run_batches(backbone, loader, device=device, precision=precision, flip_views=flip_views):
-            _check(outputs, files, precision)
+        for outputs in run_batches(backbone, loader, device=device, precision=precision, tta_hflip=tta_hflip):
+            _check_finite(outputs, files, precision)
             views_VND[:, outputs.indices_B] = outputs.outputs_VBX
-            unreadable |= _bad(outputs.indices_B, outputs.reasons)
+            unreadable |= _unreadable_rows(outputs.indices_B, outputs.reasons)
         views_VND.flush()
         checkpoint.finish_features(unreadable)
     return Features(*checkpoint.load_features())
 
 
-def find_unreadable(loader: Iterable[Batch], checkpoint: Checkpoint) -> dict[int, str]:
+def find_unreadable(loader: Iterable[ImageBatch], checkpoint: Checkpoint) -> dict[int, str]:
     """Which rows cannot be read, and why; where no features are needed. Kept in ``checkpoint`` like the features."""
 
     def find() -> dict[int, str]:
         unreadable: dict[int, str] = {}
         for batch in loader:
-            unreadable |= _bad(batch.indices_B.numpy(), batch.reasons)
+            unreadable |= _unreadable_rows(batch.indices_B.numpy(), batch.reasons)
         return unreadable
 
     return checkpoint.unreadable_rows(find)
 
 
-def _check(outputs: Outputs, files: Sequence[str] | None, precision: str) -> None:
+def _check_finite(outputs: BatchOutputs, files: Sequence[str] | None, precision: str) -> None:
     """Pass if a batch's features are finite in float16; else TaggerError with the images and what would help."""
     largest_B = np.abs(outputs.outputs_VBX).max(axis=(0, 2))  # NaN where there is one
     bad = [int(row) for row in outputs.indices_B[~(largest_B <= np.finfo(np.float16).max)]]
@@ -98,5 +99,5 @@ def _check(outputs: Outputs, files: Sequence[str] | None, precision: str) -> Non
         )
 
 
-def _bad(indices_B: NDArray[np.int64], reasons: list[str | None]) -> dict[int, str]:
+def _unreadable_rows(indices_B: NDArray[np.int64], reasons: list[str | None]) -> dict[int, str]:
     return {int(row): reason for row, reason in zip(indices_B, reasons, strict=True) if reason}

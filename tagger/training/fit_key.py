@@ -9,7 +9,7 @@ class FitKey:
 
     Seed names and file stems are frozen: with others a run would not resume, or would draw other numbers.
 
-    >>> FitKey.member(0, 4)
+    >>> FitKey.fold_model(0, 4)
     FitKey(seed_name='network 1 of 4', file_stem='network-1-of-4', title='network 1 of 4')
     """
 
@@ -18,7 +18,7 @@ class FitKey:
     title: str
 
     @classmethod
-    def member(cls, part: int, num_parts: int) -> "FitKey":
+    def fold_model(cls, part: int, num_parts: int) -> "FitKey":
         """Of the network that is trained without one of the parts, which are counted from 0."""
         return cls._of(f"network {part + 1} of {num_parts}")
 
@@ -28,7 +28,7 @@ class FitKey:
         return cls._of(f"half {part + 1} of 2")
 
     @classmethod
-    def single(cls) -> "FitKey":
+    def single_network(cls) -> "FitKey":
         """Of the only network of a run."""
         return cls._of("network")
 

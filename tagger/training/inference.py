@@ -1,6 +1,6 @@
-"""Images through a network, batch by batch: features or logits, over the views that are averaged.
+"""Run a network over batches: features or logits, averaged over test-time views.
 
-On a processor each core works at batches of its own (``lanes``), in pieces of ``AT_ONCE`` images.
+On a processor each core works at batches of its own (``lanes``), in pieces of ``CPU_CHUNK_SIZE`` images.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tagger.batches import Batch, Batches
-from tagger.training.lanes import in_lanes
+from tagger.batches import BatchSequence, ImageBatch
+from tagger.training.thread_map import thread_map
 
-AT_ONCE = 16  # images: a processor is no faster with more, and its caches hold less of each
+CPU_CHUNK_SIZE = 16  # images: a processor is no faster with more, and its caches hold less of each
 
 
-class Outputs(NamedTuple):
+class BatchOutputs(NamedTuple):
     """A batch's results: outputs_VBX (float32, one row a view), its dataset rows, and why an image was unreadable."""
 
     outputs_VBX: NDArray[np.float32]
@@ -27,31 +27,32 @@ class Outputs(NamedTuple):
 
 def run_batches(
     call: Callable[[Tensor], Tensor],
-    loader: Iterable[Batch] | Batches,
+    loader: Iterable[ImageBatch] | BatchSequence,
     *,
     device: torch.device,
     precision: str = "fp32",
-    flip_views: bool = False,
-) -> Iterator[Outputs]:
-    """``call`` on each batch of images (float 0..1, channels-last) and, with ``flip_views``, on their mirror images.
+    tta_hflip: bool = False,
+) -> Iterator[BatchOutputs]:
+    """``call`` on each batch of images (float 0..1, channels-last) and, with ``tta_hflip``, on their mirror
+    images.
 
-    On a processor ``call`` runs in several threads at once, and ``Batches`` are decoded there too.
+    On a processor ``call`` runs in several threads at once, and ``BatchSequence`` are decoded there too.
     """
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
 
     def of_views(images: Tensor) -> Tensor:
-        views = (images, images.flip(-1)) if flip_views else (images,)
+        views = (images, images.flip(-1)) if tta_hflip else (images,)
         return torch.stack([call(view).float() for view in views])
 
-    def outputs_of(item: Batch | int) -> Outputs:
+    def outputs_of(item: ImageBatch | int) -> BatchOutputs:
         batch = loader[item] if isinstance(item, int) else item  # type: ignore[index]  # numbers are those of Batches
-        parts = batch.images_BCHW.split(AT_ONCE) if device.type == "cpu" else (batch.images_BCHW,)
+        parts = batch.images_BCHW.split(CPU_CHUNK_SIZE) if device.type == "cpu" else (batch.images_BCHW,)
         with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             outputs = torch.cat([of_views(to_float(part, device)) for part in parts], dim=1)
-        return Outputs(outputs.cpu().numpy(), batch.indices_B.numpy(), batch.reasons)
+        return BatchOutputs(outputs.cpu().numpy(), batch.indices_B.numpy(), batch.reasons)
 
-    items: Iterable[Batch | int] = range(len(loader)) if isinstance(loader, Batches) else loader
-    return in_lanes(outputs_of, items, lanes=None if device.type == "cpu" else 1)
+    items: Iterable[ImageBatch | int] = range(len(loader)) if isinstance(loader, BatchSequence) else loader
+    return thread_map(outputs_of, items, workers=None if device.type == "cpu" else 1)
 
 
 def to_float(images_BCHW: Tensor, device: torch.device) -> Tensor:
@@ -62,29 +63,29 @@ def to_float(images_BCHW: Tensor, device: torch.device) -> Tensor:
 
 def predict_in_order(
     call: Callable[[Tensor], Tensor],
-    loader: Iterable[Batch],
+    loader: Iterable[ImageBatch],
     *,
     device: torch.device,
     precision: str = "fp32",
-    flip_views: bool = False,
+    tta_hflip: bool = False,
 ) -> NDArray[np.float32]:
     """What ``call`` gives (logits, features), views averaged, one row an image in the loader's order."""
-    results = run_batches(call, loader, device=device, precision=precision, flip_views=flip_views)
+    results = run_batches(call, loader, device=device, precision=precision, tta_hflip=tta_hflip)
     return np.concatenate([outputs.outputs_VBX.mean(0) for outputs in results])
 
 
 def predict(
     call: Callable[[Tensor], Tensor],
-    loader: Iterable[Batch],
+    loader: Iterable[ImageBatch],
     num_images: int,
     *,
     device: torch.device,
     precision: str = "fp32",
-    flip_views: bool = False,
+    tta_hflip: bool = False,
 ) -> NDArray[np.float32]:
     """What ``call`` gives (logits, features), views averaged, as (num_images, ...); rows not in the loader stay NaN."""
     results: NDArray[np.float32] | None = None
-    for outputs in run_batches(call, loader, device=device, precision=precision, flip_views=flip_views):
+    for outputs in run_batches(call, loader, device=device, precision=precision, tta_hflip=tta_hflip):
         if results is None:
             results = np.full((num_images, outputs.outputs_VBX.shape[-1]), np.nan, dtype=np.float32)
         results[outputs.indices_B] = outputs.outputs_VBX.mean(0)

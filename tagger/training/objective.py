@@ -1,4 +1,4 @@
-"""What a training minimises: the loss of the labels, and what the regularisers add to it."""
+"""The training objective: the loss on the labels plus the regularisers' penalties."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from tagger.arrays import Cells
 from tagger.config import Settings
-from tagger.data import Group, Rule, Vocabulary, label_stats
+from tagger.data import LabelGroup, Rule, Vocabulary, label_stats
 from tagger.errors import TaggerError
-from tagger.losses import grouped, losses
-from tagger.regularisers import Facts, Outputs, Regulariser, Step, regularisers
+from tagger.losses import grouped_loss, losses
+from tagger.regularisers import ModelOutputs, Regulariser, RegulariserContext, StepContext, regularisers
 
 
 class Objective(nn.Module):
@@ -24,71 +24,86 @@ class Objective(nn.Module):
         self.loss_of = loss_of
         self.parts: Sequence[Regulariser] = nn.ModuleList(parts)  # type: ignore[assignment]
 
-    def forward(self, outputs: Outputs, targets_BK: Tensor, weights_BK: Tensor | None, step: Step) -> Tensor:
+    def forward(
+        self, outputs: ModelOutputs, targets_BK: Tensor, weights_BK: Tensor | None, step: StepContext
+    ) -> Tensor:
         """The loss of one batch, float32."""
         total = self.loss_of(outputs.logits_BK, targets_BK, weights_BK)
         if outputs.penalty is not None:
             total = total + outputs.penalty
-        for part in self.parts:
-            more = part.loss(outputs, step)
-            if more is not None:
-                total = total + more
+        for regulariser in self.parts:
+            penalty = regulariser.loss(outputs, step)
+            if penalty is not None:
+                total = total + penalty
         return total
 
     def change_gradients(self, model: nn.Module) -> None:
         """Let the regularisers change the gradients that the backward pass left."""
-        for part in self.parts:
-            part.gradients(model)
+        for regulariser in self.parts:
+            regulariser.on_gradients(model)
 
-    def learnt(self) -> list[nn.Parameter]:
+    def trainable_parameters(self) -> list[nn.Parameter]:
         """What the regularisers learn themselves."""
         return list(self.parts.parameters())  # type: ignore[attr-defined]
 
 
 def make_loss(
-    settings: Settings, labels_NK: Cells, rows: NDArray[np.int64], held_out: NDArray[np.int64], vocabulary: Vocabulary
+    settings: Settings,
+    labels_NK: Cells,
+    rows: NDArray[np.int64],
+    held_out: NDArray[np.int64],
+    vocabulary: Vocabulary,
 ) -> nn.Module:
-    """The labels' loss with the statistics of the ``rows`` that teach; labels that exclude each other are one question.
+    """The labels' loss with the statistics of the ``rows`` that teach; labels that exclude each other are one
+    question.
 
-    Whether an image may have none of a group is read off the held-out rows too, as for ``group_head``.
+    Whether an image may have none of a group is read off the held-out rows too, as for ``set_head_groups``.
     """
     loss = losses.build(settings.loss.name, label_stats(labels_NK[rows]), **settings.loss.options)
     learnable_RK = labels_NK[np.concatenate([rows, held_out])]
-    return grouped(loss, vocabulary.labels, vocabulary.groups, learnable_RK, smoothing=settings.loss.smoothing)
+    return grouped_loss(
+        loss, vocabulary.labels, vocabulary.groups, learnable_RK, smoothing=settings.loss.smoothing
+    )
 
 
-class Labels(Protocol):
+class LabelDefinitions(Protocol):
     """Whatever knows the labels with their groups and rules: a data set, a vocabulary."""
 
     @property
     def labels(self) -> tuple[str, ...]: ...
     @property
-    def groups(self) -> dict[str, Group]: ...
+    def groups(self) -> dict[str, LabelGroup]: ...
     @property
     def rules(self) -> tuple[Rule, ...]: ...
 
 
-def facts_of(num_features: int, known: Labels) -> Facts:
+def regulariser_context(num_features: int, definitions: LabelDefinitions) -> RegulariserContext:
     """What regularisers may know when they are built."""
-    return Facts(num_features, known.labels, known.groups, known.rules)
+    return RegulariserContext(num_features, definitions.labels, definitions.groups, definitions.rules)
 
 
-def make_regularisers(settings: Settings, facts: Facts, *, features_only: bool = False) -> list[Regulariser]:
+def make_regularisers(
+    settings: Settings, context: RegulariserContext, *, features_only: bool = False
+) -> list[Regulariser]:
     """The regularisers that the settings switch on; with ``features_only`` those that act on cached features too."""
-    parts = [regularisers.build(name, facts, **options) for name, options in settings.regularisers.items()]
-    return [part for part in parts if part.on_features] if features_only else parts
+    parts = [regularisers.build(name, context, **options) for name, options in settings.regularisers.items()]
+    return (
+        [regulariser for regulariser in parts if regulariser.supports_cached_features]
+        if features_only
+        else parts
+    )
 
 
 def check_regularisers(settings: Settings) -> None:
     """TaggerError if a regulariser or one of its options does not exist, or if it would have nothing to act on."""
     for name, options in settings.regularisers.items():
         regularisers.check(name, options)
-        if not settings.train.epochs and not regularisers.find(name).on_features:  # type: ignore[attr-defined]
+        if not settings.train.epochs and not regularisers.find(name).supports_cached_features:  # type: ignore[attr-defined]
             raise TaggerError(
                 f"regularisers.{name} acts on the network while it learns, but train.epochs = 0 leaves it as it is."
                 " Use --preset standard, or --set train.epochs=3."
             )
-        if regularisers.find(name).needs_class_weights and settings.head.name == "mlp":  # type: ignore[attr-defined]
+        if regularisers.find(name).needs_classifier_weights and settings.head.name == "mlp":  # type: ignore[attr-defined]
             raise TaggerError(
                 f"regularisers.{name} goes by the classifier's weights, and head 'mlp' has none by label."
                 " Use --set head.name=linear."
@@ -100,6 +115,6 @@ def check_regularisers(settings: Settings) -> None:
         )
 
 
-def make_step(targets_BK: Tensor, progress: float, generator: torch.Generator) -> Step:
+def make_step_context(targets_BK: Tensor, progress: float, generator: torch.Generator) -> StepContext:
     """The step of a batch, ``progress`` (0..1) of the training being done."""
-    return Step(targets_BK, torch.tensor(progress, device=targets_BK.device), generator)
+    return StepContext(targets_BK, torch.tensor(progress, device=targets_BK.device), generator)

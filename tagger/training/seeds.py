@@ -1,4 +1,4 @@
-"""One seed for each thing that is random, from the run's seed and the thing's name: a resumed run draws the same."""
+"""Derive a random seed for each named purpose from the run's seed, so that a resumed run draws the same."""
 
 import hashlib
 

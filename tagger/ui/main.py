@@ -1,4 +1,4 @@
-"""The pages' frame: which pages there are, who reviews, how much is left."""
+"""Frame of all pages: navigation, sidebar with reviewer and progress."""
 
 import logging
 import sys
@@ -8,12 +8,12 @@ from importlib import import_module
 import streamlit as st
 
 from tagger.errors import TaggerError
-from tagger.ui.escape import escape
-from tagger.ui.estimate_text import estimate_lines
-from tagger.ui.look import STYLE
-from tagger.ui.workplace import Workplace, current
+from tagger.ui.app_state import AppState, current_state
+from tagger.ui.markdown_escape import escape_markdown
+from tagger.ui.review_status_text import error_estimate_lines
+from tagger.ui.theme import STYLE
 
-PAGES = {
+RUN_PAGES = {
     "overview": "Overview",
     "data": "Data",
     "labels": "Labels",
@@ -31,45 +31,49 @@ def main() -> None:
     st.set_page_config(page_title="tagger", layout="wide", initial_sidebar_state=240)
     st.html(STYLE)
     try:
-        place = current(sys.argv[1] if len(sys.argv) > 1 else None)
+        app_state = current_state(sys.argv[1] if len(sys.argv) > 1 else None)
     except TaggerError as error:
-        st.error(escape(error))
+        st.error(escape_markdown(error))
         st.stop()
-    page = st.navigation(_pages(place), position="top")
+    page = st.navigation(_pages(app_state), position="top")
     with st.sidebar:
-        _sidebar(place)
+        _sidebar(app_state)
     try:
         page.run()
     except TaggerError as error:
-        st.error(escape(error))
+        st.error(escape_markdown(error))
 
 
-def _pages(place: Workplace) -> list[st.Page]:
+def _pages(app_state: AppState) -> list[st.Page]:
     def review() -> None:
-        import_module("tagger.ui.review_page").show(place)
+        import_module("tagger.ui.pages.review_page").show(app_state)
 
     def photos() -> None:
-        import_module("tagger.ui.photos_page").show(place)
+        import_module("tagger.ui.pages.photos_page").show(app_state)
 
     def other(name: str) -> Callable[[], None]:
-        return lambda: import_module(f"tagger.ui.{name}_page").show(place.run, place.store)
+        return lambda: import_module(f"tagger.ui.{name}_page").show(app_state.run, app_state.store)
 
     pages = [
         st.Page(review, title="Review", url_path="review", default=True),
         st.Page(photos, title="Photos", url_path="photos"),
     ]
-    return pages + [st.Page(other(name), title=title, url_path=name) for name, title in PAGES.items()]
+    return pages + [st.Page(other(name), title=title, url_path=name) for name, title in RUN_PAGES.items()]
 
 
-def _sidebar(place: Workplace) -> None:
-    st.session_state.setdefault("reviewer", st.query_params.get("reviewer") or place.reviewer)
+def _sidebar(app_state: AppState) -> None:
+    st.session_state.setdefault("reviewer", st.query_params.get("reviewer") or app_state.reviewer)
     st.text_input(
-        "Reviewer", key="reviewer", max_chars=60, on_change=_remember, help="Written down with each decision."
+        "Reviewer",
+        key="reviewer",
+        max_chars=60,
+        on_change=_keep_reviewer_in_address,
+        help="Written down with each decision.",
     )
-    _heartbeat(place)
+    _heartbeat(app_state)
 
 
-def _remember() -> None:
+def _keep_reviewer_in_address() -> None:
     """The name goes into the address, so that a refresh keeps it; an empty one is not taken."""
     name = st.session_state["reviewer"].strip()
     if name:
@@ -79,23 +83,25 @@ def _remember() -> None:
 
 
 @st.fragment(run_every=HEARTBEAT_SECONDS)
-def _heartbeat(place: Workplace) -> None:
-    place.desk.poll()
-    progress = place.desk.progress(st.session_state["reviewer"])
+def _heartbeat(app_state: AppState) -> None:
+    app_state.session.poll()
+    progress = app_state.session.progress(st.session_state["reviewer"])
     whole = progress.decided + progress.left
     st.progress(progress.decided / whole if whole else 0.0, text=f"{progress.decided:,} of {whole:,} decided")
-    st.caption(escape(f"Run: {place.run.path.name}"))
-    _estimate(place)
+    st.caption(escape_markdown(f"Run: {app_state.run.path.name}"))
+    _estimate(app_state)
 
 
-def _estimate(place: Workplace) -> None:
+def _estimate(app_state: AppState) -> None:
     try:
-        estimate = place.desk.estimate()
+        estimate_errors = app_state.session.estimate_errors()
     except Exception:  # a table of an older version: reviewing goes on without the estimate
         log.exception("no estimate")
-        st.caption("How much is left cannot be estimated with these suspects. Find them anew: tagger suspects")
+        st.caption(
+            "How much is left cannot be estimated with these suspects. Find them anew: tagger suspects"
+        )
         return
-    left, reason = estimate_lines(estimate)
-    st.caption(escape(left))
-    if estimate.may_stop:
-        st.success(f"You may stop here. {escape(reason)}")
+    left, reason = error_estimate_lines(estimate_errors)
+    st.caption(escape_markdown(left))
+    if estimate_errors.may_stop:
+        st.success(f"You may stop here. {escape_markdown(reason)}")

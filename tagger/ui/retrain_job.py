@@ -1,9 +1,9 @@
-"""A retraining as a process of its own, found again after a browser refresh or a restart of the app.
+"""Retraining as a separate process that survives a refresh or a restart of the app.
 
-What is known of it lies in a note of the store (process id, when that process began, where it writes) and in files
-beside the new run: a log, and a progress file (``tagger/commands/progress.py``). A process id alone is not trusted,
-because the system gives it to others later: the process must have begun when ours did, for the same new run. Only that
-one process is ever stopped.
+What is known of it lies in a note of the store (process id, when that process began, where it writes) and
+in files beside the new run: a log, and a progress file (``tagger/commands/console/progress_file.py``). A
+process id alone is not trusted, because the system gives it to others later: the process must have begun
+when ours did, for the same new run. Only that one process is ever stopped.
 """
 
 import json
@@ -25,23 +25,23 @@ import psutil
 from tagger.errors import TaggerError
 from tagger.review import Store
 from tagger.runs import RunFolder
-from tagger.runs.ours import check_claim, mark, remove
+from tagger.runs.ownership import check_claim, mark, remove
 
 NOTE = "retrain"
 FILES = re.compile(r"log\.txt|progress\.jsonl|tagger-error\.log")  # that a job writes in its folder
 TAIL_BYTES = 40_000
-START = """
+START_SCRIPT = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # an app in the background hands down that it is ignored
 sys.argv[0] = "tagger"
 from tagger.cli import main
 main()
 """
-BEGIN_SECONDS = 30.0  # for which nobody else may begin, until the note is there
+START_LEASE_SECONDS = 30.0  # for which nobody else may begin, until the note is there
 
 
 @dataclass(frozen=True)
-class Job:
+class RetrainJob:
     """A retraining that was begun: from run to out (paths), by which process, since when (ISO 8601, local)."""
 
     run: str
@@ -64,26 +64,26 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Status:
+class JobStatus:
     """kind "running", "done", "stopped" or "failed"; the step it is at, its share done (0..1), the lines it said."""
 
     kind: str
     step: str
     share: float | None
-    said: tuple[str, ...]
+    messages: tuple[str, ...]
 
 
-def command(run: Path, out: Path) -> list[str]:
+def retrain_command(run: Path, out: Path) -> list[str]:
     """The process to start; the store's address goes by the environment, where others do not see its password."""
-    return [sys.executable, "-c", START, "retrain", "--run", str(run), "--out", str(out)]
+    return [sys.executable, "-c", START_SCRIPT, "retrain", "--run", str(run), "--out", str(out)]
 
 
 def resume_command(run: Path, out: Path) -> list[str]:
     """The same, to go on with one that was stopped."""
-    return [*command(run, out), "--resume"]
+    return [*retrain_command(run, out), "--resume"]
 
 
-def begin_job(
+def start_job(
     run: Path,
     out: Path,
     store: Store,
@@ -91,15 +91,17 @@ def begin_job(
     now: datetime,
     resume: bool = False,
     make_command: Callable[[Path, Path], list[str]] | None = None,
-) -> Job:
+) -> RetrainJob:
     """The job, begun and noted; ``resume`` goes on in an ``out`` that is there. TaggerError while another one runs."""
     mine = f"retrain-{token_hex(8)}"
-    if not store.lease(mine, [("the app", "retrain")], count=1, seconds=BEGIN_SECONDS):
+    if not store.lease(mine, [("the app", "retrain")], count=1, seconds=START_LEASE_SECONDS):
         raise TaggerError("Somebody else is beginning a retraining just now. Look again in a moment.")
     try:
         current = load_job(store)
-        if current is not None and alive(current):
-            raise TaggerError(f"A retraining is running already, since {current.begun}. Wait for it, or stop it.")
+        if current is not None and is_running(current):
+            raise TaggerError(
+                f"A retraining is running already, since {current.begun}. Wait for it, or stop it."
+            )
         if out.exists() and not resume:
             raise TaggerError(f"{out} is there already. Name another folder.")
         folder = out.parent / f".{out.name}.retrain"
@@ -107,7 +109,9 @@ def begin_job(
             check_claim(folder, FILES, "Move it away, or name another folder.")
         mark(folder)
         remove(folder, FILES)
-        job = _start(run, out, folder, store, make_command or (resume_command if resume else command), now)
+        job = _start(
+            run, out, folder, store, make_command or (resume_command if resume else retrain_command), now
+        )
         _save(store, job)
         return job
     finally:
@@ -115,9 +119,16 @@ def begin_job(
 
 
 def _start(
-    run: Path, out: Path, folder: Path, store: Store, make_command: Callable[[Path, Path], list[str]], now: datetime
-) -> Job:
-    address = store._engine.url.render_as_string(hide_password=False)  # shown to nobody: it goes to our own process
+    run: Path,
+    out: Path,
+    folder: Path,
+    store: Store,
+    make_command: Callable[[Path, Path], list[str]],
+    now: datetime,
+) -> RetrainJob:
+    address = store._engine.url.render_as_string(
+        hide_password=False
+    )  # shown to nobody: it goes to our own process
     env = os.environ | {"TAGGER_PROGRESS": str(folder / "progress.jsonl"), "TAGGER_STORE": address}
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
@@ -135,13 +146,15 @@ def _start(
         born = 0.0  # it has ended already; the log says why
     threading.Thread(target=process.wait, daemon=True).start()  # so that it leaves no zombie while we live
     begun = now.isoformat(sep=" ", timespec="minutes")
-    return Job(str(run.absolute()), str(out.absolute()), process.pid, born, begun, str(folder.absolute()))
+    return RetrainJob(
+        str(run.absolute()), str(out.absolute()), process.pid, born, begun, str(folder.absolute())
+    )
 
 
-def load_job(store: Store) -> Job | None:
+def load_job(store: Store) -> RetrainJob | None:
     """The last job that anybody began, or None; dismissed ones are forgotten."""
     text = store.load_note(NOTE)
-    return Job(**json.loads(text)) if text else None
+    return RetrainJob(**json.loads(text)) if text else None
 
 
 def dismiss_job(store: Store) -> None:
@@ -149,40 +162,50 @@ def dismiss_job(store: Store) -> None:
     store.save_note(NOTE, "")
 
 
-def stop_job(job: Job, store: Store) -> None:
+def stop_job(job: RetrainJob, store: Store) -> None:
     """Ask the process to end, as Ctrl-C would: it keeps what it can go on from. Nothing if it has ended."""
-    if alive(job):
-        _save(store, Job(**(asdict(job) | {"stopped": True})))
+    if is_running(job):
+        _save(store, RetrainJob(**(asdict(job) | {"stopped": True})))
         os.kill(job.pid, signal.SIGINT)
 
 
-def alive(job: Job) -> bool:
+def is_running(job: RetrainJob) -> bool:
     """Whether exactly this process still runs."""
     try:
         process = psutil.Process(job.pid)
-        same = abs(process.create_time() - job.born) < 5 and job.out in process.cmdline()  # clocks are set right
+        same = (
+            abs(process.create_time() - job.born) < 5 and job.out in process.cmdline()
+        )  # clocks are set right
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-def job_status(job: Job) -> Status:
+def job_status(job: RetrainJob) -> JobStatus:
     """How far the job is, from its process and its files."""
-    running = alive(job)  # before the files: what it writes last is then in them
+    running = is_running(job)  # before the files: what it writes last is then in them
     lines = [line for line in map(_parse, _tail(job.progress_path).splitlines()) if line]
     step = next((line for line in reversed(lines) if "step" in line), None)
     share = step["done"] / step["total"] if step and step.get("total") else None
-    kind = "running" if running else "done" if RunFolder(job.out).finished else "stopped" if job.stopped else "failed"
-    said = tuple(str(line["said"]) for line in lines if "said" in line)
-    return Status(kind, str(step["step"]) if step else "", share, said)
+    kind = (
+        "running"
+        if running
+        else "done"
+        if RunFolder(job.out).finished
+        else "stopped"
+        if job.stopped
+        else "failed"
+    )
+    messages = tuple(str(line["said"]) for line in lines if "said" in line)
+    return JobStatus(kind, str(step["step"]) if step else "", share, messages)
 
 
-def log_tail(job: Job, *, lines: int = 30) -> str:
+def log_tail(job: RetrainJob, *, lines: int = 30) -> str:
     """The last lines of what it printed."""
     return "\n".join(_tail(job.log_path).splitlines()[-lines:])
 
 
-def _save(store: Store, job: Job) -> None:
+def _save(store: Store, job: RetrainJob) -> None:
     store.save_note(NOTE, json.dumps(asdict(job)))
 
 

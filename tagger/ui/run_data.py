@@ -1,4 +1,4 @@
-"""What a run holds, read once for all pages and browser sessions: arrays stay in memory, nothing goes into sessions."""
+"""Contents of a run, read once and cached for all pages and sessions."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,7 @@ import streamlit as st
 
 from tagger.arrays import Cells, Floats
 from tagger.runs import RunFolder
-from tagger.scoring import Structure, Thresholds
+from tagger.scoring import LabelConstraints, Thresholds
 
 
 @dataclass(frozen=True)
@@ -24,25 +24,27 @@ class RunData:
     labels_NK: Cells
     probs_NK: Floats
     thresholds: Thresholds
-    structure: Structure  # groups and rules that decisions keep to
+    constraints: LabelConstraints  # groups and rules that decisions keep to
     metrics: dict[str, Any]
     history: pd.DataFrame
-    judged_N: np.ndarray  # rows that metrics and curves may come from: the test split, or else the out-of-fold ones
+    evaluation_rows_N: (
+        np.ndarray
+    )  # rows that metrics and curves may come from: the test split, or else the out-of-fold ones
 
     @cached_property
-    def judged(self) -> tuple[Cells, Floats]:
+    def evaluation_data(self) -> tuple[Cells, Floats]:
         """Labels and probabilities of those rows."""
-        return self.labels_NK[self.judged_N], self.probs_NK[self.judged_N]
+        return self.labels_NK[self.evaluation_rows_N], self.probs_NK[self.evaluation_rows_N]
 
     @property
-    def judged_where(self) -> str:
-        """The rows of ``judged_N`` in words."""
-        if (self.images["split"].to_numpy()[self.judged_N] == "test").all():
+    def evaluation_source(self) -> str:
+        """The rows of ``evaluation_rows_N`` in words."""
+        if (self.images["split"].to_numpy()[self.evaluation_rows_N] == "test").all():
             return "the test split, which no training has seen"
         return "training and validation images, each predicted by a model that had not seen it (there is no test split)"
 
     @property
-    def headline(self) -> dict[str, Any] | None:
+    def headline_metrics(self) -> dict[str, Any] | None:
         """``evaluate``'s table on the test split, or else on the validation split; None without either."""
         return self.metrics.get("test") or self.metrics.get("validation")
 
@@ -65,8 +67,8 @@ def _read(path: str, stamp: int) -> RunData:
         labels_NK=run.load_cells(),
         probs_NK=probs_NK,
         thresholds=run.load_decision_rule()[0],
-        structure=run.load_structure(),
+        constraints=run.load_constraints(),
         metrics=run.load_metrics(),
         history=run.load_history(),
-        judged_N=test_N if test_N.any() else predicted_N,
+        evaluation_rows_N=test_N if test_N.any() else predicted_N,
     )

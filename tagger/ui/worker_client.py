@@ -1,7 +1,7 @@
-"""Questions to a model without torch in this process: one worker beside the app, started when it is first needed.
+"""Client of the model worker, a process that loads torch when it is first needed.
 
-``shared_worker(run)`` is the app's one client of a run; routes and pages of every browser session use the same. The
-worker starts with the first question, is started again if it has died, and ends with the app.
+``shared_worker(run)`` is the app's one client of a run; routes and pages of every browser session use the
+same. The worker starts with the first question, is started again if it has died, and ends with the app.
 """
 
 import atexit
@@ -26,7 +26,7 @@ ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Tags:
+class ImageTags:
     """What the model says of one image: a probability per label in the run's order, or why it could not be read."""
 
     probs: tuple[float, ...] | None
@@ -46,26 +46,34 @@ class WorkerClient:
         *,
         start_seconds: float = START_SECONDS,
         answer_seconds: float = ANSWER_SECONDS,
-        command: Sequence[str] = (sys.executable, "-m", "tagger.commands.worker"),
+        command: Sequence[str] = (sys.executable, "-m", "tagger.commands.serving.worker"),
     ):
-        self.run, self._command = Path(run), list(command)
-        self.start_seconds, self.answer_seconds = start_seconds, answer_seconds
+        self.run = Path(run)
+        self._command = list(command)
+        self.start_seconds = start_seconds
+        self.answer_seconds = answer_seconds
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._asked = 0
 
     def heat_map(self, path: Path, label: str, *, method: str = "grad_cam") -> bytes:
-        """A small grey PNG (white: most) of where the model sees the label, to be stretched over the whole photo.
+        """A small grey PNG (white: most) of where the model sees the label, to be stretched over the whole
+        photo.
 
-        TaggerError: unreadable image, no such label or method, a network that does not allow it, or no answer in time.
+        TaggerError: unreadable image, no such label or method, a network that does not allow it, or no
+        answer in time.
         """
-        return base64.b64decode(self._ask(job="heat", path=str(Path(path).absolute()), label=label, method=method))
+        return base64.b64decode(
+            self._ask(job="heat", path=str(Path(path).absolute()), label=label, method=method)
+        )
 
-    def predict(self, paths: Sequence[Path]) -> list[Tags]:
+    def predict(self, paths: Sequence[Path]) -> list[ImageTags]:
         """Calibrated probabilities of each image, in order; an unreadable one says why. TaggerError as above."""
         rows = self._ask(job="predict", paths=[str(Path(path).absolute()) for path in paths])
-        return [Tags(None if row["probs"] is None else tuple(row["probs"]), row["reason"]) for row in rows]
+        return [
+            ImageTags(None if row["probs"] is None else tuple(row["probs"]), row["reason"]) for row in rows
+        ]
 
     @property
     def pid(self) -> int | None:
@@ -75,7 +83,8 @@ class WorkerClient:
 
     def close(self) -> None:
         """End the worker, if it runs. A later question starts it again."""
-        process, self._process = self._process, None
+        process = self._process
+        self._process = None
         if process is None:
             return
         if process.stdin is not None:
@@ -91,7 +100,7 @@ class WorkerClient:
         with self._lock:
             for attempt in (1, 2):
                 try:
-                    answer = self._exchange(question)
+                    answer = self._send_request(question)
                     break
                 except WorkerDied:
                     self.close()
@@ -101,7 +110,7 @@ class WorkerClient:
             raise TaggerError(str(answer["error"]))
         return answer["result"]
 
-    def _exchange(self, question: dict[str, Any]) -> dict[str, Any]:
+    def _send_request(self, question: dict[str, Any]) -> dict[str, Any]:
         process = self._process if self.pid is not None else self._start()
         self._asked += 1
         assert process is not None
@@ -128,7 +137,7 @@ class WorkerClient:
             start_new_session=True,  # Ctrl-C is for the app, which closes its worker itself
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
-        threading.Thread(target=_read, args=(self._process, self._lines), daemon=True).start()
+        threading.Thread(target=_forward_lines, args=(self._process, self._lines), daemon=True).start()
         ready = self._receive(self.start_seconds, "The model was not loaded within {:.0f} s.")
         if "error" in ready:
             self.close()
@@ -148,7 +157,7 @@ class WorkerClient:
         return dict(json.loads(line))
 
 
-def _read(process: subprocess.Popen[str], lines: "queue.SimpleQueue[str | None]") -> None:
+def _forward_lines(process: subprocess.Popen[str], lines: "queue.SimpleQueue[str | None]") -> None:
     """Pass on what the worker says; None when it has ended."""
     assert process.stdout is not None
     with process.stdout:

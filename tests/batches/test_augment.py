@@ -43,7 +43,8 @@ def matrices(num, height, width, **changes):
     return affine_matrices(*parts.values(), height=height, width=width)
 
 
-# --- the whole --------------------------------------------------------------------------------------------------------
+# --- the whole
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_with_everything_off_the_very_same_tensor_comes_back():
@@ -98,7 +99,8 @@ def test_every_setting_has_a_default_and_is_checked():
             check_settings({"augment": {field: -1}})
 
 
-# --- geometry ---------------------------------------------------------------------------------------------------------
+# --- geometry
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -116,19 +118,27 @@ def test_rotation_and_shear_are_torchvisions(angle, shear):
         interpolation=InterpolationMode.BILINEAR,
     )
     inside = slice(16, 32), slice(20, 44)  # torchvision fills borders with black, we with reflections
-    torch.testing.assert_close(warp(images_BCHW, theta_B23)[:, :, *inside], theirs[:, :, *inside], atol=2e-5, rtol=0)
+    torch.testing.assert_close(
+        warp(images_BCHW, theta_B23)[:, :, *inside], theirs[:, :, *inside], atol=2e-5, rtol=0
+    )
 
 
 def test_shift_is_torchvisions_translation():
     theta_B23 = matrices(4, 48, 64, shift=torch.tensor([[6 / 64, -4 / 48]] * 4))
     theirs = tv.affine(smooth(), angle=0.0, translate=[6, -4], scale=1.0, shear=[0.0, 0.0])
-    torch.testing.assert_close(warp(smooth(), theta_B23)[..., 4:-4, 6:], theirs[..., 4:-4, 6:], atol=2e-5, rtol=0)
+    torch.testing.assert_close(
+        warp(smooth(), theta_B23)[..., 4:-4, 6:], theirs[..., 4:-4, 6:], atol=2e-5, rtol=0
+    )
 
 
 def test_flips_are_exact_alone_and_all_but_exact_within_the_matrix():
     images_BCHW = noise()
-    assert torch.equal(Augment(OFF.model_copy(update={"hflip": 1.0}))(images_BCHW, seeded()), images_BCHW.flip(-1))
-    assert torch.equal(Augment(OFF.model_copy(update={"vflip": 1.0}))(images_BCHW, seeded()), images_BCHW.flip(-2))
+    assert torch.equal(
+        Augment(OFF.model_copy(update={"hflip": 1.0}))(images_BCHW, seeded()), images_BCHW.flip(-1)
+    )
+    assert torch.equal(
+        Augment(OFF.model_copy(update={"vflip": 1.0}))(images_BCHW, seeded()), images_BCHW.flip(-2)
+    )
     theta_B23 = matrices(8, 12, 16, flip=-torch.ones(8, 2))
     torch.testing.assert_close(warp(images_BCHW, theta_B23), images_BCHW.flip(-1, -2), atol=1e-5, rtol=0)
 
@@ -136,7 +146,9 @@ def test_flips_are_exact_alone_and_all_but_exact_within_the_matrix():
 def test_a_crop_is_the_slice_enlarged():
     images_BCHW = smooth(1)
     theta_B23 = matrices(1, 48, 64, zoom=torch.full((1, 2), 0.5), shift=torch.tensor([[0.5, -0.5]]))
-    top_left_gone = images_BCHW[:, :, 24:, :32]  # shifted right and up by half the view: left and below come into view
+    top_left_gone = images_BCHW[
+        :, :, 24:, :32
+    ]  # shifted right and up by half the view: left and below come into view
     theirs = torch.nn.functional.interpolate(top_left_gone, (48, 64), mode="bilinear", align_corners=False)
     ours = warp(images_BCHW, theta_B23)
     torch.testing.assert_close(ours[..., 2:-2, 2:-2], theirs[..., 2:-2, 2:-2], atol=1e-5, rtol=0)
@@ -167,7 +179,8 @@ def test_shares_are_shares_of_images():
     assert flipped.float().mean().item() == pytest.approx(0.3, abs=0.03)  # standard error 0.007
 
 
-# --- colour -----------------------------------------------------------------------------------------------------------
+# --- colour
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -181,19 +194,24 @@ def test_shares_are_shares_of_images():
 )
 def test_each_colour_change_is_torchvisions_for_every_image(ours, theirs, factors):
     images_BCHW = noise(4)
-    expected = torch.stack([theirs(image, factor) for image, factor in zip(images_BCHW, factors, strict=True)])
+    expected = torch.stack(
+        [theirs(image, factor) for image, factor in zip(images_BCHW, factors, strict=True)]
+    )
     torch.testing.assert_close(ours(images_BCHW.clone(), torch.tensor(factors)), expected, atol=1e-6, rtol=0)
 
 
 def test_grey_is_torchvisions_for_the_chosen_images_and_leaves_the_others():
     images_BCHW = noise(2)
     result = colour.grey_(images_BCHW.clone(), torch.tensor([True, False]))
-    torch.testing.assert_close(result[0], tv.rgb_to_grayscale(images_BCHW[0], num_output_channels=3), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        result[0], tv.rgb_to_grayscale(images_BCHW[0], num_output_channels=3), atol=1e-6, rtol=0
+    )
     assert torch.equal(result[1], images_BCHW[1])
     assert torch.equal(colour.grey_(images_BCHW.clone(), torch.tensor([False, False])), images_BCHW)
 
 
-# --- torchvision's own ------------------------------------------------------------------------------------------------
+# --- torchvision's own
+# ------------------------------------------------------------------------------------------------
 
 
 def test_randaugment_and_erasing_are_torchvisions_with_a_seed_for_each_image():

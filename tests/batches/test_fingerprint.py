@@ -5,12 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from tagger.batches import ImageFiles, fingerprint, keep_fingerprints, load_fingerprints, make_loader
-from tagger.data.decode import PAD_COLOUR
+from tagger.batches import ImageFiles, fingerprint, load_fingerprints, make_loader, write_fingerprints
+from tagger.data.images.decoding import PAD_COLOUR
 
 
 def photos(num, height, width, seed=0):
-    return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (num, 3, height, width), dtype=np.uint8))
+    return torch.from_numpy(
+        np.random.default_rng(seed).integers(0, 256, (num, 3, height, width), dtype=np.uint8)
+    )
 
 
 @pytest.mark.parametrize("cells", [1, 2, 3])
@@ -52,7 +54,9 @@ def test_fingerprints_are_kept_row_by_row_while_the_batches_pass(tmp_path):
     assert load_fingerprints(tmp_path / "prints.npy") is None
     order = [3, 0, 6, 1, 5, 2, 4]
     batches = list(
-        keep_fingerprints(make_loader(images, order, batch_size=3, workers=0), images, tmp_path / "prints.npy")
+        write_fingerprints(
+            make_loader(images, order, batch_size=3, workers=0), images, tmp_path / "prints.npy"
+        )
     )
     assert [row for batch in batches for row in batch.indices_B.tolist()] == order
     found = load_fingerprints(tmp_path / "prints.npy")

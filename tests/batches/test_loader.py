@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tagger.batches.dataset import Batch, ImageFiles
-from tagger.batches.loader import Batches, default_workers, make_loader
+from tagger.batches.dataset import ImageBatch, ImageFiles
+from tagger.batches.loader import BatchSequence, default_num_workers, make_loader
 
 
 @pytest.fixture
@@ -45,13 +45,17 @@ def test_batches_follow_the_order_whoever_decodes_them(folder, workers, drop_las
     order = np.array([6, 0, 3, 3, 1, 6, 2])
     loader = make_loader(folder, order, batch_size=3, workers=workers, drop_last=drop_last)
     batches = list(loader)
-    assert [batch.indices_B.tolist() for batch in batches] == [[6, 0, 3], [3, 1, 6], [2]][: 2 if drop_last else 3]
+    assert [batch.indices_B.tolist() for batch in batches] == [[6, 0, 3], [3, 1, 6], [2]][
+        : 2 if drop_last else 3
+    ]
     assert len(loader) == len(batches)
     for batch in batches:
-        assert isinstance(batch, Batch)
+        assert isinstance(batch, ImageBatch)
         assert batch.images_BCHW.dtype == torch.uint8
         assert batch.images_BCHW.is_contiguous(memory_format=torch.channels_last)
-        for image_CHW, index, reason in zip(batch.images_BCHW, batch.indices_B.tolist(), batch.reasons, strict=True):
+        for image_CHW, index, reason in zip(
+            batch.images_BCHW, batch.indices_B.tolist(), batch.reasons, strict=True
+        ):
             assert torch.equal(image_CHW, folder[index][0])
             assert reason == ("not an image" if index == 3 else None)
 
@@ -59,7 +63,7 @@ def test_batches_follow_the_order_whoever_decodes_them(folder, workers, drop_las
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 9])
 def test_batches_by_number_are_those_of_a_loader(folder, batch_size):
     order = np.array([6, 0, 3, 3, 1, 6, 2])
-    batches = Batches(folder, order, batch_size=batch_size)
+    batches = BatchSequence(folder, order, batch_size=batch_size)
     loaded = list(make_loader(folder, order, batch_size=batch_size, workers=0))
     assert len(batches) == len(loaded)
     for number, expected in reversed(list(enumerate(loaded))):  # in any order
@@ -70,8 +74,8 @@ def test_batches_by_number_are_those_of_a_loader(folder, batch_size):
         with pytest.raises(IndexError, match="batch"):
             batches[number]
     with pytest.raises(IndexError, match="items 0 to 6"):
-        Batches(folder, [7], batch_size=2)
-    assert len(Batches(folder, [], batch_size=2)) == 0
+        BatchSequence(folder, [7], batch_size=2)
+    assert len(BatchSequence(folder, [], batch_size=2)) == 0
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -102,5 +106,5 @@ def test_an_image_size_below_one_is_refused(tmp_path):
 
 
 def test_the_default_number_of_workers_leaves_a_core_to_training():
-    assert 0 <= default_workers() <= 8
-    assert default_workers(most=0) == 0
+    assert 0 <= default_num_workers() <= 8
+    assert default_num_workers(most=0) == 0

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tagger.batches.samplers import samplers
-from tagger.batches.samplers.base import shares
-from tagger.batches.samplers.inverse_frequency import systematic
+from tagger.batches.samplers.base import positive_shares
+from tagger.batches.samplers.inverse_frequency import systematic_sample
 from tagger.errors import TaggerError
 
 every_sampler = pytest.mark.parametrize("name", samplers.names())
@@ -31,18 +31,19 @@ def long_tail(num=2000, seed=0):
 
 def counts(name, labels_NK, epochs=1, seed=0, **options):
     sampler, rng = samplers.build(name, labels_NK, **options), np.random.default_rng(seed)
-    orders = [sampler.draw(rng) for _ in range(epochs)]
+    orders = [sampler.draw_epoch(rng) for _ in range(epochs)]
     return np.bincount(np.concatenate(orders), minlength=len(labels_NK)) / epochs
 
 
-# --- contract ---------------------------------------------------------------------------------------------------------
+# --- contract
+# ---------------------------------------------------------------------------------------------------------
 
 
 @every_sampler
 @settings(max_examples=40, deadline=None)
 @given(labels_NK=tables)
 def test_any_table_gives_an_epoch_of_existing_rows(name, labels_NK):
-    order = samplers.build(name, labels_NK).draw(np.random.default_rng(0))
+    order = samplers.build(name, labels_NK).draw_epoch(np.random.default_rng(0))
     assert order.dtype == np.int64
     assert order.ndim == 1
     assert len(order) > 0
@@ -53,14 +54,14 @@ def test_any_table_gives_an_epoch_of_existing_rows(name, labels_NK):
 def test_the_same_random_state_gives_the_same_epoch_and_the_next_epoch_differs(name):
     sampler = samplers.build(name, long_tail())
     rng = np.random.default_rng(5)
-    first, second = sampler.draw(rng), sampler.draw(rng)
-    assert np.array_equal(first, sampler.draw(np.random.default_rng(5)))
+    first, second = sampler.draw_epoch(rng), sampler.draw_epoch(rng)
+    assert np.array_equal(first, sampler.draw_epoch(np.random.default_rng(5)))
     assert not np.array_equal(first, second)
 
 
 @every_sampler
 def test_an_epoch_is_shuffled(name):
-    order = samplers.build(name, long_tail()).draw(np.random.default_rng(0))
+    order = samplers.build(name, long_tail()).draw_epoch(np.random.default_rng(0))
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.1
 
 
@@ -68,7 +69,7 @@ def test_an_epoch_is_shuffled(name):
 def test_the_table_is_left_as_it_is(name):
     labels_NK = long_tail()
     before = labels_NK.copy()
-    samplers.build(name, labels_NK).draw(np.random.default_rng(0))
+    samplers.build(name, labels_NK).draw_epoch(np.random.default_rng(0))
     assert np.array_equal(labels_NK, before)
 
 
@@ -96,12 +97,13 @@ def test_a_label_without_a_yes_changes_nothing(name):
     assert np.array_equal(counts(name, labels_NK), counts(name, wider_NK))
 
 
-# --- each one's promise -----------------------------------------------------------------------------------------------
+# --- each one's promise
+# -----------------------------------------------------------------------------------------------
 
 
 def test_inverse_frequency_draws_in_proportion_to_the_rarest_label():
     labels_NK = long_tail()
-    share_K = shares(labels_NK)
+    share_K = positive_shares(labels_NK)
     expected = []
     for row in labels_NK:
         rarities = [1 / share_K[k] for k in range(3) if row[k] == 1]
@@ -119,7 +121,7 @@ def test_inverse_frequency_draws_in_proportion_to_the_rarest_label():
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=20), st.integers(0, 50), st.integers(0, 1000))
 def test_systematic_draws_differ_from_their_expectation_by_less_than_one(weights, num, seed):
-    rows = systematic(np.array(weights), num, np.random.default_rng(seed))
+    rows = systematic_sample(np.array(weights), num, np.random.default_rng(seed))
     drawn = np.bincount(rows, minlength=len(weights))
     assert len(rows) == num
     assert np.abs(drawn - np.array(weights) / np.sum(weights) * num).max() < 1 + 1e-6
@@ -139,10 +141,12 @@ def test_class_aware_gives_every_label_and_the_unlabelled_the_same_number_of_tur
 
 def test_repeat_factor_repeats_as_in_the_lvis_paper():
     labels_NK = long_tail()
-    share_K = shares(labels_NK)
+    share_K = positive_shares(labels_NK)
     factors = []
     for row in labels_NK:
-        factors.append(max([max(1.0, np.sqrt(0.3 / share_K[k])) for k in range(3) if row[k] == 1], default=1.0))
+        factors.append(
+            max([max(1.0, np.sqrt(0.3 / share_K[k])) for k in range(3) if row[k] == 1], default=1.0)
+        )
     one = counts("repeat-factor", labels_NK, threshold=0.3)
     assert (np.floor(factors) <= one).all()
     assert (one <= np.ceil(factors)).all()
@@ -188,7 +192,7 @@ def test_an_impossible_option_is_named_with_what_it_may_be(name, option, value):
 
 def test_undersampling_in_two_stages_uses_every_image_in_the_second():
     sampler = samplers.build("undersampling", long_tail(), drop=1.0, drop_unlabelled=1.0, until=0.5)
-    first, second = (sampler.at(progress).draw(np.random.default_rng(0)) for progress in (0.49, 0.5))
+    first, second = (sampler.at(progress).draw_epoch(np.random.default_rng(0)) for progress in (0.49, 0.5))
     assert len(first) < 2000
     assert sorted(second) == list(range(2000))
     with pytest.raises(TaggerError, match="until"):

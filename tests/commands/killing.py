@@ -1,8 +1,10 @@
-"""Commands of tagger in child processes that are killed (SIGKILL) at chosen moments: ``python killing.py PLAN.json``.
+"""Commands of tagger in child processes that are killed (SIGKILL) at chosen moments: ``python killing.py
+PLAN.json``.
 
-The plan is a list of steps ``{"argv": [...], "event": 7 or null, "seconds": 0.5 or null, "chunk": 3}``. An event is a
-moment around a change on disk: a file is written but not yet renamed, has just been renamed, is about to be removed.
-Prints how each child ended: an exit code, or -9. The children are forked, so that torch is loaded only once.
+The plan is a list of steps ``{"argv": [...], "event": 7 or null, "seconds": 0.5 or null, "chunk": 3}``. An
+event is a moment around a change on disk: a file is written but not yet renamed, has just been renamed, is
+about to be removed. Prints how each child ended: an exit code, or -9. The children are forked, so that
+torch is loaded only once.
 """
 
 import json

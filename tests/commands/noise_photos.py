@@ -11,7 +11,9 @@ from PIL import Image
 Labels = Callable[[int], str]
 
 
-def make_photos(root: Path, count: int, labels: Labels | None = lambda i: ["cat", "dog", "cat|dog", ""][i % 4]) -> Path:
+def make_photos(
+    root: Path, count: int, labels: Labels | None = lambda i: ["cat", "dog", "cat|dog", ""][i % 4]
+) -> Path:
     """So many images of noise in ``root``, with a ``labels.csv`` unless ``labels`` is None."""
     root.mkdir()
     rng = np.random.default_rng(0)

@@ -12,14 +12,22 @@ from PIL import Image
 from tagger.commands.apply import apply
 from tagger.config import Settings
 from tagger.data import read_dataset
-from tagger.data.xmp import merge_keywords, read_keywords
+from tagger.data.formats.xmp import merge_keywords, read_keywords
 from tagger.errors import TaggerError
 from tagger.review import Decision, LabelOperation, Store
 from tagger.runs import RunFolder
 
 DRAWN = "0a1b2c3d"  # the random part of a temporary name
 NAMES = ("=1+1", "<script>alert(1)</script>", '猫, "the cat"', "*sea*")
-FILES = ("a.jpg", " leading space.jpg", "sub/a.jpg", 'sub/comma, "quote".jpg', "<b>é</b>.jpg", "-n.jpg", "'x'|y.jpg")
+FILES = (
+    "a.jpg",
+    " leading space.jpg",
+    "sub/a.jpg",
+    'sub/comma, "quote".jpg',
+    "<b>é</b>.jpg",
+    "-n.jpg",
+    "'x'|y.jpg",
+)
 
 
 @pytest.fixture
@@ -42,7 +50,9 @@ def make_run(path: Path, data: Path, labels_NK: np.ndarray, names: tuple[str, ..
     dataset = read_dataset(data)
     assert not dataset.problems or all("labels" in problem.file for problem in dataset.problems)
     run = RunFolder(path)
-    run.save_settings(Settings().model_copy(update={"data": Settings().data.model_copy(update={"path": str(data)})}))
+    run.save_settings(
+        Settings().model_copy(update={"data": Settings().data.model_copy(update={"path": str(data)})})
+    )
     run.save_labels(dataset.labels, {}, ())
     run.save_images(dataset.images.assign(split="train", fold=0))
     run.save_cells(dataset.labels_NK, dataset.labels)
@@ -71,7 +81,9 @@ def run(tmp_path: Path, data: Path) -> RunFolder:
 
 
 @pytest.mark.parametrize("where", ["elsewhere", "data", "data/sub"])
-def test_training_reads_the_corrected_labels_wherever_they_lie(run: RunFolder, data: Path, tmp_path: Path, where: str):
+def test_training_reads_the_corrected_labels_wherever_they_lie(
+    run: RunFolder, data: Path, tmp_path: Path, where: str
+):
     url = f"sqlite:///{tmp_path / 'review.db'}"
     images, cells_NK, names = run.load_images(), run.load_cells(), run.load_labels()
     turned = [(int(n), int(n) % len(names)) for n in range(len(images))]
@@ -172,7 +184,17 @@ def test_decisions_reach_sidecars_and_a_persons_keywords_stay(
     place.write_bytes(merge_keywords(None, ["mine", names[1]]))
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     ended = tagger_cli(
-        "apply", "--run", run.path, "--out", beside, "--store", url, "--format", "xmp", "--on-existing", "merge"
+        "apply",
+        "--run",
+        run.path,
+        "--out",
+        beside,
+        "--store",
+        url,
+        "--format",
+        "xmp",
+        "--on-existing",
+        "merge",
     )
     assert ended.code == 0, ended.err
     keywords = read_keywords(place.read_bytes())
@@ -196,8 +218,12 @@ def test_decisions_reach_a_file_of_another_format(run: RunFolder, data: Path, tm
     assert apply(run, out=out, format=format, store=url).out == written.out
 
 
-@pytest.mark.parametrize(("format", "name"), [("csv", "labels[1].csv"), ("xmp", "a.jpg.xmp"), ("txt", "a.txt")])
-def test_what_a_killed_call_left_half_written_goes(run: RunFolder, data: Path, tmp_path: Path, format: str, name: str):
+@pytest.mark.parametrize(
+    ("format", "name"), [("csv", "labels[1].csv"), ("xmp", "a.jpg.xmp"), ("txt", "a.txt")]
+)
+def test_what_a_killed_call_left_half_written_goes(
+    run: RunFolder, data: Path, tmp_path: Path, format: str, name: str
+):
     out = tmp_path / "out"
     (out / "sub").mkdir(parents=True)
     mine = [f".{name}.123-{DRAWN}.part", f".labels.changes.csv.9-{DRAWN}.part"]

@@ -47,7 +47,10 @@ def huge_png(side: int = 30_000) -> bytes:
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"0" * 99)) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"0" * 99))
+        + chunk(b"IEND", b"")
     )
 
 
@@ -62,7 +65,9 @@ def test_an_empty_folder(tagger_cli: Cli, tmp_path: Path):
 
 def test_a_folder_that_does_not_exist_or_is_a_file(tagger_cli: Cli, photos: Any):
     data = photos(4)
-    refused(tagger_cli(*train_argv(data.with_name("dato"), Path("run"))), "no such folder", "Did you mean 'data'")
+    refused(
+        tagger_cli(*train_argv(data.with_name("dato"), Path("run"))), "no such folder", "Did you mean 'data'"
+    )
     refused(tagger_cli(*train_argv(data / "labels.csv", Path("run"))), "a file, not a folder", str(data))
 
 
@@ -73,7 +78,10 @@ def test_images_without_labels(tagger_cli: Cli, photos: Any):
 @pytest.mark.parametrize("count", [1, 2])
 def test_too_few_images_leave_no_half_run(tagger_cli: Cli, photos: Any, count: int):
     data = photos(count, lambda i: "cat" if i else "")
-    refused(tagger_cli(*train_argv(data, Path("run"))), "nothing to learn" if count == 1 else "At least 3 are needed")
+    refused(
+        tagger_cli(*train_argv(data, Path("run"))),
+        "nothing to learn" if count == 1 else "At least 3 are needed",
+    )
     again = tagger_cli(*train_argv(data, Path("run")))
     refused(again)
     assert "there is a run already" not in again.err
@@ -115,7 +123,10 @@ def test_a_label_file_that_names_only_absent_images(tagger_cli: Cli, photos: Any
 
 
 def test_a_label_file_that_does_not_exist(tagger_cli: Cli, photos: Any):
-    refused(tagger_cli(*train_argv(photos(4), Path("run"), "--labels", "nix.csv")), "nix.csv: there is no such label")
+    refused(
+        tagger_cli(*train_argv(photos(4), Path("run"), "--labels", "nix.csv")),
+        "nix.csv: there is no such label",
+    )
 
 
 # Data that is listed, and the training goes on
@@ -142,7 +153,11 @@ def test_labels_without_a_positive_or_a_negative_are_listed_and_say_so(tagger_cl
     write_rows(data, rows, ("file", "cat", "none", "all", "unknown"))
     ended = tagger_cli(*train_argv(data, Path("run"), train__epochs=1))
     assert ended.code == 0, ended.err
-    for label, kind in (("none", "no positive"), ("all", "no negative"), ("unknown", "no positive and no negative")):
+    for label, kind in (
+        ("none", "no positive"),
+        ("all", "no negative"),
+        ("unknown", "no positive and no negative"),
+    ):
         assert f"label '{label}' has {kind} image" in ended.out
     per_label = RunFolder("run").load_metrics()["test"]["per_label"]
     assert all(per_label[name]["average_precision"]["value"] is None for name in ("none", "all", "unknown"))
@@ -167,7 +182,15 @@ def test_three_images_are_enough(tagger_cli: Cli, photos: Any):
 
 def test_odd_names_go_all_the_way(tagger_cli: Cli, photos: Any):
     data = photos(24, None)
-    names = ["with space", 'q"u,o', "new\nline", "шаг 猫", "[red]x", "a'b", *(f"{n:02d}" for n in range(6, 24))]
+    names = [
+        "with space",
+        'q"u,o',
+        "new\nline",
+        "шаг 猫",
+        "[red]x",
+        "a'b",
+        *(f"{n:02d}" for n in range(6, 24)),
+    ]
     rows = []
     for n, name in enumerate(names):
         (data / f"{n:02d}.png").rename(data / f"{name}.png")
@@ -218,7 +241,9 @@ def test_unreadable_images_are_left_out_listed_and_give_exit_code_3(tagger_cli: 
     assert "5 could not be read" in evaluated.out
 
 
-def test_a_folder_without_read_permission_is_listed(tagger_cli: Cli, photos: Any, monkeypatch: pytest.MonkeyPatch):
+def test_a_folder_without_read_permission_is_listed(
+    tagger_cli: Cli, photos: Any, monkeypatch: pytest.MonkeyPatch
+):
     data = photos(12)
     (data / "closed").mkdir()
     scandir = os.scandir
@@ -228,7 +253,7 @@ def test_a_folder_without_read_permission_is_listed(tagger_cli: Cli, photos: Any
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
-    monkeypatch.setattr("tagger.data.images.os.scandir", guarded)
+    monkeypatch.setattr("tagger.data.images.listing.os.scandir", guarded)
     ended = tagger_cli(*train_argv(data, Path("run"), train__epochs=1))
     assert ended.code == 3
     assert "closed: the folder cannot be read (permission denied)" in ended.out

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from tagger.commands.compare import compare, verdict
+from tagger.commands.compare import compare, difference_sentence
 from tagger.config import Settings
 from tagger.data import Rule
 from tagger.errors import TaggerError
 from tagger.runs import RunFolder
 from tagger.scoring import choose_thresholds, fit_calibration
-from tagger.scoring.paired import paired_table
+from tagger.scoring.paired_comparison import paired_table
 
 N, NAMES = 60, ("cat", "<b>dog</b>", "sea | side")
 TEST = np.arange(40, 60)
@@ -28,7 +28,9 @@ def make_run(path: Path, seed: int, **chosen: Any) -> RunFolder:
     hashes = chosen.get("hashes", [f"hash{n:02d}" for n in range(N)])
     test = chosen.get("test", TEST)
     truth_NK = np.random.default_rng(0).random((N, len(NAMES))) < 0.4
-    labels_NK = chosen.get("labels", truth_NK.astype(np.int8)[:, [NAMES.index(n) if n in NAMES else 0 for n in names]])
+    labels_NK = chosen.get(
+        "labels", truth_NK.astype(np.int8)[:, [NAMES.index(n) if n in NAMES else 0 for n in names]]
+    )
     rng = np.random.default_rng(seed)
     probs_NK = np.clip(0.3 * labels_NK + rng.random(labels_NK.shape) * 0.7, 0, 1).astype(np.float32)
     split = np.where(np.isin(np.arange(N), test), "test", "train")
@@ -42,7 +44,7 @@ def make_run(path: Path, seed: int, **chosen: Any) -> RunFolder:
     thresholds = choose_thresholds(labels_NK, probs_NK, "f1")
     run.save_decision_rule(thresholds, fit_calibration(labels_NK, probs_NK), names)
     if "judged" in chosen:
-        run.save_judged(chosen["judged"], names)
+        run.save_eval_mask(chosen["judged"], names)
     run.finish({"decisions": {"number": chosen.get("decisions", 0)}})
     return run
 
@@ -85,7 +87,7 @@ def test_a_run_against_itself_is_no_different(a: RunFolder):
     rows = [*result["overall"].values(), *(row["average_precision"] for row in result["per_label"].values())]
     assert {row["difference"] for row in rows} <= {0.0, None}
     assert {row["low"] for row in rows} | {row["high"] for row in rows} <= {0.0, None}
-    assert verdict(result["overall"]["map"]).endswith("no difference.")
+    assert difference_sentence(result["overall"]["map"]).endswith("no difference.")
 
 
 def test_the_other_way_round_every_difference_changes_its_sign(a: RunFolder, b: RunFolder):
@@ -113,8 +115,8 @@ def test_images_and_labels_are_matched_by_hash_and_name(a: RunFolder, tmp_path: 
     other.save_oof(a.load_oof()[0][order][:, columns], images["fold"].to_numpy())
     thresholds, calibration = a.load_decision_rule()
     labels = tuple(thresholds.labels[k] for k in columns)
-    curves = type(calibration)(tuple(calibration.curves[k] for k in columns))
-    other.save_decision_rule(type(thresholds)(labels, thresholds.shared, thresholds.aim), curves, names)
+    params = type(calibration)(tuple(calibration.params[k] for k in columns))
+    other.save_decision_rule(type(thresholds)(labels, thresholds.shared, thresholds.objective), params, names)
     result = compare(a, other, draws=10)
     assert {row["difference"] for row in result["overall"].values()} == {0.0}
     assert result["num_images"] == 20
@@ -160,12 +162,12 @@ def test_cells_on_which_the_labels_differ_do_not_judge(a: RunFolder, tmp_path: P
 
 
 def test_a_retrained_run_says_which_cells_may_judge(a: RunFolder, tmp_path: Path):
-    judged_NK = np.zeros((N, 3), dtype=bool)
-    judged_NK[TEST] = True
-    judged_NK[TEST[:5], 1] = False  # decided because a model had picked them
+    eval_mask_NK = np.zeros((N, 3), dtype=bool)
+    eval_mask_NK[TEST] = True
+    eval_mask_NK[TEST[:5], 1] = False  # decided because a model had picked them
     labels_NK = a.load_cells().copy()
     labels_NK[TEST[7], 2] = 1 - labels_NK[TEST[7], 2]  # verified blind: the label it had was wrong
-    after = make_run(tmp_path / "after", 2, labels=labels_NK, judged=judged_NK, decisions=6)
+    after = make_run(tmp_path / "after", 2, labels=labels_NK, judged=eval_mask_NK, decisions=6)
     for one, two in ((a, after), (after, a)):
         result = compare(one, two, draws=5)
         assert result["num_cells"] == 60 - 5
@@ -176,8 +178,8 @@ def test_a_retrained_run_says_which_cells_may_judge(a: RunFolder, tmp_path: Path
 
 
 def test_of_two_retrained_runs_the_one_that_knows_more_decisions_judges(a: RunFolder, tmp_path: Path):
-    judged_NK = np.isin(np.arange(N), TEST)[:, None] & np.ones((1, 3), dtype=bool)
-    fewer_NK, more_NK = judged_NK.copy(), judged_NK.copy()
+    eval_mask_NK = np.isin(np.arange(N), TEST)[:, None] & np.ones((1, 3), dtype=bool)
+    fewer_NK, more_NK = eval_mask_NK.copy(), eval_mask_NK.copy()
     more_NK[TEST[0], 0] = fewer_NK[TEST[1], 0] = False
     turned_NK = a.load_cells().copy()
     turned_NK[TEST[5], 0] = 1 - turned_NK[TEST[5], 0]

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import tagger
-from tagger.commands.explain import difference
-from tagger.commands.heat import heat_over_photo
-from tagger.commands.photo_list import find_photos
+from tagger.commands.explain import heat_difference_sentence
+from tagger.commands.serving.heat_maps import photo_heat_map
+from tagger.commands.steps.input_photos import find_photos
 from tagger.errors import TaggerError
 from tagger.runs import RunFolder
 
@@ -24,7 +24,9 @@ def photos(demo: Path) -> list[Path]:
     return sorted((demo / "images").iterdir())[:3]
 
 
-def test_each_photo_gets_a_picture_and_the_table_has_its_numbers(photos: list[Path], finished: Path, tmp_path: Path):
+def test_each_photo_gets_a_picture_and_the_table_has_its_numbers(
+    photos: list[Path], finished: Path, tmp_path: Path
+):
     table = tagger.explain_images(photos, run=finished, out=tmp_path / "out")
     assert list(table.columns) == ["file", "run", "label", "prob", "chosen", "outside", "picture"]
     assert set(table["file"]) == set(map(str, photos))
@@ -43,7 +45,9 @@ def test_each_photo_gets_a_picture_and_the_table_has_its_numbers(photos: list[Pa
 
 def test_two_runs_are_asked_for_the_same_labels(photos: list[Path], finished: Path, tmp_path: Path):
     twin = RunFolder(shutil.copytree(finished, tmp_path / "twin"))
-    table = tagger.explain_images(photos[:1], run=finished, against=twin, labels=["two", "one", "two"], out=tmp_path)
+    table = tagger.explain_images(
+        photos[:1], run=finished, against=twin, labels=["two", "one", "two"], out=tmp_path
+    )
     assert table["label"].tolist() == ["two", "one"] * 2
     np.testing.assert_array_equal(table["outside"][:2], table["outside"][2:])
 
@@ -56,13 +60,20 @@ def test_the_command_goes_through_folders_and_lists_what_cannot_be_read(
     for number, path in enumerate(photos):
         (folder / ("sea" if number else ".") / f"{number}{path.suffix}").write_bytes(path.read_bytes())
     (folder / "bad.jpg").write_bytes(b"nothing")
-    end = tagger_cli("explain", folder, photos[0], "--run", finished, "--method", "saliency", "--out", folder / "out")
+    end = tagger_cli(
+        "explain", folder, photos[0], "--run", finished, "--method", "saliency", "--out", folder / "out"
+    )
     assert end.code == 3, end.err
     assert "bad.jpg: not an image" in end.out
     assert "Pictures of 4 photos" in end.out
     names = {path.relative_to(folder / "out").as_posix() for path in (folder / "out").rglob("*.png")}
-    assert names == {"0.saliency.png", "sea/1.saliency.png", "sea/2.saliency.png", f"{photos[0].stem}.saliency.png"}
-    again = find_photos([folder], out=folder / "out", ending=".x.png")
+    assert names == {
+        "0.saliency.png",
+        "sea/1.saliency.png",
+        "sea/2.saliency.png",
+        f"{photos[0].stem}.saliency.png",
+    }
+    again = find_photos([folder], out=folder / "out", suffix=".x.png")
     assert [photo.name for photo in again] == ["0.x.png", "bad.x.png", "sea/1.x.png", "sea/2.x.png"]
 
 
@@ -107,10 +118,14 @@ def test_mistakes_are_named_in_one_line(
 def test_the_difference_is_over_photos_and_only_where_both_have_heat():
     nothing = float("nan")
     shares = {"a": (0.5, 0.7, nothing), "b": (0.4, 0.4, 0.9)}
-    rows = [(f"{n // 2}.jpg", "xy"[n % 2], run, share) for run, of in shares.items() for n, share in enumerate(of)]
+    rows = [
+        (f"{n // 2}.jpg", "xy"[n % 2], run, share) for run, of in shares.items() for n, share in enumerate(of)
+    ]
     table = pd.DataFrame(rows, columns=["file", "label", "run", "outside"])
-    assert "a 0.600, b 0.400: difference +0.200 (+0.200 to +0.200 over 1 photo)" in difference(table, "a", "b")
-    assert "cannot be compared" in difference(table[table["run"] == "a"], "a", "b")
+    assert "a 0.600, b 0.400: difference +0.200 (+0.200 to +0.200 over 1 photo)" in heat_difference_sentence(
+        table, "a", "b"
+    )
+    assert "cannot be compared" in heat_difference_sentence(table[table["run"] == "a"], "a", "b")
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "cam", "saliency"])
@@ -121,9 +136,9 @@ def test_the_map_covers_the_photo_whatever_its_shape(finished: Path, tmp_path: P
     settings = model.settings
     for fit in ("squash", "crop", "pad"):
         model.settings = settings.model_copy(update={"image": settings.image.model_copy(update={"fit": fit})})
-        heat_HW = heat_over_photo(model, path, model.labels[0], method=method)
+        heat_HW = photo_heat_map(model, path, model.labels[0], method=method)
         assert heat_HW.min() >= 0
         assert heat_HW.max() <= 1
         assert (heat_HW.shape[1] > 2 * heat_HW.shape[0]) == (fit == "pad")
     with pytest.raises(TaggerError, match="no such file"):
-        heat_over_photo(model, tmp_path / "absent.png", model.labels[0])
+        photo_heat_map(model, tmp_path / "absent.png", model.labels[0])

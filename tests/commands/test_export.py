@@ -18,16 +18,16 @@ from untrained import AGES, NAMES, make_run, photos_of
 import tagger
 from tagger.arrays import sigmoid
 from tagger.commands.export import export
-from tagger.commands.export_check import Check, make_check
-from tagger.commands.export_files import write_torchscript
-from tagger.commands.export_model import Calibrated, Decided, Exported
-from tagger.commands.tagger_model import Tagger
-from tagger.data import Group
+from tagger.commands.exporting.export_module import CalibrationModule, DecisionModule, ExportModule
+from tagger.commands.exporting.model_files import write_torchscript
+from tagger.commands.exporting.parity_check import ParityCheck, make_parity_check
+from tagger.commands.serving.predictor import Predictor
+from tagger.data import LabelGroup
 from tagger.errors import TaggerError
 from tagger.runs import RunFolder
-from tagger.scoring import Calibration, Structure, decide
-from tagger.scoring.calibration import Curve
-from tagger.scoring.decide import OneOf
+from tagger.scoring import Calibration, LabelConstraints, predict_labels
+from tagger.scoring.calibration import PlattParams
+from tagger.scoring.label_constraints import ExclusiveGroup
 
 Cli = Callable[..., Any]
 
@@ -57,13 +57,13 @@ def agrees(answers: Any, run: RunFolder) -> None:
     probs_NK, chosen_NK, _ = (np.asarray(part) for part in answers)
     np.testing.assert_allclose(probs_NK, table[list(NAMES)], atol=1e-4)
     model = tagger.load(run)
-    expected = decide(table[list(NAMES)].to_numpy(), model.thresholds.values_K, model.structure)
+    expected = predict_labels(table[list(NAMES)].to_numpy(), model.thresholds.values_K, model.constraints)
     np.testing.assert_array_equal(chosen_NK, expected)
 
 
 def pixels_of(run: RunFolder) -> np.ndarray:
     """The photos as the checks see them: noise comes first, and of what is gone nothing."""
-    return make_check(tagger.load(run)).images_NCHW[-3:]
+    return make_parity_check(tagger.load(run)).images_NCHW[-3:]
 
 
 @pytest.mark.parametrize("kind", ["plain", "rich"])
@@ -84,8 +84,14 @@ def test_an_onnx_file_tags_as_the_run_does(kind: str, tmp_path: Path, request: p
 
 
 PARTS = {
-    "mlp on a transformer": (["head.name=mlp", "head.hidden=8", "image.flip_views=false"], {"backbone": "test_vit"}),
-    "linear heads on a ConvNeXt": (["backbone.levels=2"], {"backbone": "test_convnext", "members": 3, "groups": AGES}),
+    "mlp on a transformer": (
+        ["head.name=mlp", "head.hidden=8", "image.flip_views=false"],
+        {"backbone": "test_vit"},
+    ),
+    "linear heads on a ConvNeXt": (
+        ["backbone.levels=2"],
+        {"backbone": "test_convnext", "members": 3, "groups": AGES},
+    ),
     "ecoc, same padding": (
         ["head.name=ecoc", "head.bits=8", "backbone.pad_type=same", "image.size=40"],
         {"backbone": "test_efficientnet"},
@@ -108,7 +114,7 @@ def test_every_head_and_kind_of_network_goes_into_onnx(parts: str, tmp_path: Pat
 
 
 def test_weights_too_large_for_one_file_stand_beside_it(plain: RunFolder, tmp_path: Path, monkeypatch: Any):
-    monkeypatch.setattr("tagger.commands.export_files.LARGEST", 1000)
+    monkeypatch.setattr("tagger.commands.exporting.model_files.MAX_INLINE_BYTES", 1000)
     path = export(plain, tmp_path / "a.onnx")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.onnx", "a.onnx.data"]
     assert path.stat().st_size < path.with_name("a.onnx.data").stat().st_size
@@ -166,7 +172,7 @@ def test_timm_makes_the_network_of_a_hub_folder(plain: RunFolder, tmp_path: Path
     ],
 )
 def test_a_hub_folder_says_what_it_cannot_hold(
-    more: list[str], groups: dict[str, Group] | None, reason: str, tmp_path: Path
+    more: list[str], groups: dict[str, LabelGroup] | None, reason: str, tmp_path: Path
 ):
     run = make_run(tmp_path, *more, groups=groups)
     with pytest.raises(TaggerError, match=f"{reason}.*--format onnx"):
@@ -175,9 +181,11 @@ def test_a_hub_folder_says_what_it_cannot_hold(
 
 
 def test_a_file_that_disagrees_is_not_left(plain: RunFolder, tmp_path: Path):
-    model = Tagger(plain)
-    exported = Exported(model.model, model.calibration, model.thresholds.values_K, model.structure, flip_views=True)
-    check = make_check(model)
+    model = Predictor(plain)
+    exported = ExportModule(
+        model.model, model.calibration, model.thresholds.values_K, model.constraints, tta_hflip=True
+    )
+    check = make_parity_check(model)
     with pytest.raises(TaggerError, match="its network differs from the run's"):
         write_torchscript(model, exported, replace(check, logits_NK=check.logits_NK + 0.1), tmp_path / "a.pt")
     assert list(tmp_path.iterdir()) == []
@@ -197,48 +205,56 @@ def test_a_file_that_disagrees_is_not_left(plain: RunFolder, tmp_path: Path):
 )
 def test_the_check_names_what_disagrees(wrong: Callable[..., Any], complaint: str | None):
     logits_NK = np.array([[1.0, -2.0], [0.3, 3.0]])
-    curves = Calibration((Curve(2.0), Curve(0.5, 1.0)))
-    probs_NK = curves.apply(sigmoid(logits_NK))
-    check = Check(np.zeros((2, 3, 4, 4), np.float32), logits_NK, curves, np.array([0.5, 0.5]), Structure())
+    params = Calibration((PlattParams(2.0), PlattParams(0.5, 1.0)))
+    probs_NK = params.apply(sigmoid(logits_NK))
+    check = ParityCheck(
+        np.zeros((2, 3, 4, 4), np.float32), logits_NK, params, np.array([0.5, 0.5]), LabelConstraints()
+    )
 
     def answer(images_NCHW: np.ndarray) -> Any:
         n = len(images_NCHW)
         return wrong(probs_NK[:n], probs_NK[:n] >= 0.5, logits_NK[:n])
 
     if complaint is None:
-        check.agree(answer, "file")
+        check.verify(answer, "file")
     else:
         with pytest.raises(TaggerError, match=complaint):
-            check.agree(answer, "file")
+            check.verify(answer, "file")
 
 
 STRUCTURES = [
-    Structure(),
-    Structure((OneOf("a", (3, 0), always=True), OneOf("b", (1, 4), always=False))),
-    Structure((OneOf("a", (0, 1, 2)), OneOf("b", (3, 4), always=True)), ((5, 0), (0, 3), (4, 1))),
-    Structure((), ((0, 1), (1, 2), (2, 0))),
+    LabelConstraints(),
+    LabelConstraints((ExclusiveGroup("a", (3, 0), always=True), ExclusiveGroup("b", (1, 4), always=False))),
+    LabelConstraints(
+        (ExclusiveGroup("a", (0, 1, 2)), ExclusiveGroup("b", (3, 4), always=True)), ((5, 0), (0, 3), (4, 1))
+    ),
+    LabelConstraints((), ((0, 1), (1, 2), (2, 0))),
 ]
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("constraints", STRUCTURES)
 @given(seed=st.integers(0, 2**32 - 1), spread=st.sampled_from([0.5, 3.0, 6.0]))
 @settings(max_examples=25)
-def test_decisions_and_calibration_are_those_of_scoring(structure: Structure, seed: int, spread: float):
+def test_decisions_and_calibration_are_those_of_scoring(
+    constraints: LabelConstraints, seed: int, spread: float
+):
     rng = np.random.default_rng(seed)
     logits_NK = rng.normal(0, spread, (12, 6))
-    curves = [Curve(float(rng.uniform(0.5, 3)), float(rng.normal())) for _ in range(6)]
-    for one in structure.groups:
+    params = [PlattParams(float(rng.uniform(0.5, 3)), float(rng.normal())) for _ in range(6)]
+    for one in constraints.groups:
         for k in one.columns:
-            curves[k] = Curve(curves[one.columns[0]].scale)
-    calibration = Calibration(tuple(curves), structure.groups)
-    found_NK = Calibrated(calibration)(torch.from_numpy(logits_NK)).numpy()
+            params[k] = PlattParams(params[one.columns[0]].scale)
+    calibration = Calibration(tuple(params), constraints.groups)
+    found_NK = CalibrationModule(calibration)(torch.from_numpy(logits_NK)).numpy()
     np.testing.assert_allclose(found_NK, calibration.apply(sigmoid(logits_NK)), atol=1e-6)
     probs_NK, thresholds_K = rng.random((40, 6)), rng.random(6)
-    chosen_NK = Decided(thresholds_K, structure)(torch.from_numpy(probs_NK)).numpy()
-    np.testing.assert_array_equal(chosen_NK, decide(probs_NK, thresholds_K, structure))
+    chosen_NK = DecisionModule(thresholds_K, constraints)(torch.from_numpy(probs_NK)).numpy()
+    np.testing.assert_array_equal(chosen_NK, predict_labels(probs_NK, thresholds_K, constraints))
 
 
-def test_without_the_extra_the_line_to_install_it_is_named(plain: RunFolder, monkeypatch: Any, tmp_path: Path):
+def test_without_the_extra_the_line_to_install_it_is_named(
+    plain: RunFolder, monkeypatch: Any, tmp_path: Path
+):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(TaggerError, match=r'pip install "retagger\[onnx\]"'):
         export(plain, tmp_path / "a.onnx")

@@ -40,7 +40,9 @@ def draw_set(folder: Path, num: int, *, with_none: bool) -> Path:
         pixels[..., 1] += 150 * big
         pixels[..., 2] += 120 * (place == 3)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / "images" / f"{n:03}.png")
-        labels = ([AGES[place]] if place < 3 else []) + (["big", "seen"] if big else ["seen"] * (rng.random() < 0.2))
+        labels = ([AGES[place]] if place < 3 else []) + (
+            ["big", "seen"] if big else ["seen"] * (rng.random() < 0.2)
+        )
         rows.append(f"{n:03}.png,{'|'.join(labels)}")
     (folder / "labels.csv").write_text("\n".join(rows))
     (folder / "labels.toml").write_text(TOML)
@@ -57,7 +59,11 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Trained with everything that knows of groups and rules."""
     from small import options
 
-    more = ["regularisers.ordinal-regression=true", "regularisers.rule-consistency=true", "loss.smoothing=0.05"]
+    more = [
+        "regularisers.ordinal-regression=true",
+        "regularisers.rule-consistency=true",
+        "loss.smoothing=0.05",
+    ]
     more += ["mix.mixup=0.2", "head.name=mlp"]
     path = tmp_path_factory.mktemp("ages-run") / "run"
     chosen = options()
@@ -76,7 +82,7 @@ def test_probabilities_of_the_group_sum_to_one_and_decisions_keep_to_it(run: Run
     probs_NK, _ = run.load_oof()
     ages = [NAMES.index(name) for name in AGES]
     np.testing.assert_allclose(probs_NK[:, ages].sum(axis=1), 1, atol=1e-5)
-    assert run.load_structure().groups[0].always
+    assert run.load_constraints().groups[0].always
     check(tagger.load(run).predict(data / "images"), exactly_one=True)
 
 
@@ -103,10 +109,15 @@ def test_every_format_of_predictions_keeps_to_groups_and_rules(
 ):
     for form, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
         out = tmp_path / f"tags.{form}"
-        assert tagger_cli("predict", data / "images", "--run", run.path, "--out", out, "--format", form).code == 0
+        assert (
+            tagger_cli("predict", data / "images", "--run", run.path, "--out", out, "--format", form).code
+            == 0
+        )
         check(read(out), exactly_one=True)
     out = tmp_path / "txt"
-    assert tagger_cli("predict", data / "images", "--run", run.path, "--out", out, "--format", "txt").code == 0
+    assert (
+        tagger_cli("predict", data / "images", "--run", run.path, "--out", out, "--format", "txt").code == 0
+    )
     texts = [path.read_text("utf-8").strip().replace(",", "|") for path in sorted(out.rglob("*.txt"))]
     check(pd.DataFrame({"labels": texts}), exactly_one=True)
 
@@ -119,7 +130,9 @@ def test_suspects_and_a_comparison_work_on_groups(run: RunFolder, tagger_cli: Cl
     assert groups["age"]["accuracy"]["difference"] == 0
 
 
-def test_a_group_of_which_an_image_may_have_none_is_trained_on_cached_features_too(tmp_path: Path, tagger_cli: Cli):
+def test_a_group_of_which_an_image_may_have_none_is_trained_on_cached_features_too(
+    tmp_path: Path, tagger_cli: Cli
+):
     data = draw_set(tmp_path / "data", 80, with_none=True)
     argv = train_argv(data, tmp_path / "run", train__epochs=0, features__epochs=30)
     end = tagger_cli(*argv, "--set", "regularisers.rule-consistency=true")
@@ -127,7 +140,7 @@ def test_a_group_of_which_an_image_may_have_none_is_trained_on_cached_features_t
     run = RunFolder(tmp_path / "run")
     probs_NK, _ = run.load_oof()
     assert (probs_NK[:, [NAMES.index(name) for name in AGES]].sum(axis=1) < 1).all()
-    assert not run.load_structure().groups[0].always
+    assert not run.load_constraints().groups[0].always
     check(tagger.load(run).predict(data / "images"), exactly_one=False)
     assert "(none)" in run.load_metrics()["test"]["groups"]["age"]["confusion"]["labels"]
 
@@ -138,7 +151,7 @@ def test_rules_that_are_not_enforced_add_nothing(tmp_path: Path, data: Path):
         data, run=settings_off, backbone="test_resnet", weights="none",
         overrides=[*train_argv(data, settings_off, train__epochs=0)[10::2], "rules.enforce=false"],
     )  # fmt: skip
-    assert RunFolder(settings_off).load_structure().rules == ()
+    assert RunFolder(settings_off).load_constraints().rules == ()
 
 
 def test_ordinal_regression_without_an_ordinal_group_or_a_network_that_learns_is_refused(
@@ -160,6 +173,8 @@ def test_a_retraining_goes_on_with_the_groups(head: str, data: Path, tmp_path: P
     end = tagger_cli("retrain", "--run", tmp_path / "run", "--out", tmp_path / "new")
     assert end.code == 0, end.err
     new = RunFolder(tmp_path / "new")
-    assert new.load_structure() == RunFolder(tmp_path / "run").load_structure()
-    np.testing.assert_allclose(new.load_oof()[0][:, [NAMES.index(name) for name in AGES]].sum(axis=1), 1, atol=1e-5)
+    assert new.load_constraints() == RunFolder(tmp_path / "run").load_constraints()
+    np.testing.assert_allclose(
+        new.load_oof()[0][:, [NAMES.index(name) for name in AGES]].sum(axis=1), 1, atol=1e-5
+    )
     assert "accuracy" in new.load_metrics()["comparison"]["groups"]["age"]

@@ -22,15 +22,32 @@ from tagger.data import read_dataset
 from tagger.runs import RunFolder
 from tagger.training.check_settings import begins_with_features
 
-FILES = {"config.toml", "labels.json", "images.parquet", "labels.parquet", "model.safetensors", "thresholds.json"}
-FILES |= {"oof.npz", "dynamics.npz", "embeddings.npy", "metrics.json", "history.csv", "unreadable.csv", "README.md"}
+FILES = {
+    "config.toml",
+    "labels.json",
+    "images.parquet",
+    "labels.parquet",
+    "model.safetensors",
+    "thresholds.json",
+}
+FILES |= {
+    "oof.npz",
+    "dynamics.npz",
+    "embeddings.npy",
+    "metrics.json",
+    "history.csv",
+    "unreadable.csv",
+    "README.md",
+}
 FILES |= {"log.txt", "plots"}
 Cli = Callable[..., Any]
 
 
 def hashes(folder: Path) -> dict[str, str]:
     """The content of every file of a folder."""
-    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +72,7 @@ def check_run(path: Path, data: Path) -> RunFolder:
     run, dataset = RunFolder(path), read_dataset(data)
     settings = run.load_settings()
     expected = FILES | ({"members"} if settings.train.epochs else set())
-    if begins_with_features(settings) and settings.image.flip_views:
+    if begins_with_features(settings) and settings.image.tta_hflip:
         expected |= {"views.npy"}
     assert {p.name for p in path.iterdir()} == expected
     images, names, metrics = run.load_images(), run.load_labels(), run.load_metrics()
@@ -130,7 +147,9 @@ def test_from_photos_to_tags_on_the_command_line(tagger_cli: Cli, demo: Path, tm
 
 
 def test_from_photos_to_tags_in_python(demo: Path, tmp_path: Path):
-    run = tagger.train(demo, run=tmp_path / "run", backbone="test_resnet", weights="none", overrides=options())
+    run = tagger.train(
+        demo, run=tmp_path / "run", backbone="test_resnet", weights="none", overrides=options()
+    )
     model = tagger.load(run)
     files = sorted((demo / "new").iterdir())
     table = model.predict(files)
@@ -170,16 +189,22 @@ def test_quick_trains_a_head_on_features_of_weights_from_a_file(demo: Path, tmp_
     check_run(run.path, demo)
     kept = tagger.load(run).model.state_dict()
     assert set(run.load_history()["stage"]) == {"head"}
-    net = {name.removeprefix("backbone.net."): t for name, t in kept.items() if name.startswith("backbone.net.")}
+    net = {
+        name.removeprefix("backbone.net."): t for name, t in kept.items() if name.startswith("backbone.net.")
+    }
     assert len(net) > 20
-    assert all(torch.equal(tensor, given[name]) for name, tensor in net.items())  # the backbone stays as it was
+    assert all(
+        torch.equal(tensor, given[name]) for name, tensor in net.items()
+    )  # the backbone stays as it was
     copy.unlink()
     assert len(tagger.load(run).predict(demo / "new")) == 12  # the run needs the weights file no more
 
 
 def test_standard_averages_networks_that_begin_with_the_heads(demo: Path, tmp_path: Path, weights: Path):
     sets = options(train__members=2, data__folds=4)
-    run = tagger.train(demo, run=tmp_path / "run", backbone="test_resnet", weights=str(weights), overrides=sets)
+    run = tagger.train(
+        demo, run=tmp_path / "run", backbone="test_resnet", weights=str(weights), overrides=sets
+    )
     check_run(run.path, demo)
     assert set(run.load_history()["stage"]) == {"head", "network 1 of 2", "network 2 of 2"}
     scores = run.load_metrics()["validation_map"]
@@ -188,7 +213,9 @@ def test_standard_averages_networks_that_begin_with_the_heads(demo: Path, tmp_pa
 
 
 def test_the_same_seed_gives_the_same_run(demo: Path, tmp_path: Path, finished: Path):
-    again = tagger.train(demo, run=tmp_path / "run", backbone="test_resnet", weights="none", overrides=options())
+    again = tagger.train(
+        demo, run=tmp_path / "run", backbone="test_resnet", weights="none", overrides=options()
+    )
     for name in ("metrics.json", "history.csv", "model.safetensors", "thresholds.json", "oof.npz"):
         assert (again.path / name).read_bytes() == (finished / name).read_bytes(), name
 
@@ -248,7 +275,9 @@ def test_existing_sidecars_are_kept_overwritten_or_merged_as_asked(
 
     assert tagger_cli(*predict, "--on-existing", "overwrite").code == 0
     assert [label for label in first.read_text().strip().split(",") if label] == merged[2:]
-    assert {path: content for path, content in hashes(photos).items() if not path.endswith(".txt")} == originals
+    assert {
+        path: content for path, content in hashes(photos).items() if not path.endswith(".txt")
+    } == originals
 
 
 def test_unknown_cells_count_nowhere(demo: Path, tmp_path: Path):

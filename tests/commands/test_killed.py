@@ -15,7 +15,11 @@ from tagger.runs import find_run
 KEPT = ("metrics.json", "history.csv", "model.safetensors", "thresholds.json", "oof.npz", "embeddings.npy")
 WAYS: tuple[dict[str, Any], ...] = ({}, {"features__enabled": True, "train__members": 2})
 # A prediction of 12 images in chunks of 3 changes the disk 41 times: its beginning, samples, its end.
-EVENTS = {"csv": [1, 2, 3, 4, 9, 14, 19, 25, *range(28, 35), 41], "jsonl": [3, 8, 30], "parquet": [3, 8, 20, 30]}
+EVENTS = {
+    "csv": [1, 2, 3, 4, 9, 14, 19, 25, *range(28, 35), 41],
+    "jsonl": [3, 8, 30],
+    "parquet": [3, 8, 20, 30],
+}
 Kill = Callable[[list[dict[str, Any]]], list[int]]
 
 
@@ -31,7 +35,11 @@ def test_a_killed_training_resumes_to_the_same_bytes(kill: Kill, demo: Path, tmp
         moments: list[dict[str, Any]] = [{"event": 2}, {"seconds": 0.2}]
         moments += [{"event": chance.randint(12, 70)} for _ in range(3)]
         moments += [{"seconds": chance.uniform(0.3, 1.5)} for _ in range(2)]
-        plan += [{"argv": train_argv(demo, whole, **way)}, *({**going, **moment} for moment in moments), going]
+        plan += [
+            {"argv": train_argv(demo, whole, **way)},
+            *({**going, **moment} for moment in moments),
+            going,
+        ]
     ends = kill(plan)
     assert set(ends) == {0, -9}
     assert ends.count(-9) >= 6
@@ -47,10 +55,16 @@ def test_a_killed_training_resumes_to_the_same_bytes(kill: Kill, demo: Path, tmp
 def unlike(run: Path, other: Path) -> dict[str, float]:
     """How far apart the weights of two runs are, by tensor; only those that differ."""
     one, two = (load_file(path / "model.safetensors") for path in (run, other))
-    return {name: float((one[name] - two[name]).abs().max()) for name in one if not torch.equal(one[name], two[name])}
+    return {
+        name: float((one[name] - two[name]).abs().max())
+        for name in one
+        if not torch.equal(one[name], two[name])
+    }
 
 
-def test_a_killed_prediction_resumes_to_the_same_bytes(kill: Kill, demo: Path, finished: Path, tmp_path: Path):
+def test_a_killed_prediction_resumes_to_the_same_bytes(
+    kill: Kill, demo: Path, finished: Path, tmp_path: Path
+):
     argv = ["predict", str(demo / "new"), "--run", str(finished), "--format"]
     plan: list[dict[str, Any]] = []
     for format, events in EVENTS.items():
@@ -66,6 +80,10 @@ def test_a_killed_prediction_resumes_to_the_same_bytes(kill: Kill, demo: Path, f
         for event in events:
             first, second = next(ends), next(ends)
             assert first == -9
-            assert second == (0 if event < 33 else 2), f"{format} resumed after event {event}"  # 2: finished already
-            assert (tmp_path / f"{event}.{format}").read_bytes() == expected, f"{format} killed at event {event}"
+            assert second == (0 if event < 33 else 2), (
+                f"{format} resumed after event {event}"
+            )  # 2: finished already
+            assert (tmp_path / f"{event}.{format}").read_bytes() == expected, (
+                f"{format} killed at event {event}"
+            )
     assert not list(tmp_path.glob(".*.part"))

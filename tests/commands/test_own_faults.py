@@ -9,7 +9,9 @@ from small import train_argv
 Cli = Callable[..., Any]
 
 
-def test_a_fault_of_ours_is_one_line_and_its_traceback_is_in_a_log(tagger_cli: Cli, demo: Path, monkeypatch: Any):
+def test_a_fault_of_ours_is_one_line_and_its_traceback_is_in_a_log(
+    tagger_cli: Cli, demo: Path, monkeypatch: Any
+):
     def fails(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError("oh\nno")
 
@@ -27,4 +29,7 @@ def test_ctrl_c_is_one_line(tagger_cli: Cli, demo: Path, monkeypatch: Any):
 
     monkeypatch.setattr("tagger.commands.train.read_with_progress", stopped)
     ended = tagger_cli(*train_argv(demo, Path("run")))
-    assert (ended.code, ended.err) == (130, "tagger: Stopped. Go on with --resume where the command has it.\n")
+    assert (ended.code, ended.err) == (
+        130,
+        "tagger: Stopped. Go on with --resume where the command has it.\n",
+    )

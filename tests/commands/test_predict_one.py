@@ -21,7 +21,9 @@ def test_a_photos_tags_are_those_of_its_row(finished: Path, demo: Path, tmp_path
         assert [tag.probability for tag in tags] == sorted((tag.probability for tag in tags), reverse=True)
         assert {tag.label for tag in tags if tag.chosen} == set(filter(None, row["labels"].split("|")))
         for tag in tags:
-            assert tag.probability == pytest.approx(row[tag.label], abs=1e-4)  # few images: the network is not folded
+            assert tag.probability == pytest.approx(
+                row[tag.label], abs=1e-4
+            )  # few images: the network is not folded
             assert tag.chosen == (tag.probability >= tag.threshold)
         some_chosen += any(tag.chosen for tag in tags)
     assert some_chosen

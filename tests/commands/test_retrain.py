@@ -23,7 +23,11 @@ WAYS: dict[str, dict[str, Any]] = {
     "single": {"features__enabled": True},
     "nothing": {},
 }
-ADDED = {"judged.parquet", "suspects.parquet", "neighbours.npz"}  # what a retraining leaves and a training does not
+ADDED = {
+    "judged.parquet",
+    "suspects.parquet",
+    "neighbours.npz",
+}  # what a retraining leaves and a training does not
 Cli = Callable[..., Any]
 
 
@@ -40,17 +44,23 @@ def old(request: pytest.FixtureRequest, demo: Path, tmp_path_factory: pytest.Tem
 def heads(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A finished run of heads on a frozen backbone; to be read only."""
     path = tmp_path_factory.mktemp("heads-only") / "run"
-    return tagger.train(demo, run=path, backbone="test_resnet", weights="none", overrides=options(**WAYS["heads"]))
+    return tagger.train(
+        demo, run=path, backbone="test_resnet", weights="none", overrides=options(**WAYS["heads"])
+    )
 
 
 def truth_of(run: RunFolder, demo: Path) -> np.ndarray:
     """The right labels of the run's images and labels."""
     table = pd.read_csv(demo / "truth" / "truth.csv", keep_default_na=False).set_index("file")
     texts = table.loc[run.load_images()["file"], "labels"]
-    return np.array([[name in text.split("|") for name in run.load_labels()] for text in texts], dtype=np.int8)
+    return np.array(
+        [[name in text.split("|") for name in run.load_labels()] for text in texts], dtype=np.int8
+    )
 
 
-def decide(run: RunFolder, url: str, cells: Iterable[tuple[int, int]], values_NK: np.ndarray, *, blind: bool = False):
+def decide(
+    run: RunFolder, url: str, cells: Iterable[tuple[int, int]], values_NK: np.ndarray, *, blind: bool = False
+):
     """Record verdicts on some cells (row, column), as ``values_NK`` has them."""
     hashes, names, given_NK = run.load_images()["hash"], run.load_labels(), run.load_cells()
     store = Store.open(url)
@@ -106,21 +116,27 @@ def test_a_retrained_run_is_complete_and_keeps_images_split_and_folds(
 
 
 def test_networks_go_on_from_those_of_the_last_run(old: RunFolder, tmp_path: Path, url: str):
-    kept = sorted(old.members_path.glob("*.safetensors"))
+    kept = sorted(old.fold_models_path.glob("*.safetensors"))
     new = retrain(old, out=tmp_path / "new", store=url)
-    assert [path.name for path in sorted(new.members_path.glob("*"))] == [path.name for path in kept]
+    assert [path.name for path in sorted(new.fold_models_path.glob("*"))] == [path.name for path in kept]
     again = retrain(new, out=tmp_path / "again", store=url)  # a retrained run can be retrained
     assert again.load_settings() == old.load_settings()
     for path in kept:
-        before, after = load_file(path), load_file(new.members_path / path.name)
-        moved = {name: (after[name] - tensor).abs().max().item() for name, tensor in before.items() if tensor.ndim > 1}
+        before, after = load_file(path), load_file(new.fold_models_path / path.name)
+        moved = {
+            name: (after[name] - tensor).abs().max().item()
+            for name, tensor in before.items()
+            if tensor.ndim > 1
+        }
         assert 0 < max(moved.values()) < 0.1, path.name  # it learnt, and did not begin anew
 
 
-def test_a_run_without_its_networks_begins_where_that_one_began_and_says_so(demo: Path, tmp_path: Path, url: str):
+def test_a_run_without_its_networks_begins_where_that_one_began_and_says_so(
+    demo: Path, tmp_path: Path, url: str
+):
     sets = options(**WAYS["members"])
     old = tagger.train(demo, run=tmp_path / "old", backbone="test_resnet", weights="none", overrides=sets)
-    for path in old.members_path.iterdir():
+    for path in old.fold_models_path.iterdir():
         path.unlink()
     retrain(old, out=tmp_path / "new", store=url)
     assert "kept no networks to go on from" in (tmp_path / "new" / "log.txt").read_text("utf-8")
@@ -135,7 +151,9 @@ def test_without_decisions_heads_learn_what_they_learnt_before(heads: RunFolder,
     assert abs(new.load_metrics()["comparison"]["overall"]["map"]["difference"]) < 0.2
 
 
-def test_no_image_is_read_where_only_heads_are_trained(heads: RunFolder, tmp_path: Path, url: str, monkeypatch: Any):
+def test_no_image_is_read_where_only_heads_are_trained(
+    heads: RunFolder, tmp_path: Path, url: str, monkeypatch: Any
+):
     def read(*args: Any) -> None:
         raise AssertionError("an image was read")
 
@@ -149,7 +167,9 @@ def test_images_that_are_gone_are_left_out_and_listed(demo: Path, tmp_path: Path
     for path in (demo / "images").iterdir():
         (data / "images" / path.name).write_bytes(path.read_bytes())
     (data / "labels.csv").write_bytes((demo / "labels.csv").read_bytes())
-    old = tagger.train(data, run=tmp_path / "old", backbone="test_resnet", weights="none", overrides=options())
+    old = tagger.train(
+        data, run=tmp_path / "old", backbone="test_resnet", weights="none", overrides=options()
+    )
     gone = old.load_images()["file"][3]
     (data / gone).unlink()
     new = retrain(old, out=tmp_path / "new", store=url)
@@ -162,25 +182,29 @@ def test_what_a_model_picked_is_no_judge_and_what_was_verified_blind_is(
     heads: RunFolder, demo: Path, tmp_path: Path, url: str
 ):
     test = np.flatnonzero(heads.load_images()["split"] == "test")
-    picked, blind, train = (int(test[0]), 0), (int(test[1]), 1), (int(np.flatnonzero(heads.load_oof()[1] >= 0)[0]), 2)
+    picked, blind, train = (
+        (int(test[0]), 0),
+        (int(test[1]), 1),
+        (int(np.flatnonzero(heads.load_oof()[1] >= 0)[0]), 2),
+    )
     turned_NK = 1 - heads.load_cells()
     decide(heads, url, [picked, train], turned_NK)
     decide(heads, url, [blind], turned_NK, blind=True)
     new = retrain(heads, out=tmp_path / "new", store=url)
-    judged_NK = new.load_judged()
-    assert judged_NK is not None
-    expected_NK = np.zeros_like(judged_NK)
+    eval_mask_NK = new.load_eval_mask()
+    assert eval_mask_NK is not None
+    expected_NK = np.zeros_like(eval_mask_NK)
     expected_NK[test] = True
     expected_NK[picked] = False
-    np.testing.assert_array_equal(judged_NK, expected_NK)
+    np.testing.assert_array_equal(eval_mask_NK, expected_NK)
     assert new.load_cells()[blind] == turned_NK[blind]
     metrics = new.load_metrics()
     assert metrics["comparison"]["num_cells"] == metrics["test"]["num_cells"] == expected_NK.sum()
     once_more = retrain(new, out=tmp_path / "again", store=url)  # and so it stays
-    np.testing.assert_array_equal(once_more.load_judged(), expected_NK)
+    np.testing.assert_array_equal(once_more.load_eval_mask(), expected_NK)
     none = f"sqlite:///{tmp_path / 'other.db'}"
     forgotten = retrain(new, out=tmp_path / "forgotten", store=none)  # even if the log is lost
-    np.testing.assert_array_equal(forgotten.load_judged(), expected_NK)
+    np.testing.assert_array_equal(forgotten.load_eval_mask(), expected_NK)
 
 
 def test_the_test_split_teaches_nothing(heads: RunFolder, tmp_path: Path, url: str):
@@ -219,7 +243,9 @@ def test_labels_that_were_added_renamed_and_merged(way: str, demo: Path, tmp_pat
     assert set(now) == {*names, "<b>new | name</b>", "added"} - {a, b}
     column = {name: new.load_cells()[:, now.index(name)] for name in now}
     np.testing.assert_array_equal(column["<b>new | name</b>"], cells_NK[:, names.index(a)])
-    np.testing.assert_array_equal(column[c], np.maximum(cells_NK[:, names.index(b)], cells_NK[:, names.index(c)]))
+    np.testing.assert_array_equal(
+        column[c], np.maximum(cells_NK[:, names.index(b)], cells_NK[:, names.index(c)])
+    )
     assert (column["added"] >= 0).sum() == 40
     assert new.load_oof()[0].shape == new.load_cells().shape
     compared = new.load_metrics()["comparison"]

@@ -22,7 +22,9 @@ def truth_of(run: RunFolder, demo: Path) -> np.ndarray:
     """The right labels of the run's images and labels."""
     table = pd.read_csv(demo / "truth" / "truth.csv", keep_default_na=False).set_index("file")
     texts = table.loc[run.load_images()["file"], "labels"]
-    return np.array([[name in text.split("|") for name in run.load_labels()] for text in texts], dtype=np.int8)
+    return np.array(
+        [[name in text.split("|") for name in run.load_labels()] for text in texts], dtype=np.int8
+    )
 
 
 def settle(url: str, cells: list[tuple[str, str, int, int]]) -> None:
@@ -79,7 +81,9 @@ def test_decisions_on_planted_errors_make_a_better_run(demo: Path, tmp_path: Pat
     run, rng = RunFolder(copytree(drawn.path, tmp_path / "planted")), np.random.default_rng(0)
     truth_NK, test_N = truth_of(run, demo), run.load_images()["split"] == "test"
     shape = run.load_embeddings().shape
-    features_ND = truth_NK @ rng.normal(size=(truth_NK.shape[1], shape[1])) + rng.normal(scale=0.5, size=shape)
+    features_ND = truth_NK @ rng.normal(size=(truth_NK.shape[1], shape[1])) + rng.normal(
+        scale=0.5, size=shape
+    )
     wrong_NK = (rng.random(truth_NK.shape) < 0.25) & ~test_N.to_numpy()[:, None]
     given_NK = np.where(wrong_NK, 1 - truth_NK, truth_NK).astype(np.int8)
     run.save_embeddings(features_ND)
@@ -87,7 +91,10 @@ def test_decisions_on_planted_errors_make_a_better_run(demo: Path, tmp_path: Pat
     run.save_cells(given_NK, run.load_labels())
     before = retrain(run, out=tmp_path / "before", store=f"sqlite:///{tmp_path / 'none.db'}")
     names, hashes, url = run.load_labels(), run.load_images()["hash"], f"sqlite:///{tmp_path / 'review.db'}"
-    settle(url, [(hashes[n], names[k], int(given_NK[n, k]), int(truth_NK[n, k])) for n, k in np.argwhere(wrong_NK)])
+    settle(
+        url,
+        [(hashes[n], names[k], int(given_NK[n, k]), int(truth_NK[n, k])) for n, k in np.argwhere(wrong_NK)],
+    )
     after = retrain(before, out=tmp_path / "after", store=url)
     np.testing.assert_array_equal(after.load_cells(), truth_NK)
     gain = after.load_metrics()["comparison"]["overall"]["map"]

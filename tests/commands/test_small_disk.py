@@ -42,7 +42,9 @@ def test_a_training_on_a_full_disk_goes_on_when_there_is_room(
     argv = train_argv(demo, run, features__enabled=True, train__epochs=1)
     refused(tagger_cli(*argv), "No space left on device", str(run), "--resume")
     small_disk("60m")
-    ended = tagger_cli("train", "--resume", "--run", run) if (run / "config.toml").exists() else tagger_cli(*argv)
+    ended = (
+        tagger_cli("train", "--resume", "--run", run) if (run / "config.toml").exists() else tagger_cli(*argv)
+    )
     assert ended.code == 0, ended.err
     assert RunFolder(run).finished
     assert not list(run.glob(".*"))
@@ -79,6 +81,12 @@ def test_a_write_that_fails_is_one_line_and_the_training_can_go_on(
     argv = train_argv(demo, Path("run"), train__epochs=1)
     with monkeypatch.context() as patch:
         patch.setattr("tagger.runs.atomic.os.fsync", full)
-        refused(tagger_cli(*argv), "No space left on device: it takes more than the ", " MB that are left (run/")
-    again = tagger_cli("train", "--resume", "--run", "run") if Path("run/config.toml").exists() else tagger_cli(*argv)
+        refused(
+            tagger_cli(*argv), "No space left on device: it takes more than the ", " MB that are left (run/"
+        )
+    again = (
+        tagger_cli("train", "--resume", "--run", "run")
+        if Path("run/config.toml").exists()
+        else tagger_cli(*argv)
+    )
     assert again.code == 0, again.err

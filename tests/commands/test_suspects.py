@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tagger
-from tagger.commands.suspects import evidence_of, suspects
+from tagger.commands.suspects import load_evidence, suspects
 from tagger.review import Decision, Store
 from tagger.runs import RunFolder
 
@@ -41,7 +41,9 @@ def decide(run: RunFolder, url: str, n: int, k: int, value: int) -> None:
     store.close()
 
 
-def test_the_command_writes_the_table_and_says_the_first_with_reasons(run: RunFolder, url: str, tagger_cli: Cli):
+def test_the_command_writes_the_table_and_says_the_first_with_reasons(
+    run: RunFolder, url: str, tagger_cli: Cli
+):
     done = tagger_cli("suspects", "--run", str(run.path), "--store", url)
     assert done.code == 0
     table = run.load_suspects()
@@ -64,11 +66,11 @@ def test_limit_is_the_most_suspects_and_the_audit_slice_comes_on_top(run: RunFol
 def test_no_probability_or_neighbour_comes_from_a_network_that_saw_the_image(run: RunFolder):
     images, (_, fold_N) = run.load_images(), run.load_oof()
     suspects(run, store="sqlite:////nowhere/review.db")
-    embedder_N = images["embedder"].to_numpy()
-    np.testing.assert_array_equal(embedder_N, np.where(fold_N >= 0, 1 + fold_N % 2, 0))
+    feature_source_N = images["embedder"].to_numpy()
+    np.testing.assert_array_equal(feature_source_N, np.where(fold_N >= 0, 1 + fold_N % 2, 0))
     index_NM, _ = run.load_neighbours()
     held = index_NM >= 0
-    assert (embedder_N[index_NM] == embedder_N[:, None])[held].all()
+    assert (feature_source_N[index_NM] == feature_source_N[:, None])[held].all()
     group_N = images["group"].to_numpy()
     assert (group_N[index_NM] != group_N[:, None])[held].all()
 
@@ -80,11 +82,11 @@ def test_what_people_verified_is_settled_and_what_it_was_is_kept(run: RunFolder,
     decide(run, url, int(row["row"]), k, int(row["suggested"]))
     again = suspects(run, store=url)
     assert not ((again["row"] == row["row"]) & (again["label"] == row["label"])).any()
-    evidence = evidence_of(run, url)
+    evidence = load_evidence(run, url)
     assert evidence.labels_NK[row["row"], k] == row["suggested"]
-    assert evidence.settled_NK is not None
+    assert evidence.verified_NK is not None
     assert evidence.original_NK is not None
-    assert evidence.settled_NK.sum() == 1
+    assert evidence.verified_NK.sum() == 1
     np.testing.assert_array_equal(evidence.original_NK, run.load_cells())
 
 

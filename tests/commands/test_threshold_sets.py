@@ -34,7 +34,9 @@ def test_a_name_that_is_no_file_name_is_refused(run: RunFolder, name: str):
     assert not (run.path / "thresholds").exists()
 
 
-def test_predict_uses_the_set_and_keeps_the_others(run: RunFolder, demo: Path, tmp_path: Path, tagger_cli: Any):
+def test_predict_uses_the_set_and_keeps_the_others(
+    run: RunFolder, demo: Path, tmp_path: Path, tagger_cli: Any
+):
     call: Callable[..., Any] = tagger_cli
     names = run.load_labels()
     run.save_threshold_set("all but two", {name: 0.0 if name != "two" else 1.1 for name in names[:-1]})
@@ -43,7 +45,8 @@ def test_predict_uses_the_set_and_keeps_the_others(run: RunFolder, demo: Path, t
     ended = call(*files, "--out", tmp_path / "set.csv", "--thresholds", "all but two")
     assert ended.code == 0, ended.err
     own, chosen = (
-        list(csv.DictReader((tmp_path / file).read_text("utf-8").splitlines())) for file in ("own.csv", "set.csv")
+        list(csv.DictReader((tmp_path / file).read_text("utf-8").splitlines()))
+        for file in ("own.csv", "set.csv")
     )
     for before, after in zip(own, chosen, strict=True):
         labels = set(after["labels"].split("|"))

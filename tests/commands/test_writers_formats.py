@@ -11,16 +11,26 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tagger.commands.writers import Part, sidecar_formats, table_formats, write_labels
+from tagger.commands.writers import LabelBatch, sidecar_formats, table_formats, write_labels
 from tagger.data import read_dataset
-from tagger.data.xmp import merge_keywords, read_keywords
+from tagger.data.formats.xmp import merge_keywords, read_keywords
 from tagger.errors import TaggerError
 
 FILES = ("a.jpg", "sub/ü, x.jpg", 'sub/"q" %20.png', "b.png")
 NAMES = ("cat", "red, white", "<&>\"'", "猫", "a/b", "a|b", "two\nlines")
 ROWS = [[1, 0, 1, 0, 1, 1, 1], [0, 1, 0, 1, 0, 0, 0], [0] * 7, [1] * 7]
 LABELS_NK = np.array(ROWS, dtype=np.int8)
-FORMATS = ("csv", "parquet", "coco", "label-studio", "imagefolder", "imagefolder-link", "txt", "xmp", "xmp-lightroom")
+FORMATS = (
+    "csv",
+    "parquet",
+    "coco",
+    "label-studio",
+    "imagefolder",
+    "imagefolder-link",
+    "txt",
+    "xmp",
+    "xmp-lightroom",
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +51,9 @@ def hashes(root: Path) -> dict[str, str]:
 
 def yes(labels_NK: np.ndarray, names: tuple[str, ...], files: Any) -> dict[str, set[str]]:
     """The labels of each file."""
-    return {file: {names[k] for k in np.flatnonzero(row == 1)} for file, row in zip(files, labels_NK, strict=True)}
+    return {
+        file: {names[k] for k in np.flatnonzero(row == 1)} for file, row in zip(files, labels_NK, strict=True)
+    }
 
 
 def read_again(photos: Path, out: Path, format: str) -> dict[str, set[str]]:
@@ -101,19 +113,19 @@ def test_a_second_prediction_withdraws_its_own_labels_only(tmp_path: Path):
     assert b"tagger:old" in path.read_bytes()  # not a keyword: stays
 
 
-def predicted() -> Part:
+def predicted() -> LabelBatch:
     """Three images of a model, the last one unreadable."""
     table = pd.DataFrame({"file": FILES[:3], "labels": ["cat|猫", "", ""]})
     table["cat"], table["猫"] = [0.9, 0.2, np.nan], [0.7, 0.4, np.nan]
-    return Part(table, [["cat", "猫"], [], []], unreadable=frozenset([2]))
+    return LabelBatch(table, [["cat", "猫"], [], []], unreadable=frozenset([2]))
 
 
 def write(format: str, photos: Path, out: Path) -> None:
     """A prediction in two parts."""
     writer, part, folder = table_formats.build(format, photos, out, ("cat", "猫")), predicted(), out.parent
-    writer.write_part(part, folder / "one")
-    writer.write_part(part, folder / "two")
-    writer.join([folder / "one", folder / "two"], Part(part.table[:0], []), out)
+    writer.write_batch(part, folder / "one")
+    writer.write_batch(part, folder / "two")
+    writer.join([folder / "one", folder / "two"], LabelBatch(part.table[:0], []), out)
 
 
 def test_coco_numbers_all_parts_and_has_a_score_for_each_label(photos: Path, tmp_path: Path):
@@ -160,7 +172,9 @@ def test_an_image_folder_holds_copies_or_links_and_replaces_nothing(photos: Path
 
 def test_what_cannot_be_written_is_said_first(photos: Path, tmp_path: Path):
     def call(names: Any = NAMES, **more: Any) -> Any:
-        return write_labels(FILES, LABELS_NK, names, root=photos, **({"out": tmp_path / "x", "format": "coco"} | more))
+        return write_labels(
+            FILES, LABELS_NK, names, root=photos, **({"out": tmp_path / "x", "format": "coco"} | more)
+        )
 
     with pytest.raises(TaggerError, match="Did you mean 'coco'"):
         call(format="cocoa")

@@ -20,7 +20,10 @@ Cli = Callable[..., Any]
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--backbone", "test_resnt", "--weights", "none"], ["Unknown backbone 'test_resnt'", "'test_resnet'"]),
+        (
+            ["--backbone", "test_resnt", "--weights", "none"],
+            ["Unknown backbone 'test_resnt'", "'test_resnet'"],
+        ),
         (["--backbone", "test_resnet", "--weights", "nix.pth"], ["nix.pth: no such file", "`none`"]),
         (["--preset", "quik"], ["Unknown preset 'quik'", "Did you mean 'quick'"]),
         (["--set", "trian.lr=1"], ["unknown key 'trian'", "Did you mean 'train'"]),
@@ -94,18 +97,26 @@ def test_runs_that_are_not_there_not_finished_or_in_the_way(tagger_cli: Cli, dem
         (["--out", "."], ["is a folder"]),
     ],
 )
-def test_wrong_words_for_predict(tagger_cli: Cli, demo: Path, finished: Path, arguments: list[str], words: list[str]):
+def test_wrong_words_for_predict(
+    tagger_cli: Cli, demo: Path, finished: Path, arguments: list[str], words: list[str]
+):
     refused(tagger_cli("predict", demo / "new", "--run", finished, *arguments), *words)
 
 
 def test_folders_without_images_for_predict(tagger_cli: Cli, finished: Path, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     refused(tagger_cli("predict", tmp_path / "empty", "--run", finished), "there are no images in it")
-    refused(tagger_cli("predict", tmp_path / "emty", "--run", finished), "no such folder", "Did you mean 'empty'")
+    refused(
+        tagger_cli("predict", tmp_path / "emty", "--run", finished), "no such folder", "Did you mean 'empty'"
+    )
 
 
 def test_data_without_a_label_in_common(tagger_cli: Cli, photos: Any, finished: Path):
-    refused(tagger_cli("evaluate", "--data", photos(4), "--run", finished), "no label in common", "The run knows: ")
+    refused(
+        tagger_cli("evaluate", "--data", photos(4), "--run", finished),
+        "no label in common",
+        "The run knows: ",
+    )
 
 
 def test_a_damaged_model_is_named(tagger_cli: Cli, demo: Path, finished: Path):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 from PIL import Image
 
-from tagger.data.xmp import merge_keywords
+from tagger.data.formats.xmp import merge_keywords
 
 SAID = {"a.jpg": ["cat"], "b.jpg": ["cat", "dog"], "c.jpg": []}
 NUMBER = {"cat": 0, "dog": 1}
@@ -39,23 +39,51 @@ def forms() -> dict[str, Form]:
     wide = pd.DataFrame({"file": list(SAID), **cells})
     lists = pd.DataFrame({"file_name": list(SAID), "labels": list(SAID.values())})
     one = [
-        Form({"labels.csv": long.to_csv(index=False).encode()}, "labels.csv", "labels.csv", "labels joined by |"),
-        Form({"labels.tsv": wide.to_csv(index=False, sep="\t").encode()}, "labels.tsv", "labels.tsv", "one column per"),
-        Form({"labels.parquet": _bytes(wide.to_parquet)}, "labels.parquet", "labels.parquet", "one column per label"),
+        Form(
+            {"labels.csv": long.to_csv(index=False).encode()},
+            "labels.csv",
+            "labels.csv",
+            "labels joined by |",
+        ),
+        Form(
+            {"labels.tsv": wide.to_csv(index=False, sep="\t").encode()},
+            "labels.tsv",
+            "labels.tsv",
+            "one column per",
+        ),
+        Form(
+            {"labels.parquet": _bytes(wide.to_parquet)},
+            "labels.parquet",
+            "labels.parquet",
+            "one column per label",
+        ),
         Form({"labels.jsonl": _lines("file")}, "labels.jsonl", "labels.jsonl", "labels.jsonl"),
-        Form({"data.yaml": b"names:\n  0: cat\n  1: dog\n", **_each(".txt", _yolo)}, "b.txt", "data.yaml", "YOLO"),
+        Form(
+            {"data.yaml": b"names:\n  0: cat\n  1: dog\n", **_each(".txt", _yolo)},
+            "b.txt",
+            "data.yaml",
+            "YOLO",
+        ),
         Form({"classes.txt": b"cat\ndog\n", **_each(".txt", _yolo)}, "classes.txt", "classes.txt", "YOLO"),
         Form(_each(".txt", lambda file: ", ".join(SAID[file])), "b.txt", ".", ".txt files"),
         Form(_lists(), "annotations/cat.txt", "annotations", "lists of images"),
         Form({"instances.json": _coco()}, "instances.json", "instances.json", "COCO"),
         Form(
-            {f"Annotations/{k}": v for k, v in _each(".xml", _voc).items()}, "Annotations/b.xml", "Annotations", "VOC"
+            {f"Annotations/{k}": v for k, v in _each(".xml", _voc).items()},
+            "Annotations/b.xml",
+            "Annotations",
+            "VOC",
         ),
         Form({"annotations.xml": _cvat()}, "annotations.xml", "annotations.xml", "CVAT"),
         Form({"project.json": _studio()}, "project.json", "project.json", "Label Studio"),
         Form({"min.json": _studio_min()}, "min.json", "min.json", "Label Studio"),
         Form({"metadata.jsonl": _lines("file_name")}, "metadata.jsonl", "metadata.jsonl", "Hugging Face"),
-        Form({"metadata.parquet": _bytes(lists.to_parquet)}, "metadata.parquet", "metadata.parquet", "Hugging Face"),
+        Form(
+            {"metadata.parquet": _bytes(lists.to_parquet)},
+            "metadata.parquet",
+            "metadata.parquet",
+            "Hugging Face",
+        ),
         Form({f"{f}.xmp": _xmp(f) for f in SAID}, "b.jpg.xmp", ".", ".xmp files"),
         Form({f: photo(f, _xmp(f)) for f in ("a.jpg", "b.jpg")}, "b.jpg", ".", "keywords inside"),
     ]
@@ -91,7 +119,9 @@ def _yolo(file: str) -> str:
 
 def _lists() -> dict[str, bytes]:
     return {
-        f"annotations/{name}.txt": "".join(f"{file}\n" for file, names in SAID.items() if name in names).encode()
+        f"annotations/{name}.txt": "".join(
+            f"{file}\n" for file, names in SAID.items() if name in names
+        ).encode()
         for name in NUMBER
     }
 
@@ -102,15 +132,21 @@ def _coco() -> bytes:
     content = {
         "info": {"description": "three photos"},
         "images": [{"id": at, "file_name": f, "width": 24, "height": 16} for at, f in enumerate(SAID)],
-        "annotations": [{"id": k, "image_id": at, "category_id": c, **box} for k, (at, c) in enumerate(pairs)],
-        "categories": [{"id": number, "name": name, "supercategory": "animal"} for name, number in NUMBER.items()],
+        "annotations": [
+            {"id": k, "image_id": at, "category_id": c, **box} for k, (at, c) in enumerate(pairs)
+        ],
+        "categories": [
+            {"id": number, "name": name, "supercategory": "animal"} for name, number in NUMBER.items()
+        ],
     }
     return json.dumps(content).encode()
 
 
 def _voc(file: str) -> str:
     box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
-    things = "".join(f"<object><name>{name}</name><difficult>0</difficult>{box}</object>" for name in SAID[file])
+    things = "".join(
+        f"<object><name>{name}</name><difficult>0</difficult>{box}</object>" for name in SAID[file]
+    )
     return f"<annotation>\n<folder>x</folder>\n<filename>{file}</filename>\n{things}\n</annotation>\n"
 
 
@@ -132,7 +168,11 @@ def _studio() -> bytes:
         return [{"from_name": "tag", "to_name": "image", "type": "choices", "value": value}] if names else []
 
     tasks = [
-        {"id": at, "data": {"image": file}, "annotations": [{"id": at, "completed_by": 1, "result": result(names)}]}
+        {
+            "id": at,
+            "data": {"image": file},
+            "annotations": [{"id": at, "completed_by": 1, "result": result(names)}],
+        }
         for at, (file, names) in enumerate(SAID.items(), 1)
     ]
     return json.dumps(tasks, indent=1).encode()

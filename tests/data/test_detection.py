@@ -27,7 +27,8 @@ def test_beside_a_table_every_other_form_is_named_as_ignored(tmp_path, name):
     (tmp_path / "labels.csv").write_bytes(FORMS["labels labels.csv"].files["labels.csv"])
     both = read_dataset(tmp_path).source
     assert (
-        both == f"Labels from labels.csv (labels joined by |, 3 rows); ignored: {TITLES.get(name, FORMS[name].main)}."
+        both
+        == f"Labels from labels.csv (labels joined by |, 3 rows); ignored: {TITLES.get(name, FORMS[name].main)}."
     )
 
 
@@ -52,16 +53,24 @@ def test_every_data_command_takes_the_settings_of_reading(tmp_path, tagger_cli):
     (tmp_path / "train.csv").write_text("image;tags\na;black_cat sea\nb;sea\nc;\n")
     options = ["image", "tags", "space", "spaces"]
     keys = ["file_column", "labels_column", "label_separator", "underscores"]
-    sets = [word for key, value in zip(keys, options, strict=True) for word in ("--set", f"data.{key}={value}")]
+    sets = [
+        word for key, value in zip(keys, options, strict=True) for word in ("--set", f"data.{key}={value}")
+    ]
     done = tagger_cli("data", "stats", tmp_path, "--labels", tmp_path / "train.csv", *sets)
     assert done.code == 0, done.err
     assert "black cat" in done.out
     out = tmp_path / "labels.csv"
-    assert tagger_cli("data", "convert", tmp_path, "--labels", tmp_path / "train.csv", *sets, "--out", out).code == 0
+    assert (
+        tagger_cli("data", "convert", tmp_path, "--labels", tmp_path / "train.csv", *sets, "--out", out).code
+        == 0
+    )
     assert out.read_text() == "file,labels\na.jpg,black cat|sea\nb.jpg,sea\nc.jpg,\n"
     refused = tagger_cli("data", "stats", tmp_path, "--set", "train.lr=1")
     assert refused.code == 2
     assert "only keys of 'data'" in refused.err
     hint = tagger_cli("data", "check", tmp_path, "--labels", tmp_path / "train.csv")
     assert hint.code == 2
-    assert "--set data.file_column=image --set data.labels_column=tags --set data.label_separator=space" in hint.out
+    assert (
+        "--set data.file_column=image --set data.labels_column=tags --set data.label_separator=space"
+        in hint.out
+    )

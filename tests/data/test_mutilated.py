@@ -79,7 +79,9 @@ def mutilated(data: bytes, rng: random.Random) -> bytes:
 @pytest.mark.parametrize("name", FORMS)
 def test_the_same_labels_are_read_from_every_form_by_path_and_by_themselves(tmp_path, name):
     labels = make(tmp_path, FORMS[name])
-    inside = {"c.jpg"} if FORMS[name].word == "keywords inside" else set()  # without keywords inside: nobody looked
+    inside = (
+        {"c.jpg"} if FORMS[name].word == "keywords inside" else set()
+    )  # without keywords inside: nobody looked
     for path in (labels, None):
         dataset = read_dataset(tmp_path, path)
         assert as_dict(dataset) == {file: names for file, names in SAID.items() if file not in inside}

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from tagger.data.near_duplicates import connected, near_duplicate_groups
+from tagger.data.images.near_duplicates import connected_groups, near_duplicate_groups
 
 
 def pictures(num, seed=0, smooth=2.0, side=64):
@@ -81,7 +81,9 @@ def test_a_slow_loop_over_all_pairs_finds_the_same_groups(seed):
         for b in range(a)
     }
     group_N = near_duplicate_groups(thumbs, colours_of(images))
-    allowed_N = components(120, [pair for pair, score in pairs.items() if score >= 0.958])  # shapes are rounded
+    allowed_N = components(
+        120, [pair for pair, score in pairs.items() if score >= 0.958]
+    )  # shapes are rounded
     required = [pair for pair, score in pairs.items() if score >= 0.965]
     assert len(required) > 20
     assert all(group_N[a] == group_N[b] for a, b in required)
@@ -90,7 +92,9 @@ def test_a_slow_loop_over_all_pairs_finds_the_same_groups(seed):
 
 def components(num, pairs):
     left, right = np.array(pairs).reshape(-1, 2).T
-    return connected_components(coo_array((np.ones(len(left)), (left, right)), shape=(num, num)), directed=False)[1]
+    return connected_components(
+        coo_array((np.ones(len(left)), (left, right)), shape=(num, num)), directed=False
+    )[1]
 
 
 def same_groups(one, other):
@@ -100,14 +104,14 @@ def same_groups(one, other):
 @given(num=st.integers(1, 30), num_pairs=st.integers(0, 40), seed=st.integers(0, 999))
 def test_joined_rows_are_the_connected_components_named_by_their_smallest_row(num, num_pairs, seed):
     pairs = np.random.default_rng(seed).integers(0, num, (num_pairs, 2))
-    root_N = connected(num, pairs[:, 0], pairs[:, 1])
+    root_N = connected_groups(num, pairs[:, 0], pairs[:, 1])
     assert same_groups(root_N, components(num, pairs))
     assert all(root == np.flatnonzero(root_N == root).min() for root in root_N)
 
 
 def test_a_long_chain_is_one_group():
     images = np.random.default_rng(0).permutation(5000)
-    assert (connected(5000, images[:-1], images[1:]) == 0).all()
+    assert (connected_groups(5000, images[:-1], images[1:]) == 0).all()
 
 
 def test_walls_of_one_colour_are_together_only_if_their_colour_is_equal():
@@ -116,7 +120,9 @@ def test_walls_of_one_colour_are_together_only_if_their_colour_is_equal():
     group_N = groups_of(images + np.random.default_rng(0).normal(0, 1.5, images.shape).clip(-1, 1))
     assert np.bincount(group_N).max() == 2  # no chain from black to white
     assert (group_N[::2] == group_N[1::2]).mean() > 0.9
-    red, blue = (np.tile(np.array(colour, dtype=np.uint8), (1, 1)) for colour in ([200, 20, 20], [20, 20, 200]))
+    red, blue = (
+        np.tile(np.array(colour, dtype=np.uint8), (1, 1)) for colour in ([200, 20, 20], [20, 20, 200])
+    )
     flat = np.full((2, 16, 16), 80, dtype=np.uint8)
     assert near_duplicate_groups(flat, np.concatenate([red, blue])).tolist() == [0, 1]
 

@@ -56,11 +56,15 @@ def test_yolo_reads_class_numbers_by_the_names_file(folder, name, place):
         found = {file.rpartition("/")[2]: labels for file, labels in as_dict(dataset).items()}
         assert found == {"a.jpg": ["person", "red, white"], "b.jpg": ["no"], "c.jpg": []}
         assert dataset.unlisted == ("images/train/d.jpg",)
-        assert "YOLO, classes named: 3, 3 .txt files; 1 image without one; boxes are ignored" in dataset.source
+        assert (
+            "YOLO, classes named: 3, 3 .txt files; 1 image without one; boxes are ignored" in dataset.source
+        )
 
 
 def test_yolo_lists_lines_that_it_cannot_read(folder):
-    lines = "0 .5 .5 .5 .5\n7 .5 .5 .5 .5\n\ncat .5 .5 .5 .5\n-1 .5 .5 .5 .5\n0 .5\n" + "9" * 5000 + " 1 1 1 1\n"
+    lines = (
+        "0 .5 .5 .5 .5\n7 .5 .5 .5 .5\n\ncat .5 .5 .5 .5\n-1 .5 .5 .5 .5\n0 .5\n" + "9" * 5000 + " 1 1 1 1\n"
+    )
     root = folder(**{"classes.txt": "cat\n", "a.txt": lines, "b.txt": "0 .5 .5 .5 .5"})
     dataset = read_dataset(root)
     assert as_dict(dataset) == {"a.jpg": ["cat"], "b.jpg": ["cat"]}
@@ -76,7 +80,15 @@ def test_sidecars_beside_a_list_of_classes_stay_sidecars(folder):
 
 @pytest.mark.parametrize(
     "text",
-    ["names: 3", "names: {a: b}", "names: [[a], b]", "names: []", "names: [a", "names: &x [*x]", "a\n: names:\n"],
+    [
+        "names: 3",
+        "names: {a: b}",
+        "names: [[a], b]",
+        "names: []",
+        "names: [a",
+        "names: &x [*x]",
+        "a\n: names:\n",
+    ],
 )
 def test_a_broken_data_yaml_is_an_error_that_names_it(folder, text):
     root = folder(**{"data.yaml": text, "a.txt": "0 1 1 1 1\n"})
@@ -98,7 +110,9 @@ def task(number, image, *annotations, **more):
                 "value": {"choices": annotation},
             }
         ]
-        made.append({"id": 1, "completed_by": 10, "result": result if annotation else [], "was_cancelled": False})
+        made.append(
+            {"id": 1, "completed_by": 10, "result": result if annotation else [], "was_cancelled": False}
+        )
     data = {"text": "a photo", "image": image}
     return {"id": number, "annotations": made, "predictions": [], "data": data, "project": 83} | more
 
@@ -121,7 +135,9 @@ def test_label_studio_reads_choices_and_keeps_disagreement_as_unknown(folder):
     tasks[1]["annotations"][1]["ground_truth"] = True
     tasks[4]["annotations"][0]["was_cancelled"] = True
     tasks[4]["annotations"].append({"result": [region, tree, None]})
-    root = folder(["a.jpg", "b b.jpg", "set/c.jpg", "d.jpg", "e.jpg"], **{"project-1.json": json.dumps(tasks)})
+    root = folder(
+        ["a.jpg", "b b.jpg", "set/c.jpg", "d.jpg", "e.jpg"], **{"project-1.json": json.dumps(tasks)}
+    )
     for dataset in (read_dataset(root), read_dataset(root, root / "project-1.json")):
         assert as_dict(dataset) == {
             "a.jpg": ["cat"],
@@ -187,7 +203,10 @@ def test_hugging_face_reads_the_metadata_of_an_image_folder(folder, name):
 
 
 def test_a_list_of_unknown_labels_is_read_as_tagger_writes_it(folder):
-    rows = [{"file_name": "a.jpg", "labels": ["cat"], "unknown": ["dog"]}, {"file_name": "b.jpg", "labels": ["dog"]}]
+    rows = [
+        {"file_name": "a.jpg", "labels": ["cat"], "unknown": ["dog"]},
+        {"file_name": "b.jpg", "labels": ["dog"]},
+    ]
     dataset = read_dataset(folder(**{"metadata.jsonl": "".join(json.dumps(row) + "\n" for row in rows)}))
     assert as_dict(dataset) == {"a.jpg": ["cat"], "b.jpg": ["dog"]}
     assert as_dict(dataset, -1) == {"a.jpg": ["dog"], "b.jpg": []}
@@ -195,7 +214,8 @@ def test_a_list_of_unknown_labels_is_read_as_tagger_writes_it(folder):
 
 def test_captions_alone_are_no_labels(folder):
     root = folder(
-        ["cat/0.jpg", "dog/1.jpg"], **{"metadata.jsonl": '{"file_name": "cat/0.jpg", "caption": "Nice cat"}\n'}
+        ["cat/0.jpg", "dog/1.jpg"],
+        **{"metadata.jsonl": '{"file_name": "cat/0.jpg", "caption": "Nice cat"}\n'},
     )
     assert read_dataset(root).labels == ("cat", "dog")
 
@@ -303,7 +323,9 @@ def test_names_may_hold_anything(folder):
         (root / "k" / f"{i}.xmp").rename(root / "k" / f"k{i}.xmp")
     assert as_dict(read_dataset(root, root / "s.json")) == expected
     assert as_dict(read_dataset(root, root / "metadata.jsonl")) == expected
-    assert as_dict(read_dataset(root, root / "k")) == {f"k/k{file}": names for file, names in expected.items()}
+    assert as_dict(read_dataset(root, root / "k")) == {
+        f"k/k{file}": names for file, names in expected.items()
+    }
 
 
 TEXTS = {
@@ -321,9 +343,15 @@ def test_a_mutilated_file_is_read_or_refused_in_one_line(folder, name, data):
     text = TEXTS[name]
     start = data.draw(st.integers(0, len(text)))
     stop = data.draw(st.integers(start, len(text)))
-    middle = data.draw(st.sampled_from(["", "null", "[]", "{}", "0", '"', "<", "&", "é", "\0", "\n", "*x", "? "]))
+    middle = data.draw(
+        st.sampled_from(["", "null", "[]", "{}", "0", '"', "<", "&", "é", "\0", "\n", "*x", "? "])
+    )
     root = folder(
-        **{"labels.csv": "file,labels\na.jpg,x\n", "b.txt": "0 1 1 1 1", name: text[:start] + middle + text[stop:]}
+        **{
+            "labels.csv": "file,labels\na.jpg,x\n",
+            "b.txt": "0 1 1 1 1",
+            name: text[:start] + middle + text[stop:],
+        }
     )
     assert one_line(root, root / name if name != "a.xmp" else root)
 
@@ -337,7 +365,9 @@ JUNK = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["id", "data", "annotations", "result", "value", "choices", "taxonomy", "image", "labels"]),
+            st.sampled_from(
+                ["id", "data", "annotations", "result", "value", "choices", "taxonomy", "image", "labels"]
+            ),
             inner,
         )
     ),

@@ -32,7 +32,14 @@ def refusal(root, path):
 def coco(**changes):
     """The example of the COCO documentation, cut to what matters, with the fields that matter not."""
     content = {
-        "info": {"year": 2026, "version": "1.0", "description": "", "contributor": "", "url": "", "date_created": ""},
+        "info": {
+            "year": 2026,
+            "version": "1.0",
+            "description": "",
+            "contributor": "",
+            "url": "",
+            "date_created": "",
+        },
         "licenses": [{"id": 1, "name": "", "url": ""}],
         "images": [
             {"id": 397133, "width": 640, "height": 427, "file_name": "a.jpg", "license": 1, "coco_url": ""},
@@ -208,7 +215,8 @@ def test_voc_reads_files_beside_their_images_and_lists_the_broken(folder):
 def cvat(images, labels=("car", "person")):
     """An export as CVAT's documentation of "CVAT for images 1.1" shows it."""
     names = "".join(
-        f"<label><name>{escape(n)}</name><color>#c06060</color><attributes></attributes></label>" for n in labels
+        f"<label><name>{escape(n)}</name><color>#c06060</color><attributes></attributes></label>"
+        for n in labels
     )
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n<meta><task><id>4</id>'
@@ -229,7 +237,9 @@ def test_cvat_tags_boxes_and_shapes_become_labels(folder):
     <image id="2" name="gone.jpg" width="480" height="360"><tag label="car"/></image>
     <image id="3" name="c.jpg"><mask label="" rle="1"/><points label="car" points="1,2"/></image>
     """
-    root = folder(["a.jpg", "sub/b.jpg", "c.jpg"], **{"annotations.xml": cvat(images, ["car", "person", "bicycle"])})
+    root = folder(
+        ["a.jpg", "sub/b.jpg", "c.jpg"], **{"annotations.xml": cvat(images, ["car", "person", "bicycle"])}
+    )
     for path in (None, root / "annotations.xml"):
         dataset = read_dataset(root, path)
         assert as_dict(dataset) == {"a.jpg": ["car", "night", "person"], "sub/b.jpg": [], "c.jpg": ["car"]}
@@ -270,8 +280,17 @@ def test_names_may_hold_anything(folder):
 
 
 BROKEN = {
-    "c.json": [coco(images=3), coco(images=[]), coco(annotations={}), coco()[:300] + '"annotations""categories"'],
-    "annotations.xml": ["<annotations>", cvat(""), '<!DOCTYPE x [<!ENTITY e "x">]><annotations>&e;</annotations>'],
+    "c.json": [
+        coco(images=3),
+        coco(images=[]),
+        coco(annotations={}),
+        coco()[:300] + '"annotations""categories"',
+    ],
+    "annotations.xml": [
+        "<annotations>",
+        cvat(""),
+        '<!DOCTYPE x [<!ENTITY e "x">]><annotations>&e;</annotations>',
+    ],
 }
 
 
@@ -291,7 +310,11 @@ def test_many_nested_brackets_and_huge_numbers_are_an_error(folder):
             read_dataset(folder(**{"c.json": text}))
 
 
-TEXTS = {"c.json": coco(), "a.xml": cvat('<image id="0" name="a.jpg"><tag label="x"/></image>'), "b.xml": voc("b.jpg")}
+TEXTS = {
+    "c.json": coco(),
+    "a.xml": cvat('<image id="0" name="a.jpg"><tag label="x"/></image>'),
+    "b.xml": voc("b.jpg"),
+}
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -313,7 +336,9 @@ JUNK = st.recursive(
     | st.sampled_from(["", "a.jpg", "cat", "\ud800", "\0"]),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["id", "name", "file_name", "image_id", "category_id"]), inner, max_size=5)
+        | st.dictionaries(
+            st.sampled_from(["id", "name", "file_name", "image_id", "category_id"]), inner, max_size=5
+        )
     ),
     max_leaves=12,
 )

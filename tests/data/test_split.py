@@ -128,6 +128,8 @@ def test_groups_stay_together_whatever_the_order_of_images(seed):
 
 def test_groups_of_one_image_each_change_nothing():
     labels_NK = drawn_labels(100, 3)
-    alone, none = (split_images(labels_NK, own_hashes(100), groups=groups) for groups in (np.arange(100), None))
+    alone, none = (
+        split_images(labels_NK, own_hashes(100), groups=groups) for groups in (np.arange(100), None)
+    )
     assert np.array_equal(alone.split, none.split)
     assert np.array_equal(alone.fold, none.fold)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tagger.data import frequent_together, label_stats, mine_rules, pairs_together, stats
+from tagger.data import cooccurring_pairs, frequent_cooccurrence, label_stats, mine_rules, stats
 
 
 @pytest.fixture
@@ -12,24 +12,26 @@ def labels_NK():
 
 
 def test_counts_agree_with_a_double_loop(labels_NK, monkeypatch):
-    monkeypatch.setattr(stats, "ROWS_AT_ONCE", 64)
-    monkeypatch.setattr(stats, "PAIRS_AT_ONCE", 10)
+    monkeypatch.setattr(stats, "MAX_ROWS_PER_BLOCK", 64)
+    monkeypatch.setattr(stats, "MAX_PAIRS_PER_BLOCK", 10)
     result = label_stats(labels_NK)
     assert result.num_images == 400
     for a in range(5):
         assert result.positives_K[a] == sum(row[a] == 1 for row in labels_NK)
         assert result.negatives_K[a] == sum(row[a] == 0 for row in labels_NK)
-    met = {(int(a), int(b)): int(n) for a, b, n in zip(*pairs_together(labels_NK, least=30), strict=True)}
+    met = {
+        (int(a), int(b)): int(n) for a, b, n in zip(*cooccurring_pairs(labels_NK, min_images=30), strict=True)
+    }
     for a in range(5):
         for b in range(a + 1, 5):
             images = sum(row[a] == 1 and row[b] == 1 for row in labels_NK)
             assert met.pop((a, b), 0) == (images if images >= 30 else 0)
     assert not met
-    places_S, both_SS = frequent_together(labels_NK, 4)
+    columns_S, both_SS = frequent_cooccurrence(labels_NK, 4)
     positives = [sum(row[k] == 1 for row in labels_NK) for k in range(5)]
-    assert [positives[k] for k in places_S] == sorted(positives, reverse=True)[:4]
-    for i, a in enumerate(places_S):
-        for j, b in enumerate(places_S):
+    assert [positives[k] for k in columns_S] == sorted(positives, reverse=True)[:4]
+    for i, a in enumerate(columns_S):
+        for j, b in enumerate(columns_S):
             assert both_SS[i, j] == sum(row[a] == 1 and row[b] == 1 for row in labels_NK)
 
 
@@ -47,7 +49,7 @@ def test_a_planted_rule_is_found_and_nothing_else(labels_NK):
 def test_rules_of_few_premises_at_a_time_are_those_of_all_at_once(labels_NK, monkeypatch):
     whole = mine_rules(labels_NK, list("abcde"), min_support=1, min_confidence=0.0)
     assert len(whole) == 20
-    monkeypatch.setattr(stats, "PAIRS_AT_ONCE", 10)
+    monkeypatch.setattr(stats, "MAX_PAIRS_PER_BLOCK", 10)
     assert mine_rules(labels_NK, list("abcde"), min_support=1, min_confidence=0.0) == whole
 
 

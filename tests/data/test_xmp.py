@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tagger.data import read_dataset
-from tagger.data.xmp import merge_keywords, read_keywords, read_own_labels
+from tagger.data.formats.xmp import merge_keywords, read_keywords, read_tagger_labels
 from tagger.errors import TaggerError
 
 NAMES = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="￾￿", include_characters="\n\t\r"),
+    st.characters(
+        codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="￾￿", include_characters="\n\t\r"
+    ),
     min_size=1,
     max_size=12,
 ).filter(lambda name: name == name.strip())
@@ -78,16 +80,18 @@ DARKTABLE = """<?xml version="1.0" encoding="UTF-8"?>
 def test_what_is_written_is_read(labels: list[str]):
     xml = merge_keywords(None, labels)
     assert read_keywords(xml) == labels
-    assert read_own_labels(xml) == labels
+    assert read_tagger_labels(xml) == labels
     assert merge_keywords(xml, labels) == xml
 
 
 @given(LABELS, LABELS, st.sampled_from([LIGHTROOM, DIGIKAM, DARKTABLE]))
-def test_a_merge_adds_takes_away_and_keeps_the_persons_keywords(first: list[str], second: list[str], file: str):
+def test_a_merge_adds_takes_away_and_keeps_the_persons_keywords(
+    first: list[str], second: list[str], file: str
+):
     own = read_keywords(file.encode())
     first, second = [n for n in first if n not in own], [n for n in second if n not in own]
     once = merge_keywords(file.encode(), first)
-    twice = merge_keywords(once, second, withdrawn=set(read_own_labels(once)) - set(second))
+    twice = merge_keywords(once, second, withdrawn=set(read_tagger_labels(once)) - set(second))
     assert set(read_keywords(once)) == {*own, *first}
     assert set(read_keywords(twice)) == {*own, *second}
     assert merge_keywords(twice, second) == twice
@@ -99,7 +103,9 @@ def test_everything_foreign_stays_byte_for_byte(file: str, newline: str):
     before = file.replace("\n", newline).encode()
     after = merge_keywords(before, ["sea", "<sky>"])
     place = 0
-    for line in before.replace(b"/>\n </rdf:RDF>", b"").split(b"\n"):  # every line is there, in the same order
+    for line in before.replace(b"/>\n </rdf:RDF>", b"").split(
+        b"\n"
+    ):  # every line is there, in the same order
         place = after.find(line.strip().removesuffix(b"/>"), place)
         assert place >= 0, line
 
@@ -107,7 +113,9 @@ def test_everything_foreign_stays_byte_for_byte(file: str, newline: str):
 def test_what_was_added_to_a_file_and_withdrawn_leaves_the_file_as_it_was():
     for file in (LIGHTROOM, DIGIKAM):
         added = merge_keywords(file.encode(), ["sea", "my label"])
-        assert read_keywords(merge_keywords(added, [], withdrawn=["sea", "my label"])) == read_keywords(file.encode())
+        assert read_keywords(merge_keywords(added, [], withdrawn=["sea", "my label"])) == read_keywords(
+            file.encode()
+        )
         assert merge_keywords(added, [], withdrawn=["sea", "my label"]).decode() == file
 
 
@@ -120,8 +128,12 @@ def test_a_withdrawn_label_goes_from_paths_too_and_its_parents_stay():
 
 def test_a_label_that_is_the_end_of_a_path_is_not_written_beside_it():
     after = merge_keywords(LIGHTROOM.encode(), ["cat"]).decode()
-    assert re.findall("<rdf:li>(.*cat)</rdf:li>", after) == ["cat", "animals|cat", "cat"]  # the last in TagsList
-    assert read_own_labels(after.encode()) == []
+    assert re.findall("<rdf:li>(.*cat)</rdf:li>", after) == [
+        "cat",
+        "animals|cat",
+        "cat",
+    ]  # the last in TagsList
+    assert read_tagger_labels(after.encode()) == []
     assert "Places/Rome" in merge_keywords(DIGIKAM.encode(), ["Rome"]).decode()
 
 

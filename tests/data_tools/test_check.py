@@ -75,10 +75,22 @@ MUTILATED: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "no image": (lambda f: (f / "a.jpg").write_text("hello") and None, ["a.jpg: not an image"]),
     "another format": (other_format, ["a.jpg: its name says JPEG, its bytes are PNG"]),
     "capitals": (two_cases, ["a.jpg: only capitals tell it from 'A.JPG'", "A.JPG: no label source"]),
-    "a row twice": (lambda f: more_rows(f, "a.jpg,dog\n"), ["labels.csv, row 6: 'a.jpg' has other labels in row 2"]),
-    "an orphan row": (lambda f: more_rows(f, "z.jpg,dog\n"), ["labels.csv, row 6: there is no image 'z.jpg'"]),
-    "unlisted": (lambda f: Image.new("RGB", (9, 9)).save(f / "e.png"), ["e.png: no label source names this image"]),
-    "a label in capitals": (lambda f: more_rows(f, "b.jpg,Cat\n"), ["labels 'Cat', 'cat' differ in case only"]),
+    "a row twice": (
+        lambda f: more_rows(f, "a.jpg,dog\n"),
+        ["labels.csv, row 6: 'a.jpg' has other labels in row 2"],
+    ),
+    "an orphan row": (
+        lambda f: more_rows(f, "z.jpg,dog\n"),
+        ["labels.csv, row 6: there is no image 'z.jpg'"],
+    ),
+    "unlisted": (
+        lambda f: Image.new("RGB", (9, 9)).save(f / "e.png"),
+        ["e.png: no label source names this image"],
+    ),
+    "a label in capitals": (
+        lambda f: more_rows(f, "b.jpg,Cat\n"),
+        ["labels 'Cat', 'cat' differ in case only"],
+    ),
     "a rule broken": (rule, ["a.jpg: has 'cat', but not 'animal' that it implies"]),
     "a group broken": (group, ["b.jpg: has 'cat' and 'animal' of the group 'g', which allows one"]),
     "no TOML, and cut off": (no_toml, ["labels.toml: this is not valid TOML", "a.jpg: cut off after"]),
@@ -105,7 +117,7 @@ def test_a_folder_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest
             raise PermissionError(13, "Permission denied")
         return scan(path)
 
-    monkeypatch.setattr("tagger.data.images.os.scandir", refused)
+    monkeypatch.setattr("tagger.data.images.listing.os.scandir", refused)
     assert "sub: the folder cannot be read (permission denied): its images are left out" in told(folder)
 
 

@@ -23,7 +23,9 @@ for command in commands:
 """
 
 
-def test_check_ends_with_2_when_something_is_wrong_and_0_otherwise(tagger_cli: Callable, demo: Path, tmp_path: Path):
+def test_check_ends_with_2_when_something_is_wrong_and_0_otherwise(
+    tagger_cli: Callable, demo: Path, tmp_path: Path
+):
     assert tagger_cli("data", "sample", demo, "--num", "40", "--out", tmp_path / "some").code == 0
     assert len(pd.read_csv(tmp_path / "some" / "labels.csv")) == 40
     broken = tmp_path / "some" / "broken.png"
@@ -36,14 +38,21 @@ def test_check_ends_with_2_when_something_is_wrong_and_0_otherwise(tagger_cli: C
 
 def test_labels_go_through_noise_merge_rename_convert_and_split(tagger_cli: Callable, demo: Path):
     before = (demo / "labels.csv").read_bytes()
-    assert tagger_cli("data", "noise", demo, "--kind", "missing", "--share", "0.5", "--out", "noisy.csv").code == 0
+    assert (
+        tagger_cli("data", "noise", demo, "--kind", "missing", "--share", "0.5", "--out", "noisy.csv").code
+        == 0
+    )
     argv = ("--labels", "noisy.csv", "--labels", "noisy.truth.csv")
     assert tagger_cli("data", "merge", demo, *argv, "--out", "merged.csv").code == 0
-    noisy, truth = (pd.read_csv(name, keep_default_na=False)["labels"] for name in ("noisy.csv", "noisy.truth.csv"))
+    noisy, truth = (
+        pd.read_csv(name, keep_default_na=False)["labels"] for name in ("noisy.csv", "noisy.truth.csv")
+    )
     lost = sum(len(set(b.split("|")) - set(a.split("|"))) for a, b in zip(noisy, truth, strict=True))
     assert len(pd.read_csv("merged.disagreements.csv")) == lost > 0
     assert tagger_cli("data", "rename", demo, "zero=nought", "one=", "--out", "renamed.csv").code == 0
-    assert tagger_cli("data", "convert", demo, "--labels", "renamed.csv", "--out", "renamed.parquet").code == 0
+    assert (
+        tagger_cli("data", "convert", demo, "--labels", "renamed.csv", "--out", "renamed.parquet").code == 0
+    )
     joined = "|".join(pd.read_parquet("renamed.parquet")["labels"]).split("|")
     assert "nought" in joined
     assert not {"zero", "one"} & set(joined)
@@ -76,14 +85,20 @@ def test_looking_loads_no_torch(demo: Path, tmp_path: Path):
     commands = [f"stats --html {tmp_path / 'page.html'}", "check", "duplicates", "quality"]
     argv = [sys.executable, "-c", TORCH_FREE, str(demo), *commands]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
-    assert [line for line in done.stdout.splitlines() if "torch:" in line] == [f"{c} torch: False" for c in commands]
+    assert [line for line in done.stdout.splitlines() if "torch:" in line] == [
+        f"{c} torch: False" for c in commands
+    ]
 
 
 @pytest.mark.parametrize("command", ["stats", "check", "duplicates"])
-def test_tables_with_other_columns_are_read_with_set(tagger_cli: Callable, demo: Path, tmp_path: Path, command: str):
+def test_tables_with_other_columns_are_read_with_set(
+    tagger_cli: Callable, demo: Path, tmp_path: Path, command: str
+):
     table = tmp_path / "other.csv"
     table.write_text("image_id,tags\nimages/00000,one two\nimages/00001,three\nimages/00002,\n")
-    settings = [f"data.{text}" for text in ("file_column=image_id", "labels_column=tags", "label_separator=space")]
+    settings = [
+        f"data.{text}" for text in ("file_column=image_id", "labels_column=tags", "label_separator=space")
+    ]
     argv = [word for text in settings for word in ("--set", text)]
     out = tagger_cli("data", command, demo, "--labels", table, *argv).out
     if command == "check":

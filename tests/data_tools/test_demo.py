@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_tools.demo import NAMES, SHARES_K, choose_labels, make_demo, plant_errors
+from data_tools.demo import NAMES, SHARES_K, draw_labels, inject_errors, make_demo
 from tagger.data import read_dataset
 from tagger.errors import TaggerError
 
@@ -38,21 +38,23 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(demo, tmp_path)
 
 def test_photos_with_digits_hold_more_contrast_than_empty_ones(demo):
     truth = read_dataset(demo, demo / "truth" / "truth.csv")
-    spread_N = np.array([np.asarray(Image.open(demo / f).convert("L"), float).std() for f in truth.images["file"]])
+    spread_N = np.array(
+        [np.asarray(Image.open(demo / f).convert("L"), float).std() for f in truth.images["file"]]
+    )
     empty_N = truth.labels_NK.sum(axis=1) == 0
     assert 0.1 < empty_N.mean() < 0.35
     assert np.median(spread_N[~empty_N]) > 1.5 * np.median(spread_N[empty_N])
 
 
 def test_labels_are_imbalanced_as_promised():
-    share_K = choose_labels(20_000, np.random.default_rng(0)).mean(axis=0)
+    share_K = draw_labels(20_000, np.random.default_rng(0)).mean(axis=0)
     assert np.all(np.abs(share_K - SHARES_K) < 0.02)
     assert share_K[0] > 10 * share_K[-1]
 
 
 def test_no_noise_plants_nothing():
-    truth_NK = choose_labels(50, np.random.default_rng(0))
-    assert np.array_equal(plant_errors(truth_NK, np.random.default_rng(1), noise=0.0), truth_NK)
+    truth_NK = draw_labels(50, np.random.default_rng(0))
+    assert np.array_equal(inject_errors(truth_NK, np.random.default_rng(1), noise=0.0), truth_NK)
 
 
 def test_nothing_that_is_there_already_is_overwritten(demo, tmp_path):

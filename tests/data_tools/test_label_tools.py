@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from data_tools.checking import check_dataset
 from data_tools.describe import describe, image_sizes
-from data_tools.describe_page import page
+from data_tools.describe_html import html_page
 from data_tools.label_files import save_labels
-from data_tools.noise import KINDS, plant_noise
+from data_tools.noise import NOISE_KINDS, inject_noise
 from data_tools.relabel import merge_labels, rename_labels
 from data_tools.subsets import sample_rows
 from tagger.arrays import NO, UNKNOWN, YES
@@ -50,10 +50,10 @@ def test_labels_with_any_names_are_read_back_the_same(tmp_path: Path, seed: int,
         save_labels(out, tmp_path, files, NAMES, labels_NK)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NOISE_KINDS)
 def test_noise_changes_what_it_says_and_no_more(kind: str):
     truth_NK = cells(0, 200)
-    noisy_NK = plant_noise(truth_NK, np.random.default_rng(1), kind=kind, share=0.25)
+    noisy_NK = inject_noise(truth_NK, np.random.default_rng(1), kind=kind, share=0.25)
     yes_K, known_K = (truth_NK == YES).sum(axis=0), (truth_NK != UNKNOWN).sum(axis=0)
     lost_K = ((truth_NK == YES) & (noisy_NK != YES)).sum(axis=0)
     won_K = ((truth_NK == NO) & (noisy_NK == YES)).sum(axis=0)
@@ -71,12 +71,14 @@ def test_noise_changes_what_it_says_and_no_more(kind: str):
         assert np.abs(lost_K + won_K - quarter_K).max() <= 1
     else:
         assert 0 < won_K.sum() <= lost_K.sum() <= sum(quarter_K)
-    np.testing.assert_array_equal(plant_noise(truth_NK, np.random.default_rng(1), kind=kind, share=0.0), truth_NK)
+    np.testing.assert_array_equal(
+        inject_noise(truth_NK, np.random.default_rng(1), kind=kind, share=0.0), truth_NK
+    )
 
 
 def test_an_unknown_kind_of_noise_names_the_nearest():
     with pytest.raises(TaggerError, match="Did you mean 'missing'"):
-        plant_noise(cells(0), np.random.default_rng(0), kind="mising", share=0.1)
+        inject_noise(cells(0), np.random.default_rng(0), kind="mising", share=0.1)
 
 
 def test_merging_three_annotators_agrees_with_a_slow_double_loop():
@@ -131,18 +133,22 @@ def test_a_sample_has_the_wanted_size_and_nearly_every_labels_share():
     labels_NK = cells(3, 300, unknown=False)
     rows = sample_rows(labels_NK, [str(n) for n in range(300)], 100)
     assert len(set(rows.tolist())) == 100
-    np.testing.assert_allclose((labels_NK[rows] == YES).mean(axis=0), (labels_NK == YES).mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(
+        (labels_NK[rows] == YES).mean(axis=0), (labels_NK == YES).mean(axis=0), atol=0.05
+    )
 
 
 def test_the_demo_is_described_as_counting_by_hand_says(demo: Path):
     dataset = read_dataset(demo)
     found = describe(dataset)
     for row in found.labels.itertuples():
-        assert row.yes == sum(int(cell) == YES for cell in dataset.labels_NK[:, dataset.labels.index(row.label)])
+        assert row.yes == sum(
+            int(cell) == YES for cell in dataset.labels_NK[:, dataset.labels.index(row.label)]
+        )
     assert found.labels_per_image.sum() == found.num_images == 80
     assert found.num_unlisted == 12
     assert set(found.width_N.tolist()) == {32}
-    text = page(dataset, found)
+    text = html_page(dataset, found)
     assert "data:image/jpeg;base64," in text
     assert "http" not in text
 

@@ -25,7 +25,12 @@ def make(
     """A model in evaluation mode: ``members`` heads, ``depth`` modules of attention, ``more`` to the backbone."""
     backbone_of = {"name": name, "weights": "none", "levels": levels} | more
     settings = check_settings(
-        {"backbone": backbone_of, "image": {"size": size}, "head": {"name": head}, "attention": {"depth": depth}}
+        {
+            "backbone": backbone_of,
+            "image": {"size": size},
+            "head": {"name": head},
+            "attention": {"depth": depth},
+        }
     )
     with torch.random.fork_rng(devices=[]):
         backbone = new_backbone(settings)

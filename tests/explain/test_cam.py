@@ -15,7 +15,9 @@ def test_one_level_is_the_sum_by_hand(label: int):
     with torch.no_grad():
         last_CHW = model.backbone.forward_maps(image)[1][0].numpy()
     std_C = np.linspace(0.5, 2.0, len(last_CHW), dtype=np.float32)
-    model.get_buffer("head.std").copy_(torch.from_numpy(std_C))  # heads standardise: these are weights on raw features
+    model.get_buffer("head.std").copy_(
+        torch.from_numpy(std_C)
+    )  # heads standardise: these are weights on raw features
     weights_C = model.get_parameter("head.fc.weight")[label].detach().numpy() / std_C
     slow_HW = np.zeros(last_CHW.shape[1:])
     for c in range(len(last_CHW)):
@@ -26,13 +28,21 @@ def test_one_level_is_the_sum_by_hand(label: int):
 @pytest.mark.parametrize("members", [0, 2])
 @pytest.mark.parametrize(
     ("name", "levels"),
-    [("test_resnet", 1), ("test_resnet", 3), ("mobilenetv2_100", 3), ("mixer_s32_224", 1), ("swin_s3_tiny_224", 2)],
+    [
+        ("test_resnet", 1),
+        ("test_resnet", 3),
+        ("mobilenetv2_100", 3),
+        ("mixer_s32_224", 1),
+        ("swin_s3_tiny_224", 2),
+    ],
 )
 def test_where_the_head_reads_means_the_map_adds_up_to_the_score(name: str, levels: int, members: int):
     size = 224 if name.endswith("224") else 64
     model, image = make(name, levels=levels, members=members, size=size), noise(size=size)
     with torch.no_grad():
-        rest_K = (model.raw(image) - model.head.raw(torch.zeros(1, model.backbone.num_features)))[0]
+        rest_K = (
+            model.raw_scores(image) - model.head.raw_scores(torch.zeros(1, model.backbone.num_features))
+        )[0]
     for k in range(LABELS):
         torch.testing.assert_close(cam(model, image, k).mean(), rest_K[k], rtol=1e-3, atol=1e-4)
 
@@ -45,9 +55,12 @@ def test_where_the_head_reads_means_it_is_grad_cam(name: str):
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("test_convnext", 64), ("mobilenetv3_small_050", 64), ("test_vit4", 160), ("mambaout_femto", 64)]
+    ("name", "size"),
+    [("test_convnext", 64), ("mobilenetv3_small_050", 64), ("test_vit4", 160), ("mambaout_femto", 64)],
 )
-def test_layers_after_the_mean_are_asked_for_each_place_alone(name: str, size: int, monkeypatch: pytest.MonkeyPatch):
+def test_layers_after_the_mean_are_asked_for_each_place_alone(
+    name: str, size: int, monkeypatch: pytest.MonkeyPatch
+):
     """Where all places are the same, each of them scores what the whole does."""
     model, image = make(name, size=size), noise(size=size)
     net = model.backbone.net
@@ -56,7 +69,9 @@ def test_layers_after_the_mean_are_asked_for_each_place_alone(name: str, size: i
         last = model.backbone.forward_maps(image)[1]
         even = last.mean(places if last.ndim == 4 else 1, keepdim=True).expand_as(last)
         monkeypatch.setattr(net, "forward_features", lambda _: even)
-        rest_K = (model.raw(image) - model.head.raw(torch.zeros(1, model.backbone.num_features)))[0]
+        rest_K = (
+            model.raw_scores(image) - model.head.raw_scores(torch.zeros(1, model.backbone.num_features))
+        )[0]
     map_BHW = cam(model, image, 2)
     torch.testing.assert_close(map_BHW, rest_K[2].expand_as(map_BHW), rtol=1e-3, atol=1e-4)
 

@@ -14,8 +14,8 @@ from torch import nn
 
 from tagger.errors import TaggerError
 from tagger.explain import explain, explanations, grad_cam, normalise
-from tagger.explain.pieces import cut, scores
-from tagger.heads.grouping import group_head
+from tagger.explain.split_forward import forward_from_maps, forward_to_maps
+from tagger.heads.grouping import set_head_groups
 from tagger.model import TagModel
 
 
@@ -70,7 +70,9 @@ def test_of_one_level_it_is_what_the_package_grad_cam_draws(name: str, size: int
         for label in range(LABELS):
             picture_HW = theirs(input_tensor=image, targets=[ClassifierOutputTarget(label)])[0]
             ours_1hw = grad_cam(model, image, label).clamp(min=0).numpy()
-            scaled_HW = scale_cam_image(scale_cam_image(ours_1hw, (size, size)))[0]  # each layer, then their mean
+            scaled_HW = scale_cam_image(scale_cam_image(ours_1hw, (size, size)))[
+                0
+            ]  # each layer, then their mean
             np.testing.assert_allclose(scaled_HW, picture_HW, atol=1e-4)
 
 
@@ -80,7 +82,9 @@ def test_the_pieces_are_the_model(name: str, depth: int):
     """What Grad-CAM takes the slope of is the score that the model gives, also with attention beside the head."""
     model, image = make(name, levels=2, size=160, depth=depth), noise(size=160)
     with torch.no_grad():
-        torch.testing.assert_close(scores(model, *cut(model, image)), model.raw(image))
+        torch.testing.assert_close(
+            forward_from_maps(model, *forward_to_maps(model, image)), model.raw_scores(image)
+        )
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
@@ -94,10 +98,13 @@ def test_attention_adds_its_own_places(name: str):
 def test_in_a_group_of_labels_the_score_is_the_one_before_the_softmax():
     model, image = make(), noise()
     before = grad_cam(model, image, 0)
-    group_head(
-        model.head, ["a", "b", "c"], {"age": {"kind": "ordinal", "labels": ["a", "b", "c"]}}, np.eye(3, dtype=np.int8)
+    set_head_groups(
+        model.head,
+        ["a", "b", "c"],
+        {"age": {"kind": "ordinal", "labels": ["a", "b", "c"]}},
+        np.eye(3, dtype=np.int8),
     )
-    assert not torch.equal(model(image), model.raw(image))
+    assert not torch.equal(model(image), model.raw_scores(image))
     torch.testing.assert_close(grad_cam(model, image, 0), before)
 
 
@@ -135,7 +142,9 @@ class Corners(nn.Module):
     net = nn.Identity()
     levels = ()
 
-    def forward_intermediates(self, images_BCHW: torch.Tensor, indices: list[int]) -> tuple[dict, torch.Tensor]:
+    def forward_intermediates(
+        self, images_BCHW: torch.Tensor, indices: list[int]
+    ) -> tuple[dict, torch.Tensor]:
         return {}, nn.functional.avg_pool2d(images_BCHW, 2)
 
     def pool(self, maps: list[torch.Tensor], last: torch.Tensor) -> torch.Tensor:
@@ -145,13 +154,17 @@ class Corners(nn.Module):
 class Copy(nn.Module):
     """A "head" whose scores are the features themselves."""
 
-    def raw(self, features_BD: torch.Tensor) -> torch.Tensor:
+    def raw_scores(self, features_BD: torch.Tensor) -> torch.Tensor:
         return features_BD
 
 
 def test_a_planted_spot_lights_up_for_its_label_only():
     model: Any = nn.Module()
-    model.backbone, model.head, model.attention = Corners(), Copy(), None  # label k is how much of colour k there is
+    model.backbone, model.head, model.attention = (
+        Corners(),
+        Copy(),
+        None,
+    )  # label k is how much of colour k there is
     image = torch.zeros(1, 3, 8, 8)
     image[0, 0, :2, :2] = 1.0  # red, top left
     image[0, 1, 6:, 6:] = 1.0  # green, bottom right
@@ -190,7 +203,9 @@ def test_images_of_a_batch_do_not_touch_each_other():
     model, images = make(levels=3), noise(batch=3)
     together = grad_cam(model, images, 1)
     for n in range(3):
-        torch.testing.assert_close(together[n : n + 1], grad_cam(model, images[n : n + 1], 1), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            together[n : n + 1], grad_cam(model, images[n : n + 1], 1), rtol=1e-4, atol=1e-5
+        )
 
 
 def test_the_strongest_place_counts_where_the_network_pools_by_maximum():
@@ -209,7 +224,9 @@ def test_the_model_is_left_as_it_was():
 
 
 def test_a_network_that_keeps_no_places_apart_is_refused_in_words():
-    with pytest.raises(TaggerError, match=r"grad_cam: CrossVit keeps no two-dimensional maps.* Ask for saliency"):
+    with pytest.raises(
+        TaggerError, match=r"grad_cam: CrossVit keeps no two-dimensional maps.* Ask for saliency"
+    ):
         explain(make("crossvit_tiny_240", size=240), noise(size=240), 0)
 
 

@@ -2,14 +2,16 @@
 
 Called as ``python chains.py PLAN.json``.
 
-The plan: ``{"seed": 7, "kinds": [KIND, ...]}``; a kind is ``{"name", "kills", "out", "whole", "begin": argv,
-"again": argv, "begun": path, "finished": path or null, "unless": path, "skip": [names]}``. ``begin`` is called as
-long as ``begun`` does not exist, then ``again``; the chain ends when ``finished`` exists and ``unless`` does not, or,
-without a ``finished``, when the command has ended well. ``whole`` is what an undisturbed call left in ``out``, and
-every file that a kill leaves under its own name must be the same there.
+The plan: ``{"seed": 7, "kinds": [KIND, ...]}``; a kind is ``{"name", "kills", "out", "whole", "begin":
+argv, "again": argv, "begun": path, "finished": path or null, "unless": path, "skip": [names]}``. ``begin``
+is called as long as ``begun`` does not exist, then ``again``; the chain ends when ``finished`` exists and
+``unless`` does not, or, without a ``finished``, when the command has ended well. ``whole`` is what an
+undisturbed call left in ``out``, and every file that a kill leaves under its own name must be the same
+there.
 
-Half of the moments are drawn in seconds, half as changes on disk: a file about to be opened for writing, flushed,
-renamed or removed. Every start is a fork of one process that has loaded and used everything already. Prints figures.
+Half of the moments are drawn in seconds, half as changes on disk: a file about to be opened for writing,
+flushed, renamed or removed. Every start is a fork of one process that has loaded and used everything
+already. Prints figures.
 """
 
 import contextlib
@@ -119,7 +121,9 @@ def differences(out: Path, whole: Path, skip: list[str]) -> list[str]:
 def left_over(out: Path, whole: Path, skip: list[str]) -> list[str]:
     """What a finished ``out`` has that ``whole`` has not, or the other way: unfinished files, checkpoints, locks."""
     one, two = (
-        {str(path.relative_to(top)) for path in top.rglob("*") if path.name not in skip} if top.is_dir() else set()
+        {str(path.relative_to(top)) for path in top.rglob("*") if path.name not in skip}
+        if top.is_dir()
+        else set()
         for top in (out, whole)
     )
     return sorted(one ^ two) + [path.name for path in out.parent.glob(f".{out.name}.*.part")]

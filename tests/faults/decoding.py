@@ -1,7 +1,9 @@
-"""Every way in which images are read, file by file, in a process that may die: ``python decoding.py FOLDER REPORT``.
+"""Every way in which images are read, file by file, in a process that may die: ``python decoding.py FOLDER
+REPORT``.
 
-A line of JSON before each file, and one behind it with what each way said, the seconds of processor time of the slowest
-and the peak of the process's memory so far: whoever reads the report knows which file killed it.
+A line of JSON before each file, and one behind it with what each way said, the seconds of processor time of
+the slowest and the peak of the process's memory so far: whoever reads the report knows which file killed
+it.
 """
 
 import json
@@ -14,10 +16,10 @@ from typing import Any
 from watched import peak_megabytes
 
 from data_tools.describe import header_size
-from tagger.data.decode import UnreadableImage, load_image, load_photo
-from tagger.data.sources.embedded import embedded_keywords
+from tagger.data.formats.readers.embedded_metadata import embedded_keywords
+from tagger.data.images.decoding import UnreadableImage, load_image, load_preview
 from tagger.errors import TaggerError
-from tagger.ui.pictures import Unseen, encode
+from tagger.ui.photo_previews import PhotoError, encode_preview
 
 
 def ways() -> dict[str, Callable[[Path], Any]]:
@@ -25,8 +27,8 @@ def ways() -> dict[str, Callable[[Path], Any]]:
     return {
         "train": lambda path: load_image(path, size=192, fit="crop").shape,
         "check": lambda path: load_image(path, size=64).shape,
-        "explain": lambda path: load_photo(path, most=1024)[0].size,
-        "preview": lambda path: len(encode(path, size=512)),
+        "explain": lambda path: load_preview(path, most=1024)[0].size,
+        "preview": lambda path: len(encode_preview(path, size=512)),
         "stats": lambda path: header_size(path)[1],
         "keywords": embedded_keywords,
     }
@@ -39,7 +41,7 @@ def look(path: Path) -> tuple[dict[str, str], float]:
         began = time.process_time()
         try:
             said[name] = str(way(path))[:60]
-        except (UnreadableImage, Unseen, TaggerError) as error:
+        except (UnreadableImage, PhotoError, TaggerError) as error:
             said[name] = f"! {error}"
         slowest = max(slowest, time.process_time() - began)
     return said, slowest
@@ -53,7 +55,9 @@ def main() -> None:
             lines.write(json.dumps({"begins": path.name}) + "\n")
             lines.flush()
             said, slowest = look(path)
-            lines.write(json.dumps({"file": path.name, "said": said, "s": slowest, "MB": peak_megabytes()}) + "\n")
+            lines.write(
+                json.dumps({"file": path.name, "said": said, "s": slowest, "MB": peak_megabytes()}) + "\n"
+            )
             lines.flush()
 
 

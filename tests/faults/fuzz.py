@@ -1,11 +1,13 @@
-"""Coverage-guided fuzzing (atheris, which is libFuzzer for Python) of every parser: a table or a ``TaggerError``.
+"""Coverage-guided fuzzing (atheris, which is libFuzzer for Python) of every parser: a table or a
+``TaggerError``.
 
     python tests/faults/fuzz.py SECONDS FOLDER [TARGET ...]
 
-No test itself: ``test_fuzz.py`` runs it, so that instrumented code stays out of the tests' process. Each target, all
-of them by default, is fuzzed for so many seconds in a process of its own, as many at once as there are cores; it starts
-from a file that is read. For each a line of JSON is printed: how many inputs were tried, how many branches they
-reached, and the end of the traceback if one of them broke the parser. That input is then FOLDER/TARGET.crash-... .
+No test itself: ``test_fuzz.py`` runs it, so that instrumented code stays out of the tests' process. Each
+target, all of them by default, is fuzzed for so many seconds in a process of its own, as many at once as
+there are cores; it starts from a file that is read. For each a line of JSON is printed: how many inputs
+were tried, how many branches they reached, and the end of the traceback if one of them broke the parser.
+That input is then FOLDER/TARGET.crash-... .
 """
 
 import json
@@ -28,8 +30,8 @@ with atheris.instrument_imports(include=["tagger"]):
     from tagger.config import dump_settings, read_settings
     from tagger.data import parse_labels_toml, read_dataset
     from tagger.errors import TaggerError
-    from tagger.presets import load_reading, load_settings
-    from tagger.scoring.aims import parse_aim
+    from tagger.presets import load_read_options, load_settings
+    from tagger.scoring.threshold_objective import parse_objective
 
     def read_forms(folder: Path) -> None:
         """Read each form once: its module is then loaded, and instrumented."""
@@ -48,8 +50,8 @@ TEXTS: dict[str, tuple[Callable[[str], object], str]] = {
         '[groups.pet]\nkind = "multi"\nlabels = ["cat"]\n[[rules]]\nif = "cat"\nthen = "dog"\n',
     ),
     "a setting": (lambda text: load_settings("quick", [text]), "train.lr=0.1"),
-    "a reading option": (lambda text: load_reading([text]), 'data.label_separator="|"'),
-    "an aim": (parse_aim, "precision>=0.9"),
+    "a reading option": (lambda text: load_read_options([text]), 'data.label_separator="|"'),
+    "an aim": (parse_objective, "precision>=0.9"),
 }
 SETTINGS = "config.toml"
 PLANTED = "a planted fault"  # that has to be found; no target unless asked for

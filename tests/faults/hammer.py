@@ -1,11 +1,12 @@
-"""Ten sessions at one store, killed at random moments. No test itself: ``test_store_hammer.py`` runs it as a process.
+"""Ten sessions at one store, killed at random moments. No test itself: ``test_store_hammer.py`` runs it as a
+process.
 
     python hammer.py URL FOLDER SESSIONS KILLS SECONDS SEED
 
-Each session does what a page does: it holds cells, notes what it decides in an outbox (a file of its own), sends it
-until it is told that it was saved, and notes that too. One that is killed begins anew with its outbox. One more process
-reads along, as another app would. Ends when so many were killed, so many seconds have passed, every session has saved
-something and all outboxes are empty.
+Each session does what a page does: it holds cells, notes what it decides in an outbox (a file of its own),
+sends it until it is told that it was saved, and notes that too. One that is killed begins anew with its
+outbox. One more process reads along, as another app would. Ends when so many were killed, so many seconds
+have passed, every session has saved something and all outboxes are empty.
 """
 
 import json
@@ -21,7 +22,7 @@ from typing import Any
 
 from tagger.errors import TaggerError
 from tagger.review import Decision, Store
-from tagger.review.engine import open_engine
+from tagger.review.store_engine import open_engine
 
 HELD, CELLS = 3, 100_000
 
@@ -88,9 +89,9 @@ def follow(url: str, folder: Path) -> None:
     with closing(patiently(url)) as store:
         while not (folder / "over").exists():
             with suppress(TaggerError):
-                ids += [row.id for row in store.news(ids[-1] if ids else 0)[0]]
+                ids += [row.id for row in store.new_decisions(ids[-1] if ids else 0)[0]]
             time.sleep(0.05)
-        ids += [row.id for row in store.news(ids[-1] if ids else 0)[0]]
+        ids += [row.id for row in store.new_decisions(ids[-1] if ids else 0)[0]]
     (folder / "followed").write_text(json.dumps(ids), "utf-8")
 
 
@@ -158,5 +159,12 @@ def main(url: str, folder: Path, num_sessions: int, num_kills: int, seconds: flo
 
 if __name__ == "__main__":
     raise SystemExit(
-        main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]), int(sys.argv[6]))
+        main(
+            sys.argv[1],
+            Path(sys.argv[2]),
+            int(sys.argv[3]),
+            int(sys.argv[4]),
+            float(sys.argv[5]),
+            int(sys.argv[6]),
+        )
     )

@@ -17,7 +17,24 @@ MODES = {
     "GIF": ("P", "L"), "TIFF": ("RGB", "RGBA", "L", "P", "1", "I;16", "I", "F", "CMYK", "LAB"),
     "BMP": ("RGB", "RGBA", "L", "P", "1"),
 }  # fmt: skip
-NUMBERS = (0, 1, 2, 3, 7, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+NUMBERS = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    0x7F,
+    0x80,
+    0xFF,
+    0x100,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x10000,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+)
 _SIZE = (61, 43)
 
 
@@ -33,7 +50,9 @@ def picture(mode: str, seed: int = 0) -> Image.Image:
     width, height = _SIZE
     rgb = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
     if mode == "I;16":
-        return Image.fromarray(np.random.default_rng(seed).integers(0, 65536, (height, width)).astype(np.uint16))
+        return Image.fromarray(
+            np.random.default_rng(seed).integers(0, 65536, (height, width)).astype(np.uint16)
+        )
     if mode == "LAB":
         return Image.merge("LAB", rgb.split())
     return rgb.convert(mode)
@@ -49,11 +68,17 @@ def seeds(family: str) -> tuple[bytes, ...]:
     rgb, frames = picture("RGB"), [picture("RGB", seed) for seed in (1, 2)]
     if family == "JPEG":
         found += [saved(rgb, family, progressive=True, **rich), saved(rgb, family, quality=5, subsampling=2)]
-        found += [saved(rgb, family, restart_marker_blocks=3), saved(picture("CMYK"), family, progressive=True)]
+        found += [
+            saved(rgb, family, restart_marker_blocks=3),
+            saved(picture("CMYK"), family, progressive=True),
+        ]
         found += [saved(rgb, "MPO", save_all=True, append_images=frames)]
     elif family == "PNG":
         found += [saved(rgb, family, **rich), saved(picture("P"), family, transparency=bytes(range(99)))]
-        found += [saved(rgb, family, save_all=True, append_images=frames), saved(picture("L"), family, transparency=9)]
+        found += [
+            saved(rgb, family, save_all=True, append_images=frames),
+            saved(picture("L"), family, transparency=9),
+        ]
     elif family == "WEBP":
         found += [saved(rgb, family, lossless=True, **rich)]
         found += [saved(rgb, family, save_all=True, append_images=frames)]
@@ -61,7 +86,9 @@ def seeds(family: str) -> tuple[bytes, ...]:
         found += [saved(rgb, family, save_all=True, append_images=frames, loop=0)]
         found += [saved(picture("P"), family, transparency=3, interlace=1, comment=b"said " * 99)]
     elif family == "TIFF":
-        found += [saved(rgb, family, compression=name, **rich) for name in ("tiff_lzw", "tiff_deflate", "packbits")]
+        found += [
+            saved(rgb, family, compression=name, **rich) for name in ("tiff_lzw", "tiff_deflate", "packbits")
+        ]
         found += [saved(rgb, family, compression="jpeg"), saved(picture("1"), family, compression="group4")]
         found += [saved(rgb, family, save_all=True, append_images=frames)]
     return tuple(found)
@@ -128,7 +155,9 @@ def _fill(data: bytes, rng: random.Random) -> bytes:
 
 
 def _glue(data: bytes, rng: random.Random) -> bytes:
-    return data + rng.choice((rng.randbytes(99), b"<script>alert(1)</script>", rng.choice(seeds("JPEG")), bytes(9999)))
+    return data + rng.choice(
+        (rng.randbytes(99), b"<script>alert(1)</script>", rng.choice(seeds("JPEG")), bytes(9999))
+    )
 
 
 WOUNDS = {
@@ -159,7 +188,9 @@ def _jpeg_bombs() -> dict[str, bytes]:
         changed = plain.replace(b"\xff\xc0", bytes([0xFF, kind]), 1)
         found[f"JPEG-frame-{kind:x}"] = changed
         at = changed.index(bytes([0xFF, kind])) + 5
-        found[f"JPEG-frame-{kind:x}-huge"] = changed[:at] + struct.pack(">2H", 30_000, 30_000) + changed[at + 4 :]
+        found[f"JPEG-frame-{kind:x}-huge"] = (
+            changed[:at] + struct.pack(">2H", 30_000, 30_000) + changed[at + 4 :]
+        )
     segment = b"\xff\xe1" + struct.pack(">H", 65_535) + b"Exif\0\0" + bytes(65_527)
     found["JPEG-many-segments"] = plain[:2] + segment * 300 + plain[2:]
     profile = b"\xff\xe2" + struct.pack(">H", 65_535) + b"ICC_PROFILE\0\1\xff" + bytes(65_519)
@@ -226,7 +257,10 @@ def _part(kind: bytes, data: bytes) -> bytes:
 def _webp_bombs() -> dict[str, bytes]:
     flat = saved(Image.new("RGB", (10_000, 10_000)), "WEBP", lossless=True, method=0)
     small = saved(Image.new("RGB", (4, 4)), "WEBP", lossless=True)[12:]
-    found = {"WEBP-34-bytes-of-100-megapixels": flat, "WEBP-16383": flat[:21] + b"\xff\xff\xff\x0f" + flat[25:]}
+    found = {
+        "WEBP-34-bytes-of-100-megapixels": flat,
+        "WEBP-16383": flat[:21] + b"\xff\xff\xff\x0f" + flat[25:],
+    }
     for flags in (0, 2, 0x10, 0x3E):
         for side in (100, 16_383, 2**24):
             head = struct.pack("<I", flags) + struct.pack("<I", side - 1)[:3] * 2
@@ -234,7 +268,9 @@ def _webp_bombs() -> dict[str, bytes]:
     head = struct.pack("<I", 2) + struct.pack("<I", 9_999)[:3] * 2
     frame = _part(b"ANMF", bytes(6) + struct.pack("<I", 3)[:3] * 2 + bytes(4) + small)
     found["WEBP-many-frames"] = _riff(_part(b"VP8X", head), _part(b"ANIM", bytes(6)), frame * 20_000)
-    profile = _part(b"VP8X", struct.pack("<I", 0x20) + struct.pack("<I", 3)[:3] * 2) + _part(b"ICCP", bytes(9_000_000))
+    profile = _part(b"VP8X", struct.pack("<I", 0x20) + struct.pack("<I", 3)[:3] * 2) + _part(
+        b"ICCP", bytes(9_000_000)
+    )
     return found | {
         "WEBP-huge-profile": _riff(profile, small),
         "WEBP-riff-too-long": b"RIFF\xff\xff\xff\xffWEBP" + small,
@@ -248,11 +284,15 @@ def _gif_bombs() -> dict[str, bytes]:
         sized = plain[:6] + struct.pack("<2H", width, height) + plain[10:]
         found[f"GIF-screen-{width}x{height}"] = sized
         at = plain.index(b",\0\0\0\0") + 5
-        found[f"GIF-frame-{width}x{height}"] = plain[:at] + struct.pack("<2H", width, height) + plain[at + 4 :]
+        found[f"GIF-frame-{width}x{height}"] = (
+            plain[:at] + struct.pack("<2H", width, height) + plain[at + 4 :]
+        )
     at = plain.index(b",\0\0\0\0")
     found["GIF-frame-outside"] = plain[: at + 1] + struct.pack("<2H", 60_000, 60_000) + plain[at + 5 :]
     found["GIF-many-comments"] = plain[:at] + (b"!\xfe\xff" + b"x" * 255 + b"\0") * 30_000 + plain[at:]
-    found["GIF-endless-comment"] = plain[:at] + b"!\xfe" + (b"\xff" + b"x" * 255) * 30_000 + b"\0" + plain[at:]
+    found["GIF-endless-comment"] = (
+        plain[:at] + b"!\xfe" + (b"\xff" + b"x" * 255) * 30_000 + b"\0" + plain[at:]
+    )
     found["GIF-many-frames"] = plain[:-1] + plain[at:-1] * 5_000 + b";"
     return found
 
@@ -268,7 +308,13 @@ def _tiff_bombs() -> dict[str, bytes]:
     def image(
         width: int, height: int, packing: int, *more: tuple[int, int, int, int]
     ) -> list[tuple[int, int, int, int]]:
-        basic = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, packing), (262, 3, 1, 1)]
+        basic = [
+            (256, 4, 1, width),
+            (257, 4, 1, height),
+            (258, 3, 1, 8),
+            (259, 3, 1, packing),
+            (262, 3, 1, 1),
+        ]
         return [*basic, (277, 3, 1, 1), *more]
 
     zeros = zlib.compress(bytes(32 << 20), 9)
@@ -294,7 +340,15 @@ def _tiff_bombs() -> dict[str, bytes]:
         "TIFF-many-tags": b"II*\0\x08\0\0\0\xff\xff" + struct.pack("<2H2I", 700, 1, 4, 0) * 65_535,
         "TIFF-big-one": b"II+\0\x08\0\0\0" + struct.pack("<Q", 16) + struct.pack("<Q", 2**63) + bytes(999),
     }  # fmt: skip
-    for packing in (1, 5, 7, 8, 32773, 34712, 50000):  # raw, LZW, JPEG, deflate, PackBits, JPEG 2000, Zstandard
+    for packing in (
+        1,
+        5,
+        7,
+        8,
+        32773,
+        34712,
+        50000,
+    ):  # raw, LZW, JPEG, deflate, PackBits, JPEG 2000, Zstandard
         for side in (64, 40_000, 2**31 - 1):
             tile = ((322, 4, 1, side), (323, 4, 1, side), (324, 4, 1, 1024), (325, 4, 1, len(zeros)))
             found[f"TIFF-tile-{packing}-{side}"] = _tiff(*image(61, 43, packing, *tile), data=zeros[:5000])
@@ -309,7 +363,14 @@ def _bmp(width: int, height: int, bits: int, packing: int, data: bytes, *, colou
 def _bmp_bombs() -> dict[str, bytes]:
     found = {
         f"BMP-{width}x{height}-{bits}-{packing}": _bmp(width, height, bits, packing, bytes(5000))
-        for width, height in ((61, 43), (61, -43), (10_900, 10_900), (60_000, 60_000), (2**31 - 1, 2**31 - 1), (-5, 5))
+        for width, height in (
+            (61, 43),
+            (61, -43),
+            (10_900, 10_900),
+            (60_000, 60_000),
+            (2**31 - 1, 2**31 - 1),
+            (-5, 5),
+        )
         for bits, packing in ((24, 0), (8, 1), (4, 2), (32, 3), (1, 0), (99, 7))
     }
     rle = bytes([0, 2, 255, 255]) * 40_000

@@ -2,8 +2,9 @@
 
     python killed_app.py RUN KILLS SEED
 
-The page does as the real one: what it has not been told to be saved, it sends again. The app is forked from a process
-that has everything imported, so that a start takes a moment. Prints, as JSON, what was sent and what was confirmed.
+The page does as the real one: what it has not been told to be saved, it sends again. The app is forked from
+a process that has everything imported, so that a start takes a moment. Prints, as JSON, what was sent and
+what was confirmed.
 """
 
 import http.client
@@ -20,10 +21,10 @@ from typing import Any
 from hammer import end_with
 
 import tagger.ui.main
-import tagger.ui.review_page  # noqa: F401  # what the app would import, once for all its lives
+import tagger.ui.pages.review_page  # noqa: F401  # what the app would import, once for all its lives
 from tagger.review import Store, default_url
 from tagger.runs import RunFolder
-from tagger.ui.server import free_port, serve
+from tagger.ui.server.launch import free_port, serve
 
 PATIENCE = 60.0  # seconds for the app to answer
 
@@ -40,7 +41,14 @@ class Page:
     def decide(self) -> None:
         """One more decision in the outbox."""
         hash, name = self.cells[len(self.sent) % len(self.cells)]
-        one = {"client": "page", "seq": len(self.sent), "hash": hash, "label": name, "verdict": "yes", "run": "r"}
+        one = {
+            "client": "page",
+            "seq": len(self.sent),
+            "hash": hash,
+            "label": name,
+            "verdict": "yes",
+            "run": "r",
+        }
         self.sent.append(one)
 
     def send(self, port: int) -> bool:
@@ -98,7 +106,9 @@ def main(run: Path, num_kills: int, seed: int) -> None:
             page.decide()
             line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             waiting = [one for one in page.sent if one["seq"] not in page.confirmed][:40]
-            line.request("POST", "/tagger/review", json.dumps({"client": "page", "decisions": waiting}), page.headers)
+            line.request(
+                "POST", "/tagger/review", json.dumps({"client": "page", "decisions": waiting}), page.headers
+            )
             time.sleep(draw.uniform(0.0, 0.02))
             os.kill(pid, signal.SIGKILL)
             line.close()

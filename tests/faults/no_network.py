@@ -1,4 +1,5 @@
-"""Run a command in which nothing gets beyond this machine, and which notes who tried: ``sitecustomize`` for children.
+"""Run a command in which nothing gets beyond this machine, and which notes who tried: ``sitecustomize`` for
+children.
 
 As a script: bring up ``lo`` in a network namespace of its own, then become the command that follows.
 """
@@ -37,7 +38,11 @@ def guarded(folder: Path) -> dict[str, str]:
     (folder / "guard").mkdir()
     (folder / "guard" / "sitecustomize.py").write_text(GUARD, "utf-8")
     (folder / "attempts").touch()
-    kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and "OFFLINE" not in name}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if "proxy" not in name.lower() and "OFFLINE" not in name
+    }
     return kept | {
         "PYTHONPATH": str(folder / "guard"), "TAGGER_ATTEMPTS": str(folder / "attempts"),
         "HF_HOME": str(folder / "hub"), "OMP_NUM_THREADS": "1", "NO_COLOR": "1",

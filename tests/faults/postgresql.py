@@ -35,7 +35,9 @@ class Cluster:
     def start(self) -> None:
         """Start it, and return when it answers."""
         said = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder}"
-        self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o", said, "start")
+        self._run(
+            "pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o", said, "start"
+        )
 
     def crash(self) -> None:
         """End it without letting it tidy up, as if the power had gone."""
@@ -98,7 +100,9 @@ def _schema(given: str) -> Iterator[str]:
 
 def _binaries() -> Path:
     found = shutil.which("initdb")
-    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name.split(".")[0]))
+    places = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name.split(".")[0])
+    )
     return Path(found).resolve().parent if found else places[-1] if places else Path("/nowhere")
 
 

@@ -17,7 +17,7 @@ from reviewing import make_run
 
 from tagger.review import Store, default_url
 from tagger.runs import RunFolder
-from tagger.ui.limits import MOST_UPLOAD
+from tagger.ui.server.upload_limits import MAX_UPLOAD_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,13 @@ def test_another_name_for_this_machine_gets_nothing(server: Server):
 def test_other_sites_get_no_socket_and_write_nothing(server: Server):
     assert open_socket(server.port) == 101
     assert open_socket(server.port, Origin=f"http://127.0.0.1:{server.port}") == 101
-    for origin in ("http://evil.example", "null", "http://127.0.0.1:1", f"http://localhost:{server.port}", "https://"):
+    for origin in (
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:1",
+        f"http://localhost:{server.port}",
+        "https://",
+    ):
         assert open_socket(server.port, Origin=origin) in (400, 403), origin
         for path in ("/tagger/review", "/_stcore/upload_file/x/y", "/", "/media/x"):
             for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
@@ -86,7 +92,8 @@ def test_a_second_app_on_the_same_port_says_so(server: Server, tmp_path: Path):
     )  # fmt: skip
     assert done.returncode == 2
     assert (
-        f"127.0.0.1:{server.port} cannot be used (address already in use). Is the app running already?" in done.stderr
+        f"127.0.0.1:{server.port} cannot be used (address already in use). Is the app running already?"
+        in done.stderr
     )
 
 
@@ -99,7 +106,14 @@ def test_a_second_app_on_the_same_run_shares_its_decisions(server: Server, tmp_p
         token = str(store.load_note("api_token"))
         hashes = RunFolder(server.run).load_images()["hash"]
         for at, app in enumerate((server, second, server)):
-            one = {"client": f"c{at}", "seq": 1, "hash": hashes[at], "label": "zero", "verdict": "yes", "run": "r"}
+            one = {
+                "client": f"c{at}",
+                "seq": 1,
+                "hash": hashes[at],
+                "label": "zero",
+                "verdict": "yes",
+                "run": "r",
+            }
             body = json.dumps({"client": f"c{at}", "decisions": [one]}).encode()
             status, answer = ask(app.port, "/tagger/review", "POST", body, X_Tagger_Token=token)
             assert status == 200
@@ -127,7 +141,7 @@ def test_bodies_that_trickle_in_keep_nobody_waiting(server: Server):
 
 def test_a_claim_of_ten_gigabytes_is_refused_before_it_is_sent(server: Server):
     for path, method in (("/_stcore/upload_file/x/y", "PUT"), ("/tagger/review", "POST")):
-        for length in (str(10 * 2**30), str(MOST_UPLOAD + 1), "9" * 18):
+        for length in (str(10 * 2**30), str(MAX_UPLOAD_BYTES + 1), "9" * 18):
             assert ask(server.port, path, method, Content_Length=length)[0] in (403, 413), (path, length)
         assert ask(server.port, path, method, Content_Length="-5")[0] in (0, 400, 403, 413)
 
@@ -135,9 +149,21 @@ def test_a_claim_of_ten_gigabytes_is_refused_before_it_is_sent(server: Server):
 # Beyond this machine
 
 
-def test_beyond_this_machine_there_is_a_warning_and_a_key_that_stays_secret(finished: Path, demo: Path, tmp_path: Path):
+def test_beyond_this_machine_there_is_a_warning_and_a_key_that_stays_secret(
+    finished: Path, demo: Path, tmp_path: Path
+):
     run = make_run(finished, demo, tmp_path)
-    words = [sys.executable, "-m", "tagger.cli", "review", "--run", str(run.path), "--no-browser", "--port", "0"]
+    words = [
+        sys.executable,
+        "-m",
+        "tagger.cli",
+        "review",
+        "--run",
+        str(run.path),
+        "--no-browser",
+        "--port",
+        "0",
+    ]
     log = tmp_path / "said.txt"
     with log.open("w") as said:
         process = subprocess.Popen(
@@ -155,7 +181,14 @@ def test_beyond_this_machine_there_is_a_warning_and_a_key_that_stays_secret(fini
             port, key = int(found[0][1]), found[0][2]
             wait_for(lambda: _answers(port), "the app answers", seconds=120)
             assert "Warning: everybody who can reach 0.0.0.0" in log.read_text()
-            for path in ("/", "/tagger/img/0", "/_stcore/health", "/?token=", f"/?token={key[:-1]}", f"/?x={key}"):
+            for path in (
+                "/",
+                "/tagger/img/0",
+                "/_stcore/health",
+                "/?token=",
+                f"/?token={key[:-1]}",
+                f"/?x={key}",
+            ):
                 status, answer = ask(port, path)
                 assert (status, key.encode() in answer) == (401, False), path
             assert ask(port, "/tagger/review", "POST", b"{}")[0] == 401
@@ -193,7 +226,9 @@ def test_the_key_is_not_left_in_the_browsers_address(finished: Path, demo: Path,
             tab = Tab(browser, f"{server.url}?token={key}")
             assert tab.shown
             assert str(key) not in tab.page.url
-            assert str(key) not in str(tab.page.evaluate("() => document.cookie + document.referrer + history.length"))
+            assert str(key) not in str(
+                tab.page.evaluate("() => document.cookie + document.referrer + history.length")
+            )
             tab.close()
         finally:
             server.stop()

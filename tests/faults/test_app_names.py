@@ -22,8 +22,8 @@ from tagger.data import Rule
 from tagger.errors import Problem
 from tagger.review import Decision, LabelOperation, Store, default_url
 from tagger.runs import RunFolder
-from tagger.ui.main import PAGES
-from tagger.ui.retrain_job import NOTE, Job
+from tagger.ui.main import RUN_PAGES
+from tagger.ui.retrain_job import NOTE, RetrainJob
 
 HOSTILE = (
     "![x](http://evil.example/a.png)",
@@ -79,11 +79,20 @@ def _decide(folder: Path, run: RunFolder) -> None:
     with closing(Store.open(default_url(folder / "data"))) as store:
         for n, label in enumerate(run.load_labels()[: len(HOSTILE)]):
             for who, verdict in ((HOSTILE[1], "yes"), (HOSTILE[3], "no")):
-                one: dict[str, Any] = {"hash": images["hash"][n], "label": label, "verdict": verdict, "reviewer": who}
+                one: dict[str, Any] = {
+                    "hash": images["hash"][n],
+                    "label": label,
+                    "verdict": verdict,
+                    "reviewer": who,
+                }
                 asked = {"before": 0, "suggested": 1, "doubt": 0.5, "run": HOSTILE[0], "seconds": 1.0}
                 store.record([Decision(**one, **asked, client=who, seq=n)])
         for at, (kind, label, target) in enumerate(
-            (("add", HOSTILE[5] + "!", None), ("rename", "nine", HOSTILE[1] + "9"), ("merge", "eight", HOSTILE[0]))
+            (
+                ("add", HOSTILE[5] + "!", None),
+                ("rename", "nine", HOSTILE[1] + "9"),
+                ("merge", "eight", HOSTILE[0]),
+            )
         ):
             store.record_operation(
                 LabelOperation(kind=kind, label=label, target=target, reviewer=HOSTILE[4], client="t", seq=at)
@@ -126,7 +135,7 @@ def test_names_are_text_on_every_page(server: Server, demo: Path, tmp_path: Path
         tab = Tab(browser, f"{server.url}?reviewer={HOSTILE[1]}")
         _review(tab)
         _photos(tab, server)
-        for name in PAGES:
+        for name in RUN_PAGES:
             tab.page.goto(f"{server.url}{name}")
             tab.page.wait_for_selector("h1")
             calm(tab, name)
@@ -144,7 +153,7 @@ def test_names_are_text_on_every_page(server: Server, demo: Path, tmp_path: Path
         _try(tab, server, demo, tmp_path)
         _retrain(tab, server, tmp_path)
         tab.close()
-    record_torture("hostile names in a browser", pages=len(PAGES) + 2, names=len(HOSTILE), effects=0)
+    record_torture("hostile names in a browser", pages=len(RUN_PAGES) + 2, names=len(HOSTILE), effects=0)
 
 
 def _review(tab: Tab) -> None:
@@ -192,7 +201,11 @@ def _try(tab: Tab, server: Server, demo: Path, tmp_path: Path) -> None:
     tab.page.locator('input[type="file"]').set_input_files(
         [
             {"name": f"{HOSTILE[1]}.jpg", "mimeType": "image/jpeg", "buffer": photo},
-            {"name": f"{HOSTILE[0]}.jpg", "mimeType": "text/html", "buffer": b"<script>window.pwned=6</script>"},
+            {
+                "name": f"{HOSTILE[0]}.jpg",
+                "mimeType": "text/html",
+                "buffer": b"<script>window.pwned=6</script>",
+            },
             {"name": "x.jpg", "mimeType": "image/svg+xml", "buffer": b"<svg onload='window.pwned=7'/>"},
         ]
     )
@@ -211,7 +224,14 @@ def _retrain(tab: Tab, server: Server, tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", str(out)]) as process:
         try:
             born = psutil.Process(process.pid).create_time()
-            job = Job(str(server.run), str(out), process.pid, born, f"{datetime.now():%H:%M} {HOSTILE[0]}", str(folder))
+            job = RetrainJob(
+                str(server.run),
+                str(out),
+                process.pid,
+                born,
+                f"{datetime.now():%H:%M} {HOSTILE[0]}",
+                str(folder),
+            )
             with closing(Store.open(default_url(tmp_path / "data"))) as store:
                 store.save_note(NOTE, json.dumps(asdict(job)))
             tab.page.goto(f"{server.url}retrain")

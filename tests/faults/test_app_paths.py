@@ -12,14 +12,14 @@ from starlette.testclient import TestClient
 from streamlit.runtime import Runtime
 
 from tagger.errors import TaggerError
-from tagger.ui.pictures import Unseen
-from tagger.ui.security import TOKEN_HEADER
-from tagger.ui.server import build_app
-from tagger.ui.workplace import Workplace, leave, open_workplace
+from tagger.ui.app_state import AppState, clear_current_state, open_app_state
+from tagger.ui.photo_previews import PhotoError
+from tagger.ui.server.launch import build_app
+from tagger.ui.server.security import TOKEN_HEADER
 
 
 @pytest.fixture(scope="module")
-def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
     """A workplace on a copy of the small run, some rows of whose tables lead out of the data folder."""
     folder = tmp_path_factory.mktemp("strangers")
     run = make_run(finished, demo, folder, audit=20)
@@ -30,9 +30,9 @@ def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) 
     for row, file in enumerate(_paths_out(folder)):
         images.at[row, "file"] = file
     run.save_images(images)
-    opened = open_workplace(run.path, reviewer="ann")
+    opened = open_app_state(run.path, reviewer="ann")
     yield opened
-    leave()
+    clear_current_state()
     opened.store.close()
 
 
@@ -63,11 +63,13 @@ def _paths_out(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def client(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def client(place: AppState, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A browser's view of the whole app, our page's token with it; no model is ever started."""
     monkeypatch.setattr(Runtime, "_instance", None)  # Streamlit allows one app a process
-    monkeypatch.setattr("tagger.ui.api.shared_worker", _no_worker)
-    with TestClient(build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}) as opened:
+    monkeypatch.setattr("tagger.ui.server.routes.shared_worker", _no_worker)
+    with TestClient(
+        build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}
+    ) as opened:
         yield opened
 
 
@@ -75,14 +77,14 @@ def _no_worker(run: Path) -> None:
     raise TaggerError("There is no model here.")
 
 
-def test_rows_that_lead_out_of_the_data_folder_show_nothing(client: TestClient, place: Workplace):
+def test_rows_that_lead_out_of_the_data_folder_show_nothing(client: TestClient, place: AppState):
     num = len(_paths_out(Path()))
     for row in range(num):
-        assert client.get(f"/tagger/img/{row}").status_code == 404, place.desk.image(row).file
+        assert client.get(f"/tagger/img/{row}").status_code == 404, place.session.image(row).file
         if row < num - 1:  # the last is in the data folder, though no photo
-            assert client.get(f"/tagger/heat/{row}/0").status_code == 404, place.desk.image(row).file
-            with pytest.raises(Unseen):
-                place.pictures.path(place.desk.image(row).file)
+            assert client.get(f"/tagger/heat/{row}/0").status_code == 404, place.session.image(row).file
+            with pytest.raises(PhotoError):
+                place.previews.path(place.session.image(row).file)
     assert client.get(f"/tagger/img/{num}").status_code == 200
 
 

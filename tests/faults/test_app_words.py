@@ -13,29 +13,35 @@ from starlette.testclient import TestClient
 from streamlit.runtime import Runtime
 
 from tagger.review import cell_states
-from tagger.ui.security import TOKEN_HEADER
-from tagger.ui.server import build_app
-from tagger.ui.workplace import Workplace, leave, open_workplace
+from tagger.ui.app_state import AppState, clear_current_state, open_app_state
+from tagger.ui.server.launch import build_app
+from tagger.ui.server.security import TOKEN_HEADER
 
 
 @pytest.fixture(scope="module")
-def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
     """A workplace on a copy of the small run."""
-    opened = open_workplace(make_run(finished, demo, tmp_path_factory.mktemp("words"), audit=20).path, reviewer="ann")
+    opened = open_app_state(
+        make_run(finished, demo, tmp_path_factory.mktemp("words"), audit=20).path, reviewer="ann"
+    )
     yield opened
-    leave()
+    clear_current_state()
     opened.store.close()
 
 
 @pytest.fixture
-def client(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def client(place: AppState, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A browser's view of the whole app, our page's token with it."""
     monkeypatch.setattr(Runtime, "_instance", None)  # Streamlit allows one app a process
-    with TestClient(build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}) as opened:
+    with TestClient(
+        build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}
+    ) as opened:
         yield opened
 
 
-WORDS = st.text(max_size=8) | st.sampled_from(["yes", "undo", "card", "grid", "zero", "\ud800", "\0", "x" * 300])
+WORDS = st.text(max_size=8) | st.sampled_from(
+    ["yes", "undo", "card", "grid", "zero", "\ud800", "\0", "x" * 300]
+)
 NUMBER = st.integers() | st.floats() | st.sampled_from([2**63, -(2**63) - 1, 10**400])
 VALUE = st.none() | st.booleans() | NUMBER | WORDS | st.lists(NUMBER | WORDS, max_size=3)
 
@@ -82,7 +88,8 @@ def payloads(draw: Any, hash: str = "") -> dict[str, Any]:
         "card",
     )
     rows = [
-        {name: mostly(value) for name, value in zip(names, good, strict=True)} for _ in range(draw(st.integers(0, 3)))
+        {name: mostly(value) for name, value in zip(names, good, strict=True)}
+        for _ in range(draw(st.integers(0, 3)))
     ]
     whole = {
         "client": "c",
@@ -101,7 +108,7 @@ def payloads(draw: Any, hash: str = "") -> dict[str, Any]:
 
 @settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_whatever_a_page_says_the_others_go_on(client: TestClient, place: Workplace, data: st.DataObject):
+def test_whatever_a_page_says_the_others_go_on(client: TestClient, place: AppState, data: st.DataObject):
     payload = data.draw(payloads(place.hashes[30]))
     before = place.store.last_id()
     answer = client.post("/tagger/review", content=json.dumps(payload))
@@ -115,7 +122,7 @@ def test_whatever_a_page_says_the_others_go_on(client: TestClient, place: Workpl
     assert client.post("/tagger/review", json=ask).status_code == 200
 
 
-def test_what_can_never_be_saved_does_not_keep_back_the_rest(client: TestClient, place: Workplace):
+def test_what_can_never_be_saved_does_not_keep_back_the_rest(client: TestClient, place: AppState):
     good = {
         "hash": place.hashes[31],
         "label": "zero",
@@ -157,7 +164,7 @@ def test_what_can_never_be_saved_does_not_keep_back_the_rest(client: TestClient,
 
 
 @pytest.mark.parametrize("mode", ["card", "grid"])
-def test_a_page_left_open_from_a_longer_list_gets_cards(client: TestClient, place: Workplace, mode: str):
+def test_a_page_left_open_from_a_longer_list_gets_cards(client: TestClient, place: AppState, mode: str):
     have = [len(place.run.load_suspects()), 10**6, 10**400, -7]
     ask = {"client": "old", "mode": mode, "count": 2, "hold": [[have[0], "gone", "zero"]], "exclude": have}
     answer = client.post("/tagger/review", content=json.dumps(ask))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from small import train_argv
 
-from tagger.commands.progress import ProgressFile
+from tagger.commands.console.progress_file import ProgressFile
 from tagger.presets import load_settings
 from tagger.review import Decision, Store
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished
@@ -37,7 +37,12 @@ def backwards(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = count()
     monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0 - 3600 * next(ticks))
     monkeypatch.setattr(time, "time_ns", lambda: 10**9 * (2_000_000_000 - 3600 * next(ticks)))
-    for module in ("tagger.runs.finding", "tagger.runs.lock", "tagger.commands.screen", "tagger.review.store"):
+    for module in (
+        "tagger.runs.locate",
+        "tagger.runs.lock",
+        "tagger.commands.console.screen",
+        "tagger.review.store",
+    ):
         monkeypatch.setattr(f"{module}.datetime", Backwards)
 
 

@@ -1,4 +1,5 @@
-"""Thresholds, calibration, metrics and plots where there is next to nothing to go by: defined, and without a warning.
+"""Thresholds, calibration, metrics and plots where there is next to nothing to go by: defined, and without a
+warning.
 
 Absent classes, all scores equal, all unknown, one image, one label: drawn at random by column.
 """
@@ -13,18 +14,24 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats
-from tagger.runs.plots import cooccurrence, learning_curves, per_label_bars, precision_recall, reliability
+from tagger.runs.report.plots import (
+    plot_cooccurrence,
+    plot_learning_curves,
+    plot_per_label,
+    plot_precision_recall,
+    plot_reliability,
+)
 from tagger.scoring import (
-    OneOf,
-    Structure,
+    ExclusiveGroup,
+    LabelConstraints,
     choose_thresholds,
-    decide,
     evaluate,
     fit_calibration,
     paired_table,
+    predict_labels,
     reliability_bins,
 )
-from tagger.scoring.curves import threshold_curve
+from tagger.scoring.threshold_curves import threshold_curve
 
 AIMS = ("f1", "f2", "precision>=0.9", "recall>=0.8", "cost fp=1 fn=5")
 KINDS = ("unknown", "no", "yes", "mixed", "mixed with unknown", "one yes")
@@ -67,10 +74,10 @@ def drawn(num: int, kinds: list[tuple[str, str]], seed: int) -> tuple[Cells, Flo
     return labels_NK, np.stack([scores_of(scores, num, rng) for _, scores in kinds], axis=1)
 
 
-def structure_for(num_labels: int, always: bool) -> Structure:
+def structure_for(num_labels: int, always: bool) -> LabelConstraints:
     """The first two labels exclude each other, and the last implies the first."""
-    groups = (OneOf("pair", (0, 1), always=always, ordinal=True),) if num_labels > 1 else ()
-    return Structure(groups, ((num_labels - 1, 0),) if num_labels > 2 else ())
+    groups = (ExclusiveGroup("pair", (0, 1), always=always, ordinal=True),) if num_labels > 1 else ()
+    return LabelConstraints(groups, ((num_labels - 1, 0),) if num_labels > 2 else ())
 
 
 @settings(max_examples=60)
@@ -83,8 +90,8 @@ def test_thresholds_and_metrics_are_defined_whatever_is_missing(
     num: int, kinds: list[tuple[str, str]], aim: str, seed: int, always: bool
 ):
     labels_NK, raw_NK = drawn(num, kinds, seed)
-    structure = structure_for(len(kinds), always)
-    calibration = fit_calibration(labels_NK, raw_NK, structure.groups)
+    constraints = structure_for(len(kinds), always)
+    calibration = fit_calibration(labels_NK, raw_NK, constraints.groups)
     probs_NK = calibration.apply(raw_NK)
     assert ((probs_NK >= 0) & (probs_NK <= 1)).all()
     chosen = choose_thresholds(labels_NK, probs_NK, aim, draws=10)
@@ -94,11 +101,13 @@ def test_thresholds_and_metrics_are_defined_whatever_is_missing(
         assert row.positives == positives
         assert positives >= 10 or row.how.startswith("shared: not enough data")
     names = [f"label {k}" for k in range(len(kinds))]
-    table = evaluate(labels_NK, probs_NK, chosen.values_K, names, structure, shared=chosen.shared, draws=5)
+    table = evaluate(labels_NK, probs_NK, chosen.values_K, names, constraints, shared=chosen.shared, draws=5)
     json.dumps(table, allow_nan=False)
     check_row(table, labels_NK)
     half_K = np.full(len(kinds), 0.5)
-    pairs = paired_table(labels_NK, probs_NK, half_K, raw_NK, chosen.values_K, names, (structure,) * 2, draws=5)
+    pairs = paired_table(
+        labels_NK, probs_NK, half_K, raw_NK, chosen.values_K, names, (constraints,) * 2, draws=5
+    )
     json.dumps(pairs, allow_nan=False)
 
 
@@ -148,18 +157,18 @@ def test_every_plot_is_drawn(num: int, kinds: list[tuple[str, str]]):
     history = pd.DataFrame([{"stage": "network", "epoch": 1, "train_loss": 0.5, "val_loss": math.nan, "lr": 0.1,
                              "val_map": math.nan}])  # fmt: skip
     plots = [
-        precision_recall(labels_NK, probs_NK, names, np.full(len(kinds), 0.5)),
-        reliability(labels_NK, probs_NK, probs_NK),
-        cooccurrence(labels_NK, names),
-        per_label_bars(table["per_label"]),
-        learning_curves(history),
+        plot_precision_recall(labels_NK, probs_NK, names, np.full(len(kinds), 0.5)),
+        plot_reliability(labels_NK, probs_NK, probs_NK),
+        plot_cooccurrence(labels_NK, names),
+        plot_per_label(table["per_label"]),
+        plot_learning_curves(history),
     ]
     assert all(png.startswith(b"\x89PNG") for png in plots)
 
 
 @pytest.mark.parametrize("always", [False, True])
 def test_equal_scores_in_a_group_choose_one_label_at_most(always: bool):
-    structure = Structure((OneOf("pair", (0, 1), always=always),))
-    chosen_NK = decide(np.full((3, 2), 0.5), 0.5, structure)
+    constraints = LabelConstraints((ExclusiveGroup("pair", (0, 1), always=always),))
+    chosen_NK = predict_labels(np.full((3, 2), 0.5), 0.5, constraints)
     assert chosen_NK.sum(axis=1).tolist() == [1, 1, 1]
-    assert decide(np.full((3, 2), np.nan), 0.5, structure).sum() == 0
+    assert predict_labels(np.full((3, 2), np.nan), 0.5, constraints).sum() == 0

@@ -65,12 +65,16 @@ def test_training_predicting_and_every_page_work(case: str, tmp_path: Path, tagg
     assert tagger_cli("evaluate", "--data", data, "--run", run.path).code == 0
     for name in ("overview", "data", "labels"):
         app = AppTest.from_function(
-            page, kwargs={"name": name, "path": str(run.path), "url": f"sqlite:///{tmp_path}/r.db"}, default_timeout=60
+            page,
+            kwargs={"name": name, "path": str(run.path), "url": f"sqlite:///{tmp_path}/r.db"},
+            default_timeout=60,
         ).run()
         assert not app.exception, (name, app.exception)
 
 
-@pytest.mark.parametrize("columns", [{}, {"unknown": [None] * NUM}, {"never": [0] * NUM}, {"always": [1] * NUM}])
+@pytest.mark.parametrize(
+    "columns", [{}, {"unknown": [None] * NUM}, {"never": [0] * NUM}, {"always": [1] * NUM}]
+)
 def test_where_there_is_nothing_to_learn_one_line_says_so(
     tmp_path: Path, tagger_cli: Callable[..., Any], columns: dict[str, Any]
 ):

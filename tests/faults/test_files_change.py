@@ -13,8 +13,8 @@ from PIL import Image
 from small import options, train_argv
 
 import tagger
-from tagger.commands.tagger_model import Tagger
-from tagger.data.hashes import hash_file
+from tagger.commands.serving.predictor import Predictor
+from tagger.data.images.hashes import hash_file
 from tagger.runs import RunFolder
 
 Cli = Callable[..., Any]
@@ -112,7 +112,10 @@ def test_where_pixels_are_read_again_each_epoch_a_training_stops_and_goes_on(
     )
     end = tagger_cli(*train_argv(photos, Path("run"), **way))
     assert (end.code, end.err.count("\n")) == (2, 1), end
-    assert f"Images can no longer be read: {train[0]} (no such file). Put them back and go on with --resume" in end.err
+    assert (
+        f"Images can no longer be read: {train[0]} (no such file). Put them back and go on with --resume"
+        in end.err
+    )
     away.rename(photos / train[0])
     end = tagger_cli("train", "--resume", "--run", "run")
     assert end.code == 0, end
@@ -120,8 +123,12 @@ def test_where_pixels_are_read_again_each_epoch_a_training_stops_and_goes_on(
         assert (Path("run") / name).read_bytes() == (Path("whole") / name).read_bytes(), name
 
 
-def test_a_retraining_does_not_give_an_old_label_to_a_new_image(tagger_cli: Cli, photos: Path, tmp_path: Path):
-    run = tagger.train(photos, run="old", backbone="test_resnet", weights="none", overrides=options(**ONE_EPOCH))
+def test_a_retraining_does_not_give_an_old_label_to_a_new_image(
+    tagger_cli: Cli, photos: Path, tmp_path: Path
+):
+    run = tagger.train(
+        photos, run="old", backbone="test_resnet", weights="none", overrides=options(**ONE_EPOCH)
+    )
     url = decided_store(run, tmp_path / "review.db")
     gone, other, *_ = files_of(photos)
     changes(photos, gone, other)
@@ -137,7 +144,7 @@ def test_photos_that_vanish_while_they_are_tagged_are_named(
     tagger_cli: Cli, photos: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ):
     first = sorted(path.name for path in (photos / "new").iterdir())[0]
-    before(monkeypatch, "tagger.commands.predict._table", lambda: (photos / "new" / first).unlink())
+    before(monkeypatch, "tagger.commands.predict._predict_table", lambda: (photos / "new" / first).unlink())
     end = tagger_cli("predict", photos / "new", "--run", finished, "--out", "tags.csv")
     assert end.code == 3
     assert f"{first}: no such file" in end.out
@@ -177,7 +184,7 @@ def test_photos_that_were_changed_before_a_prediction_goes_on_are_tagged_again(
     names = sorted(path.name for path in (photos / "new").iterdir())
     replace(photos / "new" / names[6])  # in the second part of three
     tags: list[list[str]] = []
-    monkeypatch.setattr(Tagger, "tag", _noting(Tagger.tag, tags))
+    monkeypatch.setattr(Predictor, "predict_probs", _noting(Predictor.predict_probs, tags))
     end = tagger_cli(*argv, "tags.csv", "--resume")
     assert end.code == 0, end
     assert f"Some of {names[5]} to {names[9]} were changed meanwhile: tagged again." in end.out + end.err
@@ -186,11 +193,11 @@ def test_photos_that_were_changed_before_a_prediction_goes_on_are_tagged_again(
     assert Path("tags.csv").read_bytes() == Path("anew.csv").read_bytes()
 
 
-def _noting(tag: Callable[..., Any], tags: list[list[str]]) -> Callable[..., Any]:
+def _noting(predict_probs: Callable[..., Any], tags: list[list[str]]) -> Callable[..., Any]:
     """The same method, with the files that it is called for."""
 
-    def noted(self: Tagger, root: Path, files: list[str], **kwargs: Any) -> Any:
+    def noted(self: Predictor, root: Path, files: list[str], **kwargs: Any) -> Any:
         tags.append(list(files))
-        return tag(self, root, files, **kwargs)
+        return predict_probs(self, root, files, **kwargs)
 
     return noted

@@ -1,7 +1,7 @@
 """A disk with no room left: one line names the file and the room, nothing half-written stays, and it goes on.
 
-Here the system refuses to let any file grow beyond a limit (RLIMIT_FSIZE), which needs no disk of its own; what a
-small disk says is in ``tests/commands/test_small_disk.py``.
+Here the system refuses to let any file grow beyond a limit (RLIMIT_FSIZE), which needs no disk of its own;
+what a small disk says is in ``tests/commands/test_small_disk.py``.
 """
 
 import errno
@@ -46,7 +46,9 @@ def unlike(out: Path, whole: Path) -> list[str]:
         place = path.relative_to(out)
         begun = place.parts[0] == "checkpoint" or place.parts[0].endswith(".parts")
         if path.is_file() and not begun and place.name not in UNLIKE:
-            found += [str(place)] * (place.name.startswith(".") or path.read_bytes() != (whole / place).read_bytes())
+            found += [str(place)] * (
+                place.name.startswith(".") or path.read_bytes() != (whole / place).read_bytes()
+            )
     return found
 
 
@@ -55,7 +57,11 @@ def test_a_training_that_finds_no_room_goes_on_to_the_same_bytes(tagger_cli: Cli
     assert tagger_cli(*train_argv(demo, Path("whole"), **way)).code == 0
     run, named = Path("run"), []
     for size in (100, 8_000, 100_000, 400_000):
-        argv = ("train", "--resume", "--run", run) if (run / "config.toml").exists() else train_argv(demo, run, **way)
+        argv = (
+            ("train", "--resume", "--run", run)
+            if (run / "config.toml").exists()
+            else train_argv(demo, run, **way)
+        )
         with no_file_above(size):
             end = tagger_cli(*argv)
         if end.code == 0:
@@ -87,14 +93,17 @@ def test_a_prediction_that_finds_no_room(tagger_cli: Cli, demo: Path, finished: 
     assert [path.name for path in Path().rglob(".*")] == []
 
 
-def test_pictures_and_corrected_labels_that_find_no_room(tagger_cli: Cli, demo: Path, finished: Path, tmp_path: Path):
+def test_pictures_and_corrected_labels_that_find_no_room(
+    tagger_cli: Cli, demo: Path, finished: Path, tmp_path: Path
+):
     store = f"sqlite:///{tmp_path / 'review.db'}"
     photo = next((demo / "new").iterdir())
     assert tagger_cli("apply", "--run", finished, "--store", store, "--out", "labels.csv").code == 0
     with no_file_above(1_000):
         refused(tagger_cli("explain", photo, "--run", finished, "--out", "drawn"), "File too large (drawn/")
         refused(
-            tagger_cli("apply", "--run", finished, "--store", store, "--out", "more.csv"), "File too large (more.csv"
+            tagger_cli("apply", "--run", finished, "--store", store, "--out", "more.csv"),
+            "File too large (more.csv",
         )
     assert not Path("more.csv").exists()
     assert [path for path in Path("drawn").rglob("*") if path.is_file()] == []
@@ -108,7 +117,9 @@ def test_whoever_writes_the_line_tells_what_is_needed_and_left(
 
     monkeypatch.setattr("tagger.runs.atomic.os.posix_fallocate", full)
     end = tagger_cli(*train_argv(demo, Path("run"), train__epochs=1))
-    refused(end, "No space left on device: it takes 0.", " MB, and ", " MB are left (run/checkpoint/", "--resume")
+    refused(
+        end, "No space left on device: it takes 0.", " MB, and ", " MB are left (run/checkpoint/", "--resume"
+    )
 
 
 def test_a_log_that_finds_no_room_is_named(tagger_cli: Cli, demo: Path, monkeypatch: pytest.MonkeyPatch):

@@ -35,4 +35,6 @@ def test_every_parser_gives_a_table_or_an_error_of_ours(tmp_path: Path):
     rows = fuzzed(tmp_path, SECONDS)
     assert [row for row in rows if row["error"]] == []
     assert all(row["runs"] > 100 for row in rows), rows
-    record_torture("parsers under atheris", parsers=len(rows), inputs=sum(row["runs"] for row in rows), broken=0)
+    record_torture(
+        "parsers under atheris", parsers=len(rows), inputs=sum(row["runs"] for row in rows), broken=0
+    )

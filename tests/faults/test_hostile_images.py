@@ -16,14 +16,20 @@ from small import train_argv
 from torture import record_torture
 from watched import ROOT, run_watched
 
-from tagger.data.room import ROOM
+from tagger.data.images.memory_budget import BUDGET_BYTES
 from tagger.runs import RunFolder
 
 SECONDS, MEGABYTES = 5.0, 1000  # of processor time a file, and of memory a process
 TORCH = 1200  # megabytes that a training of small whole images takes by itself
 SEED = int(os.environ.get("TAGGER_SEED", "7"))
 LIGHT = ("TIFF-tile-8-40000", "PNG-zTXt-bomb", "GIF-screen-65535x65535", "BMP-60000x60000-8-1", "WEBP-16383")
-LIGHT += ("JPEG-20000-scans-of-60", "PNG-huge-iTXt", "TIFF-strip-absurd", "JPEG-frame-c3-huge", "PNG-exif-loop")
+LIGHT += (
+    "JPEG-20000-scans-of-60",
+    "PNG-huge-iTXt",
+    "TIFF-strip-absurd",
+    "JPEG-frame-c3-huge",
+    "PNG-exif-loop",
+)
 
 
 def write(folder: Path, files: Any) -> Path:
@@ -53,7 +59,9 @@ def check_rows(rows: list[dict[str, Any]]) -> None:
     assert [row for row in rows if row["s"] > SECONDS] == []
     assert [row for row in rows if row["MB"] > MEGABYTES] == []
     for row in rows:
-        refused = {name for name in ("train", "check", "explain", "preview") if row["said"][name].startswith("!")}
+        refused = {
+            name for name in ("train", "check", "explain", "preview") if row["said"][name].startswith("!")
+        }
         assert len(refused) in (0, 4), row
         assert all("\n" not in text and len(text) < 400 for text in row["said"].values()), row
 
@@ -83,15 +91,17 @@ def test_148_ruined_images_are_read_or_refused_with_a_reason_everywhere(tmp_path
     assert checked.megabytes < MEGABYTES
     assert {name for name in names if f"\n{name}: {bad.get(name)}" in f"\n{checked.out}"} | empty == set(bad)
 
-    trained = run_watched(*train_argv(data, tmp_path / "run", train__epochs=1, data__val=0.2), folder=tmp_path)
+    trained = run_watched(
+        *train_argv(data, tmp_path / "run", train__epochs=1, data__val=0.2), folder=tmp_path
+    )
     assert trained.code == 3, trained.out + trained.err
-    assert trained.megabytes < TORCH + ROOM // 1_000_000
+    assert trained.megabytes < TORCH + BUDGET_BYTES // 1_000_000
     listed = {problem.file for problem in RunFolder(tmp_path / "run").load_unreadable()}
     assert listed == set(bad)
 
     predicted = run_watched("predict", data, "--run", "run", "--out", "tags.csv", folder=tmp_path)
     assert predicted.code == 3, predicted.err
-    assert predicted.megabytes < TORCH + ROOM // 1_000_000
+    assert predicted.megabytes < TORCH + BUDGET_BYTES // 1_000_000
     assert set(pd.read_csv(tmp_path / "tags.csv.unreadable.csv")["file"]) == set(bad)
     assert len(pd.read_csv(tmp_path / "tags.csv")) == len(names)
 

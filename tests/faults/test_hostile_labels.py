@@ -18,10 +18,10 @@ from torture import record_torture
 
 from tagger.config import read_settings
 from tagger.data import parse_labels_toml, read_dataset
-from tagger.data.labels_toml import Vocabulary
+from tagger.data.vocabulary import Vocabulary
 from tagger.errors import TaggerError
-from tagger.presets import load_reading, load_settings
-from tagger.scoring.aims import parse_aim
+from tagger.presets import load_read_options, load_settings
+from tagger.scoring.threshold_objective import parse_objective
 
 FORMS = forms()
 NUMBERS = (0, -1, 1, 2**63, -(2**80), 1e308, 1e-308, None, True, False)
@@ -44,12 +44,35 @@ WORDS = (
 ODD = st.sampled_from([*NUMBERS, *WORDS, "x" * 3000, "\ufeffcat", "1" * 400, "file", "labels", "inf"])
 KEYS = st.sampled_from(
     [
-        *("images", "annotations", "categories", "id", "file_name", "image_id", "category_id", "name", "coco_url"),
-        *("data", "image", "result", "value", "choices", "taxonomy", "type", "annotator", "annotation_id", "file"),
+        *(
+            "images",
+            "annotations",
+            "categories",
+            "id",
+            "file_name",
+            "image_id",
+            "category_id",
+            "name",
+            "coco_url",
+        ),
+        *(
+            "data",
+            "image",
+            "result",
+            "value",
+            "choices",
+            "taxonomy",
+            "type",
+            "annotator",
+            "annotation_id",
+            "file",
+        ),
         *("labels", "unknown", "objects", "ground_truth", "was_cancelled", "cat", "file_upload", "", "\0"),
     ]
 )
-TREES = st.recursive(ODD, lambda some: st.one_of(st.lists(some, max_size=4), st.dictionaries(KEYS, some, max_size=5)))
+TREES = st.recursive(
+    ODD, lambda some: st.one_of(st.lists(some, max_size=4), st.dictionaries(KEYS, some, max_size=5))
+)
 QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
@@ -111,14 +134,24 @@ def test_json_of_any_shape_is_a_table_or_one_line(tmp_path: Path, name: str, mor
 
 @QUICK
 @given(st.lists(st.lists(ODD, min_size=3, max_size=3), max_size=5), st.lists(ODD, min_size=3, max_size=3))
-def test_parquet_of_any_schema_is_a_table_or_one_line(tmp_path: Path, rows: list[list[Any]], types: list[Any]):
+def test_parquet_of_any_schema_is_a_table_or_one_line(
+    tmp_path: Path, rows: list[list[Any]], types: list[Any]
+):
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     arrays = []
     for column, kind in zip(columns, types, strict=True):
-        cells = [str(cell).encode("utf-8", "replace").decode() if cell is not None else None for cell in column]
+        cells = [
+            str(cell).encode("utf-8", "replace").decode() if cell is not None else None for cell in column
+        ]
         made = pa.array(cells, pa.string())
-        wishes = {0: pa.list_(pa.string()), 1: pa.list_(pa.list_(pa.int64())), -1: pa.struct([("a", pa.string())])}
-        arrays.append(pa.nulls(len(cells), wishes[kind]) if kind in wishes and not isinstance(kind, bool) else made)
+        wishes = {
+            0: pa.list_(pa.string()),
+            1: pa.list_(pa.list_(pa.int64())),
+            -1: pa.struct([("a", pa.string())]),
+        }
+        arrays.append(
+            pa.nulls(len(cells), wishes[kind]) if kind in wishes and not isinstance(kind, bool) else made
+        )
     pq.write_table(pa.table(arrays, names=["file", "labels", "x"]), photos(tmp_path) / "labels.parquet")
     read(tmp_path)
 
@@ -139,7 +172,9 @@ def test_parquet_with_names_that_are_no_text_and_dates_beyond_the_calendar_is_on
 BOMBS = {
     "annotations.xml": (
         b'<!DOCTYPE a [<!ENTITY x "aaaaaaaaaa">%s]><annotations><image name="&x9;"/></annotations>'
-        % b"".join(b'<!ENTITY x%d "%s">' % (n, b"&x%d;" % (n - 1) * 10 if n else b"&x;" * 10) for n in range(10)),
+        % b"".join(
+            b'<!ENTITY x%d "%s">' % (n, b"&x%d;" % (n - 1) * 10 if n else b"&x;" * 10) for n in range(10)
+        ),
         b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotations><image name="&x;"/></annotations>',
         b'<!DOCTYPE annotations SYSTEM "http://127.0.0.1:9/x.dtd"><annotations><image name="a.jpg"/></annotations>',
         b"<annotations>" + b"<image>" * 200_000,
@@ -159,10 +194,22 @@ BOMBS = {
         b"names:\n  99999999999999999999: cat\n",
         b"names:\n  0: &a {b: *a}\n",
     ),
-    "labels.json": (b'{"images": [], "annotations": [], "categories": ' + b"[" * 100_000, b'{"images": 1e999999}'),
+    "labels.json": (
+        b'{"images": [], "annotations": [], "categories": ' + b"[" * 100_000,
+        b'{"images": 1e999999}',
+    ),
     "instances.json": (b'{"images": [{"id": NaN}], "annotations": [Infinity], "categories": [-Infinity]}',),
-    "labels.jsonl": (b'{"a":' * 100_000, b"9" * 100_000, b'{"file": "a.jpg", "labels": ' + b"9" * 10_000 + b"}"),
-    "labels.csv": (b"\xff\xfef\0i\0l\0e\0", b"file,labels\n" + b'"' * 100_001, b"file" + b",x" * 100_000, b"\0" * 1000),
+    "labels.jsonl": (
+        b'{"a":' * 100_000,
+        b"9" * 100_000,
+        b'{"file": "a.jpg", "labels": ' + b"9" * 10_000 + b"}",
+    ),
+    "labels.csv": (
+        b"\xff\xfef\0i\0l\0e\0",
+        b"file,labels\n" + b'"' * 100_001,
+        b"file" + b",x" * 100_000,
+        b"\0" * 1000,
+    ),
     "labels.toml": (
         b"a" + b".a" * 5_000 + b" = 1",
         b"labels = " + b"[" * 50_000,
@@ -172,7 +219,9 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_bombs_are_one_line_and_nothing_is_fetched_or_run(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
+def test_bombs_are_one_line_and_nothing_is_fetched_or_run(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(tmp_path)
     root = photos(tmp_path / "data")
     (root / "b.txt").write_text("0 0.5 0.5 0.1 0.1\n")
@@ -206,7 +255,8 @@ def test_labels_toml_of_any_shape_is_a_vocabulary_or_one_line(text: str, tree: d
 
 @QUICK
 @given(
-    st.text(), st.dictionaries(st.sampled_from(["format_version", "seed", "data", "backbone", "loss", "train"]), TREES)
+    st.text(),
+    st.dictionaries(st.sampled_from(["format_version", "seed", "data", "backbone", "loss", "train"]), TREES),
 )
 def test_settings_of_any_shape_are_settings_or_one_line(tmp_path: Path, text: str, tree: dict[str, Any]):
     path = tmp_path / "config.toml"
@@ -221,11 +271,17 @@ def test_settings_of_any_shape_are_settings_or_one_line(tmp_path: Path, text: st
 @QUICK
 @given(
     st.one_of(
-        st.text(), st.builds("{}.{}={}".format, KEYS, KEYS, st.text()), st.builds("train.lr={}".format, st.text())
+        st.text(),
+        st.builds("{}.{}={}".format, KEYS, KEYS, st.text()),
+        st.builds("train.lr={}".format, st.text()),
     )
 )
 def test_what_is_set_is_a_setting_or_one_line(text: str):
-    for load in (lambda: load_settings("quick", [text]), lambda: load_reading([text]), lambda: parse_aim(text)):
+    for load in (
+        lambda: load_settings("quick", [text]),
+        lambda: load_read_options([text]),
+        lambda: parse_objective(text),
+    ):
         try:
             load()
         except TaggerError as error:
@@ -261,11 +317,17 @@ def test_120_mutilated_files_of_every_form(tmp_path: Path, name: str):
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("name", ["labels.csv", "labels.jsonl", "instances.json", "a.txt", "annotations/cat.txt"])
+@pytest.mark.parametrize(
+    "name", ["labels.csv", "labels.jsonl", "instances.json", "a.txt", "annotations/cat.txt"]
+)
 def test_a_line_of_200_megabytes(tmp_path: Path, name: str):
     path = photos(tmp_path) / name
     path.parent.mkdir(exist_ok=True)
-    starts = {"labels.csv": b"file,labels\na.jpg,", "labels.jsonl": b'{"file": "', "instances.json": b'{"images": "'}
+    starts = {
+        "labels.csv": b"file,labels\na.jpg,",
+        "labels.jsonl": b'{"file": "',
+        "instances.json": b'{"images": "',
+    }
     path.write_bytes(starts.get(name, b"") + b"x" * 200_000_000)
     said = read(tmp_path, None)
     record_torture(f"a line of 200 MB in {name}", said=len(said))

@@ -62,7 +62,9 @@ class Chains:
         running = []
         for number, kinds in enumerate(plans):
             path = self.folder / f"plan-{number}.json"
-            path.write_text(json.dumps({"seed": self.seed + number, "kinds": kinds, "warm": [*warm_of(warm, number)]}))
+            path.write_text(
+                json.dumps({"seed": self.seed + number, "kinds": kinds, "warm": [*warm_of(warm, number)]})
+            )
             running.append(
                 subprocess.Popen(
                     [sys.executable, str(CHAINS), str(path)],
@@ -95,7 +97,9 @@ def chains(demo: Path) -> Iterator[Chains]:
         yield Chains(demo, Path(folder))
 
 
-def kinds_of(chains: Chains, old: RunFolder, url: str, kills: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def kinds_of(
+    chains: Chains, old: RunFolder, url: str, kills: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Two lists that take about as long: train and apply; retrain and predict."""
     demo, folder = chains.demo, chains.folder
     first = [
@@ -108,12 +112,16 @@ def kinds_of(chains: Chains, old: RunFolder, url: str, kills: int) -> tuple[list
         out = folder / f"applied-{format}"
         file = ["--out", str(out / "labels.csv" if format == "csv" else out)]
         more = ["--on-existing", "merge"] if format == "xmp" else []
-        first.append(of_redone(f"apply-{format}", folder, [*apply, format, *file, *more], out, -(-kills // 2)))
+        first.append(
+            of_redone(f"apply-{format}", folder, [*apply, format, *file, *more], out, -(-kills // 2))
+        )
     begin = ["retrain", "--run", str(old.path), "--store", url, "--out", str(folder / "retrained")]
     again = ["retrain", "--store", url, "--resume", "--out", str(folder / "retrained")]
     second = [of_training("retrained", folder, begin, again, kills)]
     predict = ["predict", str(demo / "new"), "--run", str(old.path)]
-    second += [of_prediction(folder, predict, format, -(-kills // 4)) for format in ("csv", "jsonl", "parquet")]
+    second += [
+        of_prediction(folder, predict, format, -(-kills // 4)) for format in ("csv", "jsonl", "parquet")
+    ]
     sidecars = [*predict, "--format", "xmp", "--on-existing", "merge", "--out", str(folder / "tags")]
     second.append(of_redone("predict-xmp", folder, sidecars, folder / "tags", -(-kills // 4)))
     return first, second
@@ -124,7 +132,9 @@ def test_a_hundred_kills_of_each_command_lose_nothing(chains: Chains, demo: Path
     import tagger
 
     sets = train_argv(demo, chains.folder / "warm-{number}", **WAY)
-    old = tagger.train(demo, run=chains.folder / "old", backbone="test_resnet", weights="none", overrides=chosen(sets))
+    old = tagger.train(
+        demo, run=chains.folder / "old", backbone="test_resnet", weights="none", overrides=chosen(sets)
+    )
     url = decided_store(old, chains.folder / "review.db")
     rows = chains.run(*kinds_of(chains, old, url, int(os.environ.get("TAGGER_KILLS", "100"))), warm=[sets])
     for row in rows:

@@ -1,6 +1,8 @@
-"""The whole loop without a network: in processes that may only talk to this machine and note every other attempt.
+"""The whole loop without a network: in processes that may only talk to this machine and note every other
+attempt.
 
-Where the system allows it they have a network namespace with nothing but ``lo``, so that libraries in C are held too.
+Where the system allows it they have a network namespace with nothing but ``lo``, so that libraries in C are
+held too.
 """
 
 import json

@@ -21,8 +21,8 @@ from small import train_argv
 from untrained import make_run
 
 import tagger
-from tagger.data.file_index import load_index
-from tagger.data.read import read_dataset
+from tagger.data.dataset import read_dataset
+from tagger.data.images.hash_cache import load_hash_cache
 from tagger.errors import TaggerError
 from tagger.model.backbone import make_backbone
 from tagger.runs import Checkpoint, RunFolder
@@ -53,7 +53,9 @@ def traps(sprung: Path) -> dict[str, bytes]:
         files[name] = file.getvalue()
     for name, zipped in (("torch", True), ("torch, old", False)):
         file = io.BytesIO()
-        torch.save({"state_dict": trap, "model": trap, "epoch": trap}, file, _use_new_zipfile_serialization=zipped)
+        torch.save(
+            {"state_dict": trap, "model": trap, "epoch": trap}, file, _use_new_zipfile_serialization=zipped
+        )
         files[name] = file.getvalue()
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -82,7 +84,9 @@ def test_the_traps_do_spring_where_they_are_unpickled(tmp_path: Path):
         assert sprung.is_dir(), kind
 
 
-@pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".ckpt", ".npz", ".npy", ".safetensors", ".pkl", ".tar"])
+@pytest.mark.parametrize(
+    "suffix", [".pt", ".pth", ".bin", ".ckpt", ".npz", ".npy", ".safetensors", ".pkl", ".tar"]
+)
 def test_weights_are_never_unpickled_and_the_error_says_what_to_do(tmp_path: Path, suffix: str):
     for kind, data in traps(sprung := tmp_path / "sprung").items():
         path = tmp_path / f"weights{suffix}"
@@ -112,7 +116,7 @@ LOADS = {
     "oof.npz": RunFolder.load_oof, "embeddings.npy": RunFolder.load_embeddings, "views.npy": RunFolder.load_views,
     "dynamics.npz": RunFolder.load_dynamics, "neighbours.npz": RunFolder.load_neighbours,
     "images.parquet": RunFolder.load_images, "labels.parquet": RunFolder.load_cells,
-    "suspects.parquet": RunFolder.load_suspects, "judged.parquet": RunFolder.load_judged,
+    "suspects.parquet": RunFolder.load_suspects, "judged.parquet": RunFolder.load_eval_mask,
     "labels.json": RunFolder.load_vocabulary, "thresholds.json": RunFolder.load_decision_rule,
     "metrics.json": RunFolder.load_metrics, "origin.json": lambda run: Checkpoint(run.path).load_origin(),
     "history.csv": RunFolder.load_history, "unreadable.csv": RunFolder.load_unreadable,
@@ -121,7 +125,9 @@ LOADS = {
 
 
 @pytest.mark.parametrize("name", LOADS)
-def test_no_file_of_a_run_is_unpickled_and_the_error_says_what_to_do(finished: Path, tmp_path: Path, name: str):
+def test_no_file_of_a_run_is_unpickled_and_the_error_says_what_to_do(
+    finished: Path, tmp_path: Path, name: str
+):
     run = RunFolder(shutil.copytree(finished, tmp_path / "run"))
     for kind, data in traps(sprung := tmp_path / "sprung").items():
         (run.path / name).write_bytes(data)
@@ -134,7 +140,13 @@ def test_no_file_of_a_run_is_unpickled_and_the_error_says_what_to_do(finished: P
 def test_every_file_that_a_finished_run_reads_is_in_this_test(finished: Path):
     loads = {name for name in vars(RunFolder) if name.startswith("load_")}
     asked = {method.__name__ for method in LOADS.values()}
-    assert loads - asked == {"load_labels", "load_groups", "load_rules", "load_structure", "load_threshold_set"}
+    assert loads - asked == {
+        "load_labels",
+        "load_groups",
+        "load_rules",
+        "load_structure",
+        "load_threshold_set",
+    }
 
 
 def test_a_model_is_never_unpickled(finished: Path, tmp_path: Path, demo: Path, tagger_cli: Any):
@@ -175,7 +187,9 @@ def test_a_parquet_whose_column_names_a_pickle_is_read_without_it(tmp_path: Path
         ),
     ],
 )
-def test_no_file_of_a_checkpoint_is_unpickled(tmp_path: Path, demo: Path, tagger_cli: Any, where: str, held: set[str]):
+def test_no_file_of_a_checkpoint_is_unpickled(
+    tmp_path: Path, demo: Path, tagger_cli: Any, where: str, held: set[str]
+):
     """A training stopped in the middle; each file that it goes on from becomes a trap."""
     run, calls = tmp_path / "run", iter(range(9))
 
@@ -185,7 +199,9 @@ def test_no_file_of_a_checkpoint_is_unpickled(tmp_path: Path, demo: Path, tagger
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"tagger.training.{where}", stopped)
-        begun = tagger_cli(*train_argv(demo, run, train__epochs=1, features__enabled=where == "pipeline.fit_heads"))
+        begun = tagger_cli(
+            *train_argv(demo, run, train__epochs=1, features__enabled=where == "pipeline.fit_heads")
+        )
     assert begun.code == 130, begun.err
     found = {path.name: path for path in run.rglob("*") if path.suffix in (".npy", ".pt", ".safetensors")}
     read = set(found) & held
@@ -202,12 +218,14 @@ def test_no_file_of_a_checkpoint_is_unpickled(tmp_path: Path, demo: Path, tagger
         found[name].write_bytes(whole)
 
 
-def test_the_index_of_hashes_is_made_anew_where_it_holds_a_pickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_index_of_hashes_is_made_anew_where_it_holds_a_pickle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / ".tagger").mkdir()
     for kind, data in traps(sprung := tmp_path / "sprung").items():
         (tmp_path / ".tagger" / "files.npz").write_bytes(data)
-        assert load_index(tmp_path).files == [], kind
+        assert load_hash_cache(tmp_path).files == [], kind
         assert not sprung.exists(), kind
 
 
@@ -242,7 +260,11 @@ def _dangers(source: str) -> Any:
     for node in ast.walk(ast.parse(source)):
         at = f"{getattr(node, 'lineno', 0)}:"
         if isinstance(node, ast.Import | ast.ImportFrom):
-            named = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            named = (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [alias.name for alias in node.names]
+            )
             yield from (f"{at} import {name}" for name in named if name.partition(".")[0] in MODULES)
         elif isinstance(node, ast.Name) and node.id in NAMES | MODULES:
             yield f"{at} {node.id}"

@@ -17,26 +17,26 @@ from safetensors.torch import load_file, save_file
 from small import train_argv
 
 import tagger
-import tagger.training.fit as fit_module
-from tagger.batches import Batch, ImageFiles
-from tagger.commands.tagger_model import NO_NUMBER, Tagger
+import tagger.training.network.train_network as fit_module
+from tagger.batches import ImageBatch, ImageFiles
+from tagger.commands.serving.predictor import NONFINITE_LOGITS, Predictor
 from tagger.config import Settings, check_settings
 from tagger.errors import TaggerError
 from tagger.losses import losses
 from tagger.model import TagModel, load_model, new_backbone, new_head
 from tagger.runs import Checkpoint, RunFolder
-from tagger.scoring import Measure, choose_thresholds, fit_calibration, mean_average_precision
+from tagger.scoring import MetricSet, choose_thresholds, fit_calibration, mean_average_precision
 from tagger.training.device import make_accelerator
 from tagger.training.features import extract_features
-from tagger.training.fit import Task, fit
 from tagger.training.fit_key import FitKey
+from tagger.training.network.train_network import FitTask, train_network
 
 N = 16
 ODD = 11  # the image that a planted fault is in: the only one with all labels
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
+def task(tmp_path_factory: pytest.TempPathFactory) -> FitTask:
     """Sixteen images of noise, twelve to learn from."""
     root, rng = tmp_path_factory.mktemp("noise"), np.random.default_rng(0)
     labels_NK = (rng.random((N, 3)) < 0.5).astype(np.int8)
@@ -45,7 +45,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     for n in range(N):
         Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(root / f"{n}.png")
     files = ImageFiles(root, [f"{n}.png" for n in range(N)], size=32)
-    return Task(files, labels_NK, np.arange(12), np.arange(12, 16), FitKey.single())
+    return FitTask(files, labels_NK, np.arange(12), np.arange(12, 16), FitKey.single_network())
 
 
 def settings(**train: Any) -> Settings:
@@ -56,7 +56,14 @@ def settings(**train: Any) -> Settings:
             "backbone": {"name": "test_resnet", "weights": "none", "levels": 1},
             "image": {"size": 32, "workers": 0},
             "loss": {"name": "focal"},
-            "train": {"epochs": 2, "batch_size": 4, "precision": "fp32", "lr": 1e-3, "freeze_norm": False, **train},
+            "train": {
+                "epochs": 2,
+                "batch_size": 4,
+                "precision": "fp32",
+                "lr": 1e-3,
+                "freeze_norm": False,
+                **train,
+            },
         }
     )
 
@@ -73,14 +80,16 @@ class Seen:
             yield batch
 
 
-def stop(task: Task, chosen: Settings, folder: Path, *, weights: Callable[[TagModel], Any] = id) -> tuple[str, Seen]:
+def stop(
+    task: FitTask, chosen: Settings, folder: Path, *, weights: Callable[[TagModel], Any] = id
+) -> tuple[str, Seen]:
     """The error of a training that must not end, and what it saw."""
     torch.manual_seed(0)
     backbone = new_backbone(chosen)
     model, seen = TagModel(backbone, new_head(backbone.num_features, 3, chosen)), Seen()
     weights(model)
     with pytest.raises(TaggerError) as error:
-        fit(model, task, chosen, make_accelerator(chosen), folder / "c.pt", track=seen)
+        train_network(model, task, chosen, make_accelerator(chosen), folder / "c.pt", track=seen)
     assert "\n" not in str(error.value)
     return str(error.value), seen
 
@@ -88,17 +97,23 @@ def stop(task: Task, chosen: Settings, folder: Path, *, weights: Callable[[TagMo
 class Planted(torch.nn.Module):
     """A loss that goes wrong for the odd image; with ``alone=False`` only where it comes with others."""
 
-    def __init__(self, good: torch.nn.Module, spoil: Callable[[torch.Tensor], torch.Tensor], *, alone: bool = True):
+    def __init__(
+        self, good: torch.nn.Module, spoil: Callable[[torch.Tensor], torch.Tensor], *, alone: bool = True
+    ):
         super().__init__()
         self.good, self.spoil, self.alone = good, spoil, alone
 
-    def forward(self, logits_BK: torch.Tensor, targets_BK: torch.Tensor, weights_BK: Any = None) -> torch.Tensor:
+    def forward(
+        self, logits_BK: torch.Tensor, targets_BK: torch.Tensor, weights_BK: Any = None
+    ) -> torch.Tensor:
         loss = self.good(logits_BK, targets_BK, weights_BK)
         met = (targets_BK == 1).all(dim=1).any() and self.training and (self.alone or len(logits_BK) > 1)
         return self.spoil(loss) if met else loss
 
 
-def plant(monkeypatch: pytest.MonkeyPatch, module: Any, spoil: Callable[[torch.Tensor], torch.Tensor], **how: Any):
+def plant(
+    monkeypatch: pytest.MonkeyPatch, module: Any, spoil: Callable[[torch.Tensor], torch.Tensor], **how: Any
+):
     """Every loss that the module makes from now on goes wrong."""
     make = module.make_loss
     monkeypatch.setattr(module, "make_loss", lambda *args: Planted(make(*args), spoil, **how))
@@ -116,7 +131,7 @@ class _InfiniteSlope(torch.autograd.Function):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_stops_with_epoch_batch_file_and_settings(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
+    task: FitTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
 ):
     plant(monkeypatch, fit_module, lambda loss: loss * value)
     said, seen = stop(task, settings(), tmp_path)
@@ -127,7 +142,7 @@ def test_a_loss_that_is_no_number_stops_with_epoch_batch_file_and_settings(
 
 
 def test_where_no_image_is_to_blame_alone_the_batch_is_named(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: FitTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     plant(monkeypatch, fit_module, lambda loss: loss * math.nan, alone=False)
     said, seen = stop(task, settings(), tmp_path)
@@ -137,7 +152,7 @@ def test_where_no_image_is_to_blame_alone_the_batch_is_named(
 
 @pytest.mark.parametrize("clip", [0.0, 1.0])
 def test_a_gradient_that_is_no_number_stops_before_it_reaches_the_weights(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: float
+    task: FitTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: float
 ):
     plant(monkeypatch, fit_module, _InfiniteSlope.apply)
     said, seen = stop(task, settings(clip=clip), tmp_path)
@@ -146,7 +161,7 @@ def test_a_gradient_that_is_no_number_stops_before_it_reaches_the_weights(
     assert ("train.clip=1 (now 0)" in said) == (clip == 0)
 
 
-def test_a_rate_that_is_far_too_high_stops_and_leaves_no_checkpoint_of_it(task: Task, tmp_path: Path):
+def test_a_rate_that_is_far_too_high_stops_and_leaves_no_checkpoint_of_it(task: FitTask, tmp_path: Path):
     said, _ = stop(task, settings(lr=1e30, optimiser="sgd", clip=0.0, warmup=0.0), tmp_path)
     assert "lower train.lr (now 1e+30)" in said
     if (tmp_path / "c.pt").is_file():
@@ -154,16 +169,19 @@ def test_a_rate_that_is_far_too_high_stops_and_leaves_no_checkpoint_of_it(task: 
         assert all(torch.isfinite(tensor).all() for tensor in kept.values())
 
 
-def test_weights_that_hold_a_nan_are_named(task: Task, tmp_path: Path):
+def test_weights_that_hold_a_nan_are_named(task: FitTask, tmp_path: Path):
     said, seen = stop(
-        task, settings(), tmp_path, weights=lambda model: model.get_parameter("head.fc.bias").data.fill_(math.nan)
+        task,
+        settings(),
+        tmp_path,
+        weights=lambda model: model.get_parameter("head.fc.bias").data.fill_(math.nan),
     )
     assert "the weights are not finite (head.fc.bias)" in said
     assert seen.batches[0][1][0] in said
 
 
 def test_logits_of_a_validation_that_are_no_numbers_stop_and_name_the_files(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: FitTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     logits = fit_module.predict_in_order
 
@@ -179,7 +197,9 @@ def test_logits_of_a_validation_that_are_no_numbers_stop_and_name_the_files(
 
 
 def test_heads_stop_too(demo: Path, tagger_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(losses.find("focal"), "forward", lambda loss, logits_BK, *more: logits_BK.mean() * math.nan)
+    monkeypatch.setattr(
+        losses.find("focal"), "forward", lambda loss, logits_BK, *more: logits_BK.mean() * math.nan
+    )
     end = tagger_cli(*train_argv(demo, Path("run"), train__epochs=0, loss__name="focal"))
     assert end.code == 2
     assert "The loss became nan (heads, part 0 repeat 0, epoch 1, batch 1)" in end.err
@@ -198,10 +218,12 @@ def test_features_that_float16_cannot_hold_name_their_images(tmp_path: Path, val
 
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
     images[2] = 255
-    batch = Batch(images, torch.arange(4), [None] * 4)
-    with pytest.raises(TaggerError, match=r"for 1 image of a batch of 4: c\.png\..*train\.precision=fp32 \(now bf16\)"):
+    batch = ImageBatch(images, torch.arange(4), [None] * 4)
+    with pytest.raises(
+        TaggerError, match=r"for 1 image of a batch of 4: c\.png\..*train\.precision=fp32 \(now bf16\)"
+    ):
         extract_features(
-            Odd(), [batch], 4, device=torch.device("cpu"), precision="bf16", flip_views=True,
+            Odd(), [batch], 4, device=torch.device("cpu"), precision="bf16", tta_hflip=True,
             checkpoint=Checkpoint(tmp_path),
             files=["a.png", "b.png", "c.png", "d.png"],
         )  # fmt: skip
@@ -230,7 +252,9 @@ def test_a_run_whose_weights_hold_one_nan_is_refused(
     name = spoil(spoilt_run.model_path, value)
     end = tagger_cli("predict", demo, "--run", spoilt_run.path, "--out", "p.csv")
     assert end.code == 2
-    assert re.search(rf"model\.safetensors: 1 of its \d+ tensors hold values that are not finite \({name}\)", end.err)
+    assert re.search(
+        rf"model\.safetensors: 1 of its \d+ tensors hold values that are not finite \({name}\)", end.err
+    )
     assert not Path("p.csv").exists()
 
 
@@ -251,7 +275,9 @@ def test_a_weights_file_with_one_nan_is_refused(
     assert "hold values that are not finite (conv1.0.weight)" in end.err
 
 
-def test_weights_that_overflow_give_no_number_but_a_reason(spoilt_run: RunFolder, demo: Path, tagger_cli: Any):
+def test_weights_that_overflow_give_no_number_but_a_reason(
+    spoilt_run: RunFolder, demo: Path, tagger_cli: Any
+):
     """Finite weights, but so large that float32 overflows: every image is listed, the table has no digit of them."""
     tensors = load_file(spoilt_run.model_path)
     tensors["head.fc.weight"].fill_(3e38)
@@ -262,7 +288,7 @@ def test_weights_that_overflow_give_no_number_but_a_reason(spoilt_run: RunFolder
     assert (table.drop(columns="file") == "").all(axis=None)
     listed = pd.read_csv("p.csv.unreadable.csv")
     assert sorted(listed["file"]) == sorted(table["file"])
-    assert set(listed["reason"]) == {NO_NUMBER}
+    assert set(listed["reason"]) == {NONFINITE_LOGITS}
 
 
 def test_an_image_that_gives_no_number_is_marked_and_the_others_are_tagged(
@@ -270,16 +296,16 @@ def test_an_image_that_gives_no_number_is_marked_and_the_others_are_tagged(
 ):
     model, files = tagger.load(finished), sorted(path for path in demo.rglob("*.png"))[:5]
     right = model.predict(files)
-    outputs_of = Tagger._outputs
+    outputs_of = Predictor._outputs
 
-    def spoilt(self: Tagger, root: Path, names: list[str]) -> Iterator[Any]:
+    def spoilt(self: Predictor, root: Path, names: list[str]) -> Iterator[Any]:
         for outputs in outputs_of(self, root, names):
             outputs.outputs_VBX[:, outputs.indices_B == 3, 0] = math.nan
             yield outputs
 
-    monkeypatch.setattr(Tagger, "_outputs", spoilt)
+    monkeypatch.setattr(Predictor, "_outputs", spoilt)
     table = model.predict(files)
-    assert table.attrs["unreadable"] == {str(files[3]): NO_NUMBER}
+    assert table.attrs["unreadable"] == {str(files[3]): NONFINITE_LOGITS}
     assert table.loc[3, "labels"] == ""
     assert table.iloc[3, 2:].isna().all()
     pd.testing.assert_frame_equal(table.drop(index=3), right.drop(index=3), check_flags=False)
@@ -310,7 +336,7 @@ MEASURES: list[Callable[[Any, Any], Any]] = [
     choose_thresholds,
     fit_calibration,
     mean_average_precision,
-    lambda labels_NK, probs_NK: Measure(labels_NK, probs_NK, np.full(probs_NK.shape[1], 0.5)),
+    lambda labels_NK, probs_NK: MetricSet(labels_NK, probs_NK, np.full(probs_NK.shape[1], 0.5)),
 ]
 
 

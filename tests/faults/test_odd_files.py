@@ -16,14 +16,19 @@ from PIL import Image
 from small import train_argv
 from untrained import make_run
 
-from tagger.commands.screen import Screen
+from tagger.commands.console.screen import Screen
 from tagger.data import list_images
-from tagger.data.spreadsheet import guarded, guarded_table, unguarded
+from tagger.data.formats.csv_injection import escape_formula, escape_formulas, unescape_formula
 from tagger.errors import Problem, printable
 from tagger.runs import RunFolder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="names and files that Windows cannot have")
-ORDERS = "red\x1b[31m\x1b]0;title\x07.jpg", "up\n2026-11-21 all is well.jpg", "left\u202egpj.exe.jpg", "nine\x9b2J.jpg"
+ORDERS = (
+    "red\x1b[31m\x1b]0;title\x07.jpg",
+    "up\n2026-11-21 all is well.jpg",
+    "left\u202egpj.exe.jpg",
+    "nine\x9b2J.jpg",
+)
 
 
 def odd_folder(root: Path) -> set[str]:
@@ -32,7 +37,14 @@ def odd_folder(root: Path) -> set[str]:
     photo = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(photo, "PNG")
     (root / "deep" / Path(*["d"] * 200)).mkdir(parents=True)
-    whole = ["whole.png", f"{'n' * 251}.png", "-rf.png", "=1+1.png", 'a b\'s "x".png', f"deep/{'d/' * 200}x.png"]
+    whole = [
+        "whole.png",
+        f"{'n' * 251}.png",
+        "-rf.png",
+        "=1+1.png",
+        'a b\'s "x".png',
+        f"deep/{'d/' * 200}x.png",
+    ]
     for name in (*whole, *ORDERS):
         (root / name).write_bytes(photo.getvalue() + name.encode())
     os.mkfifo(root / "pipe.jpg")
@@ -81,7 +93,7 @@ def test_everything_odd_is_listed_and_nothing_hangs(tmp_path: Path, tagger_cli: 
     predicted = tagger_cli("predict", tmp_path / "data", "--run", make_run(tmp_path / "run").path)
     assert predicted.code == 3, predicted.err
     assert not set(predicted.out + predicted.err) & set("\x1b\x07\x9b\u202e")
-    listed = pd.read_csv("predictions.csv.unreadable.csv")["file"].map(unguarded)
+    listed = pd.read_csv("predictions.csv.unreadable.csv")["file"].map(unescape_formula)
     assert bad - set(listed) == set()
     assert {"whole.png", "=1+1.png", ORDERS[0]} <= set(pd.read_csv("predictions.csv")["file"])
 
@@ -101,7 +113,7 @@ def test_files_and_folders_without_permission_are_listed(tmp_path: Path):
     if not (child := os.fork()):
         try:
             os.setuid(65534)
-            from tagger.data.decode import UnreadableImage, load_image
+            from tagger.data.images.decoding import UnreadableImage, load_image
 
             try:
                 load_image(data / "secret.png")
@@ -123,7 +135,7 @@ def test_no_line_on_screen_or_in_the_log_obeys_a_name(tmp_path: Path, capsys: An
     screen.log_path = tmp_path / "log.txt"
     for name in ORDERS:
         screen.say(f"an image: {name.splitlines()[0]}")
-        screen.few([Problem(name, 3, f"there is no {name!s}")])
+        screen.say_list([Problem(name, 3, f"there is no {name!s}")])
         screen.table(name, ["file", "n"], [[name, 3]])
     said = capsys.readouterr().out + screen.log_path.read_text()
     assert not set(said) & set("\x1b\x07\x9b\u202e")
@@ -142,8 +154,8 @@ def test_printable_changes_only_what_is_not_seen(text: str):
 
 @given(st.one_of(st.text(), st.text("'=+-@\t\r\nx")))
 def test_what_a_spreadsheet_would_run_is_guarded_and_comes_back_the_same(text: str):
-    assert unguarded(guarded(text)) == text
-    assert guarded(text)[:1] not in tuple("=+-@\t\r\n＝＋－＠")
+    assert unescape_formula(escape_formula(text)) == text
+    assert escape_formula(text)[:1] not in tuple("=+-@\t\r\n＝＋－＠")
 
 
 def test_reports_are_guarded_and_data_is_not(tmp_path: Path, tagger_cli: Any):
@@ -162,4 +174,6 @@ def test_reports_are_guarded_and_data_is_not(tmp_path: Path, tagger_cli: Any):
     assert tagger_cli("data", "convert", data, "--format", "csv", "--out", "again.csv").code == 0
     again = pd.read_csv("again.csv", keep_default_na=False)
     assert set(again["labels"]) == set(cells)  # labels are data: read(write(x)) is x
-    assert guarded_table(again.set_index(again.columns[0]).reset_index())["labels"].str.startswith("'").all()
+    assert (
+        escape_formulas(again.set_index(again.columns[0]).reset_index())["labels"].str.startswith("'").all()
+    )

@@ -10,7 +10,9 @@ SCRIPT = runpy.run_path(str(ROOT / "docs" / "promises.py"))
 
 def names_in(path: Path) -> set[str]:
     """The names of a file's tests."""
-    return {node.name for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)}
+    return {
+        node.name for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)
+    }
 
 
 def test_the_page_is_what_its_script_prints():

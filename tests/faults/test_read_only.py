@@ -47,7 +47,9 @@ def refused_at_once(end: Any, place: Path) -> None:
     assert "Give access, or name another place." in end.err
 
 
-def test_a_run_that_cannot_be_written(tagger_cli: Cli, demo: Path, finished: Path, tmp_path: Path, read_only: Any):
+def test_a_run_that_cannot_be_written(
+    tagger_cli: Cli, demo: Path, finished: Path, tmp_path: Path, read_only: Any
+):
     disk = tmp_path / "disk"
     begun = RunFolder(disk / "begun")
     begun.save_settings(RunFolder(finished).load_settings())
@@ -55,7 +57,9 @@ def test_a_run_that_cannot_be_written(tagger_cli: Cli, demo: Path, finished: Pat
     refused_at_once(tagger_cli(*train_argv(demo, disk / "run")), disk / "run")
     refused_at_once(tagger_cli("train", "--resume", "--run", begun.path), begun.path)
     store = f"sqlite:///{tmp_path / 'review.db'}"
-    refused_at_once(tagger_cli("retrain", "--run", finished, "--store", store, "--out", disk / "new"), disk / "new")
+    refused_at_once(
+        tagger_cli("retrain", "--run", finished, "--store", store, "--out", disk / "new"), disk / "new"
+    )
 
 
 @pytest.mark.parametrize("format", ["csv", "xmp", "imagefolder", "folders"])
@@ -75,11 +79,18 @@ def test_an_output_that_cannot_be_written(
 
 
 def test_photos_and_a_run_that_are_only_read(
-    tagger_cli: Cli, demo: Path, finished: Path, tmp_path: Path, read_only: Any, monkeypatch: pytest.MonkeyPatch
+    tagger_cli: Cli,
+    demo: Path,
+    finished: Path,
+    tmp_path: Path,
+    read_only: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     photos, run = tmp_path / "photos", tmp_path / "run"
     for source, copy in ((demo, photos), (finished, run)):
-        shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".tagger"))  # other tests may have opened a store
+        shutil.copytree(
+            source, copy, ignore=shutil.ignore_patterns(".tagger")
+        )  # other tests may have opened a store
         read_only(copy)
     url = decided_store(RunFolder(run), tmp_path / "review.db")
     assert tagger_cli(*train_argv(photos, Path("new"), train__epochs=1)).code == 0

@@ -41,7 +41,10 @@ def make_early(run: RunFolder) -> None:
     def forget(tree: dict[str, Any]) -> None:
         for section in LATER_SECTIONS:
             tree.pop(section, None)
-        for section, keys in {"train": ("members", "keep", "verified_weight"), "image": ("grow_from", "cache")}.items():
+        for section, keys in {
+            "train": ("members", "keep", "verified_weight"),
+            "image": ("grow_from", "cache"),
+        }.items():
             for key in keys:
                 tree[section].pop(key)
 
@@ -49,7 +52,7 @@ def make_early(run: RunFolder) -> None:
     run.save_images(run.load_images()[FIRST_COLUMNS])
     for name in LATER_FILES:
         (run.path / name).unlink(missing_ok=True)
-    shutil.rmtree(run.members_path, ignore_errors=True)
+    shutil.rmtree(run.fold_models_path, ignore_errors=True)
 
 
 def test_an_early_run_gives_the_same_predictions_and_finds_suspects(
@@ -59,7 +62,11 @@ def test_an_early_run_gives_the_same_predictions_and_finds_suspects(
     for path, out in ((run.path, "early.csv"), (finished, "now.csv")):
         assert tagger_cli("predict", demo, "--run", path, "--out", tmp_path / out).code == 0
     assert (tmp_path / "early.csv").read_bytes() == (tmp_path / "now.csv").read_bytes()
-    for arguments in (["suspects"], ["apply", "--out", tmp_path / "labels.csv"], ["evaluate", "--data", demo]):
+    for arguments in (
+        ["suspects"],
+        ["apply", "--out", tmp_path / "labels.csv"],
+        ["evaluate", "--data", demo],
+    ):
         end = tagger_cli(*arguments, "--run", run.path)
         assert end.code == 0, end.err
 
@@ -70,15 +77,20 @@ def test_another_version_is_refused_with_the_way_out_and_left_alone(
     run: RunFolder, demo: Path, tagger_cli: Callable[..., Any], command: str, version: Any
 ):
     change_config(
-        run, lambda tree: tree.pop("format_version") if version is None else tree.update(format_version=version)
+        run,
+        lambda tree: tree.pop("format_version") if version is None else tree.update(format_version=version),
     )
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
-    more = {"predict": [demo], "apply": ["--out", "labels.csv"], "retrain": ["--out", "better"]}.get(command, [])
+    more = {"predict": [demo], "apply": ["--out", "labels.csv"], "retrain": ["--out", "better"]}.get(
+        command, []
+    )
     end = tagger_cli(command, *more, "--run", run.path)
     assert end.code == 2
     assert f"format_version {version!r}, but this tagger reads {FORMAT_VERSION}" in end.err
     assert "Use the tagger it was made with, or train again." in end.err
-    assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file() and path in before} == before
+    assert {
+        path: path.read_bytes() for path in run.path.rglob("*") if path.is_file() and path in before
+    } == before
     assert not list(Path().glob("*.csv"))
 
 
@@ -100,7 +112,9 @@ def test_a_setting_that_this_version_does_not_know_names_the_file(
         ("oof.npz", "suspects"), ("embeddings.npy", "suspects"),
     ],
 )  # fmt: skip
-def test_a_missing_file_is_named(run: RunFolder, demo: Path, tagger_cli: Callable[..., Any], name: str, command: str):
+def test_a_missing_file_is_named(
+    run: RunFolder, demo: Path, tagger_cli: Callable[..., Any], name: str, command: str
+):
     (run.path / name).unlink()
     end = tagger_cli(command, *([demo] if command == "predict" else []), "--run", run.path)
     assert end.code == 2, end.err
@@ -133,4 +147,11 @@ def test_the_shape_of_a_run_is_that_of_its_version(finished: Path):
     assert set(json.loads((run.path / "labels.json").read_text("utf-8"))) == {"labels", "groups", "rules"}
     assert set(thresholds) == {"aim", "shared", "labels"}
     assert set(thresholds["labels"][0]) >= {"value", "how", "interval", "positives", "label", "calibration"}
-    assert set(pd.read_csv(run.path / "history.csv")) >= {"stage", "epoch", "train_loss", "val_loss", "val_map", "lr"}
+    assert set(pd.read_csv(run.path / "history.csv")) >= {
+        "stage",
+        "epoch",
+        "train_loss",
+        "val_loss",
+        "val_map",
+        "lr",
+    }

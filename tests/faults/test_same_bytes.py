@@ -1,7 +1,8 @@
 """The same seed gives the same bytes, whoever reads the images; another seed gives others.
 
-The number of torch's threads is not among the promises to the bit: sums are split by it, and training is chaotic. What
-a network gives for an image is: each batch is one thread's, and the number of them changes nothing.
+The number of torch's threads is not among the promises to the bit: sums are split by it, and training is
+chaotic. What a network gives for an image is: each batch is one thread's, and the number of them changes
+nothing.
 """
 
 import shutil
@@ -19,7 +20,14 @@ import tagger
 from tagger.runs import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than cores
-MADE_BY_LEARNING = ("model.safetensors", "oof.npz", "embeddings.npy", "thresholds.json", "metrics.json", "history.csv")
+MADE_BY_LEARNING = (
+    "model.safetensors",
+    "oof.npz",
+    "embeddings.npy",
+    "thresholds.json",
+    "metrics.json",
+    "history.csv",
+)
 WAYS: dict[str, dict[str, Any]] = {
     "from nothing": {},
     "heads": {"features__enabled": True, "train__epochs": 0},
@@ -60,7 +68,7 @@ def test_a_run_from_random_weights_holds_the_network_that_was_judged(demo: Path,
     run = train(demo, tmp_path / "run", **WAYS["heads"])
     images, (probs_NK, _) = run.load_images(), run.load_oof()
     test = np.flatnonzero(images["split"] == "test")
-    again = tagger.load(run).tag(demo, images["file"].iloc[test].tolist())
+    again = tagger.load(run).predict_probs(demo, images["file"].iloc[test].tolist())
     np.testing.assert_allclose(again.probs_NK, probs_NK[test], atol=5e-3)  # features are kept in float16
 
 
@@ -112,4 +120,6 @@ def test_every_number_of_workers_and_threads(demo: Path, tmp_path: Path):
         probs_NK = train(demo, tmp_path / f"{way} threads", **chosen).load_oof()[0]
         apart = max(apart, float(np.abs(probs_NK - base.load_oof()[0]).max()))
     assert apart < 1e-3
-    record_torture("same bytes for 0, 1 and 4 reading processes", trainings=8, largest_by_threads=f"{apart:.0e}")
+    record_torture(
+        "same bytes for 0, 1 and 4 reading processes", trainings=8, largest_by_threads=f"{apart:.0e}"
+    )

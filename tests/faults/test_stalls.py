@@ -12,11 +12,11 @@ import pytest
 from small import train_argv
 
 HANGS = """import sys, time
-import tagger.ending, tagger.cli, tagger.data.waiting, tagger.data.hashes, tagger.batches.dataset
+import tagger.exit_codes, tagger.cli, tagger.data.io_watchdog, tagger.data.images.hashes, tagger.batches.dataset
 
-tagger.data.waiting.PATIENCE, tagger.data.waiting.LOOK, tagger.ending.LAST_SECONDS = 0.3, 0.05, 0.5
+tagger.data.io_watchdog.FIRST_REPORT_SECONDS, tagger.data.io_watchdog.POLL_SECONDS, tagger.exit_codes.FORCE_EXIT_SECONDS = 0.3, 0.05, 0.5
 place, name = sys.argv[1:3]
-where = tagger.data.hashes if place == "hash_file" else tagger.batches.dataset
+where = tagger.data.images.hashes if place == "hash_file" else tagger.batches.dataset
 call = getattr(where, place)
 
 def hang(path, *more, **options):

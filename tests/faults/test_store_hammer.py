@@ -18,7 +18,7 @@ from postgresql import Cluster, database, own_cluster
 from torture import record_torture
 
 from tagger.errors import TaggerError
-from tagger.review import Decision, Store, default_url, engine, schema
+from tagger.review import Decision, Store, default_url, store_engine, store_schema
 
 HAMMER = Path(__file__).with_name("hammer.py")
 SESSIONS = 10
@@ -33,7 +33,16 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this
 def start(url: str, folder: Path, *, kills: int, seconds: float, seed: int) -> "subprocess.Popen[str]":
     """The ten sessions, at work."""
     print(f"seed {seed}")
-    words = [sys.executable, str(HAMMER), url, str(folder), str(SESSIONS), str(kills), str(seconds), str(seed)]
+    words = [
+        sys.executable,
+        str(HAMMER),
+        url,
+        str(folder),
+        str(SESSIONS),
+        str(kills),
+        str(seconds),
+        str(seed),
+    ]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -97,24 +106,31 @@ def test_postgresql_keeps_leases_by_its_own_clock_and_decisions_for_good(postgre
         assert store.lease("b", cells, count=1, seconds=300) == []
         store.record([replace(ONE, client="clock")])
         for statement in ("UPDATE decisions SET label = 'x'", "DELETE FROM decisions", "TRUNCATE decisions"):
-            with pytest.raises(Exception, match="only ever added"), engine.writing(store._engine) as connection:
+            with (
+                pytest.raises(Exception, match="only ever added"),
+                store_engine.write_transaction(store._engine) as connection,
+            ):
                 connection.exec_driver_sql(statement)
         assert store.decisions()[-1].label == "sea"
 
 
-def test_postgresql_is_brought_up_to_date_with_copies_in_tables(postgresql: str, caplog: pytest.LogCaptureFixture):
+def test_postgresql_is_brought_up_to_date_with_copies_in_tables(
+    postgresql: str, caplog: pytest.LogCaptureFixture
+):
     with closing(Store.open(postgresql)) as store:
         store.record([replace(ONE, client="old")])
         rows = store.decisions()
-        with engine.writing(store._engine) as connection:  # as the first version left it
-            for table in schema.LOGS:
+        with store_engine.write_transaction(store._engine) as connection:  # as the first version left it
+            for table in store_schema.APPEND_ONLY_TABLES:
                 connection.exec_driver_sql(f"DROP TRIGGER {table.name}_stay ON {table.name}")
                 connection.exec_driver_sql(f"DROP FUNCTION {table.name}_stay()")
             connection.exec_driver_sql("UPDATE tagger_meta SET value = '1' WHERE key = 'version'")
     with closing(Store.open(postgresql)) as store:
         assert store.decisions() == rows
-        with engine.reading(store._engine) as connection:
-            assert connection.exec_driver_sql("SELECT count(*) FROM decisions_format_1").scalar_one() == len(rows)
+        with store_engine.read_transaction(store._engine) as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM decisions_format_1").scalar_one() == len(
+                rows
+            )
     assert "kept: tables decisions_format_1, label_operations_format_1, notes_format_1" in caplog.text
 
 
@@ -143,7 +159,13 @@ def test_a_minute_of_ten_sessions_on_postgresql_that_crashes(tmp_path: Path):
         crashes = _crash_now_and_then(cluster, random.Random(seed), seconds=50)
         num = check(process, cluster.url, tmp_path)
     record_torture(
-        "ten sessions, PostgreSQL", sessions=SESSIONS, kills=40, crashes=crashes, decisions=num, lost=0, doubled=0
+        "ten sessions, PostgreSQL",
+        sessions=SESSIONS,
+        kills=40,
+        crashes=crashes,
+        decisions=num,
+        lost=0,
+        doubled=0,
     )
 
 

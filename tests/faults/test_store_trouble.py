@@ -16,9 +16,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tagger.commands.decisions import absent, read_decisions
+from tagger.commands.steps.decisions import read_decisions, store_is_missing
 from tagger.errors import TaggerError
-from tagger.review import Decision, LabelOperation, Store, cell_states, default_url, engine
+from tagger.review import Decision, LabelOperation, Store, cell_states, default_url, store_engine
 from tagger.review import store as store_module
 
 ONE = Decision(
@@ -53,7 +53,7 @@ def test_a_data_folder_may_have_any_name(name: str):
             assert store.url == default_url(folder)
         assert (folder / ".tagger" / "review.db").is_file()
         assert os.listdir(root) == [name]
-        assert not absent(default_url(folder))
+        assert not store_is_missing(default_url(folder))
         assert len(read_decisions(default_url(folder))[0]) == 1
 
 
@@ -139,7 +139,7 @@ def test_a_full_disk_keeps_what_was_confirmed_and_goes_on_when_there_is_room(tmp
 
 def test_a_store_that_another_program_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = filled(tmp_path, 3)
-    monkeypatch.setattr(engine, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(store_engine, "WAIT_SECONDS", 0.05)
     with closing(Store.open(default_url(tmp_path))) as store, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(TaggerError, match=r"Close what has it open"):
@@ -156,10 +156,12 @@ def journal(path: Path) -> str:
         return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def test_on_a_drive_of_another_machine_there_is_no_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_on_a_drive_of_another_machine_there_is_no_shared_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = filled(tmp_path, 3)
     assert journal(path) == "wal"
-    monkeypatch.setattr(engine, "on_shared_drive", lambda path: True)
+    monkeypatch.setattr(store_engine, "on_network_filesystem", lambda path: True)
     with closing(Store.open(default_url(tmp_path))) as store:
         store.record([replace(ONE, seq=77)])
         assert sorted(os.listdir(path.parent)) == ["review.db"]
@@ -169,8 +171,11 @@ def test_on_a_drive_of_another_machine_there_is_no_shared_memory(tmp_path: Path,
 
 def test_what_is_confirmed_is_on_the_disk_before(tmp_path: Path):
     with closing(Store.open(default_url(tmp_path))) as store:
-        for durable, least in ((True, 2), (False, 1)):  # 2: FULL; 1: NORMAL, which keeps what others were promised
-            with engine.writing(store._engine, durable=durable) as connection:
+        for durable, least in (
+            (True, 2),
+            (False, 1),
+        ):  # 2: FULL; 1: NORMAL, which keeps what others were promised
+            with store_engine.write_transaction(store._engine, durable=durable) as connection:
                 assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == least
 
 
@@ -194,14 +199,16 @@ def test_a_clock_that_goes_back_changes_no_order(clock: tuple[Store, Callable[[t
     store.record([ONE])
     move(-timedelta(days=400))
     store.record([replace(ONE, seq=2, verdict="no")])
-    store.record_operation(LabelOperation(kind="rename", label="sea", target="ocean", reviewer="a", client="t", seq=1))
+    store.record_operation(
+        LabelOperation(kind="rename", label="sea", target="ocean", reviewer="a", client="t", seq=1)
+    )
     move(timedelta(days=4000))
     store.record([replace(ONE, seq=3, verdict="undo", undoes=2), replace(ONE, seq=4, hash="h1")])
     rows = store.decisions()
     assert [row.id for row in rows] == [1, 2, 3, 4]
     assert rows[1].time < rows[0].time < rows[2].time
     assert cell_states(rows)["h0", "sea"].value == 1
-    assert store.news(after=2)[0] == rows[2:]
+    assert store.new_decisions(after=2)[0] == rows[2:]
     assert store.operations()[0].after == 2
 
 
@@ -211,7 +218,7 @@ def test_a_clock_that_goes_back_blocks_no_card_for_long(clock: tuple[Store, Call
     assert store.lease("gone", cells, count=1, seconds=90) == cells[:1]
     move(-timedelta(days=30))
     assert store.lease("b", cells, count=2, seconds=90) == cells[1:]  # still given to nobody else
-    move(timedelta(seconds=store_module.LONGEST_LEASE + 1))
+    move(timedelta(seconds=store_module.MAX_LEASE_SECONDS + 1))
     assert store.lease("b", cells, count=2, seconds=90) == cells
 
 

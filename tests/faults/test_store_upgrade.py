@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tagger.errors import TaggerError
-from tagger.review import Decision, Store, default_url, schema, upgrade
+from tagger.review import Decision, Store, default_url, store_schema, store_upgrade
 
 DUMP = Path(__file__).with_name("store_format_1.sql")
 TABLES = ("decisions", "label_operations", "notes", "leases")
@@ -44,7 +44,9 @@ def copies(path: Path) -> list[Path]:
     return sorted(path.parent.glob("*format*"))
 
 
-def test_an_earlier_store_is_brought_up_to_date_and_kept_as_it_was(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_an_earlier_store_is_brought_up_to_date_and_kept_as_it_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     path = old_store(tmp_path)
     before = rows(path, *TABLES)
     with caplog.at_level(logging.WARNING), closing(Store.open(default_url(tmp_path))) as store:
@@ -62,7 +64,7 @@ def test_an_earlier_store_is_brought_up_to_date_and_kept_as_it_was(tmp_path: Pat
     assert copy.name == "review-format-1.db"
     assert str(copy) in caplog.text
     assert "from format 1 to format 2" in caplog.text
-    assert (version(path), version(copy)) == (str(schema.VERSION), "1")
+    assert (version(path), version(copy)) == (str(store_schema.VERSION), "1")
     assert rows(path, *TABLES) == rows(copy, *TABLES) == before
     Store.open(default_url(tmp_path)).close()
     assert copies(path) == [copy]  # once is enough
@@ -107,7 +109,7 @@ def test_killed_half_way_the_old_store_is_whole(tmp_path: Path, moment: str):
     assert version(path) == "1"
     assert rows(path, *TABLES) == before
     Store.open(default_url(tmp_path)).close()
-    assert version(path) == str(schema.VERSION)
+    assert version(path) == str(store_schema.VERSION)
     assert rows(path, *TABLES) == before
     for copy in copies(path):
         assert rows(copy, *TABLES) == before
@@ -120,7 +122,7 @@ def test_where_no_copy_can_be_made_nothing_is_changed(tmp_path: Path, monkeypatc
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(upgrade, "_copy_file", full)
+        patched.setattr(store_upgrade, "_back_up_file", full)
         with pytest.raises(TaggerError, match="disk is full"):
             Store.open(default_url(tmp_path))
     assert version(path) == "1"
@@ -131,7 +133,9 @@ def test_two_that_open_it_at_once_bring_it_up_to_date_once(tmp_path: Path):
     path = old_store(tmp_path)
     code = "import sys; from tagger.review import Store; print(len(Store.open(sys.argv[1]).decisions()))"
     words = [sys.executable, "-c", code, default_url(tmp_path)]
-    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    both = [
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
     ends = [process.communicate(timeout=120) for process in both]
     assert [out for out, _ in ends] == ["4\n"] * 3
     assert sum("brought from format" in err for _, err in ends) == 1
@@ -167,7 +171,10 @@ def test_what_was_decided_cannot_be_changed_even_by_hand(tmp_path: Path, stateme
     path = old_store(tmp_path)
     before = rows(path, *TABLES)
     Store.open(default_url(tmp_path)).close()
-    with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="only ever added"):
+    with (
+        closing(sqlite3.connect(path)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="only ever added"),
+    ):
         connection.execute(statement.format(table))
     assert rows(path, *TABLES) == before
 

@@ -45,7 +45,9 @@ def test_the_lock_holds_a_version_that_suits_of_all_that_was_tested():
 
 
 def test_what_is_installed_is_the_tested_set():
-    installed = {name: package.version.split("+")[0] for name, package in SCRIPT["closure"](SCRIPT["EXTRAS"]).items()}
+    installed = {
+        name: package.version.split("+")[0] for name, package in SCRIPT["closure"](SCRIPT["EXTRAS"]).items()
+    }
     versions = locked()
     others = [f"{name} {installed[name]}" for name in installed if installed[name] != versions.get(name)]
     if others:
@@ -63,13 +65,16 @@ def test_every_licence_is_known_and_goes_with_apache():
 
 
 @pytest.mark.parametrize(
-    "licence", ["GPL-3.0-only", "AGPL-3.0-or-later", "MIT AND GPL-2.0-only", "not stated", "Proprietary", "SSPL-1.0"]
+    "licence",
+    ["GPL-3.0-only", "AGPL-3.0-or-later", "MIT AND GPL-2.0-only", "not stated", "Proprietary", "SSPL-1.0"],
 )
 def test_the_check_sees_a_licence_that_does_not(licence: str):
     assert not SCRIPT["goes_with_apache"](licence)
 
 
 def test_the_page_lists_every_direct_requirement_and_what_is_locked():
-    rows = set(re.findall(r"^\| ([\w.-]+) \|", (ROOT / "docs" / "licences.md").read_text("utf-8"), re.MULTILINE))
+    rows = set(
+        re.findall(r"^\| ([\w.-]+) \|", (ROOT / "docs" / "licences.md").read_text("utf-8"), re.MULTILINE)
+    )
     assert {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]} <= rows
     assert set(locked()) <= rows

@@ -20,8 +20,19 @@ def test_long(): pass
 @pytest.mark.parametrize(("more", "passed"), [([], "test_short"), (["-m", "torture"], "test_long")])
 def test_long_tests_run_only_where_they_are_asked_for(tmp_path: Path, more: list[str], passed: str):
     (tmp_path / "test_both.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-vv", "-p", "no:cacheprovider"]
-    done = subprocess.run([*command, *more, tmp_path], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "-vv",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(
+        [*command, *more, tmp_path], capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
     assert f"{passed} PASSED" in done.stdout
     assert "1 passed, 1 deselected" in done.stdout
 

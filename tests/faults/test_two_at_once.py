@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from small import train_argv
 
-from tagger.runs import Busy, RunFolder, locked
+from tagger.runs import BusyError, RunFolder, locked
 
 HOLD = """import sys, time
 from pathlib import Path
@@ -35,7 +35,9 @@ Cli = Callable[..., Any]
 @contextmanager
 def held(kind: str, path: Path) -> Iterator[int]:
     """Another process that has the lock of a run or an output, killed (SIGKILL) at the end; its number."""
-    with subprocess.Popen([sys.executable, "-c", HOLD, kind, str(path)], stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, kind, str(path)], stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         try:
@@ -57,7 +59,9 @@ def test_a_second_training_in_one_run_is_told_who_the_first_is(tagger_cli: Cli, 
         who = f"train, process {number} on {socket.gethostname()}, since "
         refused(tagger_cli(*train_argv(demo, run)), run, who, "Wait until it ends, or stop it.")
         assert [path.name for path in run.rglob("*") if path.is_file()] == ["lock"]
-    again = tagger_cli(*train_argv(demo, run, train__epochs=1))  # it was killed: its lock is free, the file is there
+    again = tagger_cli(
+        *train_argv(demo, run, train__epochs=1)
+    )  # it was killed: its lock is free, the file is there
     assert again.code == 0, again.err
     assert not (run / "checkpoint").exists()
 
@@ -139,7 +143,7 @@ def test_threads_that_take_turns_never_meet(tmp_path: Path):
                     met.append(len(inside))
                     inside.pop()
                     return turn
-            except Busy:
+            except BusyError:
                 continue
         return -1
 

@@ -1,7 +1,8 @@
 """``make torture``: the long tests of faults, at most 20 minutes of them, and what each of them did.
 
-A torture test ends with ``record_torture("killed trainings", kills=100, lost=0)``. ``python tests/faults/torture.py``
-runs them all; when all have passed, ``docs/torture.jsonl`` has their figures, and ``docs/promises.py`` prints them.
+A torture test ends with ``record_torture("killed trainings", kills=100, lost=0)``. ``python
+tests/faults/torture.py`` runs them all; when all have passed, ``docs/torture.jsonl`` has their figures, and
+``docs/promises.py`` prints them.
 """
 
 import json
@@ -22,7 +23,8 @@ BEGAN = "TAGGER_TEST_BEGAN"  # conftest's note of when the test now running bega
 
 
 def record_torture(name: str, *, seconds: float | None = None, **figures: Any) -> None:
-    """Append ``{"name", "seconds", ...figures}`` to the file that ``$TAGGER_TORTURE`` names; nothing without one.
+    """Append ``{"name", "seconds", ...figures}`` to the file that ``$TAGGER_TORTURE`` names; nothing without
+    one.
 
     The seconds are those of the test that calls, up to now, unless they are given.
     """
@@ -41,7 +43,9 @@ def figures_text(row: dict[str, Any]) -> str:
     'kills 1,200, not resumed 0'
     """
     shown = {key.replace("_", " "): value for key, value in row.items() if key not in ("name", "seconds")}
-    return ", ".join(f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in shown.items())
+    return ", ".join(
+        f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in shown.items()
+    )
 
 
 def table_text(rows: list[dict[str, Any]], width: int = 80) -> str:
@@ -70,7 +74,11 @@ def table_text(rows: list[dict[str, Any]], width: int = 80) -> str:
 def machine() -> dict[str, Any]:
     """What the results hold for: the first line of the file."""
     python = f"Python {platform.python_version()}"
-    return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "cores": os.cpu_count(), "on": f"{platform.system()}, {python}"}
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "cores": os.cpu_count(),
+        "on": f"{platform.system()}, {python}",
+    }
 
 
 def main(arguments: list[str]) -> int:
@@ -99,7 +107,9 @@ def main(arguments: list[str]) -> int:
         print(f"Failed after {minutes:.1f} minutes; pytest says why above. docs/torture.jsonl is as it was.")
         return code or 1
     if not arguments:
-        lines = [json.dumps(row, ensure_ascii=False) for row in [machine() | {"minutes": round(minutes, 1)}, *rows]]
+        lines = [
+            json.dumps(row, ensure_ascii=False) for row in [machine() | {"minutes": round(minutes, 1)}, *rows]
+        ]
         RESULTS.write_text("\n".join(lines) + "\n", "utf-8")
         print(f"All passed in {minutes:.1f} minutes. Now: python docs/promises.py > docs/promises.md")
     return 0

@@ -32,7 +32,9 @@ def run_watched(*arguments: str | Path, folder: Path, seconds: float = 300, scri
     )  # fmt: skip
     megabytes = int(note.read_text()) if note.exists() else -1
     note.unlink(missing_ok=True)
-    return Watched(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8", "replace"), megabytes)
+    return Watched(
+        done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8", "replace"), megabytes
+    )
 
 
 def peak_megabytes() -> int:

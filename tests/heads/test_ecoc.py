@@ -10,9 +10,9 @@ from small import options
 from tagger.config import Settings
 from tagger.errors import TaggerError
 from tagger.heads import ECOCHead, Head, HeadEnsemble, LinearHead, heads
-from tagger.heads.codes import code_matrix
+from tagger.heads.ecoc_codes import code_matrix
 from tagger.presets import load_settings
-from tagger.training.warm_start import match_columns
+from tagger.training.retraining.warm_start import remap_head_labels
 
 FEATURES, LABELS, IMAGES = 12, 6, 40
 
@@ -42,11 +42,15 @@ def slow_distances(z_BJ: torch.Tensor, code_KJ: torch.Tensor) -> torch.Tensor:
     rows = []
     for z in z_BJ:
         length = sum(value**2 for value in z) ** 0.5
-        rows.append(torch.stack([-0.5 * sum((m - v / length) ** 2 for m, v in zip(word, z)) for word in code_KJ]))  # noqa: B905
+        rows.append(
+            torch.stack([-0.5 * sum((m - v / length) ** 2 for m, v in zip(word, z, strict=True)) for word in code_KJ])
+        )
     return torch.stack(rows)
 
 
-def closed_form(z: torch.Tensor, code_KJ: torch.Tensor, y_K: torch.Tensor, *, printed: bool = False) -> torch.Tensor:
+def closed_form(
+    z: torch.Tensor, code_KJ: torch.Tensor, y_K: torch.Tensor, *, printed: bool = False
+) -> torch.Tensor:
     """The gradient of the softmax's cross-entropy by z: eq. 6.1 times eq. 6.2, as in eq. 6.3.
 
     Eq. 6.2 is printed over ||z||^3 and eq. 6.3 with the opposite sign.
@@ -55,7 +59,9 @@ def closed_form(z: torch.Tensor, code_KJ: torch.Tensor, y_K: torch.Tensor, *, pr
     unit = z / length
     probs_K = torch.softmax(-0.5 * ((code_KJ - unit) ** 2).sum(1), 0)
     by_unit = code_KJ - unit  # eq. 6.1, (K, J)
-    by_z = (torch.eye(len(z)).double() * length - torch.outer(z, unit)) / length ** (3 if printed else 2)  # eq. 6.2
+    by_z = (torch.eye(len(z)).double() * length - torch.outer(z, unit)) / length ** (
+        3 if printed else 2
+    )  # eq. 6.2
     residual = (y_K - probs_K) if printed else (probs_K - y_K)
     return residual @ by_unit @ by_z
 
@@ -80,7 +86,9 @@ def test_the_head_has_the_gradient_of_equation_6_3_in_its_outputs():
         scale = head.scale().item()
         z = head.fc(x_BD)[0]
     F.cross_entropy(head.classify(x_BD) / scale, torch.tensor([2])).backward()
-    torch.testing.assert_close(head.fc.bias.grad, closed_form(z, code_KJ, y_K), atol=1e-6, rtol=1e-6)  # words: float32
+    torch.testing.assert_close(
+        head.fc.bias.grad, closed_form(z, code_KJ, y_K), atol=1e-6, rtol=1e-6
+    )  # words: float32
 
 
 @pytest.mark.parametrize("level", [False, True])
@@ -98,7 +106,7 @@ def test_a_softmax_over_logits_is_that_over_distances():
     head, x_BD = new(code="gaussian"), drawn(9, FEATURES)
     with torch.no_grad():
         distances = slow_distances(head.fc(x_BD), head.decoder.weight)
-        found = torch.softmax(head.raw(x_BD), 1)
+        found = torch.softmax(head.raw_scores(x_BD), 1)
         torch.testing.assert_close(found, torch.softmax(head.scale() * distances, 1), atol=1e-6, rtol=1e-4)
 
 
@@ -113,14 +121,14 @@ def test_a_one_hot_code_of_all_bits_ranks_labels_as_the_plain_head():
 
 def test_class_weights_give_a_labels_score_up_to_each_images_own_factor():
     head, x_BD = new(), drawn(IMAGES, FEATURES) * 3 + 1
-    head.standardise(x_BD)
+    head.fit_standardisation(x_BD)
     with torch.no_grad():
         z_BJ = head.fc((x_BD - head.mean) / head.std)
         factor_B1 = head.scale() / z_BJ.norm(dim=1, keepdim=True)
         constant_K = head.decoder.weight @ (head.fc.bias - head.fc.weight @ (head.mean / head.std))
-        scores_BK = x_BD @ head.class_weights().T + constant_K
+        scores_BK = x_BD @ head.classifier_weights().T + constant_K
         torch.testing.assert_close(head(x_BD), factor_B1 * scores_BK, atol=1e-5, rtol=1e-4)
-    assert HeadEnsemble([head, new(1)]).class_weights().shape == (LABELS, FEATURES)
+    assert HeadEnsemble([head, new(1)]).classifier_weights().shape == (LABELS, FEATURES)
 
 
 def test_the_data_code_brings_labels_together_that_come_together():
@@ -174,7 +182,7 @@ def test_planted_labels_are_learnt_with_fewer_outputs_than_labels():
     truth_NK = ((x_ND @ drawn(12, labels, seed=5)) > 3).float()
     head = heads.build("ecoc", 12, labels, code="data", bits=11, dropout=0.0)
     head.prepare(truth_NK.numpy().astype(np.int8), x_ND)
-    head.start_at(truth_NK.mean(0).numpy())
+    head.init_from_priors(truth_NK.mean(0).numpy())
     optimiser = torch.optim.Adam(head.parameters(), lr=0.02)
     for _ in range(150):
         optimiser.zero_grad()
@@ -185,7 +193,9 @@ def test_planted_labels_are_learnt_with_fewer_outputs_than_labels():
 
 def test_of_a_quarter_of_the_bits_a_data_code_is_enough_for_classes_and_one_hot_is_not():
     classes, per_class = 40, 20
-    centres_KD = (drawn(8, 16) * 3).repeat_interleave(5, 0) + drawn(classes, 16, seed=1) * 1.5  # 8 families of 5
+    centres_KD = (drawn(8, 16) * 3).repeat_interleave(5, 0) + drawn(
+        classes, 16, seed=1
+    ) * 1.5  # 8 families of 5
     y_N = torch.arange(classes).repeat(per_class)
     train_ND, test_ND = (centres_KD[y_N] + drawn(len(y_N), 16, seed=seed) * 0.5 for seed in (2, 3))
     accuracy = {}
@@ -198,9 +208,9 @@ def test_of_a_quarter_of_the_bits_a_data_code_is_enough_for_classes_and_one_hot_
         optimiser = torch.optim.Adam(head.parameters(), lr=0.02)
         for _ in range(80):
             optimiser.zero_grad()
-            F.cross_entropy(head.raw(train_ND), y_N).backward()
+            F.cross_entropy(head.raw_scores(train_ND), y_N).backward()
             optimiser.step()
-        accuracy[kind] = (head.raw(test_ND).argmax(1) == y_N).float().mean().item()
+        accuracy[kind] = (head.raw_scores(test_ND).argmax(1) == y_N).float().mean().item()
     assert accuracy["data"] > accuracy["plain"] - 0.02
     assert accuracy["one-hot"] < 11.5 / classes  # ten classes with a bit, and one of those without
 
@@ -215,14 +225,14 @@ def test_a_retraining_keeps_code_words_by_label_and_finds_one_for_a_new_label(se
     old, x_BD = new(), drawn(5, FEATURES)
     old.prepare(cells(), None)
     before, after = list("abcdef"), list("fbxca")
-    matched = match_columns(old, before, after, np.full(5, 0.2), settings).eval()
+    matched = remap_head_labels(old, before, after, np.full(5, 0.2), settings).eval()
     assert isinstance(matched, Head)
     places = [before.index(name) for name in after if name in before]
     torch.testing.assert_close(matched(x_BD)[:, [0, 1, 3, 4]], old(x_BD)[:, places])
     word = matched.state_dict()["decoder.weight"][2]
     assert word.norm().item() == pytest.approx(1, abs=1e-5)
     assert matched.state_dict()["decoder.bias"][2].item() == pytest.approx(np.log(0.2 / 0.8), abs=1e-4)
-    grown = match_columns(HeadEnsemble([old, new(1)]), before, [*before, "g"], np.full(7, 0.1), settings)
+    grown = remap_head_labels(HeadEnsemble([old, new(1)]), before, [*before, "g"], np.full(7, 0.1), settings)
     assert grown(x_BD).shape == (5, 7)
 
 
@@ -238,11 +248,13 @@ def test_mixed_precision_and_compiling_stay_finite():
 
 def test_features_of_nothing_are_the_labels_shares_and_have_a_finite_gradient():
     head = new(dropout=0.0)
-    head.start_at(np.full(LABELS, 0.2))
+    head.init_from_priors(np.full(LABELS, 0.2))
     logits_BK = head(torch.zeros(2, FEATURES))
     torch.testing.assert_close(torch.sigmoid(logits_BK), torch.full((2, LABELS), 0.2))
     logits_BK.sum().backward()
-    assert all(parameter.grad.isfinite().all() for parameter in head.parameters() if parameter.grad is not None)
+    assert all(
+        parameter.grad.isfinite().all() for parameter in head.parameters() if parameter.grad is not None
+    )
 
 
 def test_an_option_that_cannot_be_says_what_to_set():

@@ -8,18 +8,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagger.data import Group
-from tagger.heads import HeadEnsemble, group_head, heads, merge
-from tagger.heads.grouping import group_logits, lay_out
+from tagger.data import LabelGroup
+from tagger.heads import HeadEnsemble, heads, merge_linear_heads, set_head_groups
+from tagger.heads.grouping import group_logits, make_group_layout
 
 NAMES = ("a", "b", "free", "x", "y", "z")
 GROUPS = {
-    "letters": Group(kind="exclusive", labels=["a", "b"]),
-    "last": Group(kind="ordinal", labels=["z", "y", "x"]),
-    "loose": Group(kind="multi", labels=["free"]),
+    "letters": LabelGroup(kind="exclusive", labels=["a", "b"]),
+    "last": LabelGroup(kind="ordinal", labels=["z", "y", "x"]),
+    "loose": LabelGroup(kind="multi", labels=["free"]),
 }
 GROUP_K, NONE_K = torch.tensor([0, 0, -1, 1, 1, 1]), torch.tensor([True, True, False, False, False, False])
-ALWAYS_LAST = np.array([[0, 0, 1, 1, 0, 0], [1, 0, -1, 0, 0, 1], [0, -1, 0, 0, 1, 0]], np.int8)  # none of letters
+ALWAYS_LAST = np.array(
+    [[0, 0, 1, 1, 0, 0], [1, 0, -1, 0, 0, 1], [0, -1, 0, 0, 1, 0]], np.int8
+)  # none of letters
 
 
 def slow_probs(raw_K, group_K, none_K):
@@ -39,7 +41,7 @@ def slow_probs(raw_K, group_K, none_K):
 @pytest.mark.parametrize("scale", [0.1, 3.0, 8.0])
 def test_the_sigmoid_of_a_logit_is_the_softmax_probability(scale):
     raw_BK = scale * torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
-    probs_BK = torch.sigmoid(group_logits(raw_BK, lay_out(GROUP_K, NONE_K)))
+    probs_BK = torch.sigmoid(group_logits(raw_BK, make_group_layout(GROUP_K, NONE_K)))
     expected_BK = np.stack([slow_probs(raw_K, GROUP_K, NONE_K) for raw_K in raw_BK])
     np.testing.assert_allclose(probs_BK, expected_BK, rtol=2e-5, atol=1e-30)
     assert (probs_BK[:, 3:].sum(1) - 1).abs().max() < 1e-5
@@ -58,7 +60,7 @@ def test_the_gradient_is_that_of_the_plain_formula_in_float64():
     raw_BK = 4 * torch.randn(30, 6, generator=torch.Generator().manual_seed(1))
     pull_BK = torch.randn(30, 6, generator=torch.Generator().manual_seed(2))
     ours, theirs = raw_BK.clone().requires_grad_(), raw_BK.double().requires_grad_()
-    (group_logits(ours, lay_out(GROUP_K, NONE_K)) * pull_BK).sum().backward()
+    (group_logits(ours, make_group_layout(GROUP_K, NONE_K)) * pull_BK).sum().backward()
     (plain(theirs) * pull_BK.double()).sum().backward()
     np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5)
 
@@ -67,7 +69,7 @@ def test_the_gradient_is_that_of_the_plain_formula_in_float64():
 @given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=6, max_size=6))
 def test_any_scores_give_finite_logits_and_gradients(scores):
     raw_BK = torch.tensor([scores], requires_grad=True)
-    logits_BK = group_logits(raw_BK, lay_out(GROUP_K, NONE_K))
+    logits_BK = group_logits(raw_BK, make_group_layout(GROUP_K, NONE_K))
     logits_BK.sum().backward()
     assert torch.isfinite(logits_BK).all()
     assert torch.isfinite(raw_BK.grad).all()
@@ -75,28 +77,28 @@ def test_any_scores_give_finite_logits_and_gradients(scores):
 
 @pytest.mark.parametrize("scores", [[5.0, 5.0, 1.0, 2.0, 2.0, 2.0], [0.0] * 6])
 def test_ties_share_the_probability(scores):
-    probs_K = torch.sigmoid(group_logits(torch.tensor([scores]), lay_out(GROUP_K, NONE_K)))[0]
+    probs_K = torch.sigmoid(group_logits(torch.tensor([scores]), make_group_layout(GROUP_K, NONE_K)))[0]
     np.testing.assert_allclose(probs_K, slow_probs(scores, GROUP_K, NONE_K), rtol=1e-5)
 
 
 def test_free_labels_keep_every_bit():
     raw_BK = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(group_logits(raw_BK, lay_out(GROUP_K, NONE_K))[:, 2], raw_BK[:, 2])
+    assert torch.equal(group_logits(raw_BK, make_group_layout(GROUP_K, NONE_K))[:, 2], raw_BK[:, 2])
 
 
 @pytest.mark.parametrize("name", heads.names())
 def test_without_groups_a_head_gives_its_scores_bit_for_bit(name):
     head = heads.build(name, 7, 6)
-    group_head(head, NAMES, {"loose": GROUPS["loose"]}, ALWAYS_LAST)
+    set_head_groups(head, NAMES, {"loose": GROUPS["loose"]}, ALWAYS_LAST)
     raw_BK = torch.randn(3, 6)
-    assert head.finish(raw_BK) is raw_BK
+    assert head.to_logits(raw_BK) is raw_BK
     assert (head.group_K == -1).all()
 
 
 @pytest.mark.parametrize("name", heads.names())
 def test_a_head_takes_its_groups_and_a_saved_one_has_them(name):
     head = heads.build(name, 7, 6).eval()
-    group_head(head, NAMES, GROUPS, ALWAYS_LAST)
+    set_head_groups(head, NAMES, GROUPS, ALWAYS_LAST)
     assert head.group_K.tolist() == [0, 0, -1, 1, 1, 1]
     assert head.none_K.tolist() == [True, True, False, False, False, False]
     again = heads.build(name, 7, 6).eval()
@@ -111,39 +113,41 @@ def test_a_head_takes_its_groups_and_a_saved_one_has_them(name):
 @pytest.mark.parametrize("name", heads.names())
 def test_a_head_starts_at_the_labels_shares_in_groups_too(name):
     head = heads.build(name, 7, 6).eval()
-    group_head(head, NAMES, GROUPS, ALWAYS_LAST)
+    set_head_groups(head, NAMES, GROUPS, ALWAYS_LAST)
     priors_K = np.array([0.3, 0.5, 0.1, 0.2, 0.3, 0.5])
-    head.start_at(priors_K)
-    start_BK = torch.sigmoid(head.finish(head.output().bias[None]))
+    head.init_from_priors(priors_K)
+    start_BK = torch.sigmoid(head.to_logits(head.output_layer().bias[None]))
     np.testing.assert_allclose(start_BK[0].detach(), priors_K, rtol=1e-4)
 
 
 def test_a_merged_head_and_an_ensemble_have_the_groups_of_their_members():
     members = [heads.build("linear", 7, 6).eval() for _ in range(3)]
     for head in members:
-        group_head(head, NAMES, GROUPS, ALWAYS_LAST)
+        set_head_groups(head, NAMES, GROUPS, ALWAYS_LAST)
     features_BD = torch.randn(9, 7)
     together = HeadEnsemble(members)(features_BD)
-    np.testing.assert_allclose(merge(members).eval()(features_BD).detach(), together.detach(), rtol=1e-3, atol=1e-4)
-    mean_BK = torch.stack([head.raw(features_BD) for head in members]).mean(0)
-    assert torch.equal(together, members[0].finish(mean_BK))
+    np.testing.assert_allclose(
+        merge_linear_heads(members).eval()(features_BD).detach(), together.detach(), rtol=1e-3, atol=1e-4
+    )
+    mean_BK = torch.stack([head.raw_scores(features_BD) for head in members]).mean(0)
+    assert torch.equal(together, members[0].to_logits(mean_BK))
 
 
 def test_group_head_reaches_the_heads_of_an_ensemble():
     ensemble = HeadEnsemble([heads.build("mlp", 7, 6) for _ in range(2)])
-    group_head(ensemble, NAMES, GROUPS, ALWAYS_LAST)
+    set_head_groups(ensemble, NAMES, GROUPS, ALWAYS_LAST)
     assert all(head.group_K.max() == 1 for head in ensemble.members)
 
 
 def test_a_group_with_a_single_label_is_free():
     head = heads.build("linear", 7, 2)
-    group_head(head, ("a", "c"), {"letters": GROUPS["letters"]}, np.array([[1, 0]], np.int8))
+    set_head_groups(head, ("a", "c"), {"letters": GROUPS["letters"]}, np.array([[1, 0]], np.int8))
     assert head.group_K.tolist() == [-1, -1]
 
 
 def test_half_precision_and_compilation_change_nothing_of_note():
     head = heads.build("linear", 7, 6).eval()
-    group_head(head, NAMES, GROUPS, ALWAYS_LAST)
+    set_head_groups(head, NAMES, GROUPS, ALWAYS_LAST)
     features_BD = torch.randn(9, 7)
     expected = head(features_BD)
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -15,7 +15,7 @@ from untrained import AGES, NAMES, make_run
 
 import tagger
 from tagger.commands.export import export
-from tagger.commands.export_check import make_check
+from tagger.commands.exporting.parity_check import make_parity_check
 from tagger.runs import RunFolder
 
 OPEN = {
@@ -42,7 +42,10 @@ numpy.savez(sys.argv[3], probs=probs.numpy(), chosen=chosen.numpy(), labels=labe
 def test_torch_alone_opens_its_files(format: str, tmp_path: Path):
     more = ("head.name=ecoc", "head.bits=8", "attention.depth=1", "image.fit=crop")
     run = make_run(tmp_path, *more, members=2, groups=AGES)
-    path, images = export(run, tmp_path / "model.pt2", format=format), make_check(tagger.load(run)).images_NCHW[-3:]
+    path, images = (
+        export(run, tmp_path / "model.pt2", format=format),
+        make_parity_check(tagger.load(run)).images_NCHW[-3:],
+    )
     np.save(tmp_path / "images.npy", images)
     command = [sys.executable, "-W", "ignore", "-c", ALONE % OPEN[format], path, "images.npy", "found.npz"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
@@ -63,7 +66,10 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_hub_folder_is_safetensors_and_json(hub: Path):
-    about, weights = json.loads((hub / "config.json").read_text("utf-8")), load_file(hub / "model.safetensors")
+    about, weights = (
+        json.loads((hub / "config.json").read_text("utf-8")),
+        load_file(hub / "model.safetensors"),
+    )
     net = timm.create_model(about["architecture"], **about["model_args"]).eval()
     net.load_state_dict(weights)
     local = timm.create_model(f"local-dir:{hub}", pretrained=True).eval()
@@ -94,7 +100,9 @@ def test_the_hubs_own_reader_takes_the_card(hub: Path):
 
 
 def test_the_lines_in_the_card_run(hub: Path):
-    lines = [line[4:] for line in (hub / "README.md").read_text("utf-8").splitlines() if line.startswith("    ")]
+    lines = [
+        line[4:] for line in (hub / "README.md").read_text("utf-8").splitlines() if line.startswith("    ")
+    ]
     scope: dict[str, object] = {}
     exec("\n".join(lines).replace("THIS_FOLDER", str(hub)), scope)
     assert callable(scope["transform"])

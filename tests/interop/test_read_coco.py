@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from tagger.data import read_dataset
 
-coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed (pip install 'retagger[test]')")
+coco = pytest.importorskip(
+    "pycocotools.coco", reason="pycocotools is not installed (pip install 'retagger[test]')"
+)
 
 
 @settings(max_examples=25)

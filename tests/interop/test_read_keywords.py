@@ -25,12 +25,20 @@ PLACES = {  # exiftool's options -> the labels
     "latin": (["-charset", "iptc=Latin1", "-IPTC:Keywords=café", "-IPTC:Keywords=sea"], ["café", "sea"]),
     "xmp before iptc": (["-XMP-dc:Subject=newer", "-IPTC:Keywords=older"], ["newer"]),
 }
-SUFFIXES = {"iptc": "jpg png tif", "latin": "jpg png tif", "xmp before iptc": "jpg png tif"}  # the others hold no IPTC
-CASES = [(place, suffix) for place in PLACES for suffix in SUFFIXES.get(place, "jpg png tif webp xmp").split()]
+SUFFIXES = {
+    "iptc": "jpg png tif",
+    "latin": "jpg png tif",
+    "xmp before iptc": "jpg png tif",
+}  # the others hold no IPTC
+CASES = [
+    (place, suffix) for place in PLACES for suffix in SUFFIXES.get(place, "jpg png tif webp xmp").split()
+]
 
 
 def exiftool(*arguments: str | Path) -> None:
-    done = subprocess.run([str(EXIFTOOL), "-q", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [str(EXIFTOOL), "-q", *map(str, arguments)], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
 
 

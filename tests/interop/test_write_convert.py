@@ -55,7 +55,9 @@ def test_every_format_is_written_and_says_what_it_cannot_say(
         assert tagger_cli("data", "convert", data, "--out", out, "--format", format).code == 2
 
 
-def test_the_format_is_that_of_the_suffix_or_asked_for(tagger_cli: Callable[..., Any], data: Path, tmp_path: Path):
+def test_the_format_is_that_of_the_suffix_or_asked_for(
+    tagger_cli: Callable[..., Any], data: Path, tmp_path: Path
+):
     assert tagger_cli("data", "convert", data, "--out", tmp_path / "a.jsonl").code == 0
     assert (read_dataset(data, tmp_path / "a.jsonl").labels_NK == -1).sum() == 4
     for argv, hint in (

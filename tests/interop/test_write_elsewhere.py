@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tagger.commands.writers import LABEL_FORMATS, sidecar_formats, write_labels
-from tagger.data.xmp import merge_keywords
+from tagger.data.formats.xmp import merge_keywords
 
 FILES = ("a.jpg", "sub/ü, x.jpg", 'sub/"q" %20.png', "b.png", "c/d/e.jpg")
 NAMES = ("red, white", "猫", "<&>", "a|b")
@@ -41,12 +41,20 @@ def test_images_and_their_times_stay_as_they_were(photos: Path, tmp_path: Path, 
     before = state(photos)
     sidecars = format in sidecar_formats.names()
     out = photos if sidecars else tmp_path / "out.json"
-    ways = ("skip", "overwrite", "merge") if sidecars else ("skip",) if "folders" in format else ("skip", "overwrite")
+    ways = (
+        ("skip", "overwrite", "merge")
+        if sidecars
+        else ("skip",)
+        if "folders" in format
+        else ("skip", "overwrite")
+    )
     for existing in ways:
         if sidecars and existing == "merge" and format != "txt":
             for sidecar in photos.rglob("*.xmp"):
                 sidecar.write_bytes(merge_keywords(None, ["mine"]))
-        done = write_labels(FILES, LABELS_NK, NAMES, root=photos, out=out, format=format, on_existing=existing)
+        done = write_labels(
+            FILES, LABELS_NK, NAMES, root=photos, out=out, format=format, on_existing=existing
+        )
         assert done.problems == ()
     assert state(photos) == before
 
@@ -54,7 +62,7 @@ def test_images_and_their_times_stay_as_they_were(photos: Path, tmp_path: Path, 
 def test_pycocotools_counts_the_same_images_of_each_label(photos: Path, tmp_path: Path):
     coco = pytest.importorskip("pycocotools.coco", reason="no pycocotools here")
     done = write_labels(FILES, LABELS_NK, NAMES, root=photos, out=tmp_path / "out.json", format="coco")
-    assert len(done.losses) == 2
+    assert len(done.lost_information) == 2
     read = coco.COCO(str(tmp_path / "out.json"))
     counts = [len(read.getImgIds(catIds=read.getCatIds(catNms=[name]))) for name in NAMES]
     assert counts == (LABELS_NK == 1).sum(axis=0).tolist()
@@ -99,5 +107,10 @@ def test_a_label_file_among_the_images_never_means_another_image(tmp_path: Path)
     for format in ("coco", "label-studio"):
         with pytest.raises(TaggerError, match=r"'a.jpg' would be read as 'sub/a.jpg'"):
             write_labels(
-                ["a.jpg", "sub/a.jpg"], labels_NK, ["cat", "dog"], root=root, out=root / "sub" / "x.json", format=format
+                ["a.jpg", "sub/a.jpg"],
+                labels_NK,
+                ["cat", "dog"],
+                root=root,
+                out=root / "sub" / "x.json",
+                format=format,
             )

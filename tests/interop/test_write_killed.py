@@ -19,7 +19,9 @@ EVENTS = {
 def content(place: Path) -> dict[str, bytes]:
     """Every file at or below a place, by its path."""
     files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
-    return {str(path.relative_to(place.parent)).replace(place.name, "OUT", 1): path.read_bytes() for path in files}
+    return {
+        str(path.relative_to(place.parent)).replace(place.name, "OUT", 1): path.read_bytes() for path in files
+    }
 
 
 @pytest.mark.parametrize("formats", [("coco", "label-studio"), ("imagefolder", "folders", "xmp")])

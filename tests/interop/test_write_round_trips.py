@@ -13,20 +13,75 @@ from PIL import Image
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells
 from tagger.commands.writers import LABEL_FORMATS, sidecar_formats, table_formats, write_labels
-from tagger.commands.writers.part import Says
+from tagger.commands.writers.base import FormatCapabilities
 from tagger.data import read_dataset
 from tagger.errors import TaggerError
 
 FILES = (
-    *("a.jpg", " b.jpg", "sub/a.jpg", 'sub/ü, "q" %20|&<x>.png', "猫 é/a#?d=1.jpg", "sub/Ünïcode e\u0301.png"),
-    *("new\nline\r.jpg", "back\\slash.jpg", "end /a\u2028.jpg", "\ufeffmark;a=b.png", "-x%41+y.jpg", "http:/a.jpg"),
+    *(
+        "a.jpg",
+        " b.jpg",
+        "sub/a.jpg",
+        'sub/ü, "q" %20|&<x>.png',
+        "猫 é/a#?d=1.jpg",
+        "sub/Ünïcode e\u0301.png",
+    ),
+    *(
+        "new\nline\r.jpg",
+        "back\\slash.jpg",
+        "end /a\u2028.jpg",
+        "\ufeffmark;a=b.png",
+        "-x%41+y.jpg",
+        "http:/a.jpg",
+    ),
 )
 HARD = (
-    *("red, white", "a|b", '"quoted"', "it's", "two\nlines", "CR\rLF\r\nend", "tab\tbed", "<&>;&amp;&#10;", "a/b"),
+    *(
+        "red, white",
+        "a|b",
+        '"quoted"',
+        "it's",
+        "two\nlines",
+        "CR\rLF\r\nend",
+        "tab\tbed",
+        "<&>;&amp;&#10;",
+        "a/b",
+    ),
     *("猫", "العربية", "ไทย", "🐈\u200d⬛", "e\u0301", "é", "\ufeffmark", "line\u2028sep", "next\u0085line"),
     *("\x1b[31m", "a\\b"),
-    *("=1+1", "-", "0", "1", "true", "null", "nan", "N/A", "{}", "[]", "#", "a=b", "a: b", "x.txt", "..", ".", ".dot"),
-    *(" blank", "blank ", "\u3000wide", "bell\x07", "nul\0", "\ufffe", "\uffff", "x" * 300, "Cat", "cat", "a, b", "a"),
+    *(
+        "=1+1",
+        "-",
+        "0",
+        "1",
+        "true",
+        "null",
+        "nan",
+        "N/A",
+        "{}",
+        "[]",
+        "#",
+        "a=b",
+        "a: b",
+        "x.txt",
+        "..",
+        ".",
+        ".dot",
+    ),
+    *(
+        " blank",
+        "blank ",
+        "\u3000wide",
+        "bell\x07",
+        "nul\0",
+        "\ufffe",
+        "\uffff",
+        "x" * 300,
+        "Cat",
+        "cat",
+        "a, b",
+        "a",
+    ),
 )
 COUNTER = count()
 Said = dict[str, dict[str, int]]  # file -> label -> cell
@@ -50,17 +105,19 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def said(files: Iterable[str], labels_NK: Cells, names: Sequence[str]) -> Said:
     """Every cell, by its names."""
-    return {file: dict(zip(names, row.tolist(), strict=True)) for file, row in zip(files, labels_NK, strict=True)}
+    return {
+        file: dict(zip(names, row.tolist(), strict=True)) for file, row in zip(files, labels_NK, strict=True)
+    }
 
 
-def says(format: str) -> Says:
+def capabilities(format: str) -> FormatCapabilities:
     """What a format can say beside *yes*."""
-    return (sidecar_formats if format in sidecar_formats.names() else table_formats).find(format).says  # type: ignore
+    return (sidecar_formats if format in sidecar_formats.names() else table_formats).find(format).capabilities  # type: ignore
 
 
 def carried(data: Said, format: str) -> Said:
     """What the format can say of it: the rules of docs/formats.md, once more and one cell at a time."""
-    able = says(format)
+    able = capabilities(format)
     if not able.unknown:
         heard = {file: cells for file, cells in data.items() if set(cells.values()) != {UNKNOWN}}
         data = {file: {k: max(cell, NO) for k, cell in cells.items()} for file, cells in heard.items()}
@@ -104,7 +161,7 @@ def write_and_read(photos: Path, desk: Path, data: Said, format: str) -> tuple[S
     read = read_dataset(root, labels)
     original = {digest(photos / file): file for file in FILES}
     files = [original[digest(root / file)] for file in read.images["file"]]
-    return said(files, read.labels_NK, read.labels), done.losses
+    return said(files, read.labels_NK, read.labels), done.lost_information
 
 
 def copy(photos: Path, to: Path) -> None:
@@ -127,15 +184,23 @@ def cells(seed: int, num_labels: int, values: Sequence[int]) -> Cells:
     return labels_NK
 
 
-LABEL = st.one_of(st.sampled_from(HARD), st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8))
-LABELS = st.lists(LABEL.filter(lambda name: name not in ("file", "labels")), min_size=1, max_size=4, unique=True)
+LABEL = st.one_of(
+    st.sampled_from(HARD), st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
+)
+LABELS = st.lists(
+    LABEL.filter(lambda name: name not in ("file", "labels")), min_size=1, max_size=4, unique=True
+)
 VALUES = st.sampled_from([(NO, YES), (UNKNOWN, NO, YES), (UNKNOWN, NO), (NO,), (UNKNOWN,)])
 
 
 @pytest.mark.parametrize("format", LABEL_FORMATS)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=LABELS, seed=st.integers(0, 99), values=VALUES)
-@example(names=[n for n in HARD if not refused([n], "folders") and not refused([n], "xmp")], seed=0, values=(NO, YES))
+@example(
+    names=[n for n in HARD if not refused([n], "folders") and not refused([n], "xmp")],
+    seed=0,
+    values=(NO, YES),
+)
 @example(names=[name for name in HARD if not refused([name], "xmp")], seed=1, values=(UNKNOWN, NO, YES))
 def test_what_is_written_is_read_again(
     photos: Path, desk: Path, format: str, names: list[str], seed: int, values: tuple[int, ...]
@@ -162,4 +227,6 @@ def test_from_any_format_to_any_other_and_back(photos: Path, desk: Path, first: 
             read, _ = write_and_read(photos, desk, data, format)
             assert read == carried(data, format), (first, second)
             data = read
-        assert carried(data, second) == data  # the third step lost nothing that the second could not say either
+        assert (
+            carried(data, second) == data
+        )  # the third step lost nothing that the second could not say either

@@ -12,11 +12,33 @@ from PIL import Image
 
 from tagger.commands.writers import write_labels
 from tagger.data import read_dataset
-from tagger.data.xmp import merge_keywords, read_keywords
+from tagger.data.formats.xmp import merge_keywords, read_keywords
 
 HARD = [
-    *("red, white", "a|b", '"q"', "two\nlines", "CR\rLF\r\n.", "tab\tbed", "<&>;&amp;&#10;", "a/b", "猫", "العربية"),
-    *("🐈\u200d⬛", "e\u0301", "é", "line\u2028sep", "next\u0085line", "=1", "\\", "x" * 300, "]]>", "<!-- -->"),
+    *(
+        "red, white",
+        "a|b",
+        '"q"',
+        "two\nlines",
+        "CR\rLF\r\n.",
+        "tab\tbed",
+        "<&>;&amp;&#10;",
+        "a/b",
+        "猫",
+        "العربية",
+    ),
+    *(
+        "🐈\u200d⬛",
+        "e\u0301",
+        "é",
+        "line\u2028sep",
+        "next\u0085line",
+        "=1",
+        "\\",
+        "x" * 300,
+        "]]>",
+        "<!-- -->",
+    ),
 ]
 KEYWORDS = ("Subject", "HierarchicalSubject", "TagsList", "Labels", "None", "LastKeywordXMP")
 
@@ -122,7 +144,10 @@ def exiftool() -> str:
 def tags(exiftool: str, path: Path) -> dict[str, Any]:
     """All XMP that exiftool finds in a file."""
     done = subprocess.run(
-        [exiftool, "-json", "-struct", "-b", "-XMP:all", str(path)], capture_output=True, text=True, check=True
+        [exiftool, "-json", "-struct", "-b", "-XMP:all", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     (found,) = json.loads(done.stdout)
     return {key: value for key, value in found.items() if key not in ("SourceFile", "XMPToolkit")}
@@ -137,7 +162,9 @@ def without_keywords(text: str) -> list[str]:
     """What stands in a sidecar outside of our properties: its lines, those of our own lists left out."""
     lists = ("dc:subject", "lr:hierarchicalSubject", "digiKam:TagsList", "tagger:labels")
     lines, inside = [], ""
-    for line in text.replace("<dc:subject>", "\n<dc:subject>").replace("</dc:subject>", "</dc:subject>\n").split("\n"):
+    for line in (
+        text.replace("<dc:subject>", "\n<dc:subject>").replace("</dc:subject>", "</dc:subject>\n").split("\n")
+    ):
         inside = inside or next((name for name in lists if line.strip().startswith(f"<{name}")), "")
         if not inside and line.strip():
             lines.append(line.rstrip())
@@ -157,10 +184,17 @@ def test_exiftool_reads_every_name_in_all_three_places(exiftool: str, tmp_path: 
 
 def test_a_sidecar_by_exiftool_gets_labels_and_keeps_the_rest(exiftool: str, tmp_path: Path):
     path = tmp_path / "a.xmp"
-    given = ("dc:Subject=mine", "dc:Subject=old", "lr:HierarchicalSubject=animals|cat", "digiKam:TagsList=animals/cat")
+    given = (
+        "dc:Subject=mine",
+        "dc:Subject=old",
+        "lr:HierarchicalSubject=animals|cat",
+        "digiKam:TagsList=animals/cat",
+    )
     region = "mwg-rs:RegionInfo={AppliedToDimensions={W=10,H=20,Unit=pixel},RegionList=[{Name=Ann}]}"
     more = ("xmp:Rating=4", "dc:Title-de=Käse <b>", region)
-    subprocess.run([exiftool, "-q", "-o", str(path), *(f"-XMP-{item}" for item in (*given, *more))], check=True)
+    subprocess.run(
+        [exiftool, "-q", "-o", str(path), *(f"-XMP-{item}" for item in (*given, *more))], check=True
+    )
     before = tags(exiftool, path)
     path.write_bytes(merge_keywords(path.read_bytes(), ["cat", *HARD], withdrawn=["old"]))
     after = tags(exiftool, path)
@@ -170,7 +204,9 @@ def test_a_sidecar_by_exiftool_gets_labels_and_keeps_the_rest(exiftool: str, tmp
     assert after["TagsList"] == ["animals/cat", *HARD]
 
 
-def test_what_exiftool_rewrites_still_says_whose_labels_and_that_there_are_none(exiftool: str, tmp_path: Path):
+def test_what_exiftool_rewrites_still_says_whose_labels_and_that_there_are_none(
+    exiftool: str, tmp_path: Path
+):
     root = tmp_path / "data"
     root.mkdir()
     for number, name in enumerate(("a.jpg", "b.jpg")):
@@ -179,11 +215,19 @@ def test_what_exiftool_rewrites_still_says_whose_labels_and_that_there_are_none(
     write_labels(["a.jpg", "b.jpg"], labels_NK, ["cat", "dog"], root=root, out=root, format="xmp")
     assert "Subject" not in tags(exiftool, root / "b.jpg.xmp")
     for name in ("a.jpg.xmp", "b.jpg.xmp"):
-        subprocess.run([exiftool, "-q", "-overwrite_original", "-XMP-xmp:Rating=5", str(root / name)], check=True)
+        subprocess.run(
+            [exiftool, "-q", "-overwrite_original", "-XMP-xmp:Rating=5", str(root / name)], check=True
+        )
     read = read_dataset(root)
     assert read.labels_NK.tolist() == [[1], [0]]
     write_labels(
-        ["a.jpg", "b.jpg"], 1 - labels_NK, ["cat", "dog"], root=root, out=root, format="xmp", on_existing="merge"
+        ["a.jpg", "b.jpg"],
+        1 - labels_NK,
+        ["cat", "dog"],
+        root=root,
+        out=root,
+        format="xmp",
+        on_existing="merge",
     )
     assert tags(exiftool, root / "a.jpg.xmp") | {"Labels": 0} == {
         "Rating": 5, "Subject": ["dog"], "HierarchicalSubject": ["dog"], "TagsList": ["dog"], "Labels": 0

@@ -56,7 +56,8 @@ def some_unknown(targets_BK, seed=1):
     return torch.where(unknown_BK, -1.0, targets_BK), unknown_BK
 
 
-# --- contract ---------------------------------------------------------------------------------------------------------
+# --- contract
+# ---------------------------------------------------------------------------------------------------------
 
 
 @every_loss
@@ -80,7 +81,7 @@ def test_a_loss_is_a_finite_float32_scalar_and_its_gradient_reaches_every_known_
 def test_cells_are_float32_of_the_batch_shape_never_negative_and_zero_where_unknown(name):
     logits_BK, targets_BK = a_batch()
     targets_BK, unknown_BK = some_unknown(targets_BK)
-    losses_BK = losses.build(name, STATS).cells(logits_BK.half(), targets_BK)
+    losses_BK = losses.build(name, STATS).cell_losses(logits_BK.half(), targets_BK)
     assert losses_BK.shape == (6, K)
     assert losses_BK.dtype == torch.float32
     assert (losses_BK >= 0).all()
@@ -92,7 +93,7 @@ def test_the_loss_is_the_slow_double_loop_mean_over_known_cells(name):
     logits_BK, targets_BK = a_batch()
     targets_BK, unknown_BK = some_unknown(targets_BK)
     loss = losses.build(name, STATS)
-    losses_BK = loss.cells(logits_BK, targets_BK)
+    losses_BK = loss.cell_losses(logits_BK, targets_BK)
     known = [losses_BK[b, k].item() for b in range(6) for k in range(K) if not unknown_BK[b, k]]
     assert loss(logits_BK, targets_BK).item() == pytest.approx(sum(known) / len(known), rel=1e-5)
 
@@ -145,7 +146,7 @@ def test_permuting_images_permutes_cells(name):
     logits_BK, targets_BK = a_batch()
     loss, order = losses.build(name, STATS), torch.tensor([3, 1, 5, 0, 2, 4])
     torch.testing.assert_close(
-        loss.cells(logits_BK, targets_BK)[order], loss.cells(logits_BK[order], targets_BK[order])
+        loss.cell_losses(logits_BK, targets_BK)[order], loss.cell_losses(logits_BK[order], targets_BK[order])
     )
 
 
@@ -154,8 +155,10 @@ def test_permuting_labels_and_their_statistics_permutes_cells(name):
     logits_BK, targets_BK = a_batch()
     order = [2, 0, 3, 1]
     permuted = losses.build(name, stats_of(STATS.positives_K[order], STATS.negatives_K[order]))
-    losses_BK = losses.build(name, STATS).cells(logits_BK, targets_BK)
-    torch.testing.assert_close(losses_BK[:, order], permuted.cells(logits_BK[:, order], targets_BK[:, order]))
+    losses_BK = losses.build(name, STATS).cell_losses(logits_BK, targets_BK)
+    torch.testing.assert_close(
+        losses_BK[:, order], permuted.cell_losses(logits_BK[:, order], targets_BK[:, order])
+    )
 
 
 @every_loss
@@ -180,7 +183,9 @@ def test_extreme_logits_give_finite_losses_and_gradients(name, target, logit):
 
 
 @every_loss
-@pytest.mark.parametrize("stats", [stats_of([0] * K, [0] * K), stats_of([100] * K, [0] * K)], ids=["no yes", "all yes"])
+@pytest.mark.parametrize(
+    "stats", [stats_of([0] * K, [0] * K), stats_of([100] * K, [0] * K)], ids=["no yes", "all yes"]
+)
 def test_labels_without_any_yes_or_any_no_still_learn(name, stats):
     logits_BK, targets_BK = a_batch()
     loss = losses.build(name, stats)(logits_BK, targets_BK)
@@ -194,7 +199,9 @@ def test_labels_without_any_yes_or_any_no_still_learn(name, stats):
 def test_a_hard_cell_never_costs_less_than_an_easy_one(name, target, logits):
     target, (low, high) = round(target), sorted(logits)
     stats = stats_of([50, 50, 50, 50], [50, 50, 50, 50])
-    cells_BK = losses.build(name, stats).cells(torch.tensor([[low] * K, [high] * K]), torch.full((2, K), float(target)))
+    cells_BK = losses.build(name, stats).cell_losses(
+        torch.tensor([[low] * K, [high] * K]), torch.full((2, K), float(target))
+    )
     easy, hard = (cells_BK[1], cells_BK[0]) if target else (cells_BK[0], cells_BK[1])
     assert (easy <= hard + 1e-6).all()
 
@@ -204,7 +211,8 @@ def test_a_loss_adds_nothing_to_train(name):
     assert list(losses.build(name, STATS).parameters()) == []
 
 
-# --- identity ---------------------------------------------------------------------------------------------------------
+# --- identity
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "off"), OFF.items())
@@ -219,7 +227,8 @@ def test_every_loss_but_squared_error_is_checked_against_binary_cross_entropy():
     assert set(losses.names()) - set(OFF) == {"squared-error"}
 
 
-# --- oracle -----------------------------------------------------------------------------------------------------------
+# --- oracle
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_focal_is_torchvisions():
@@ -248,7 +257,9 @@ def test_weighted_bce_uses_timms_weights_within_the_cap():
     logits_BK, targets_BK = a_batch()
     _, weights_K = compute_class_weights(STATS.positives_K, 100, power=0.7)
     theirs = binary_cross_entropy_with_logits(logits_BK, targets_BK, pos_weight=weights_K.clamp(1 / 5, 5))
-    torch.testing.assert_close(losses.build("weighted-bce", STATS, power=0.7, cap=5.0)(logits_BK, targets_BK), theirs)
+    torch.testing.assert_close(
+        losses.build("weighted-bce", STATS, power=0.7, cap=5.0)(logits_BK, targets_BK), theirs
+    )
 
 
 def test_weights_follow_the_known_cells_only():
@@ -256,7 +267,8 @@ def test_weights_follow_the_known_cells_only():
     logits_BK, targets_BK = a_batch()
     for name in ("weighted-bce", "distribution-balanced"):
         torch.testing.assert_close(
-            losses.build(name, half_known)(logits_BK, targets_BK), losses.build(name, STATS)(logits_BK, targets_BK)
+            losses.build(name, half_known)(logits_BK, targets_BK),
+            losses.build(name, STATS)(logits_BK, targets_BK),
         )
 
 
@@ -276,7 +288,8 @@ def test_squared_error_is_the_mean_squared_difference_of_probabilities():
     torch.testing.assert_close(losses.build("squared-error", STATS)(logits_BK, targets_BK), theirs)
 
 
-# --- what a person may get wrong --------------------------------------------------------------------------------------
+# --- what a person may get wrong
+# --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

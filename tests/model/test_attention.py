@@ -13,11 +13,25 @@ from torch import Tensor, nn
 from tagger.config import Settings, check_settings
 from tagger.errors import TaggerError
 from tagger.heads import HeadEnsemble, LinearHead
-from tagger.model import GatedAttention, TagModel, load_model, new_attention, new_backbone, new_head, save_model
-from tagger.model.attention import AttentionModule, attend, log_odds, mix, overlap
-from tagger.model.maps import Place, find_places, read_places
-from tagger.model.places import as_map
-from tagger.training.pipeline import average
+from tagger.model import (
+    GatedAttention,
+    TagModel,
+    load_model,
+    new_attention,
+    new_backbone,
+    new_head,
+    save_model,
+)
+from tagger.model.attention import (
+    AttentionModule,
+    attention_overlap,
+    attention_scores,
+    mix_scores,
+    prior_log_odds,
+)
+from tagger.model.feature_layout import to_feature_map
+from tagger.model.feature_maps import FeatureMapInfo, find_feature_maps, forward_feature_maps
+from tagger.training.pipeline import average_weights
 
 PRIORS = np.array([0.5, 0.1, 0.02, 0.3, 0.9], dtype=np.float32)
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -46,7 +60,7 @@ def build(settings: Settings) -> TagModel:
         head = new_head(backbone.num_features, len(PRIORS), settings)
     attention = new_attention(backbone, len(PRIORS), settings)
     if attention is not None:
-        attention.start_at(head, PRIORS)
+        attention.init_from_priors(head, PRIORS)
     return TagModel(backbone, head, attention).eval()
 
 
@@ -77,15 +91,21 @@ def slow_module(map_CHW: Tensor, read: AttentionModule) -> tuple[list[float], li
     filters = read.filters.tolist()
 
     def conv(row: int, place: list[float]) -> float:
-        return sum(w * (x - m) / (s * root) for w, x, m, s in zip(filters[row], place, mean, std, strict=True))
+        return sum(
+            w * (x - m) / (s * root) for w, x, m, s in zip(filters[row], place, mean, std, strict=True)
+        )
 
     looks, outputs, confidences = [], [], []
     for k in range(width):
         look = softmax([conv(k, place) for place in places_PC])
         rows = range(width + k * num_labels, width + (k + 1) * num_labels)
-        outputs.append([sum(h * conv(row, place) for h, place in zip(look, places_PC, strict=True)) for row in rows])
+        outputs.append(
+            [sum(h * conv(row, place) for h, place in zip(look, places_PC, strict=True)) for row in rows]
+        )
         gate_row = width + width * num_labels + k
-        confidences.append(math.tanh(sum(h * conv(gate_row, p) for h, p in zip(look, places_PC, strict=True))))
+        confidences.append(
+            math.tanh(sum(h * conv(gate_row, p) for h, p in zip(look, places_PC, strict=True)))
+        )
         looks.append(look)
     gates = softmax(confidences)
     scores = [
@@ -98,7 +118,9 @@ def slow_module(map_CHW: Tensor, read: AttentionModule) -> tuple[list[float], li
 def drawn(width: int = 3, diversity: float = 0.1) -> tuple[GatedAttention, list[Tensor], Tensor, Tensor]:
     """Attention over two drawn maps, with what it is given."""
     torch.manual_seed(0)
-    attention = shake(GatedAttention([Place(0, 5), Place(1, 7)], 7, 4, width=width, diversity=diversity))
+    attention = shake(
+        GatedAttention([FeatureMapInfo(0, 5), FeatureMapInfo(1, 7)], 7, 4, width=width, diversity=diversity)
+    )
     for buffer in attention.buffers():
         buffer.uniform_(0.5, 1.5)
     return attention, [torch.randn(2, 5, 4, 4), torch.randn(2, 7, 2, 3)], torch.randn(2, 4), torch.randn(2, 7)
@@ -123,7 +145,10 @@ def test_output_gates_mix_the_base_path_and_the_modules():
     for b in range(2):
         scaled = (last_BD[b] - attention.mean) / attention.std / math.sqrt(7)
         gates = softmax([math.tanh(float(c)) for c in attention.gate.weight @ scaled + attention.gate.bias])
-        parts = [base_BK[b].tolist(), *(slow_module(m[b], r)[0] for m, r in zip(maps, attention.reads, strict=True))]
+        parts = [
+            base_BK[b].tolist(),
+            *(slow_module(m[b], r)[0] for m, r in zip(maps, attention.reads, strict=True)),
+        ]
         expected = [sum(g * part[k] for g, part in zip(gates, parts, strict=True)) for k in range(4)]
         assert mixed_BK[b].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
@@ -137,12 +162,12 @@ def test_one_convolution_has_all_the_parameters_of_a_module():
 def test_gates_on_the_base_path_alone_give_the_base_model_bit_for_bit():
     base_BK, other_BK = torch.randn(3, 5), torch.randn(3, 5)
     gates_BG = torch.tensor([[1.0, 0.0, 0.0]]).expand(3, 3)
-    assert torch.equal(mix([base_BK, other_BK, 3 * other_BK], gates_BG), base_BK)
+    assert torch.equal(mix_scores([base_BK, other_BK, 3 * other_BK], gates_BG), base_BK)
 
 
 def test_equal_gates_are_the_mean_of_all_outputs():
     parts = [torch.randn(3, 5) for _ in range(4)]
-    torch.testing.assert_close(mix(parts, torch.full((3, 4), 0.25)), torch.stack(parts).mean(0))
+    torch.testing.assert_close(mix_scores(parts, torch.full((3, 4), 0.25)), torch.stack(parts).mean(0))
 
 
 @torch.no_grad()
@@ -156,21 +181,25 @@ def test_every_heads_map_and_every_row_of_gates_sums_to_1():
 def test_overlap_is_the_mean_squared_inner_product_of_different_heads():
     looks = torch.randn(2, 3, 4, 5).flatten(2).softmax(2).view(2, 3, 4, 5)
     values = [
-        float((looks[b, i] * looks[b, j]).sum()) ** 2 for b in range(2) for i in range(3) for j in range(3) if i != j
+        float((looks[b, i] * looks[b, j]).sum()) ** 2
+        for b in range(2)
+        for i in range(3)
+        for j in range(3)
+        if i != j
     ]
-    assert overlap(looks).item() == pytest.approx(sum(values) / len(values))
+    assert attention_overlap(looks).item() == pytest.approx(sum(values) / len(values))
     one_place = torch.zeros(1, 2, 3, 3)
     one_place[:, :, 1, 1] = 1
-    assert overlap(one_place).item() == 1.0
+    assert attention_overlap(one_place).item() == 1.0
     one_place[:, 0], one_place[:, 0, 0, 0] = 0, 1
-    assert overlap(one_place).item() == 0.0
+    assert attention_overlap(one_place).item() == 0.0
 
 
 def test_the_penalty_comes_in_training_only_and_carries_its_weight():
     attention, maps, base_BK, last_BD = drawn(diversity=0.1)
     penalty = attention(base_BK, maps, last_BD)[1]
     assert penalty is not None
-    expected = 0.1 * sum(overlap(r(m)[1]) for r, m in zip(attention.reads, maps, strict=True)) / 2
+    expected = 0.1 * sum(attention_overlap(r(m)[1]) for r, m in zip(attention.reads, maps, strict=True)) / 2
     torch.testing.assert_close(penalty, expected)
     assert attention.eval()(base_BK, maps, last_BD)[1] is None
     for without in (drawn(diversity=0.0), drawn(width=1)):
@@ -182,10 +211,10 @@ def test_the_penalty_parts_heads_that_look_at_one_place():
     read_BFHW[0, :2, 1, 1] = torch.tensor([1.0, 1.1])
     read_BFHW.requires_grad_()
     optimiser = torch.optim.Adam([read_BFHW], lr=0.1)
-    before = overlap(attend(read_BFHW, torch.zeros(1), width=2)[1]).item()
+    before = attention_overlap(attention_scores(read_BFHW, torch.zeros(1), width=2)[1]).item()
     for _ in range(200):
         optimiser.zero_grad()
-        loss = overlap(attend(read_BFHW, torch.zeros(1), width=2)[1])
+        loss = attention_overlap(attention_scores(read_BFHW, torch.zeros(1), width=2)[1])
         loss.backward()
         optimiser.step()
     assert loss.item() < before / 100
@@ -196,24 +225,29 @@ def test_the_penalty_parts_heads_that_look_at_one_place():
 def test_the_maps_are_read_in_the_same_pass_and_the_features_stay_bit_for_bit(name: str):
     settings = settings_for(name)
     model = build(settings)
-    places = find_places(model.backbone, 3)
-    features_BD, maps, last_BD = read_places(model.backbone, images(settings), places)
+    map_infos = find_feature_maps(model.backbone, 3)
+    features_BD, maps, last_BD = forward_feature_maps(model.backbone, images(settings), map_infos)
     assert torch.equal(features_BD, model.features(images(settings)))
-    assert [m.shape[1] for m in maps] == [place.channels for place in places]
+    assert [m.shape[1] for m in maps] == [place.channels for place in map_infos]
     assert last_BD.shape[1] == model.backbone.net.head_hidden_size
-    for place, map_BCHW in zip(places, maps, strict=True):
+    for place, map_BCHW in zip(map_infos, maps, strict=True):
         if place.columns is not None:
             mean_BC = map_BCHW.mean((2, 3))
             torch.testing.assert_close(mean_BC, features_BD[:, place.columns], rtol=1e-3, atol=1e-4)
 
 
 def test_depth_counts_from_the_last_map_backwards():
-    assert [(p.index, p.channels) for p in find_places(build(settings_for("mobilenetv2_100")).backbone, 3)] == [
+    assert [
+        (p.index, p.channels) for p in find_feature_maps(build(settings_for("mobilenetv2_100")).backbone, 3)
+    ] == [
         (3, 96),
         (4, 320),
         (None, 1280),
     ]
-    assert [(p.index, p.channels) for p in find_places(build(settings_for("test_resnet", levels=1)).backbone, 2)] == [
+    assert [
+        (p.index, p.channels)
+        for p in find_feature_maps(build(settings_for("test_resnet", levels=1)).backbone, 2)
+    ] == [
         (3, 192),
         (None, 96),
     ]
@@ -228,13 +262,13 @@ def test_tokens_become_a_map_without_their_class_token():
     net = nn.Module()
     net.num_prefix_tokens = 1  # type: ignore[assignment]
     tokens_BTC = torch.arange(2 * 10 * 3.0).view(2, 10, 3)
-    map_BCHW = as_map(net, tokens_BTC)
+    map_BCHW = to_feature_map(net, tokens_BTC)
     assert map_BCHW is not None
     for b in range(2):
         for row in range(3):
             for column in range(3):
                 assert torch.equal(map_BCHW[b, :, row, column], tokens_BTC[b, 1 + 3 * row + column])
-    assert as_map(net, tokens_BTC[:, :8]) is None
+    assert to_feature_map(net, tokens_BTC[:, :8]) is None
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -244,7 +278,7 @@ def test_it_starts_ranking_images_as_the_base_model_does(name: str):
     model = build(settings)
     base_BK = TagModel(model.backbone, model.head).eval()(images(settings))
     gates = softmax([math.tanh(1.0), *[math.tanh(-1.0)] * 3])
-    expected_BK = gates[0] * base_BK + (1 - gates[0]) * log_odds(PRIORS)
+    expected_BK = gates[0] * base_BK + (1 - gates[0]) * prior_log_odds(PRIORS)
     torch.testing.assert_close(model(images(settings)), expected_BK, rtol=1e-4, atol=1e-4)
 
 
@@ -269,7 +303,7 @@ def test_depth_0_is_the_model_without_it_bit_for_bit():
     assert model.attention is None
     assert not any(name.startswith("attention") for name in model.state_dict())
     assert torch.equal(model(images(settings)), model.head(model.features(images(settings))))
-    assert model.forward_parts(images(settings)).penalty is None
+    assert model.forward_outputs(images(settings)).penalty is None
 
 
 def test_gradient_reaches_every_parameter_and_the_backbone():
@@ -277,13 +311,17 @@ def test_gradient_reaches_every_parameter_and_the_backbone():
     model = build(settings).train()
     assert model.attention is not None
     shake(model.attention)
-    outputs = model.forward_parts(images(settings))
+    outputs = model.forward_outputs(images(settings))
     assert outputs.penalty is not None
     (outputs.logits_BK.sigmoid().sum() + outputs.penalty).backward()
     for name, parameter in model.attention.named_parameters():
         assert parameter.grad is not None, name
         assert (
-            (parameter.grad.flatten(1) if parameter.ndim > 1 else parameter.grad[:, None]).abs().sum(1).gt(0).all()
+            (parameter.grad.flatten(1) if parameter.ndim > 1 else parameter.grad[:, None])
+            .abs()
+            .sum(1)
+            .gt(0)
+            .all()
         ), name
     assert all(p.grad is not None for p in model.backbone.parameters())
 
@@ -310,7 +348,7 @@ def test_it_is_finite_in_mixed_precision_and_gives_float32(name: str):
     assert model.attention is not None
     shake(model.attention)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        outputs = model.forward_parts(images(settings))
+        outputs = model.forward_outputs(images(settings))
     assert outputs.logits_BK.dtype == torch.float32
     assert torch.isfinite(outputs.logits_BK).all()
     outputs.logits_BK.sum().backward()
@@ -353,20 +391,22 @@ def test_networks_average_with_their_attention():
     shake(models[1].attention)
     weights = [{name: t.clone() for name, t in model.state_dict().items()} for model in models]
     assert isinstance(models[0].head, LinearHead)
-    mean = average(models[0], weights, [model.head for model in models])
+    mean = average_weights(models[0], weights, [model.head for model in models])
     assert mean.attention is not None
     for name, tensor in mean.attention.state_dict().items():
-        torch.testing.assert_close(tensor, (weights[0][f"attention.{name}"] + weights[1][f"attention.{name}"]) / 2)
+        torch.testing.assert_close(
+            tensor, (weights[0][f"attention.{name}"] + weights[1][f"attention.{name}"]) / 2
+        )
 
 
 def test_a_retraining_takes_scores_over_by_name_and_starts_new_labels_at_their_share():
     attention, maps, base_BK, last_BD = drawn()
     priors = np.array([0.2, 0.4, 0.6], dtype=np.float32)
-    new = attention.eval().relabelled(["a", "b", "c", "d"], ["d", "new", "b"], priors)
+    new = attention.eval().remap_labels(["a", "b", "c", "d"], ["d", "new", "b"], priors)
     with torch.no_grad():
         before_BK, _ = attention(base_BK, maps, last_BD)
         after_BK, _ = new(base_BK[:, [3, 0, 1]], maps, last_BD)
         gates_BG = attention.gates(last_BD)
     torch.testing.assert_close(after_BK[:, [0, 2]], before_BK[:, [3, 1]])
-    expected_B = gates_BG[:, 0] * base_BK[:, 0] + (1 - gates_BG[:, 0]) * log_odds(priors)[1]
+    expected_B = gates_BG[:, 0] * base_BK[:, 0] + (1 - gates_BG[:, 0]) * prior_log_odds(priors)[1]
     torch.testing.assert_close(after_BK[:, 1], expected_B)

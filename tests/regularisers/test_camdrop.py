@@ -10,10 +10,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tagger.errors import TaggerError
-from tagger.regularisers import Facts, Step, regularisers
-from tagger.regularisers.camdrop import CamDrop, activation_map, blocks, camdrop_mask, mean_weights
+from tagger.regularisers import RegulariserContext, StepContext, regularisers
+from tagger.regularisers.camdrop import (
+    CamDrop,
+    camdrop_mask,
+    class_activation_map,
+    dilate_seeds,
+    mean_classifier_weights,
+)
 
-FACTS = Facts(num_features=8, names=("a", "b", "c"))
+FACTS = RegulariserContext(num_features=8, names=("a", "b", "c"))
 WEIGHTS_KC = torch.randn(3, 16, generator=torch.Generator().manual_seed(1))
 
 
@@ -22,9 +28,9 @@ def a_map(num: int = 4, height: int = 5, width: int = 6, *, seed: int = 0) -> Te
     return torch.rand(num, 16, height, width, generator=torch.Generator().manual_seed(seed)) + 0.1
 
 
-def a_step(targets: list[list[float]]) -> Step:
+def a_step(targets: list[list[float]]) -> StepContext:
     """A step in the middle of a training."""
-    return Step(torch.tensor(targets), torch.tensor(0.5), torch.Generator())
+    return StepContext(torch.tensor(targets), torch.tensor(0.5), torch.Generator())
 
 
 LABELS = [[1.0, 0.0, 1.0], [0.0, -1.0, 0.0], [0.3, 0.7, -1.0], [0.05, 0.05, 0.95]]
@@ -72,7 +78,7 @@ def test_the_map_is_that_of_loops_with_the_same_draws(
     map_BCHW = a_map(seed=seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        changed_BCHW = part.on_map(map_BCHW, WEIGHTS_KC, a_step(LABELS))
+        changed_BCHW = part.on_feature_map(map_BCHW, WEIGHTS_KC, a_step(LABELS))
         torch.manual_seed(seed)
         uniform = torch.rand(4, max(1, int(channels * 16)), 5, 6).tolist()
     for b, targets_K in enumerate(LABELS):
@@ -82,9 +88,11 @@ def test_the_map_is_that_of_loops_with_the_same_draws(
 
 def test_with_nothing_retained_exactly_the_candidates_are_dropped():
     part = CamDrop(FACTS, gamma=0.0, block_size=1, positions=0.25, channels=0.125)
-    changed_BCHW = part.on_map(a_map(), WEIGHTS_KC, a_step([[1.0, 0.0, 0.0]] * 4))
+    changed_BCHW = part.on_feature_map(a_map(), WEIGHTS_KC, a_step([[1.0, 0.0, 0.0]] * 4))
     zeros_BCHW = changed_BCHW == 0
-    assert zeros_BCHW.sum((1, 2, 3)).tolist() == [2 * 7] * 4  # 1/8 of 16 channels, a quarter of 30 places rounded down
+    assert (
+        zeros_BCHW.sum((1, 2, 3)).tolist() == [2 * 7] * 4
+    )  # 1/8 of 16 channels, a quarter of 30 places rounded down
     best = set(WEIGHTS_KC[0].topk(2).indices.tolist())
     assert all(set(image.any(2).any(1).nonzero().flatten().tolist()) == best for image in zeros_BCHW)
     kept = changed_BCHW[~zeros_BCHW] / a_map()[~zeros_BCHW]
@@ -95,7 +103,7 @@ def test_the_share_drawn_is_one_less_gamma():
     part = CamDrop(FACTS, gamma=0.8, block_size=1, positions=1.0, channels=1.0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        zeros = (part.on_map(a_map(200), WEIGHTS_KC, a_step([[1.0, 0.0, 0.0]] * 200)) == 0).float()
+        zeros = (part.on_feature_map(a_map(200), WEIGHTS_KC, a_step([[1.0, 0.0, 0.0]] * 200)) == 0).float()
     deviation = math.sqrt(0.2 * 0.8 / zeros.numel())
     assert abs(zeros.mean().item() - 0.2) < 4 * deviation
 
@@ -104,21 +112,21 @@ def test_the_place_that_speaks_for_the_label_is_the_one_that_goes():
     map_BCHW = torch.full((1, 2, 4, 4), 0.1)
     map_BCHW[0, 0, 2, 1] = 5.0  # channel 0 saw label a there
     weights_KC = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    part = CamDrop(Facts(2, ("a", "b")), gamma=0.0, block_size=1, positions=1 / 16, channels=0.5)
-    changed_BCHW = part.on_map(map_BCHW, weights_KC, a_step([[1.0, 0.0]]))
+    part = CamDrop(RegulariserContext(2, ("a", "b")), gamma=0.0, block_size=1, positions=1 / 16, channels=0.5)
+    changed_BCHW = part.on_feature_map(map_BCHW, weights_KC, a_step([[1.0, 0.0]]))
     assert (changed_BCHW == 0).nonzero().tolist() == [[0, 0, 2, 1]]
 
 
 def test_an_image_without_a_positive_label_is_left_alone():
     part = CamDrop(FACTS, gamma=0.0)
     map_BCHW = a_map()
-    changed_BCHW = part.on_map(map_BCHW, WEIGHTS_KC, a_step(LABELS))
+    changed_BCHW = part.on_feature_map(map_BCHW, WEIGHTS_KC, a_step(LABELS))
     assert torch.equal(changed_BCHW[1], map_BCHW[1])
     assert all((changed_BCHW[b] == 0).any() for b in (0, 2, 3))
 
 
 def test_an_images_labels_and_not_its_neighbours_decide():
-    weights_BC, has_label_B = mean_weights(torch.tensor(LABELS), WEIGHTS_KC)
+    weights_BC, has_label_B = mean_classifier_weights(torch.tensor(LABELS), WEIGHTS_KC)
     expected = [(WEIGHTS_KC[0] + WEIGHTS_KC[2]) / 2, torch.zeros(16), WEIGHTS_KC[1], WEIGHTS_KC[2]]
     torch.testing.assert_close(weights_BC, torch.stack(expected))
     assert has_label_B.tolist() == [True, False, True, True]
@@ -126,23 +134,25 @@ def test_an_images_labels_and_not_its_neighbours_decide():
 
 def test_retaining_all_and_evaluation_leave_the_very_map_and_draw_nothing():
     map_BCHW, state = a_map(), torch.get_rng_state()
-    assert CamDrop(FACTS, gamma=1.0).on_map(map_BCHW, WEIGHTS_KC, a_step(LABELS)) is map_BCHW
-    assert CamDrop(FACTS, gamma=0.0).eval().on_map(map_BCHW, WEIGHTS_KC, a_step(LABELS)) is map_BCHW
+    assert CamDrop(FACTS, gamma=1.0).on_feature_map(map_BCHW, WEIGHTS_KC, a_step(LABELS)) is map_BCHW
+    assert CamDrop(FACTS, gamma=0.0).eval().on_feature_map(map_BCHW, WEIGHTS_KC, a_step(LABELS)) is map_BCHW
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_no_gradient_passes_through_the_activation_map():
     map_BCHW, weights_KC = a_map().requires_grad_(), WEIGHTS_KC.clone().requires_grad_()
-    changed_BCHW = CamDrop(FACTS, gamma=0.5).on_map(map_BCHW, weights_KC, a_step(LABELS))
+    changed_BCHW = CamDrop(FACTS, gamma=0.5).on_feature_map(map_BCHW, weights_KC, a_step(LABELS))
     changed_BCHW.sum().backward()
     assert map_BCHW.grad is not None
-    torch.testing.assert_close(map_BCHW.grad * map_BCHW.detach(), changed_BCHW.detach())  # the factors, and no more
+    torch.testing.assert_close(
+        map_BCHW.grad * map_BCHW.detach(), changed_BCHW.detach()
+    )  # the factors, and no more
     assert weights_KC.grad is None
 
 
 def test_a_map_of_which_nothing_is_left_is_zero_and_not_nan():
     part = CamDrop(FACTS, gamma=0.0, block_size=9, positions=1.0, channels=1.0)
-    changed_BCHW = part.on_map(a_map(), WEIGHTS_KC, a_step(LABELS))
+    changed_BCHW = part.on_feature_map(a_map(), WEIGHTS_KC, a_step(LABELS))
     assert changed_BCHW.isfinite().all()
     assert not changed_BCHW[0].any()
 
@@ -151,7 +161,7 @@ def test_a_map_of_which_nothing_is_left_is_zero_and_not_nan():
 def test_the_map_keeps_its_type_and_stays_finite(dtype: torch.dtype):
     map_BCHW = a_map().to(dtype)
     with torch.autocast("cpu", torch.bfloat16):
-        changed_BCHW = CamDrop(FACTS, gamma=0.2).on_map(map_BCHW, WEIGHTS_KC, a_step(LABELS))
+        changed_BCHW = CamDrop(FACTS, gamma=0.2).on_feature_map(map_BCHW, WEIGHTS_KC, a_step(LABELS))
     assert changed_BCHW.dtype == dtype
     assert changed_BCHW.isfinite().all()
 
@@ -160,7 +170,7 @@ def test_the_activation_map_is_the_classifiers_logit_place_by_place():
     map_BCHW = a_map()
     weights_BC = WEIGHTS_KC[:1].expand(4, 16)
     logit_B = map_BCHW.mean((2, 3)) @ WEIGHTS_KC[0]
-    torch.testing.assert_close(activation_map(map_BCHW, weights_BC).mean((1, 2)), logit_B)
+    torch.testing.assert_close(class_activation_map(map_BCHW, weights_BC).mean((1, 2)), logit_B)
 
 
 @given(length=st.integers(1, 9), height=st.integers(1, 7), width=st.integers(1, 7), data=st.data())
@@ -174,7 +184,7 @@ def test_a_block_is_as_long_as_asked_and_cut_off_at_the_border(
     above = length // 2
     below = length - above
     expected[0, 0, max(0, y - above) : y + below, max(0, x - above) : x + below] = 1
-    assert torch.equal(blocks(seed_BCHW, length), expected)
+    assert torch.equal(dilate_seeds(seed_BCHW, length), expected)
 
 
 def test_ties_do_not_change_how_many_candidates_there_are():
@@ -191,5 +201,7 @@ def test_ties_do_not_change_how_many_candidates_there_are():
 
 
 def test_options_out_of_range_are_all_named():
-    with pytest.raises(TaggerError, match=r"gamma = 1\.5 is not between 0 and 1; block_size = 0 is less than 1"):
+    with pytest.raises(
+        TaggerError, match=r"gamma = 1\.5 is not between 0 and 1; block_size = 0 is less than 1"
+    ):
         regularisers.build("camdrop", FACTS, gamma=1.5, block_size=0)

@@ -7,13 +7,15 @@ import torch
 from timm.layers import DropBlock2d
 
 from tagger.errors import TaggerError
-from tagger.regularisers import Facts, Step, regularisers
+from tagger.regularisers import RegulariserContext, StepContext, regularisers
 
-FACTS = Facts(num_features=8, names=("a", "b", "c"))
-STEP = Step(torch.zeros(4, 3), torch.tensor(0.5), torch.Generator())
+FACTS = RegulariserContext(num_features=8, names=("a", "b", "c"))
+STEP = StepContext(torch.zeros(4, 3), torch.tensor(0.5), torch.Generator())
 
 
-@pytest.mark.parametrize("options", [{}, {"couple_channels": False}, {"with_noise": True}, {"gamma_scale": 2.0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"couple_channels": False}, {"with_noise": True}, {"gamma_scale": 2.0}]
+)
 def test_dropblock_is_timms(options: dict[str, Any]):
     map_BCHW = torch.rand(4, 6, 9, 9, generator=torch.Generator().manual_seed(0))
     timms = DropBlock2d(drop_prob=0.2, block_size=3, **options).train()
@@ -22,8 +24,8 @@ def test_dropblock_is_timms(options: dict[str, Any]):
         torch.manual_seed(1)
         expected_BCHW = timms(map_BCHW)
         torch.manual_seed(1)
-        assert torch.equal(ours.on_map(map_BCHW, None, STEP), expected_BCHW)
-    assert ours.eval().on_map(map_BCHW, None, STEP) is map_BCHW
+        assert torch.equal(ours.on_feature_map(map_BCHW, None, STEP), expected_BCHW)
+    assert ours.eval().on_feature_map(map_BCHW, None, STEP) is map_BCHW
 
 
 def test_wrong_options_of_dropblock_are_explained():

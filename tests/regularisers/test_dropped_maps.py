@@ -12,8 +12,8 @@ from tagger.errors import TaggerError
 from tagger.heads import heads
 from tagger.losses import losses
 from tagger.model import TagModel, make_backbone
-from tagger.regularisers import Facts, Regulariser, Step, regularisers
-from tagger.training.learner import Learner
+from tagger.regularisers import Regulariser, RegulariserContext, StepContext, regularisers
+from tagger.training.network.train_step import TrainStep
 from tagger.training.objective import Objective, make_regularisers
 
 OFF = {"camdrop": {"gamma": 1.0}, "attention-drop": {"alpha": 0.0}, "dropblock": {"drop_prob": 0.0}}
@@ -24,24 +24,26 @@ STRONG = {
 }
 
 
-def a_step(num: int) -> Step:
+def a_step(num: int) -> StepContext:
     """A step in the middle of a training; every image has a label."""
     targets_BK = torch.tensor([[1.0, 0.0, -1.0]]).repeat(num, 1)
-    return Step(targets_BK, torch.tensor(0.5), torch.Generator().manual_seed(0))
+    return StepContext(targets_BK, torch.tensor(0.5), torch.Generator().manual_seed(0))
 
 
-def make(chosen: dict[str, dict[str, Any]], backbone: str = "test_resnet", head: str = "linear") -> Learner:
+def make(chosen: dict[str, dict[str, Any]], backbone: str = "test_resnet", head: str = "linear") -> TrainStep:
     """A learner of a small network with these regularisers."""
     settings = check_settings({"regularisers": chosen})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = make_backbone(backbone, "none", size=64, levels=3)
         model = TagModel(net, heads.build(head, net.num_features, 3))
-        facts = Facts(net.num_features, ("a", "b", "c"))
-        return Learner(model, Objective(losses.build("bce", None), make_regularisers(settings, facts))).train()
+        context = RegulariserContext(net.num_features, ("a", "b", "c"))
+        return TrainStep(
+            model, Objective(losses.build("bce", None), make_regularisers(settings, context))
+        ).train()
 
 
-def learn(learner: Learner) -> tuple[Tensor, dict[str, Tensor]]:
+def learn(learner: TrainStep) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of one step and all gradients."""
     images_BCHW = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     step = a_step(4)
@@ -72,7 +74,9 @@ def test_switched_on_it_acts_while_learning_only_and_until_it_is_released(name: 
     assert all(gradient.isfinite().all() for gradient in gradients.values())
     for module in (learner, plain):
         module.zero_grad()
-        module.load_state_dict(make({}, backbone).state_dict(), strict=True)  # no batch statistics of the steps above
+        module.load_state_dict(
+            make({}, backbone).state_dict(), strict=True
+        )  # no batch statistics of the steps above
     with torch.no_grad():
         assert torch.equal(learner.eval().model(images_BCHW), plain.eval().model(images_BCHW))
     learner.train().release()
@@ -91,7 +95,7 @@ def test_a_step_is_finite_in_bfloat16(name: str):
 def test_a_compiled_step_with_all_of_them_is_finite_and_differs_from_one_without():
     torch.compiler.reset()
     learner, plain = make(STRONG), make({})
-    learner._forward_parts = torch.compile(learner.model.forward_parts, backend="aot_eager")
+    learner._forward_outputs = torch.compile(learner.model.forward_outputs, backend="aot_eager")
     loss, gradients = learn(learner)
     assert loss.isfinite()
     assert not torch.isclose(loss, learn(plain)[0])
@@ -106,10 +110,10 @@ def test_camdrop_gives_the_weaker_of_two_cues_its_turn():
 
     def share_of_the_weaker(part: Regulariser | None) -> float:
         weights_1C = torch.zeros(1, 8, requires_grad=True)
-        step = Step(labels_B[:, None].float(), torch.tensor(1.0), torch.Generator())
+        step = StepContext(labels_B[:, None].float(), torch.tensor(1.0), torch.Generator())
         optimiser = torch.optim.SGD([weights_1C], lr=1.0)
         for _ in range(200):
-            seen_BCHW = part.on_map(map_BCHW, weights_1C.detach(), step) if part else map_BCHW
+            seen_BCHW = part.on_feature_map(map_BCHW, weights_1C.detach(), step) if part else map_BCHW
             logits_B = (seen_BCHW.mean((2, 3)) @ weights_1C.T)[:, 0] - 1
             optimiser.zero_grad()
             torch.nn.functional.binary_cross_entropy_with_logits(logits_B, labels_B.float()).backward()
@@ -117,10 +121,12 @@ def test_camdrop_gives_the_weaker_of_two_cues_its_turn():
         strong, weak = 3 * weights_1C[0, 0].item(), weights_1C[0, 1].item()
         return weak / (strong + weak)
 
-    camdrop = regularisers.build("camdrop", Facts(8, ("a",)), gamma=0.2, positions=1 / 16)
+    camdrop = regularisers.build("camdrop", RegulariserContext(8, ("a",)), gamma=0.2, positions=1 / 16)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        assert share_of_the_weaker(None) == pytest.approx(0.1, abs=0.01)  # gradients as 3 to 1, effects as 9 to 1
+        assert share_of_the_weaker(None) == pytest.approx(
+            0.1, abs=0.01
+        )  # gradients as 3 to 1, effects as 9 to 1
         assert share_of_the_weaker(camdrop) > 0.15
 
 

@@ -4,28 +4,31 @@ import pytest
 import torch
 from torch import nn
 
-from tagger.data import Group, Rule
+from tagger.data import LabelGroup, Rule
 from tagger.errors import TaggerError
-from tagger.regularisers import Facts, Outputs, Step, regularisers
-from tagger.regularisers.ordinal_regression import class_index
+from tagger.regularisers import ModelOutputs, RegulariserContext, StepContext, regularisers
+from tagger.regularisers.ordinal_regression import target_class_index
 
-FACTS = Facts(
+FACTS = RegulariserContext(
     8,
     ("old", "cat", "young", "middle", "animal"),
-    {"age": Group(kind="ordinal", labels=["young", "middle", "old"]), "x": Group(kind="multi", labels=["cat"])},
+    {
+        "age": LabelGroup(kind="ordinal", labels=["young", "middle", "old"]),
+        "x": LabelGroup(kind="multi", labels=["cat"]),
+    },
     (Rule("cat", "animal"), Rule("old", "animal")),
 )
 UNKNOWN = -1.0
 
 
-def a_step(targets) -> Step:
-    return Step(torch.tensor(targets), torch.tensor(0.5), torch.Generator())
+def a_step(targets) -> StepContext:
+    return StepContext(torch.tensor(targets), torch.tensor(0.5), torch.Generator())
 
 
 def some_outputs(num=4):
     generator = torch.Generator().manual_seed(0)
     logits_BK = torch.randn(num, 5, generator=generator).requires_grad_()
-    return Outputs(logits_BK, torch.randn(num, 8, generator=generator).requires_grad_())
+    return ModelOutputs(logits_BK, torch.randn(num, 8, generator=generator).requires_grad_())
 
 
 KNOWN = [  # old, cat, young, middle, animal
@@ -57,7 +60,7 @@ def test_an_image_without_a_known_class_gives_nothing():
     nothing = [[0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0, 0.0], [UNKNOWN] * 5]
     loss = part.loss(some_outputs(3), a_step(nothing))
     assert loss.item() == 0
-    assert not class_index(torch.tensor(nothing)[:, [2, 3, 0]])[1].any()
+    assert not target_class_index(torch.tensor(nothing)[:, [2, 3, 0]])[1].any()
 
 
 def test_a_network_can_learn_the_order_through_it():
@@ -68,10 +71,10 @@ def test_a_network_can_learn_the_order_through_it():
     targets_BK = torch.zeros(64, 5)
     targets_BK[torch.arange(64), torch.tensor([2, 3, 0])[place_B]] = 1.0
     optimiser = torch.optim.Adam([*part.parameters(), *trunk.parameters()], lr=0.05)
-    step = Step(targets_BK, torch.tensor(0.0), torch.Generator())
+    step = StepContext(targets_BK, torch.tensor(0.0), torch.Generator())
     losses = []
     for _ in range(150):
-        loss = part.loss(Outputs(torch.zeros(64, 5), trunk(images_B3)), step)
+        loss = part.loss(ModelOutputs(torch.zeros(64, 5), trunk(images_B3)), step)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -93,7 +96,9 @@ def test_rule_consistency_is_the_mean_of_a_double_loop():
     assert (gradient[:, 4] < 0).all()
 
 
-@pytest.mark.parametrize(("name", "off"), [("ordinal-regression", {"alpha": 0}), ("rule-consistency", {"weight": 0})])
+@pytest.mark.parametrize(
+    ("name", "off"), [("ordinal-regression", {"alpha": 0}), ("rule-consistency", {"weight": 0})]
+)
 def test_nought_is_off(name, off):
     part = regularisers.build(name, FACTS, **off)
     assert part.loss(some_outputs(), a_step(KNOWN)) is None
@@ -103,10 +108,12 @@ def test_nought_is_off(name, off):
 @pytest.mark.parametrize("name", ["ordinal-regression", "rule-consistency"])
 def test_without_something_to_act_on_it_says_what_to_declare(name):
     with pytest.raises(TaggerError, match=r"labels\.toml"):
-        regularisers.build(name, Facts(8, ("a", "b")))
+        regularisers.build(name, RegulariserContext(8, ("a", "b")))
 
 
-@pytest.mark.parametrize(("name", "bad"), [("ordinal-regression", {"alpha": -1}), ("rule-consistency", {"weight": -1})])
+@pytest.mark.parametrize(
+    ("name", "bad"), [("ordinal-regression", {"alpha": -1}), ("rule-consistency", {"weight": -1})]
+)
 def test_a_negative_weight_is_refused(name, bad):
     with pytest.raises(TaggerError, match="negative"):
         regularisers.build(name, FACTS, **bad)
@@ -117,9 +124,11 @@ def test_half_precision_and_compilation_stay_finite(name):
     part = regularisers.build(name, FACTS)
     outputs = some_outputs()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        half = part.loss(Outputs(outputs.logits_BK.bfloat16(), outputs.features_BD.bfloat16()), a_step(KNOWN))
+        half = part.loss(
+            ModelOutputs(outputs.logits_BK.bfloat16(), outputs.features_BD.bfloat16()), a_step(KNOWN)
+        )
     assert half.dtype == torch.float32
     assert torch.isfinite(half)
-    compiled = torch.compile(lambda logits, features: part.loss(Outputs(logits, features), a_step(KNOWN)),
+    compiled = torch.compile(lambda logits, features: part.loss(ModelOutputs(logits, features), a_step(KNOWN)),
                              backend="aot_eager")  # fmt: skip
     torch.testing.assert_close(compiled(*outputs[:2]), part.loss(outputs, a_step(KNOWN)))

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from tagger.errors import TaggerError
 from tagger.heads import LinearHead
 from tagger.model import TagModel, make_backbone
-from tagger.regularisers import Facts, Outputs, orthoreg, regularisers
-from tagger.regularisers.orthoreg import OrthoReg, filters, similarity_gradient
+from tagger.regularisers import ModelOutputs, RegulariserContext, orthoreg, regularisers
+from tagger.regularisers.orthoreg import OrthoReg, filter_weights, similarity_gradient
 
-FACTS = Facts(num_features=8, names=("a", "b"))
+FACTS = RegulariserContext(num_features=8, names=("a", "b"))
 MODES = ("local", "global")
 
 
@@ -54,10 +54,14 @@ def unordered_loss(products_NN: Tensor, mode: str, lamda: float) -> Tensor:
 
 @pytest.mark.parametrize("mode", MODES)
 @given(num=st.integers(2, 6), size=st.integers(1, 5), lamda=st.floats(1.0, 15.0), seed=st.integers(0, 99))
-def test_the_vectorised_gradient_is_the_sum_over_pairs(mode: str, num: int, size: int, lamda: float, seed: int):
+def test_the_vectorised_gradient_is_the_sum_over_pairs(
+    mode: str, num: int, size: int, lamda: float, seed: int
+):
     rows_GND = rows(num, size, groups=2, seed=seed)
     expected = torch.stack([slow_gradient(rows_ND, mode, lamda) for rows_ND in rows_GND])
-    torch.testing.assert_close(similarity_gradient(rows_GND, mode=mode, lamda=lamda), expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(
+        similarity_gradient(rows_GND, mode=mode, lamda=lamda), expected, rtol=1e-9, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -66,7 +70,9 @@ def test_it_is_autograds_gradient_of_the_loss_over_unordered_pairs(mode: str):
     unit_ND = (rows_GND[0] / rows_GND[0].norm(dim=1, keepdim=True)).requires_grad_()
     unordered_loss(unit_ND @ unit_ND.T, mode, 10.0).backward()
     assert unit_ND.grad is not None
-    torch.testing.assert_close(similarity_gradient(rows_GND, mode=mode)[0], unit_ND.grad, rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(
+        similarity_gradient(rows_GND, mode=mode)[0], unit_ND.grad, rtol=1e-5, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -83,8 +89,12 @@ def test_with_the_lengths_in_the_loss_only_the_part_along_each_row_differs(mode:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("name", "limit"), [("CELLS", 1), ("CELLS", 64), ("BLOCK", 1), ("BLOCK", 2), ("BLOCK", 8)])
-def test_a_layer_done_in_blocks_gives_the_same(monkeypatch: pytest.MonkeyPatch, mode: str, name: str, limit: int):
+@pytest.mark.parametrize(
+    ("name", "limit"), [("CELLS", 1), ("CELLS", 64), ("BLOCK", 1), ("BLOCK", 2), ("BLOCK", 8)]
+)
+def test_a_layer_done_in_blocks_gives_the_same(
+    monkeypatch: pytest.MonkeyPatch, mode: str, name: str, limit: int
+):
     rows_GND = rows(9, 4, groups=2)
     whole = similarity_gradient(rows_GND, mode=mode)
     monkeypatch.setattr(orthoreg, name, limit)
@@ -97,7 +107,9 @@ def test_local_leaves_opposite_filters_alone_and_global_does_not():
     assert similarity_gradient(opposite, mode="global").abs().max() > 0.9
 
 
-@pytest.mark.parametrize(("mode", "rate"), [("global", 0.01), ("local", 1.0)])  # local pushes hard near 0 degrees only
+@pytest.mark.parametrize(
+    ("mode", "rate"), [("global", 0.01), ("local", 1.0)]
+)  # local pushes hard near 0 degrees only
 def test_small_steps_turn_filters_apart_and_keep_their_lengths(mode: str, rate: float):
     rows_GND = rows(12, 20)
     before = rows_GND.clone()
@@ -134,7 +146,7 @@ class Layers(nn.Module):
 
 
 def touched(model: nn.Module, part: OrthoReg) -> set[str]:
-    part.gradients(model)
+    part.on_gradients(model)
     return {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
 
 
@@ -145,7 +157,7 @@ def test_convolutions_and_linear_layers_of_backbone_and_head_are_touched_and_not
 
 def test_a_grouped_convolution_is_compared_within_each_group():
     model = Layers()
-    OrthoReg(FACTS, mode="global", gamma=1.0).gradients(model)
+    OrthoReg(FACTS, mode="global", gamma=1.0).on_gradients(model)
     weight: nn.Parameter = model.backbone["grouped"].weight
     assert weight.grad is not None
     for group in (slice(0, 4), slice(4, 8)):
@@ -156,7 +168,7 @@ def test_a_grouped_convolution_is_compared_within_each_group():
 def test_the_gradient_is_added_gamma_times_and_once():
     model = Layers()
     model.head.weight.grad = torch.ones_like(model.head.weight)
-    OrthoReg(FACTS, gamma=0.5).gradients(model)
+    OrthoReg(FACTS, gamma=0.5).on_gradients(model)
     expected = 1 + 0.5 * similarity_gradient(model.head.weight.detach()[None])[0]
     torch.testing.assert_close(model.head.weight.grad, expected)
 
@@ -166,13 +178,13 @@ def test_a_weight_used_twice_is_counted_once():
     model.backbone["again"] = model.backbone["plain"]
     model.backbone["tied"] = nn.Conv2d(3, 6, 3)
     model.backbone["tied"].weight = model.backbone["plain"].weight
-    assert sum(weight is model.backbone["plain"].weight for weight, _ in filters(model)) == 1
+    assert sum(weight is model.backbone["plain"].weight for weight, _ in filter_weights(model)) == 1
 
 
 def test_frozen_layers_stay_frozen():
     model = Layers()
     model.backbone["plain"].weight.grad = None
-    OrthoReg(FACTS).gradients(model)
+    OrthoReg(FACTS).on_gradients(model)
     assert model.backbone["plain"].weight.grad is None
 
 
@@ -186,7 +198,7 @@ def test_zero_filters_and_half_precision_stay_finite():
         parameter.grad = torch.zeros_like(parameter)
     with torch.no_grad():
         model.backbone["plain"].weight[2:4].zero_()
-    OrthoReg(FACTS, gamma=1.0).gradients(model)
+    OrthoReg(FACTS, gamma=1.0).on_gradients(model)
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
@@ -196,9 +208,11 @@ def test_a_real_network_takes_it(name: str):
     model = TagModel(backbone, LinearHead(backbone.num_features, 3))
     model(torch.rand(2, 3, 64, 64)).sum().backward()
     before = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-    OrthoReg(FACTS, gamma=1.0).gradients(model)
+    OrthoReg(FACTS, gamma=1.0).on_gradients(model)
     changed = [
-        name for name, p in model.named_parameters() if p.grad is not None and not torch.equal(p.grad, before[name])
+        name
+        for name, p in model.named_parameters()
+        if p.grad is not None and not torch.equal(p.grad, before[name])
     ]
     assert len(changed) >= 5
     assert all(dict(model.named_parameters())[name].ndim > 1 for name in changed)
@@ -214,15 +228,17 @@ def test_options_that_make_no_sense_are_refused(chosen: dict[str, object]):
 def test_a_training_in_bf16_gets_the_same_gradient_to_the_precision_of_bf16(mode: str):
     exact, fast = Layers(), Layers()
     fast.load_state_dict(exact.state_dict())
-    OrthoReg(FACTS, mode=mode, gamma=1.0).gradients(exact)
+    OrthoReg(FACTS, mode=mode, gamma=1.0).on_gradients(exact)
     part = OrthoReg(FACTS, mode=mode, gamma=1.0)
-    outputs = Outputs(torch.zeros(1, 2), torch.zeros(1, 8))
+    outputs = ModelOutputs(torch.zeros(1, 2), torch.zeros(1, 8))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert part.loss(outputs, None) is None  # type: ignore[arg-type, func-returns-value]
-    part.gradients(fast)
+    part.on_gradients(fast)
     mine, theirs = (model.backbone["plain"].weight.grad for model in (exact, fast))
     assert not torch.equal(mine, theirs)
-    assert (mine - theirs).norm() < 0.02 * mine.norm()  # a cosine near 1 is off by 2**-9, the exponent by 10 of that
+    assert (
+        mine - theirs
+    ).norm() < 0.02 * mine.norm()  # a cosine near 1 is off by 2**-9, the exponent by 10 of that
     part.loss(outputs, None)  # type: ignore[arg-type]
     assert not part.in_bf16
 
@@ -230,7 +246,7 @@ def test_a_training_in_bf16_gets_the_same_gradient_to_the_precision_of_bf16(mode
 def test_the_other_hooks_do_nothing():
     part = OrthoReg(FACTS)
     images = torch.rand(1, 3, 4, 4)
-    assert part.batch(images, None) is images  # type: ignore[arg-type]
-    assert part.loss(Outputs(torch.zeros(1, 2), torch.zeros(1, 8)), None) is None  # type: ignore
+    assert part.on_images(images, None) is images  # type: ignore[arg-type]
+    assert part.loss(ModelOutputs(torch.zeros(1, 2), torch.zeros(1, 8)), None) is None  # type: ignore
     assert part.num_maps == 0
     assert not list(part.parameters())

@@ -11,40 +11,42 @@ from hypothesis import strategies as st
 
 from tagger.errors import TaggerError
 from tagger.review import (
-    Applied,
+    CorrectedLabels,
     LabelOperation,
-    Recorded,
+    RecordedDecision,
     RecordedOperation,
     apply_decisions,
     check_operation,
+    edit_vocabulary,
     label_table,
-    vocabulary,
 )
 
 FILES = ["a.jpg", "b/c.jpg", "d.jpg"]
 HASHES = ["h0", "h1", "h0"]  # the first and the last are the same image
 NAMES = ("sea", "lake", "dog")
 GIVEN = np.array([[0, 1, 0], [1, 0, -1], [0, 1, 0]], np.int8)
-ANY = Recorded(
+ANY = RecordedDecision(
     id=0, time="", hash="h0", label="sea", verdict="yes", before=0, suggested=1, doubt=0.5, run="r", reviewer="ann",
     seconds=1.0, client="t", seq=0,
 )  # fmt: skip
 
 
-def said(id: int, label: str, verdict: str, hash: str = "h0", **more) -> Recorded:
+def said(id: int, label: str, verdict: str, hash: str = "h0", **more) -> RecordedDecision:
     return replace(ANY, id=id, time=f"t{id:03d}", hash=hash, label=label, verdict=verdict, **more)
 
 
-def did(id: int, kind: str, label: str, target: str | None = None, *, after: int = 0, undoes: int | None = None):
+def did(
+    id: int, kind: str, label: str, target: str | None = None, *, after: int = 0, undoes: int | None = None
+):
     who = {"reviewer": "ann", "client": "t", "seq": id, "time": ""}
     return RecordedOperation(kind=kind, label=label, target=target, undoes=undoes, id=id, after=after, **who)
 
 
-def after(rows, operations=(), *, names=NAMES, given=GIVEN) -> Applied:
+def after(rows, operations=(), *, names=NAMES, given=GIVEN) -> CorrectedLabels:
     return apply_decisions(FILES, HASHES, given, names, rows, operations)
 
 
-def column(applied: Applied, name: str) -> list[int]:
+def column(applied: CorrectedLabels, name: str) -> list[int]:
     return applied.labels_NK[:, applied.names.index(name)].tolist()
 
 
@@ -58,7 +60,9 @@ def test_without_decisions_nothing_changes():
 
 
 def test_a_decision_counts_for_both_equal_images_and_is_listed():
-    applied = after([said(1, "sea", "yes", blind=True), said(2, "dog", "no", "h1"), said(3, "sea", "no", "h1")])
+    applied = after(
+        [said(1, "sea", "yes", blind=True), said(2, "dog", "no", "h1"), said(3, "sea", "no", "h1")]
+    )
     assert column(applied, "sea") == [1, 0, 1]
     assert applied.verified_NK.tolist() == [[True, False, False], [True, False, True], [True, False, False]]
     assert applied.blind_NK.sum() == 2
@@ -117,7 +121,12 @@ def test_an_added_label_is_unknown_until_somebody_decides():
 
 
 def test_a_run_trained_after_the_operations_means_the_same():
-    rows = [said(1, "sea", "no"), said(2, "dog", "yes", "h1"), said(4, "water", "yes", "h1"), said(5, "lake", "no")]
+    rows = [
+        said(1, "sea", "no"),
+        said(2, "dog", "yes", "h1"),
+        said(4, "water", "yes", "h1"),
+        said(5, "lake", "no"),
+    ]
     operations = [
         did(1, "rename", "sea", "ocean", after=1),
         did(2, "merge", "lake", "ocean", after=3),
@@ -133,10 +142,10 @@ def test_a_run_trained_after_the_operations_means_the_same():
 
 
 def test_two_who_rename_at_once_get_one_name_and_a_note():
-    now = vocabulary(NAMES, [did(1, "rename", "sea", "ocean"), did(2, "rename", "sea", "water")])
+    now = edit_vocabulary(NAMES, [did(1, "rename", "sea", "ocean"), did(2, "rename", "sea", "water")])
     assert now.names == ("ocean", "lake", "dog")
     assert "operation 2" in now.problems[0]
-    now = vocabulary(NAMES, [did(1, "rename", "sea", "wet"), did(2, "rename", "lake", "wet")])
+    now = edit_vocabulary(NAMES, [did(1, "rename", "sea", "wet"), did(2, "rename", "lake", "wet")])
     assert now.names == ("wet", "lake", "dog")
     assert len(now.problems) == 1
 
@@ -183,7 +192,9 @@ class SlowModel:
     def __init__(self) -> None:
         self.names = list(NAMES)
         self.value = {
-            (h, k): int(v) for h, row in zip(HASHES, GIVEN, strict=True) for k, v in zip(NAMES, row, strict=True)
+            (h, k): int(v)
+            for h, row in zip(HASHES, GIVEN, strict=True)
+            for k, v in zip(NAMES, row, strict=True)
         }
         self.sure = dict.fromkeys(self.value, False)
 
@@ -193,7 +204,10 @@ class SlowModel:
     def rename(self, label: str, target: str) -> None:
         self.names[self.names.index(label)] = target
         for hash in set(HASHES):
-            self.value[hash, target], self.sure[hash, target] = self.value[hash, label], self.sure[hash, label]
+            self.value[hash, target], self.sure[hash, target] = (
+                self.value[hash, label],
+                self.sure[hash, label],
+            )
 
     def merge(self, label: str, target: str) -> None:
         self.names.remove(label)
@@ -201,7 +215,9 @@ class SlowModel:
             parts = [(self.value[hash, name], self.sure[hash, name]) for name in (label, target)]
             values = [value for value, _ in parts]
             value = 1 if 1 in values else -1 if -1 in values else max(values)
-            sure = any(s for v, s in parts if v == 1) if value == 1 else all(s for _, s in parts) and value == 0
+            sure = (
+                any(s for v, s in parts if v == 1) if value == 1 else all(s for _, s in parts) and value == 0
+            )
             self.value[hash, target], self.sure[hash, target] = value, sure
 
     def add(self, label: str) -> None:
@@ -210,7 +226,9 @@ class SlowModel:
             self.value[hash, label], self.sure[hash, label] = -2, False  # nothing: merging it adds nothing
 
 
-EVENTS = st.tuples(st.sampled_from(["decide"] * 4 + ["rename", "merge", "add"]), st.integers(0, 99), st.integers(0, 99))
+EVENTS = st.tuples(
+    st.sampled_from(["decide"] * 4 + ["rename", "merge", "add"]), st.integers(0, 99), st.integers(0, 99)
+)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -252,7 +270,9 @@ def test_decisions_and_operations_in_any_order_mean_what_the_slow_model_says(eve
         assert tables[0].to_csv() == tables[1].to_csv()
     assert applied.problems == ()
     assert applied.unmatched == ()
-    again = after(rows, operations, names=straight.names, given=straight.labels_NK)  # a run trained on the outcome
+    again = after(
+        rows, operations, names=straight.names, given=straight.labels_NK
+    )  # a run trained on the outcome
     assert again.names == straight.names
     assert again.labels_NK.tolist() == straight.labels_NK.tolist()
     if operations:  # undone, the last operation changed nothing but what was decided since

@@ -9,8 +9,17 @@ import pandas as pd
 import pytest
 
 from tagger.errors import TaggerError
-from tagger.review import Card, Decision, Desk, Filter, LabelOperation, Store, default_url, ranking
-from tagger.review.queue import mix
+from tagger.review import (
+    Card,
+    Decision,
+    LabelOperation,
+    ReviewSession,
+    Store,
+    SuspectFilter,
+    default_url,
+    doubt_ranking,
+)
+from tagger.review.review_queue import interleave_audit
 
 NAMES = ("sea", "lake", "dog")
 N, K = 60, 3
@@ -27,11 +36,13 @@ class Place:
     labels_NK: np.ndarray
     seq: int = 0
 
-    def desk(self, **options) -> Desk:
+    def session(self, **options) -> ReviewSession:
         near = np.stack([(np.arange(N) + step) % N for step in (1, 2)], 1), np.full((N, 2), 0.9, np.float16)
         near[0][0, 1] = -1
         fakes = {"learn": lambda table, verdicts: table["doubt"].to_numpy(), "refit_every": 10**9} | options
-        return Desk(self.table, self.images, self.labels_NK, NAMES, near, self.store, run="r", **fakes)
+        return ReviewSession(
+            self.table, self.images, self.labels_NK, NAMES, near, self.store, run="r", **fakes
+        )
 
     def say(self, card: Card, verdict: str, reviewer: str = "ann", **more) -> Decision:
         self.seq += 1
@@ -44,7 +55,9 @@ class Place:
 def place(tmp_path: Path) -> Iterator[Place]:
     rng = np.random.default_rng(3)
     labels_NK = rng.integers(0, 2, (N, K)).astype(np.int8)
-    images = pd.DataFrame({"file": [f"Trip{n % 4}/{n:03d}.jpg" for n in range(N)], "hash": [f"h{n}" for n in range(N)]})
+    images = pd.DataFrame(
+        {"file": [f"Trip{n % 4}/{n:03d}.jpg" for n in range(N)], "hash": [f"h{n}" for n in range(N)]}
+    )
     cells = rng.permutation(N * K)[:118]
     row, column = cells // K, cells % K
     given = labels_NK[row, column]
@@ -71,21 +84,25 @@ def place(tmp_path: Path) -> Iterator[Place]:
     store.close()
 
 
-def answer_all(place: Place, desk: Desk, reviewer: str, verdict: str = "yes", limit: int = 500) -> list[Card]:
+def answer_all(
+    place: Place, session: ReviewSession, reviewer: str, verdict: str = "yes", limit: int = 500
+) -> list[Card]:
     """All cards that a reviewer gets, one after the other, the next ones fetched ahead."""
     asked: list[Card] = []
     held: list[Card] = []
     while len(asked) < limit:
-        held += desk.next_cards(reviewer, reviewer, count=4 - len(held), exclude=[card.position for card in held])
+        held += session.next_cards(
+            reviewer, reviewer, count=4 - len(held), exclude=[card.position for card in held]
+        )
         if not held:
             return asked
         asked.append(held.pop(0))
-        desk.record([place.say(asked[-1], verdict, reviewer)])
+        session.record([place.say(asked[-1], verdict, reviewer)])
     raise AssertionError("the queue has no end")
 
 
 def test_suspects_come_by_doubt_with_every_audit_cell_blind_between_them(place: Place):
-    asked = answer_all(place, place.desk(), "ann")
+    asked = answer_all(place, place.session(), "ann")
     assert sorted(card.position for card in asked) == list(range(118))
     ranked = [card.position for card in asked if not card.blind]
     assert ranked == sorted(ranked)
@@ -98,149 +115,159 @@ def test_suspects_come_by_doubt_with_every_audit_cell_blind_between_them(place: 
 
 
 def test_every_reviewer_is_asked_the_same_audit_cells_but_only_open_suspects(place: Place):
-    desk = place.desk()
-    first = answer_all(place, desk, "ann")
-    second = answer_all(place, desk, "bob")
+    session = place.session()
+    first = answer_all(place, session, "ann")
+    second = answer_all(place, session, "bob")
     assert all(card.blind for card in second)
     assert {card.position for card in second} == set(np.flatnonzero(place.table["audit"]))
     assert {card.position for card in first if card.blind} <= {card.position for card in second}
 
 
 def test_a_blind_card_leads_nobody(place: Place):
-    card = next(card for card in answer_all(place, place.desk(), "ann") if card.blind)
-    assert (card.suggested, card.direction, card.doubt, card.signal, card.neighbours) == (None, None, None, None, ())
+    card = next(card for card in answer_all(place, place.session(), "ann") if card.blind)
+    assert (card.suggested, card.direction, card.doubt, card.signal, card.neighbours) == (
+        None,
+        None,
+        None,
+        None,
+        (),
+    )
     assert {name: value for name, value, _ in card.labels}[card.label] == -1
     assert "nearest" not in card.reason
 
 
 def test_a_card_shows_the_labels_as_they_are_now(place: Place):
-    desk = place.desk()
-    (card,) = desk.next_cards("t", "ann", count=1)
+    session = place.session()
+    (card,) = session.next_cards("t", "ann", count=1)
     row = card.row
     assert [value for _, value, _ in card.labels] == place.labels_NK[row].tolist()
     assert [view.row for view in card.neighbours] == ([1] if row == 0 else [(row + 1) % N, (row + 2) % N])
     other = next(name for name in NAMES if name != card.label)
     now = 1 - place.labels_NK[row, NAMES.index(other)]
-    desk.record([replace(place.say(desk.card(row, other), WORD[int(now)]), source="edit")])
-    assert (other, now, True) in desk.card(row, card.label).labels
-    left = desk.card((row - 1) % N, "sea").neighbours[0]
+    session.record([replace(place.say(session.card(row, other), WORD[int(now)]), source="edit")])
+    assert (other, now, True) in session.card(row, card.label).labels
+    left = session.card((row - 1) % N, "sea").neighbours[0]
     assert (other in left.labels) == bool(now)
-    shown = next(view for view in desk.image(row).labels if view.name == other)
+    shown = next(view for view in session.image(row).labels if view.name == other)
     assert (shown.given, shown.current, shown.verified) == (1 - now, now, True)
-    assert [row.label for row in desk.image(row).history] == [other]
+    assert [row.label for row in session.image(row).history] == [other]
 
 
 def test_skipped_comes_last_and_unsure_not_again_but_for_others(place: Place):
-    desk = place.desk()
-    first, second = desk.next_cards("a", "ann", count=2)
-    desk.record([place.say(first, "skip"), place.say(second, "unsure")])
-    assert first.position not in {card.position for card in desk.next_cards("a", "ann", count=20)}
+    session = place.session()
+    first, second = session.next_cards("a", "ann", count=2)
+    session.record([place.say(first, "skip"), place.say(second, "unsure")])
+    assert first.position not in {card.position for card in session.next_cards("a", "ann", count=20)}
     place.store.release("a")
-    assert {first.position, second.position} <= {card.position for card in desk.next_cards("b", "bob", count=20)}
+    assert {first.position, second.position} <= {
+        card.position for card in session.next_cards("b", "bob", count=20)
+    }
     place.store.release("b")
-    everything = desk.next_cards("a", "ann", Filter(), count=200)
+    everything = session.next_cards("a", "ann", SuspectFilter(), count=200)
     ranked = [card.position for card in everything if not card.blind]
     assert ranked[-1] == first.position
     assert second.position not in ranked
 
 
 def test_an_undone_decision_is_asked_again_at_its_place(place: Place):
-    desk = place.desk()
-    (card,) = desk.next_cards("a", "ann", count=1)
-    (id,) = desk.record([place.say(card, "yes")])
-    assert desk.progress("ann").decided == 1
-    assert desk.next_cards("a", "ann", count=1)[0].position != card.position
-    desk.record([place.say(card, "undo", undoes=id)])
-    assert desk.progress("ann").decided == 0
-    assert desk.next_cards("a", "ann", count=1)[0].position == card.position
+    session = place.session()
+    (card,) = session.next_cards("a", "ann", count=1)
+    (id,) = session.record([place.say(card, "yes")])
+    assert session.progress("ann").decided == 1
+    assert session.next_cards("a", "ann", count=1)[0].position != card.position
+    session.record([place.say(card, "undo", undoes=id)])
+    assert session.progress("ann").decided == 0
+    assert session.next_cards("a", "ann", count=1)[0].position == card.position
 
 
 def test_two_clients_never_hold_the_same_cell_in_card_or_grid(place: Place):
-    desk, other_process = place.desk(), place.desk()
-    narrowed = Filter(label="sea", direction="missing")
-    held = desk.next_cards("a", "ann", count=10) + other_process.next_cards("b", "bob", count=10)
-    held += desk.grid("c", "cat", narrowed, count=9) + other_process.grid("d", "dan", narrowed, count=99)
+    session, other_process = place.session(), place.session()
+    narrowed = SuspectFilter(label="sea", direction="missing")
+    held = session.next_cards("a", "ann", count=10) + other_process.next_cards("b", "bob", count=10)
+    held += session.grid("c", "cat", narrowed, count=9) + other_process.grid("d", "dan", narrowed, count=99)
     cells = [(card.hash, card.label) for card in held]
     assert len(set(cells)) == len(cells) > 20
 
 
 def test_decisions_of_another_process_are_taken_in(place: Place):
-    desk, other = place.desk(), place.desk()
+    session, other = place.session(), place.session()
     (card,) = other.next_cards("b", "bob", count=1)
     other.record([place.say(card, "yes", "bob")])
-    assert desk.next_cards("a", "ann", count=1)[0].position != card.position
-    assert desk.progress("ann").decided == 1
+    assert session.next_cards("a", "ann", count=1)[0].position != card.position
+    assert session.progress("ann").decided == 1
 
 
 def test_the_grid_goes_on_after_a_tile_and_holds_one_label_and_direction(place: Place):
-    desk = place.desk()
-    narrowed = Filter(label="sea", direction="missing")
-    first = desk.grid("a", "ann", narrowed, count=4)
-    second = desk.grid("a", "ann", narrowed, count=99, after=first[-1].position)
+    session = place.session()
+    narrowed = SuspectFilter(label="sea", direction="missing")
+    first = session.grid("a", "ann", narrowed, count=4)
+    second = session.grid("a", "ann", narrowed, count=99, after=first[-1].position)
     table = place.table
     wanted = (table["label"] == "sea") & (table["direction"] == "missing") & ~table["audit"]
     assert [card.position for card in first + second] == np.flatnonzero(wanted).tolist()
-    desk.record([place.say(card, WORD[card.suggested or 0], source="grid") for card in first])
-    assert desk.grid("a", "ann", narrowed, count=4)[0].position == second[0].position
+    session.record([place.say(card, WORD[card.suggested or 0], source="grid") for card in first])
+    assert session.grid("a", "ann", narrowed, count=4)[0].position == second[0].position
     with pytest.raises(TaggerError, match="one label"):
-        desk.grid("a", "ann", Filter(label="sea"), count=4)
+        session.grid("a", "ann", SuspectFilter(label="sea"), count=4)
 
 
 @pytest.mark.parametrize(
     ("filter", "column", "value"),
     [
-        (Filter(label="dog"), "label", "dog"),
-        (Filter(direction="spurious"), "direction", "spurious"),
-        (Filter(signal="rules"), "main_signal", "rules"),
-        (Filter(text="trip1/"), "file", "Trip1/"),
+        (SuspectFilter(label="dog"), "label", "dog"),
+        (SuspectFilter(direction="spurious"), "direction", "spurious"),
+        (SuspectFilter(signal="rules"), "main_signal", "rules"),
+        (SuspectFilter(text="trip1/"), "file", "Trip1/"),
     ],
 )
-def test_a_filter_shows_what_it_says(place: Place, filter: Filter, column: str, value: str):
-    found = [card.position for card in place.desk().next_cards("a", "ann", filter, count=500)]
+def test_a_filter_shows_what_it_says(place: Place, filter: SuspectFilter, column: str, value: str):
+    found = [card.position for card in place.session().next_cards("a", "ann", filter, count=500)]
     wanted = place.table[column].str.contains(value, regex=False)[:100]
     assert found == np.flatnonzero(wanted).tolist()
 
 
 def test_the_decided_can_be_seen_again_by_reviewer(place: Place):
-    desk = place.desk()
-    cards = desk.next_cards("a", "ann", count=3)
-    desk.record([place.say(cards[0], "yes"), place.say(cards[1], "no"), place.say(cards[2], "yes", "bob")])
-    shown = desk.next_cards("a", "ann", Filter(decided=True), count=9)
+    session = place.session()
+    cards = session.next_cards("a", "ann", count=3)
+    session.record([place.say(cards[0], "yes"), place.say(cards[1], "no"), place.say(cards[2], "yes", "bob")])
+    shown = session.next_cards("a", "ann", SuspectFilter(decided=True), count=9)
     assert [card.position for card in shown] == [card.position for card in cards]
-    shown = desk.next_cards("a", "cat", Filter(decided=True, reviewer="bob"), count=9)
+    shown = session.next_cards("a", "cat", SuspectFilter(decided=True, reviewer="bob"), count=9)
     assert [card.position for card in shown] == [cards[2].position]
-    assert len(desk.next_cards("a", "ann", Filter(decided=None), count=500)) == 100
+    assert len(session.next_cards("a", "ann", SuspectFilter(decided=None), count=500)) == 100
 
 
 def test_a_disagreement_has_its_own_queue_until_it_is_settled(place: Place):
-    desk = place.desk()
-    (card,) = desk.next_cards("a", "ann", count=1)
-    row, label = next((n, name) for n in range(N) for name in NAMES if desk.position(f"h{n}", name) < 0)
-    plain = desk.card(row, label)
+    session = place.session()
+    (card,) = session.next_cards("a", "ann", count=1)
+    row, label = next((n, name) for n in range(N) for name in NAMES if session.position(f"h{n}", name) < 0)
+    plain = session.card(row, label)
     for one in (card, plain):
-        desk.record([place.say(one, "yes", "ann"), place.say(one, "no", "bob")])
-    found = desk.disagreements()
+        session.record([place.say(one, "yes", "ann"), place.say(one, "no", "bob")])
+    found = session.disagreements()
     assert [(one.hash, one.label, one.verdicts) for one in found] == [
         (one.hash, one.label, (("ann", "yes"), ("bob", "no"))) for one in (card, plain)
     ]
-    assert card.position not in {one.position for one in desk.next_cards("a", "cat", count=30)}
-    assert [one.position for one in desk.next_cards("a", "cat", Filter(disputed=True), count=9)] == [
+    assert card.position not in {one.position for one in session.next_cards("a", "cat", count=30)}
+    assert [
+        one.position for one in session.next_cards("a", "cat", SuspectFilter(disputed=True), count=9)
+    ] == [
         card.position,
         plain.position,
     ]
-    desk.record([place.say(card, "yes", "cat", settles=True, source="disagreement")])
-    assert [one.position for one in desk.disagreements()] == [plain.position]
-    assert desk.progress("cat").disputed == 1
+    session.record([place.say(card, "yes", "cat", settles=True, source="disagreement")])
+    assert [one.position for one in session.disagreements()] == [plain.position]
+    assert session.progress("cat").disputed == 1
 
 
 def test_progress_counts_what_was_found_wrong(place: Place):
-    desk = place.desk()
-    cards = desk.next_cards("a", "ann", Filter(label="sea"), count=4)
+    session = place.session()
+    cards = session.next_cards("a", "ann", SuspectFilter(label="sea"), count=4)
     for at, card in enumerate(cards):
-        desk.record([place.say(card, WORD[1 - card.given if at < 3 else card.given])])
-    progress = desk.progress("ann")
+        session.record([place.say(card, WORD[1 - card.given if at < 3 else card.given])])
+    progress = session.progress("ann")
     assert (progress.decided, progress.mine, progress.found, progress.left) == (4, 4, 3, 96)
-    assert desk.progress("bob").mine == 0
+    assert session.progress("bob").mine == 0
     sea = progress.per_label[0]
     assert (sea.label, sea.decided, sea.found) == ("sea", 4, 3)
 
@@ -248,127 +275,129 @@ def test_progress_counts_what_was_found_wrong(place: Place):
 def test_the_queue_learns_from_verdicts_in_the_background(place: Place):
     seen = []
 
-    def learn(table: pd.DataFrame, verdicts: pd.DataFrame) -> np.ndarray:
+    def refit_doubt(table: pd.DataFrame, verdicts: pd.DataFrame) -> np.ndarray:
         seen.append(verdicts)
         return table["doubt"].to_numpy()[::-1].copy()
 
-    desk = place.desk(learn=learn, refit_every=3)
-    cards = desk.next_cards("a", "ann", count=3)
+    session = place.session(refit_doubt=refit_doubt, refit_every=3)
+    cards = session.next_cards("a", "ann", count=3)
     for card in cards:
-        desk.record([place.say(card, WORD[1 - card.given])])
-    desk.wait()
+        session.record([place.say(card, WORD[1 - card.given])])
+    session.wait()
     (verdicts,) = seen
     assert verdicts["position"].tolist() == [0, 1, 2]
     assert verdicts["wrong"].all()
     assert not verdicts["blind"].any()
     place.store.release("a")
-    assert desk.next_cards("a", "ann", count=1)[0].position == 99
+    assert session.next_cards("a", "ann", count=1)[0].position == 99
 
 
 def test_every_cell_is_judged_anew_after_many_verdicts(place: Place, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ranking, "RECONSIDER_EVERY", 4)
+    monkeypatch.setattr(doubt_ranking, "RESCORE_EVERY", 4)
     asked = []
 
-    def reconsider(table: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    def rescore(table: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
         asked.append(len(verdicts))
         return table.assign(doubt=table["doubt"].to_numpy()[::-1].copy())
 
-    desk = place.desk(reconsider=reconsider, refit_every=2)
-    cards = desk.next_cards("a", "ann", count=8)
+    session = place.session(rescore=rescore, refit_every=2)
+    cards = session.next_cards("a", "ann", count=8)
     for card in cards:
-        desk.record([place.say(card, WORD[1 - card.given])])
-        desk.wait()
+        session.record([place.say(card, WORD[1 - card.given])])
+        session.wait()
     assert asked == [4, 8]
     place.store.release("a")
     left = set(range(100)) - {card.position for card in cards}
-    assert desk.next_cards("a", "ann", count=1)[0].position == min(left)  # turned round twice
+    assert session.next_cards("a", "ann", count=1)[0].position == min(left)  # turned round twice
 
 
 def test_reviewing_goes_on_when_learning_fails(place: Place, caplog: pytest.LogCaptureFixture):
-    def learn(table: pd.DataFrame, verdicts: pd.DataFrame) -> np.ndarray:
+    def refit_doubt(table: pd.DataFrame, verdicts: pd.DataFrame) -> np.ndarray:
         raise ValueError("singular")
 
-    desk = place.desk(learn=learn, refit_every=1)
-    (card,) = desk.next_cards("a", "ann", count=1)
-    desk.record([place.say(card, "yes")])
-    desk.wait()
+    session = place.session(refit_doubt=refit_doubt, refit_every=1)
+    (card,) = session.next_cards("a", "ann", count=1)
+    session.record([place.say(card, "yes")])
+    session.wait()
     assert "the order stays" in caplog.text
-    assert desk.next_cards("a", "ann", count=1)[0].position == 1
+    assert session.next_cards("a", "ann", count=1)[0].position == 1
 
 
 def test_the_estimate_is_asked_about_the_undecided_in_their_order(place: Place):
-    desk = place.desk(estimate=lambda table, doubt, verdicts, queue: (len(table), verdicts, queue.tolist()))
-    (card,) = desk.next_cards("a", "ann", count=1)
-    desk.record([place.say(card, "no")])
-    size, verdicts, queue = desk.estimate()
+    session = place.session(
+        estimate_errors=lambda table, doubt, verdicts, queue: (len(table), verdicts, queue.tolist())
+    )
+    (card,) = session.next_cards("a", "ann", count=1)
+    session.record([place.say(card, "no")])
+    size, verdicts, queue = session.estimate_errors()
     assert size == 118
     assert verdicts["position"].tolist() == [0]
     assert queue == list(range(1, 100))
 
 
 def test_names_after_operations_are_used_everywhere(place: Place):
-    desk = place.desk()
-    (card,) = desk.next_cards("a", "ann", Filter(label="sea"), count=1)
-    desk.record([place.say(card, "yes")])
+    session = place.session()
+    (card,) = session.next_cards("a", "ann", SuspectFilter(label="sea"), count=1)
+    session.record([place.say(card, "yes")])
     who = {"reviewer": "ann", "client": "x"}
     place.store.record_operation(LabelOperation(kind="rename", label="sea", target="ocean", seq=1, **who))
     place.store.record_operation(LabelOperation(kind="merge", label="lake", target="dog", seq=2, **who))
     place.store.record_operation(LabelOperation(kind="add", label="boat", seq=3, **who))
-    desk.poll()
-    assert desk.names == ("ocean", "dog", "boat")
-    assert desk.progress("ann").decided == 1
-    asked = desk.next_cards("a", "ann", Filter(label="ocean"), count=99)
+    session.poll()
+    assert session.names == ("ocean", "dog", "boat")
+    assert session.progress("ann").decided == 1
+    asked = session.next_cards("a", "ann", SuspectFilter(label="ocean"), count=99)
     assert {one.label for one in asked} == {"ocean"}
     assert card.position not in {one.position for one in asked}
-    assert desk.next_cards("a", "ann", Filter(label="lake"), count=9) == []
-    assert desk.card(card.row, "sea").label == "ocean"
-    boat = desk.card(card.row, "boat")
+    assert session.next_cards("a", "ann", SuspectFilter(label="lake"), count=9) == []
+    assert session.card(card.row, "sea").label == "ocean"
+    boat = session.card(card.row, "boat")
     assert (boat.given, boat.labels[2]) == (-1, ("boat", -1, False))
-    desk.record([replace(place.say(boat, "yes"), source="edit")])
-    assert desk.card(card.row, "boat").labels[2] == ("boat", 1, True)
+    session.record([replace(place.say(boat, "yes"), source="edit")])
+    assert session.card(card.row, "boat").labels[2] == ("boat", 1, True)
 
 
 def test_what_is_not_there_is_said_in_words(place: Place):
-    desk = place.desk()
+    session = place.session()
     with pytest.raises(TaggerError, match="Did you mean 'lake'"):
-        desk.card(0, "lakes")
+        session.card(0, "lakes")
     with pytest.raises(TaggerError, match="no image 60"):
-        desk.image(60)
+        session.image(60)
 
 
 def test_search_finds_parts_of_file_names(place: Place):
-    assert place.desk().search("TRIP3/0", limit=3) == [3, 7, 11]
-    exact = place.desk().image(11).file
-    assert place.desk().search(exact, limit=3)[0] == 11
+    assert place.session().search("TRIP3/0", limit=3) == [3, 7, 11]
+    exact = place.session().image(11).file
+    assert place.session().search(exact, limit=3)[0] == 11
 
 
 def test_decisions_on_images_of_another_run_do_no_harm(place: Place):
-    desk = place.desk()
-    (card,) = desk.next_cards("a", "ann", count=1)
+    session = place.session()
+    (card,) = session.next_cards("a", "ann", count=1)
     stray = replace(place.say(card, "yes"), hash="elsewhere", label="cat")
-    desk.record([stray, replace(stray, seq=1000, reviewer="bob", verdict="no")])
-    assert desk.disagreements() == []
-    assert desk.progress("ann").decided == 0
+    session.record([stray, replace(stray, seq=1000, reviewer="bob", verdict="no")])
+    assert session.disagreements() == []
+    assert session.progress("ann").decided == 0
 
 
 def test_blind_cards_follow_one_another_when_nothing_else_is_left():
-    assert list(mix([], [(3, 9), (1, 9)], since=0)) == [(3, True), (1, True)]
+    assert list(interleave_audit([], [(3, 9), (1, 9)], since=0)) == [(3, True), (1, True)]
 
 
 def test_a_label_renamed_by_another_process_is_handed_out_under_its_new_name(place: Place):
-    desk = place.desk()
+    session = place.session()
     rename = LabelOperation(kind="rename", label="sea", target="ocean", reviewer="bob", client="x", seq=1)
     place.store.record_operation(rename)
-    cards = desk.next_cards("a", "ann", count=30)
+    cards = session.next_cards("a", "ann", count=30)
     assert "ocean" in {card.label for card in cards}
     assert "sea" not in {card.label for card in cards}
 
 
 def test_a_grid_is_full_although_others_decided_some_of_it_meanwhile(place: Place):
-    desk, other = place.desk(), place.desk()
-    narrowed = Filter(label="sea", direction="missing")
+    session, other = place.session(), place.session()
+    narrowed = SuspectFilter(label="sea", direction="missing")
     theirs = other.grid("b", "bob", narrowed, count=3)
     other.record([place.say(card, "yes", "bob", source="grid") for card in theirs])
-    ours = desk.grid("a", "ann", narrowed, count=3)
+    ours = session.grid("a", "ann", narrowed, count=3)
     assert len(ours) == 3
     assert not {card.position for card in ours} & {card.position for card in theirs}

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagger.errors import TaggerError
-from tagger.review import CellState, Decision, LabelOperation, Recorded, cell_states
-from tagger.review.state import effective
+from tagger.review import CellState, Decision, LabelOperation, RecordedDecision, cell_states
+from tagger.review.cell_state import effective_decisions
 
-ANY = Recorded(
+ANY = RecordedDecision(
     id=0, time="2026-01-01", hash="h0", label="sea", verdict="yes", before=0, suggested=1, doubt=0.5, run="r",
     reviewer="ann", seconds=1.0, client="t", seq=0,
 )  # fmt: skip
 
 
-def log(*said: str) -> list[Recorded]:
+def log(*said: str) -> list[RecordedDecision]:
     """Rows of one cell from words such as "ann yes", "bob no blind", "ann yes settles", "ann undo 1"."""
     rows = []
     for id, sentence in enumerate(said, 1):
@@ -71,11 +71,13 @@ def test_the_state_names_everybody_and_the_last_row():
     assert found.last_id == 5
 
 
-def slow_value(rows: list[Recorded]) -> tuple[int | None, bool]:
+def slow_value(rows: list[RecordedDecision]) -> tuple[int | None, bool]:
     """The same by brute force: is each row in force? who said what last, since the last settling?"""
 
-    def in_force(row: Recorded) -> bool:
-        return not any(other.verdict == "undo" and other.undoes == row.id and in_force(other) for other in rows)
+    def in_force(row: RecordedDecision) -> bool:
+        return not any(
+            other.verdict == "undo" and other.undoes == row.id and in_force(other) for other in rows
+        )
 
     counted = [row for row in rows if row.verdict in ("yes", "no", "unsure") and in_force(row)]
     for at in range(len(counted) - 1, -1, -1):
@@ -100,9 +102,11 @@ STEPS = st.tuples(
 
 @given(st.lists(STEPS, max_size=14), st.randoms(use_true_random=False))
 def test_any_log_in_any_order_means_what_the_slow_reading_says(steps, random):
-    rows: list[Recorded] = []
+    rows: list[RecordedDecision] = []
     for id, (reviewer, verdict, which, settles, hash) in enumerate(steps, 1):
-        about = replace(ANY, id=id, reviewer=reviewer, verdict=verdict, settles=settles and which < 8, hash=hash)
+        about = replace(
+            ANY, id=id, reviewer=reviewer, verdict=verdict, settles=settles and which < 8, hash=hash
+        )
         if verdict == "undo":
             if not rows:
                 continue
@@ -114,7 +118,9 @@ def test_any_log_in_any_order_means_what_the_slow_reading_says(steps, random):
         own = [row for row in rows if row.cell == cell]
         assert (found.value, found.disputed) == slow_value(own)
         assert found.last_id == own[-1].id
-    assert [row.id for row in effective(shuffled)] == sorted(row.id for row in effective(rows))
+    assert [row.id for row in effective_decisions(shuffled)] == sorted(
+        row.id for row in effective_decisions(rows)
+    )
 
 
 @pytest.mark.parametrize(

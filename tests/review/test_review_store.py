@@ -32,7 +32,9 @@ def store(tmp_path: Path):
 
 
 def test_what_is_recorded_comes_back_whole_and_in_order(store: Store):
-    two = replace(ONE, seq=2, hash="h1", label="'; DROP TABLE decisions; --", doubt=None, suggested=None, blind=True)
+    two = replace(
+        ONE, seq=2, hash="h1", label="'; DROP TABLE decisions; --", doubt=None, suggested=None, blind=True
+    )
     assert store.record([ONE, two]) == [1, 2]
     first, second = store.decisions()
     assert replace(first, verdict="yes") == first
@@ -96,7 +98,7 @@ def test_operations_and_notes_are_kept(store: Store):
         ("add", None, 1),
         ("rename", "ship", 1),
     ]
-    assert store.news(after=0)[1] == 2
+    assert store.new_decisions(after=0)[1] == 2
     assert store.load_note("token") is None
     store.save_note("token", "one")
     store.save_note("token", "two")
@@ -196,7 +198,9 @@ def test_four_processes_of_two_threads_lose_and_double_nothing(tmp_path: Path):
 def test_eight_threads_on_one_store_lose_and_double_nothing(store: Store):
     def work(client: str) -> None:
         for seq in range(25):
-            store.record([replace(ONE, client=client, seq=seq), replace(ONE, client=client, seq=seq, verdict="no")])
+            store.record(
+                [replace(ONE, client=client, seq=seq), replace(ONE, client=client, seq=seq, verdict="no")]
+            )
 
     threads = [threading.Thread(target=work, args=(f"tab{n}",)) for n in range(8)]
     for thread in threads:

@@ -11,11 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tagger.runs.finding as finding_module
+import tagger.runs.locate as finding_module
 from tagger.data import Rule
 from tagger.errors import Problem, TaggerError
 from tagger.presets import load_settings
-from tagger.runs import RunFolder, find_run, new_array, new_run_path, newest_unfinished, replacing, write_text
+from tagger.runs import (
+    RunFolder,
+    atomic_write,
+    create_memmap,
+    find_run,
+    new_run_path,
+    newest_unfinished,
+    write_text,
+)
 from tagger.scoring import choose_thresholds, fit_calibration
 
 NAMES = ("plain", "with space", 'a,b "c"', "two\nlines", "猫", "|pipe", "ö̈", "=1+1", "0", "NaN")
@@ -59,7 +67,13 @@ def test_labels_and_rules_come_back_in_their_order(run: RunFolder):
 def test_images_come_back_with_their_odd_names(run: RunFolder):
     files = ["a b.jpg", 'q"u,o.jpg', "new\nline.png", "шаг/猫.jpg"]
     images = pd.DataFrame(
-        {"file": files, "hash": list("abcd"), "size": [1, 2, 3, 4], "split": ["train"] * 4, "fold": [0, 1, 2, -1]}
+        {
+            "file": files,
+            "hash": list("abcd"),
+            "size": [1, 2, 3, 4],
+            "split": ["train"] * 4,
+            "fold": [0, 1, 2, -1],
+        }
     )
     run.save_images(images)
     again = run.load_images()
@@ -107,7 +121,9 @@ def test_embeddings_come_back_mapped_as_float16(run: RunFolder):
 
 
 def test_history_comes_back_with_gaps(run: RunFolder):
-    run.save_history([{"stage": "head", "epoch": 1, "val_map": 0.1}, {"stage": "net, 1", "epoch": 1, "lr": 1e-3}])
+    run.save_history(
+        [{"stage": "head", "epoch": 1, "val_map": 0.1}, {"stage": "net, 1", "epoch": 1, "lr": 1e-3}]
+    )
     again = run.load_history()
     assert again["stage"].tolist() == ["head", "net, 1"]
     assert again["val_map"].isna().tolist() == [False, True]
@@ -119,7 +135,9 @@ def test_an_empty_list_of_unreadable_images_comes_back_empty(run: RunFolder):
 
 
 @given(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.text("abc,\"'\n é"))))
-def test_unreadable_images_come_back_whatever_they_are_called(tmp_path_factory: Any, rows: list[tuple[str, str]]):
+def test_unreadable_images_come_back_whatever_they_are_called(
+    tmp_path_factory: Any, rows: list[tuple[str, str]]
+):
     run = RunFolder(tmp_path_factory.mktemp("run"))
     problems = [Problem(file.replace("\0", "").replace("\r", ""), None, reason) for file, reason in rows]
     run.save_unreadable(problems)
@@ -137,7 +155,12 @@ def test_any_label_names_come_back(tmp_path_factory: Any, names: list[str]):
 
 def test_metrics_come_back_and_the_checkpoint_goes(run: RunFolder):
     run.claim()
-    for name in ("lock", "network-1-of-2.dynamics.safetensors", "half-2-of-2.pt", ".pixels.npy.7-0a1b2c3d.part"):
+    for name in (
+        "lock",
+        "network-1-of-2.dynamics.safetensors",
+        "half-2-of-2.pt",
+        ".pixels.npy.7-0a1b2c3d.part",
+    ):
         (run.checkpoint.path / name).write_bytes(b"ours")
     run.finish({"test": None, "note": "猫"})
     assert run.load_metrics() == {"test": None, "note": "猫"}
@@ -164,7 +187,9 @@ def test_a_run_is_finished_when_its_metrics_are_there(run: RunFolder):
     run.save_settings(load_settings("quick"))
     assert run.exists
     assert not run.finished
-    with pytest.raises(TaggerError, match=r"not finished \(no metrics.json\). Finish it: tagger train --resume --run"):
+    with pytest.raises(
+        TaggerError, match=r"not finished \(no metrics.json\). Finish it: tagger train --resume --run"
+    ):
         find_run(run.path)
     run.finish({})
     assert run.finished
@@ -175,7 +200,9 @@ def test_a_run_is_finished_when_its_metrics_are_there(run: RunFolder):
 OPTIONAL = {"load_dynamics", "load_judged", "load_suspects", "load_threshold_set"}
 
 
-@pytest.mark.parametrize("load", [name for name in dir(RunFolder) if name.startswith("load_") and name not in OPTIONAL])
+@pytest.mark.parametrize(
+    "load", [name for name in dir(RunFolder) if name.startswith("load_") and name not in OPTIONAL]
+)
 def test_what_is_absent_is_named(run: RunFolder, load: str):
     run.path.mkdir()
     with pytest.raises(TaggerError, match=r"no \S+ in it. Is it a run folder"):
@@ -200,9 +227,9 @@ def test_without_a_name_the_newest_run_is_meant(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(TaggerError, match=r"There is no (un)?finished run in \./runs"):
             look()
     for age, name in ((30, "b"), (10, "a"), (20, "c")):
-        run = finish(finding_module.RUNS / name)
+        run = finish(finding_module.RUNS_FOLDER / name)
         os.utime(run.path / "metrics.json", (1_000_000_000 - age, 1_000_000_000 - age))
-    RunFolder(finding_module.RUNS / "z-unfinished").save_settings(load_settings("quick"))
+    RunFolder(finding_module.RUNS_FOLDER / "z-unfinished").save_settings(load_settings("quick"))
     assert find_run().path.name == "a"
     assert newest_unfinished().path.name == "z-unfinished"
 
@@ -221,7 +248,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
     write_text(tmp_path / "a.txt", "old")
 
     def breaks_off() -> None:
-        with replacing(tmp_path / "a.txt") as temporary:
+        with atomic_write(tmp_path / "a.txt") as temporary:
             temporary.write_text("half of the ne")
             raise KeyboardInterrupt
 
@@ -243,10 +270,14 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert run.load_metrics() == {"value": 1}
 
 
-@pytest.mark.parametrize("error", [RuntimeError("unexpected pos 1730880 vs 1730776"), ValueError("I/O error")])
-def test_a_full_disk_is_named_whoever_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception):
+@pytest.mark.parametrize(
+    "error", [RuntimeError("unexpected pos 1730880 vs 1730776"), ValueError("I/O error")]
+)
+def test_a_full_disk_is_named_whoever_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
     def write() -> None:
-        with replacing(tmp_path / "weights"):
+        with atomic_write(tmp_path / "weights"):
             raise error
 
     with pytest.raises(type(error)):
@@ -257,14 +288,16 @@ def test_a_full_disk_is_named_whoever_wrote(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("tagger.runs.atomic.os.fsync", full)
     monkeypatch.setattr("tagger.runs.atomic.shutil.disk_usage", lambda path: SimpleNamespace(free=4_000_000))
-    with pytest.raises(OSError, match=r"No space left on device: it takes more than the 4\.0 MB that are left") as said:
+    with pytest.raises(
+        OSError, match=r"No space left on device: it takes more than the 4\.0 MB that are left"
+    ) as said:
         write()
     assert said.value.filename == str(tmp_path / "weights")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_mapped_file_takes_its_room_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    array = new_array(tmp_path / "a.npy", np.float16, (1000, 100))
+    array = create_memmap(tmp_path / "a.npy", np.float16, (1000, 100))
     array[:] = 1
     array.flush()
     assert (tmp_path / "a.npy").stat().st_blocks * 512 >= 200_000
@@ -275,7 +308,7 @@ def test_a_mapped_file_takes_its_room_at_once(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr("tagger.runs.atomic.os.posix_fallocate", full)
     with pytest.raises(OSError, match="No space left on device") as error:
-        new_array(tmp_path / "b.npy", np.float16, (1000, 100))
+        create_memmap(tmp_path / "b.npy", np.float16, (1000, 100))
     assert error.value.filename == str(tmp_path / "b.npy")
     assert not (tmp_path / "b.npy").exists()
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tagger.runs import plots
-from tagger.runs.lettering import letter
+from tagger.runs.report import plots
+from tagger.runs.report.label_fonts import drawable_texts
 from tagger.scoring import evaluate
 
 ODD = [
@@ -49,25 +49,29 @@ def pixels(data):
 @pytest.mark.parametrize("num_labels", [1, 2, 11, 30])
 def test_precision_recall_draws_any_number_of_labels_with_any_name(num_labels):
     labels, probs = problem(num_labels)
-    plain = plots.precision_recall(labels, probs, names_of(num_labels))
-    marked = plots.precision_recall(labels, probs, names_of(num_labels), np.full(num_labels, 0.5))
+    plain = plots.plot_precision_recall(labels, probs, names_of(num_labels))
+    marked = plots.plot_precision_recall(labels, probs, names_of(num_labels), np.full(num_labels, 0.5))
     assert pixels(plain).shape[1] >= 400
     assert plain != marked
 
 
 def test_precision_recall_without_a_usable_label_is_a_sentence():
-    nothing = plots.precision_recall(np.zeros((4, 2), np.int8), np.zeros((4, 2)), ["a", "b"], np.zeros(2))
+    nothing = plots.plot_precision_recall(
+        np.zeros((4, 2), np.int8), np.zeros((4, 2)), ["a", "b"], np.zeros(2)
+    )
     assert pixels(nothing).shape[0] < 200
 
 
 def history(epochs=5):
     n = np.arange(1, epochs + 1)
-    return pd.DataFrame({"epoch": n, "train_loss": 1 / n, "val_loss": 1.1 / n, "val_map": 1 - 1 / n, "lr": 1e-3 / n})
+    return pd.DataFrame(
+        {"epoch": n, "train_loss": 1 / n, "val_loss": 1.1 / n, "val_map": 1 - 1 / n, "lr": 1e-3 / n}
+    )
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 50])
 def test_learning_curves_draw_any_number_of_epochs(epochs):
-    pixels(plots.learning_curves(history(epochs)))
+    pixels(plots.plot_learning_curves(history(epochs)))
 
 
 @pytest.mark.parametrize("table", [history(2), history(2).drop(columns="epoch"), history(2).iloc[:0]])
@@ -80,45 +84,46 @@ def test_learning_curves_give_pandas_no_index_where_it_wants_values(table, monke
         return where(self, cond, other, **options)
 
     monkeypatch.setattr(pd.Series, "where", strict)
-    pixels(plots.learning_curves(table))
+    pixels(plots.plot_learning_curves(table))
 
 
 @pytest.mark.parametrize("columns", [["train_loss"], ["epoch", "val_map"], ["lr", "val_loss"]])
 def test_learning_curves_draw_the_columns_that_are_there(columns):
     assert (
-        pixels(plots.learning_curves(history()[columns])).shape[1] < pixels(plots.learning_curves(history())).shape[1]
+        pixels(plots.plot_learning_curves(history()[columns])).shape[1]
+        < pixels(plots.plot_learning_curves(history())).shape[1]
     )
 
 
 def test_learning_curves_skip_what_is_empty_or_not_a_number():
     gaps = history()
     gaps.loc[1, "val_map"], gaps.loc[2, "train_loss"], gaps["lr"] = np.nan, np.inf, None
-    pixels(plots.learning_curves(gaps))
+    pixels(plots.plot_learning_curves(gaps))
     for empty in (history().iloc[:0], pd.DataFrame(), pd.DataFrame({"epoch": [1]})):
-        assert pixels(plots.learning_curves(empty)).shape[0] < 200
+        assert pixels(plots.plot_learning_curves(empty)).shape[0] < 200
 
 
 def test_reliability_shows_one_set_or_two():
     labels, probs = problem(num_images=400)
-    one, two = plots.reliability(labels, probs), plots.reliability(labels, probs, probs**2)
+    one, two = plots.plot_reliability(labels, probs), plots.plot_reliability(labels, probs, probs**2)
     assert (pixels(one) != pixels(two)).any()
-    pixels(plots.reliability(labels[:1], probs[:1]))
-    pixels(plots.reliability(-np.ones((3, 2), np.int8), np.zeros((3, 2))))
+    pixels(plots.plot_reliability(labels[:1], probs[:1]))
+    pixels(plots.plot_reliability(-np.ones((3, 2), np.int8), np.zeros((3, 2))))
 
 
 def test_reliability_takes_probabilities_of_exactly_0_and_1():
     labels = np.repeat(np.array([[0], [1]], np.int8), 20, axis=0)
-    pixels(plots.reliability(labels, labels.astype(float), labels.astype(np.float32)))
+    pixels(plots.plot_reliability(labels, labels.astype(float), labels.astype(np.float32)))
 
 
 @pytest.mark.parametrize("num_labels", [1, 11, 45])
 def test_cooccurrence_draws_any_number_of_labels_with_any_name(num_labels):
-    pixels(plots.cooccurrence(problem(num_labels)[0], names_of(num_labels)))
+    pixels(plots.plot_cooccurrence(problem(num_labels)[0], names_of(num_labels)))
 
 
 def test_cooccurrence_of_a_label_that_never_occurs_and_of_no_label():
-    pixels(plots.cooccurrence(np.array([[0, 1], [-1, 1]], np.int8), ["never", "often"]))
-    pixels(plots.cooccurrence(np.zeros((0, 0), np.int8), []))
+    pixels(plots.plot_cooccurrence(np.array([[0, 1], [-1, 1]], np.int8), ["never", "often"]))
+    pixels(plots.plot_cooccurrence(np.zeros((0, 0), np.int8), []))
 
 
 @pytest.mark.parametrize("num_labels", [1, 11, 45])
@@ -126,22 +131,22 @@ def test_bars_draw_the_table_of_an_evaluation(num_labels):
     labels, probs = problem(num_labels)
     labels[:, -1] = 0  # nothing is defined for it
     table = evaluate(labels, probs, np.full(num_labels, 0.5), names_of(num_labels), shared=0.5, draws=10)
-    pixels(plots.per_label_bars(table["per_label"]))
+    pixels(plots.plot_per_label(table["per_label"]))
 
 
 def test_bars_of_no_label_are_a_sentence():
-    assert pixels(plots.per_label_bars({})).shape[0] < 200
+    assert pixels(plots.plot_per_label({})).shape[0] < 200
 
 
 def test_the_same_data_gives_the_same_bytes_and_nothing_global_changes():
     labels, probs = problem()
     before = dict(mpl.rcParams)
-    assert plots.reliability(labels, probs) == plots.reliability(labels, probs)
+    assert plots.plot_reliability(labels, probs) == plots.plot_reliability(labels, probs)
     assert dict(mpl.rcParams) == before
 
 
 def test_names_are_made_legible_and_stay_apart():
-    names = letter(ODD, longest=20).names
+    names = drawable_texts(ODD, max_chars=20).names
     assert len(set(names)) == len(ODD)
     assert names[0] == r"\$a\$ costs \$5"
     assert names[5] == "two lines"

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tagger.scoring import estimate, evaluate, interval, paired_table
-from tagger.scoring import measure as measure_module
-from tagger.scoring.bootstrap import draw, image_weights
-from tagger.scoring.measure import OVERALL, Measure
+from tagger.scoring import evaluate, paired_table, percentile_interval, value_with_interval
+from tagger.scoring import metric_set as measure_module
+from tagger.scoring.bootstrap import bootstrap_draws, image_weights
+from tagger.scoring.metric_set import OVERALL_METRICS, MetricSet
 
 NAMES = ["x", "y", "z"]
 
@@ -39,51 +39,55 @@ def test_the_same_seed_gives_the_same_draws():
 def test_a_draw_is_what_a_slow_loop_over_resampled_images_gives():
     labels, probs = problem(0)
     thresholds = np.full(3, 0.5)
-    measure = Measure(labels, probs, thresholds)
-    draws = draw(lambda weights: measure(weights)[0], len(labels), draws=4)
+    measure = MetricSet(labels, probs, thresholds)
+    draws = bootstrap_draws(lambda weights: measure(weights)[0], len(labels), draws=4)
     weights = np.hstack(list(image_weights(len(labels), 4)))
     for b in range(4):
         again = np.repeat(np.arange(len(labels)), weights[:, b].astype(int))
-        slow = Measure(labels[again], probs[again], thresholds)(np.ones((len(again), 1)))[0]
-        for name in set(OVERALL) - {"calibration_error"}:  # its bins stay those of all images
+        slow = MetricSet(labels[again], probs[again], thresholds)(np.ones((len(again), 1)))[0]
+        for name in set(OVERALL_METRICS) - {"calibration_error"}:  # its bins stay those of all images
             assert draws[name][b] == pytest.approx(slow[name][0]), name
 
 
 def test_an_interval_of_a_mean_is_that_of_the_normal_approximation():
     values = np.random.default_rng(0).random(2000)
-    draws = draw(lambda weights: {"mean": values @ weights / len(values)}, len(values), draws=2000)["mean"]
-    low, high = interval(values.mean(), draws)
+    draws = bootstrap_draws(
+        lambda weights: {"mean": values @ weights / len(values)}, len(values), draws=2000
+    )["mean"]
+    low, high = percentile_interval(values.mean(), draws)
     wide = 1.96 * values.std() / np.sqrt(len(values))
     assert (high - low) / 2 == pytest.approx(wide, rel=0.1)
 
 
 def test_an_interval_covers_the_truth_about_as_often_as_it_says():
-    truth = float(Measure(*problem(10**6, num_images=200_000), np.full(3, 0.5))(np.ones((200_000, 1)))[0]["map"][0])
+    truth = float(
+        MetricSet(*problem(10**6, num_images=200_000), np.full(3, 0.5))(np.ones((200_000, 1)))[0]["map"][0]
+    )
     covered = 0
     for seed in range(60):
         labels, probs = problem(seed)
-        measure = Measure(labels, probs, np.full(3, 0.5))
-        draws = draw(lambda w, measure=measure: measure(w)[0], len(labels), draws=200)["map"]
-        low, high = interval(0.0, draws)
+        measure = MetricSet(labels, probs, np.full(3, 0.5))
+        draws = bootstrap_draws(lambda w, measure=measure: measure(w)[0], len(labels), draws=200)["map"]
+        low, high = percentile_interval(0.0, draws)
         covered += low <= truth <= high
     assert covered >= 50  # 57 of 60 expected; fewer than 50 has a chance below 1 in 1000
 
 
 def test_undefined_draws_are_left_out_and_nothing_is_made_up():
-    assert interval(0.5, np.array([np.nan, 0.5, 0.5])) == (0.5, 0.5)
-    assert np.isnan(interval(0.5, np.array([np.nan]))).all()
-    assert estimate(0.5) == {"value": 0.5, "low": None, "high": None}
+    assert percentile_interval(0.5, np.array([np.nan, 0.5, 0.5])) == (0.5, 0.5)
+    assert np.isnan(percentile_interval(0.5, np.array([np.nan]))).all()
+    assert value_with_interval(0.5) == {"value": 0.5, "low": None, "high": None}
 
 
 def test_a_shifted_interval_holds_the_value_and_stays_above_0():
-    low, high = interval(0.01, np.linspace(0.02, 0.04, 100), shift=True)
+    low, high = percentile_interval(0.01, np.linspace(0.02, 0.04, 100), shift=True)
     assert 0 <= low <= 0.01 <= high
 
 
 def test_two_equal_models_differ_by_nothing():
     labels, probs = problem(1)
     table = paired_table(labels, probs, np.full(3, 0.5), probs, np.full(3, 0.5), NAMES, draws=50)["overall"]
-    assert tuple(table) == OVERALL
+    assert tuple(table) == OVERALL_METRICS
     for row in table.values():
         assert (row["difference"], row["low"], row["high"]) == (0, 0, 0)
 
@@ -97,8 +101,8 @@ def test_a_paired_interval_is_narrower_than_two_apart_and_changes_sign_with_the_
     assert forward["low"] > 0
     assert forward["difference"] == pytest.approx(-backward["difference"])
     assert forward["low"] == pytest.approx(-backward["high"])
-    measure = Measure(labels, probs, at)
-    alone = interval(0.0, draw(lambda w: measure(w)[0], len(labels), draws=300)["map"])
+    measure = MetricSet(labels, probs, at)
+    alone = percentile_interval(0.0, bootstrap_draws(lambda w: measure(w)[0], len(labels), draws=300)["map"])
     assert forward["high"] - forward["low"] < 0.5 * (alone[1] - alone[0])
 
 
@@ -107,11 +111,13 @@ def test_a_paired_interval_is_that_of_a_slow_loop_over_images_resampled_for_both
     better, at = np.clip(probs + 0.05 * labels, 0, 1), np.full(3, 0.5)
     table = paired_table(labels, probs, at, better, at, NAMES, draws=30)
     weights = np.hstack(list(image_weights(len(labels), 30)))
-    whole: dict[str, list[float]] = {name: [] for name in set(OVERALL) - {"calibration_error"}}  # its bins stay
+    whole: dict[str, list[float]] = {
+        name: [] for name in set(OVERALL_METRICS) - {"calibration_error"}
+    }  # its bins stay
     of_y = []
     for b in range(30):
         again, once = np.repeat(np.arange(len(labels)), weights[:, b].astype(int)), np.ones((len(labels), 1))
-        one, other = (Measure(labels[again], found[again], at)(once) for found in (probs, better))
+        one, other = (MetricSet(labels[again], found[again], at)(once) for found in (probs, better))
         for name, differences in whole.items():
             differences.append(other[0][name][0] - one[0][name][0])
         of_y.append(other[1]["f1"][1, 0] - one[1]["f1"][1, 0])
@@ -133,7 +139,7 @@ def test_labels_taken_a_block_at_a_time_are_measured_as_all_at_once(monkeypatch)
         return one, paired_table(labels, probs, at, other, at, names, draws=60)
 
     whole = tables()
-    monkeypatch.setattr(measure_module, "LEAST_LABELS", 7)
+    monkeypatch.setattr(measure_module, "MIN_LABELS_PER_BLOCK", 7)
     monkeypatch.setattr(measure_module, "CELLS_AT_ONCE", 0)
     for once, in_blocks in zip(whole, tables(), strict=True):
         assert list(once["per_label"]) == list(in_blocks["per_label"]) == names
@@ -143,5 +149,7 @@ def test_labels_taken_a_block_at_a_time_are_measured_as_all_at_once(monkeypatch)
 def _leaves(table, path=""):
     """Every number in a nested dict by its path; None as NaN, words left out."""
     if isinstance(table, dict):
-        return {at: leaf for key, value in table.items() for at, leaf in _leaves(value, f"{path}/{key}").items()}
+        return {
+            at: leaf for key, value in table.items() for at, leaf in _leaves(value, f"{path}/{key}").items()
+        }
     return {} if isinstance(table, str) else {path: np.nan if table is None else table}

@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 
 from tagger.arrays import logit, sigmoid
 from tagger.scoring import Calibration, fit_calibration
-from tagger.scoring.calibration import SCALES, fit_platt, fit_scale
+from tagger.scoring.calibration import SCALE_BOUNDS, fit_platt, fit_scale
 
 
 def planted(scales, biases, num_images=6000, seed=0):
@@ -23,10 +23,10 @@ def planted(scales, biases, num_images=6000, seed=0):
 def test_each_kind_of_curve_is_found_where_it_was_planted():
     labels, probs, truth = planted([1.0, 0.4, 0.5], [0.0, 0.0, -1.0])
     calibration = fit_calibration(labels, probs)
-    assert [curve.how for curve in calibration.curves][1:] == ["temperature", "platt"]
-    assert calibration.curves[0].scale == pytest.approx(1, abs=0.1)
-    assert calibration.curves[1].scale == pytest.approx(0.4, abs=0.05)
-    assert calibration.curves[2].bias == pytest.approx(-1, abs=0.15)
+    assert [curve.how for curve in calibration.params][1:] == ["temperature", "platt"]
+    assert calibration.params[0].scale == pytest.approx(1, abs=0.1)
+    assert calibration.params[1].scale == pytest.approx(0.4, abs=0.05)
+    assert calibration.params[2].bias == pytest.approx(-1, abs=0.15)
     assert np.abs(calibration.apply(probs) - truth).mean() < 0.02
 
 
@@ -34,14 +34,16 @@ def test_log_loss_on_other_images_gets_better():
     labels, probs, _ = planted([0.4, 0.6], [0.0, 0.8])
     calibrated = fit_calibration(labels[:3000], probs[:3000]).apply(probs[3000:])
     for k in range(2):
-        assert log_loss(labels[3000:, k], calibrated[:, k]) < log_loss(labels[3000:, k], probs[3000:, k]) - 0.02
+        assert (
+            log_loss(labels[3000:, k], calibrated[:, k]) < log_loss(labels[3000:, k], probs[3000:, k]) - 0.02
+        )
 
 
 def test_the_ranking_never_changes_not_even_for_a_label_that_is_ranked_backwards():
     labels, probs, _ = planted([0.5], [0.3])
     for cells in (labels, 1 - labels):
         calibration = fit_calibration(cells, probs)
-        assert calibration.curves[0].scale >= SCALES[0]
+        assert calibration.params[0].scale >= SCALE_BOUNDS[0]
         assert (np.diff(calibration.apply(np.sort(probs, axis=0)), axis=0) >= 0).all()
 
 
@@ -49,7 +51,7 @@ def test_a_rare_label_gets_the_shared_temperature_and_says_so():
     labels, probs, _ = planted([0.5, 0.5], [0.0, 0.0])
     labels[:, 1] = 0
     labels[:4, 1] = 1
-    rare = fit_calibration(labels, probs).curves[1]
+    rare = fit_calibration(labels, probs).params[1]
     assert rare.how == "shared temperature: not enough data (4 positives)"
     assert rare.bias == 0
     assert rare.scale == pytest.approx(fit_scale(logit(probs.ravel(), eps=1e-15), labels.ravel() == 1))

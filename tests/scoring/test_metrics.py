@@ -10,23 +10,23 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
 from tagger.scoring import (
+    apply_thresholds,
     average_precision,
-    averages,
     brier_loss,
     calibration_error,
-    choose,
-    count,
+    confusion_counts,
     f_beta,
     mean_average_precision,
+    micro_macro_averages,
     precision,
     ranking_loss,
     recall,
     reliability_bins,
     skew_normalised_accuracy,
 )
-from tagger.scoring.measure import OVERALL, PER_LABEL, Measure
+from tagger.scoring.metric_set import LABEL_METRICS, OVERALL_METRICS, MetricSet
 from tagger.scoring.metrics import exact_matches, skew_normalised_f1
-from tagger.scoring.ranking import RankedLabel
+from tagger.scoring.ranking_metrics import RankedLabel
 
 
 def random_problem(seed, num_images=60, num_labels=4, unknown=0.0, digits=2):
@@ -70,13 +70,15 @@ def test_skew_normalised_average_precision_is_that_of_equal_class_weights():
 @pytest.mark.parametrize("seed", range(3))
 def test_precision_recall_f1_and_exact_match_are_those_of_scikit_learn(seed):
     labels, probs = random_problem(seed)
-    chosen = choose(probs, 0.5)
-    ours = averages(count(labels, chosen))
+    chosen = apply_thresholds(probs, 0.5)
+    ours = micro_macro_averages(confusion_counts(labels, chosen))
     for average in ("micro", "macro"):
         theirs = sk.precision_recall_fscore_support(labels, chosen, average=average, zero_division=0)
         for name, value in zip(("precision", "recall", "f1"), theirs, strict=False):
             assert ours[f"{average}_{name}"] == pytest.approx(value)
-    np.testing.assert_allclose(f_beta(count(labels, chosen), 2), sk.fbeta_score(labels, chosen, beta=2, average=None))
+    np.testing.assert_allclose(
+        f_beta(confusion_counts(labels, chosen), 2), sk.fbeta_score(labels, chosen, beta=2, average=None)
+    )
     assert exact_matches(labels, chosen).mean() == pytest.approx(sk.accuracy_score(labels, chosen))
 
 
@@ -99,17 +101,23 @@ def test_ranking_loss_with_unknown_cells_is_that_of_a_slow_double_loop():
 
 def test_skew_normalised_accuracy_is_the_mean_over_draws_of_an_undersampled_majority():
     labels, probs = random_problem(4, num_images=200, num_labels=1)
-    y, right = labels[:, 0], choose(probs, 0.45)[:, 0] == (labels[:, 0] == 1)
-    rng, yes, no = np.random.default_rng(0), np.flatnonzero(labels[:, 0] == 1), np.flatnonzero(labels[:, 0] == 0)
-    draws = [right[np.concatenate([yes, rng.choice(no, len(yes), replace=False)])].mean() for _ in range(4000)]
-    closed = skew_normalised_accuracy(count(labels, choose(probs, 0.45)))[0]
-    assert closed == pytest.approx(sk.balanced_accuracy_score(y, choose(probs, 0.45)[:, 0]))
+    y, right = labels[:, 0], apply_thresholds(probs, 0.45)[:, 0] == (labels[:, 0] == 1)
+    rng, yes, no = (
+        np.random.default_rng(0),
+        np.flatnonzero(labels[:, 0] == 1),
+        np.flatnonzero(labels[:, 0] == 0),
+    )
+    draws = [
+        right[np.concatenate([yes, rng.choice(no, len(yes), replace=False)])].mean() for _ in range(4000)
+    ]
+    closed = skew_normalised_accuracy(confusion_counts(labels, apply_thresholds(probs, 0.45)))[0]
+    assert closed == pytest.approx(sk.balanced_accuracy_score(y, apply_thresholds(probs, 0.45)[:, 0]))
     assert closed == pytest.approx(np.mean(draws), abs=4 * np.std(draws) / np.sqrt(4000))
 
 
 def test_skew_normalised_f1_is_f1_when_the_classes_are_already_equal():
     labels = np.array([[1], [1], [0], [0]])
-    counts = count(labels, np.array([[True], [False], [True], [False]]))
+    counts = confusion_counts(labels, np.array([[True], [False], [True], [False]]))
     assert skew_normalised_f1(counts)[0] == pytest.approx(f_beta(counts)[0])
 
 
@@ -122,7 +130,9 @@ def test_calibration_error_is_near_0_for_true_probabilities_and_as_large_as_a_kn
     rng = np.random.default_rng(0)
     truth = rng.uniform(0.2, 0.8, 40_000)
     labels = (rng.random(40_000) < truth).astype(np.int8)
-    assert calibration_error(labels, truth) < 0.02  # 15 bins of 2,667: each off by about sqrt(.25 / 2667) = .01
+    assert (
+        calibration_error(labels, truth) < 0.02
+    )  # 15 bins of 2,667: each off by about sqrt(.25 / 2667) = .01
     assert calibration_error(labels, truth + 0.1) == pytest.approx(0.1, abs=0.01)
 
 
@@ -139,30 +149,34 @@ def test_unknown_cells_are_as_if_they_were_not_there():
         y, p = labels[known, k], probs[known, k]
         assert average_precision(labels[:, k], probs[:, k]) == pytest.approx(sk.average_precision_score(y, p))
         assert calibration_error(labels[:, k], probs[:, k]) == pytest.approx(calibration_error(y, p))
-    counts, chosen = count(labels, choose(probs, 0.5)), choose(probs, 0.5)
+    counts, chosen = confusion_counts(labels, apply_thresholds(probs, 0.5)), apply_thresholds(probs, 0.5)
     cells = labels >= 0
-    assert averages(counts)["micro_f1"] == pytest.approx(sk.f1_score(labels[cells], chosen[cells]))
+    assert micro_macro_averages(counts)["micro_f1"] == pytest.approx(
+        sk.f1_score(labels[cells], chosen[cells])
+    )
     scrambled = np.where(labels < 0, 1 - probs, probs)  # probabilities of unknown cells may be anything
     ones, thresholds = np.ones((len(labels), 1)), np.full(4, 0.5)
     for ours, theirs in zip(
-        Measure(labels, probs, thresholds)(ones), Measure(labels, scrambled, thresholds)(ones), strict=True
+        MetricSet(labels, probs, thresholds)(ones),
+        MetricSet(labels, scrambled, thresholds)(ones),
+        strict=True,
     ):
         for name in ours:
             np.testing.assert_array_equal(ours[name], theirs[name])
 
 
 def test_a_silent_label_has_no_precision_of_its_own_but_0_in_the_macro_average():
-    counts = count(np.array([[1, 1], [0, 0]]), np.array([[True, False], [False, False]]))
+    counts = confusion_counts(np.array([[1, 1], [0, 0]]), np.array([[True, False], [False, False]]))
     np.testing.assert_array_equal(precision(counts), [1.0, np.nan])
-    assert averages(counts)["macro_precision"] == 0.5
+    assert micro_macro_averages(counts)["macro_precision"] == 0.5
     np.testing.assert_array_equal(recall(counts), [1.0, 0.0])
 
 
 def test_measure_gives_the_same_numbers_as_the_single_functions():
     labels, probs = random_problem(6, unknown=0.1)
-    overall, per_label = Measure(labels, probs, np.full(4, 0.4))(np.ones((len(labels), 1)))
-    assert tuple(overall) == OVERALL
-    assert set(per_label) == set(PER_LABEL)
+    overall, per_label = MetricSet(labels, probs, np.full(4, 0.4))(np.ones((len(labels), 1)))
+    assert tuple(overall) == OVERALL_METRICS
+    assert set(per_label) == set(LABEL_METRICS)
     assert overall["map"][0] == pytest.approx(mean_average_precision(labels, probs))
     assert overall["ranking_loss"][0] == pytest.approx(ranking_loss(labels, probs))
     assert overall["brier_loss"][0] == pytest.approx(brier_loss(labels, probs))
@@ -174,10 +188,10 @@ def test_measure_gives_the_same_numbers_as_the_single_functions():
 def test_whole_number_weights_are_the_same_as_repeated_images():
     labels, probs = random_problem(7, unknown=0.2)
     weights = np.random.default_rng(0).integers(0, 3, len(labels))
-    weighted = Measure(labels, probs, np.full(4, 0.4))(weights[:, None].astype(float))[0]
+    weighted = MetricSet(labels, probs, np.full(4, 0.4))(weights[:, None].astype(float))[0]
     again = np.repeat(np.arange(len(labels)), weights)
-    repeated = Measure(labels[again], probs[again], np.full(4, 0.4))(np.ones((len(again), 1)))[0]
-    for name in set(OVERALL) - {"calibration_error"}:  # its bins stay those of the unweighted data
+    repeated = MetricSet(labels[again], probs[again], np.full(4, 0.4))(np.ones((len(again), 1)))[0]
+    for name in set(OVERALL_METRICS) - {"calibration_error"}:  # its bins stay those of the unweighted data
         assert weighted[name][0] == pytest.approx(repeated[name][0]), name
 
 
@@ -196,7 +210,9 @@ def test_every_metric_is_between_0_and_1_or_undefined_whatever_the_labels(proble
     labels, probs = problem
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        overall, per_label = Measure(labels, probs, np.full(labels.shape[1], 0.5))(np.ones((len(labels), 2)))
+        overall, per_label = MetricSet(labels, probs, np.full(labels.shape[1], 0.5))(
+            np.ones((len(labels), 2))
+        )
     for name, values in (overall | per_label).items():
         defined = values[~np.isnan(values)]
         assert ((defined >= 0) & (defined <= 1 + 1e-12)).all(), name

@@ -13,13 +13,13 @@ from tagger.arrays import logit, sigmoid
 from tagger.errors import TaggerError
 from tagger.scoring import (
     Thresholds,
-    averages,
+    apply_thresholds,
     best_shared_threshold,
-    choose,
     choose_thresholds,
-    count,
+    confusion_counts,
     f_beta,
-    parse_aim,
+    micro_macro_averages,
+    parse_objective,
     precision,
     recall,
 )
@@ -41,7 +41,9 @@ def test_thresholds_of_one_half_beat_the_best_shared_one_on_the_other_half():
         labels, probs = problem(seed)
         chosen = choose_thresholds(labels[:1500], probs[:1500], draws=30)
         ours, shared = (
-            averages(count(labels[1500:], choose(probs[1500:], t)))["macro_f1"]
+            micro_macro_averages(confusion_counts(labels[1500:], apply_thresholds(probs[1500:], t)))[
+                "macro_f1"
+            ]
             for t in (chosen.values_K, chosen.shared)
         )
         gains.append(float(ours - shared))
@@ -54,11 +56,17 @@ def test_many_images_bring_the_threshold_that_theory_gives():
     rng = np.random.default_rng(0)
     probs = rng.beta(0.5, 2, size=(100_000, 1))
     labels = (rng.random(probs.shape) < probs).astype(np.int8)
-    assert choose_thresholds(labels, probs, "cost fp=1 fn=4", draws=20).values_K[0] == pytest.approx(0.2, abs=0.02)
+    assert choose_thresholds(labels, probs, "cost fp=1 fn=4", draws=20).values_K[0] == pytest.approx(
+        0.2, abs=0.02
+    )
     value = choose_thresholds(labels, probs, "f1", draws=20).values_K[0]
-    assert value == pytest.approx(f_beta(count(labels, choose(probs, value)))[0] / 2, abs=0.02)
+    assert value == pytest.approx(
+        f_beta(confusion_counts(labels, apply_thresholds(probs, value)))[0] / 2, abs=0.02
+    )
     value = choose_thresholds(labels, probs, "f2", draws=20).values_K[0]
-    assert value == pytest.approx(f_beta(count(labels, choose(probs, value)), 2)[0] / 5, abs=0.02)
+    assert value == pytest.approx(
+        f_beta(confusion_counts(labels, apply_thresholds(probs, value)), 2)[0] / 5, abs=0.02
+    )
 
 
 def test_a_label_with_too_few_positives_gets_the_shared_threshold_and_says_so():
@@ -84,11 +92,14 @@ def test_a_label_without_a_known_positive_or_negative_gets_the_shared_threshold(
 def test_the_rarer_a_label_the_nearer_it_stays_to_the_shared_threshold():
     labels, probs = problem(1)
     near, far = (
-        choose_thresholds(labels, probs, shrinkage=shrinkage, draws=20, prior=1).values_K for shrinkage in (1e9, 0)
+        choose_thresholds(labels, probs, shrinkage=shrinkage, draws=20, prior=1).values_K
+        for shrinkage in (1e9, 0)
     )
     shared = choose_thresholds(labels, probs, draws=20).shared
     np.testing.assert_allclose(near, shared, rtol=1e-4)
-    moved = np.abs(logit(choose_thresholds(labels, probs, shrinkage=30, draws=20, prior=1).values_K) - logit(far))
+    moved = np.abs(
+        logit(choose_thresholds(labels, probs, shrinkage=30, draws=20, prior=1).values_K) - logit(far)
+    )
     kept = moved / np.abs(logit(near) - logit(far))  # the share of the way to the shared one: 30 / (n + 30)
     np.testing.assert_allclose(kept, 30 / ((labels == 1).sum(axis=0) + 30), rtol=1e-3)
 
@@ -96,23 +107,23 @@ def test_the_rarer_a_label_the_nearer_it_stays_to_the_shared_threshold():
 def test_precision_is_reached_with_the_most_recall():
     labels, probs = problem(2)
     chosen = choose_thresholds(labels, probs, "precision>=0.8", draws=20)
-    counts = count(labels, choose(probs, chosen.values_K))
+    counts = confusion_counts(labels, apply_thresholds(probs, chosen.values_K))
     for k, label in enumerate(chosen.labels):
         if "not reached" in label.how:
             continue
         assert precision(counts)[k] >= 0.8
         for lower in np.unique(probs[probs[:, k] < label.value, k])[-300:]:
-            other = count(labels[:, [k]], choose(probs[:, [k]], lower))
+            other = confusion_counts(labels[:, [k]], apply_thresholds(probs[:, [k]], lower))
             assert precision(other)[0] < 0.8 or recall(other)[0] <= recall(counts)[k]
 
 
 def test_recall_is_reached_with_the_fewest_chosen():
     labels, probs = problem(3)
     values = choose_thresholds(labels, probs, "recall>=0.8", draws=20).values_K
-    assert (recall(count(labels, choose(probs, values))) >= 0.8).all()
+    assert (recall(confusion_counts(labels, apply_thresholds(probs, values))) >= 0.8).all()
     for k in range(labels.shape[1]):
         higher = np.sort(probs[(labels[:, k] == 1) & (probs[:, k] >= values[k]), k])[1]
-        assert recall(count(labels[:, [k]], choose(probs[:, [k]], higher)))[0] < 0.8
+        assert recall(confusion_counts(labels[:, [k]], apply_thresholds(probs[:, [k]], higher)))[0] < 0.8
 
 
 def test_a_lower_confidence_limit_keeps_the_precision_on_other_images_more_often():
@@ -123,7 +134,11 @@ def test_a_lower_confidence_limit_keeps_the_precision_on_other_images_more_often
             values = choose_thresholds(
                 labels[:1000], probs[:1000], "precision>=0.7", confidence=confidence, draws=20
             ).values_K
-            kept[confidence] += int((precision(count(labels[1000:], choose(probs[1000:], values))) >= 0.7).sum())
+            kept[confidence] += int(
+                (
+                    precision(confusion_counts(labels[1000:], apply_thresholds(probs[1000:], values))) >= 0.7
+                ).sum()
+            )
     assert kept[0.95] > kept[None]
 
 
@@ -133,16 +148,23 @@ def test_an_aim_that_cannot_be_reached_says_so_and_takes_the_nearest():
     labels[probs[:, 0].argmax()] = 0  # the surest image is wrong
     (label,) = choose_thresholds(labels, probs, "precision>=0.99", draws=20).labels
     assert "precision>=0.99 not reached (best 0." in label.how
-    best = precision(count(labels, choose(probs, label.value)))[0]
-    assert best == max(precision(count(labels, choose(probs, t)))[0] for t in np.unique(probs))
+    best = precision(confusion_counts(labels, apply_thresholds(probs, label.value)))[0]
+    assert best == max(
+        precision(confusion_counts(labels, apply_thresholds(probs, t)))[0] for t in np.unique(probs)
+    )
 
 
 def test_the_shared_threshold_is_the_best_of_a_slow_search():
     labels, probs = problem(4, num_images=400)
     for average in ("macro", "micro"):
-        ours = best_shared_threshold(labels, probs, parse_aim("f1"), average=average)
-        values = [averages(count(labels, choose(probs, t)))[f"{average}_f1"] for t in np.unique(probs)]
-        assert averages(count(labels, choose(probs, ours)))[f"{average}_f1"] == pytest.approx(max(values))
+        ours = best_shared_threshold(labels, probs, parse_objective("f1"), average=average)
+        values = [
+            micro_macro_averages(confusion_counts(labels, apply_thresholds(probs, t)))[f"{average}_f1"]
+            for t in np.unique(probs)
+        ]
+        assert micro_macro_averages(confusion_counts(labels, apply_thresholds(probs, ours)))[
+            f"{average}_f1"
+        ] == pytest.approx(max(values))
 
 
 def test_equal_cells_mean_equal_results_and_order_of_images_does_not_matter():
@@ -151,7 +173,9 @@ def test_equal_cells_mean_equal_results_and_order_of_images_does_not_matter():
     first, again = (choose_thresholds(labels, probs, draws=20, seed=3) for _ in range(2))
     assert first == again
     shuffled = choose_thresholds(labels[order], probs[order], draws=100, seed=3)
-    np.testing.assert_allclose(logit(shuffled.values_K), logit(first.values_K), atol=0.15)  # bagging draws differ
+    np.testing.assert_allclose(
+        logit(shuffled.values_K), logit(first.values_K), atol=0.15
+    )  # bagging draws differ
 
 
 def test_unknown_cells_do_not_move_a_threshold():
@@ -159,7 +183,8 @@ def test_unknown_cells_do_not_move_a_threshold():
     labels[::5] = -1
     noise = np.where(labels < 0, np.random.default_rng(0).random(probs.shape), probs)
     np.testing.assert_allclose(
-        choose_thresholds(labels, probs, draws=20).values_K, choose_thresholds(labels, noise, draws=20).values_K
+        choose_thresholds(labels, probs, draws=20).values_K,
+        choose_thresholds(labels, noise, draws=20).values_K,
     )
 
 
@@ -179,7 +204,9 @@ def test_the_interval_narrows_with_more_images(counting):
         labels, probs = problem(8, num_images=num_images, shares=(0.1,))
         (label,) = choose_thresholds(labels, probs, draws=60, counting=counting).labels
         width.append(label.high - label.low)
-    assert width[1] < 0.6 * width[0]  # 16 times the images: 1 / 16^(1/3) by counting, about 1 / 4 by the model
+    assert (
+        width[1] < 0.6 * width[0]
+    )  # 16 times the images: 1 / 16^(1/3) by counting, about 1 / 4 by the model
 
 
 def test_a_wrong_aim_is_an_error_for_the_person():

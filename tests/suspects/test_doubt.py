@@ -11,10 +11,10 @@ from sklearn.metrics import average_precision_score
 
 from tagger.arrays import sigmoid
 from tagger.data import Rule
-from tagger.suspects import find_suspects, reconsider, review_order
-from tagger.suspects.constraints import at_most_one_right, respect_declared
-from tagger.suspects.noise import doubt_of, noise_rates
-from tagger.suspects.order import LIKELY
+from tagger.suspects import find_suspects, rescore_suspects, review_order
+from tagger.suspects.constraint_violations import at_most_one_right, condition_on_constraints
+from tagger.suspects.label_noise import noise_rates, posterior_doubt
+from tagger.suspects.review_priority import LIKELY_DOUBT
 
 
 def found_in(drawn, **options):
@@ -25,12 +25,12 @@ def found_in(drawn, **options):
 
 def test_the_doubt_is_bayes_rule_as_counted_in_a_large_simulation() -> None:
     rng = np.random.default_rng(0)
-    q, drop, stray, num = 0.7, 0.2, 0.1, 400_000
+    q, false_negative_rate, false_positive_rate, num = 0.7, 0.2, 0.1, 400_000
     truth = rng.random(num) < q
-    given = np.where(truth, rng.random(num) >= drop, rng.random(num) < stray)
-    rates = drop, np.array([stray])
-    missing = doubt_of(np.array([[q]]), np.array([[0]], np.int8), *rates)[0, 0]
-    spurious = doubt_of(np.array([[q]]), np.array([[1]], np.int8), *rates)[0, 0]
+    given = np.where(truth, rng.random(num) >= false_negative_rate, rng.random(num) < false_positive_rate)
+    rates = false_negative_rate, np.array([false_positive_rate])
+    missing = posterior_doubt(np.array([[q]]), np.array([[0]], np.int8), *rates)[0, 0]
+    spurious = posterior_doubt(np.array([[q]]), np.array([[1]], np.int8), *rates)[0, 0]
     assert missing == pytest.approx(truth[~given].mean(), abs=0.005)
     assert spurious == pytest.approx((~truth[given]).mean(), abs=0.005)
 
@@ -39,11 +39,15 @@ def test_noise_rates_are_found_where_probabilities_are_good() -> None:
     rng = np.random.default_rng(0)
     q_NK = sigmoid(rng.normal(size=(20_000, 3)) * 6 - 3)
     truth_NK = rng.random(q_NK.shape) < q_NK
-    drop, stray = 0.2, 0.2 * float(truth_NK.mean() / (1 - truth_NK.mean()))
-    labels_NK = np.where(truth_NK, rng.random(q_NK.shape) >= drop, rng.random(q_NK.shape) < stray).astype(np.int8)
-    found, found_K = noise_rates((1 - drop) * q_NK + stray * (1 - q_NK), labels_NK)
-    assert found == pytest.approx(drop, abs=0.03)
-    np.testing.assert_allclose(found_K, stray, rtol=0.2)
+    false_negative_rate, false_positive_rate = 0.2, 0.2 * float(truth_NK.mean() / (1 - truth_NK.mean()))
+    labels_NK = np.where(
+        truth_NK, rng.random(q_NK.shape) >= false_negative_rate, rng.random(q_NK.shape) < false_positive_rate
+    ).astype(np.int8)
+    found, found_K = noise_rates(
+        (1 - false_negative_rate) * q_NK + false_positive_rate * (1 - q_NK), labels_NK
+    )
+    assert found == pytest.approx(false_negative_rate, abs=0.03)
+    np.testing.assert_allclose(found_K, false_positive_rate, rtol=0.2)
 
 
 def test_planted_errors_are_found_in_both_directions_and_better_than_by_the_probability_alone() -> None:
@@ -86,7 +90,7 @@ def test_people_look_at_likely_errors_first_and_then_at_those_of_rare_labels() -
     table = found_in(draw(600)).table
     doubt = table["doubt"].to_numpy()
     order = review_order(table, doubt)
-    likely = doubt[order] >= LIKELY
+    likely = doubt[order] >= LIKELY_DOUBT
     assert sorted(order) == list(range(len(table)))
     assert (np.diff(likely.astype(int)) <= 0).all()
     assert (np.diff(doubt[order][likely]) <= 0).all()
@@ -114,9 +118,9 @@ def test_nothing_to_rank_gives_an_empty_table() -> None:
 
 def test_unknown_and_settled_cells_are_no_suspects() -> None:
     drawn = draw(400)
-    labels_NK, settled_NK = drawn.evidence.labels_NK.copy(), np.zeros(drawn.truth_NK.shape, bool)
-    labels_NK[:100, 0], settled_NK[100:200, 1] = -1, True
-    evidence = replace(drawn.evidence, labels_NK=labels_NK, settled_NK=settled_NK)
+    labels_NK, verified_NK = drawn.evidence.labels_NK.copy(), np.zeros(drawn.truth_NK.shape, bool)
+    labels_NK[:100, 0], verified_NK[100:200, 1] = -1, True
+    evidence = replace(drawn.evidence, labels_NK=labels_NK, verified_NK=verified_NK)
     table = found_in(replace(drawn, evidence=evidence)).table
     assert not ((table["label"] == "people") & (table["row"] < 100)).any()
     assert not ((table["label"] == "baby") & table["row"].between(100, 199)).any()
@@ -129,7 +133,9 @@ def test_reconsidering_with_corrected_labels_keeps_the_rows_and_finds_more() -> 
     rows, columns = table["row"].to_numpy(), table["label"].map(column).to_numpy()
     wrong_T = (drawn.evidence.labels_NK != drawn.truth_NK)[rows, columns]
     told = np.arange(len(table)) < 300
-    again = reconsider(drawn.evidence, table, pd.DataFrame({"position": np.flatnonzero(told), "wrong": wrong_T[told]}))
+    again = rescore_suspects(
+        drawn.evidence, table, pd.DataFrame({"position": np.flatnonzero(told), "wrong": wrong_T[told]})
+    )
     assert again[["file", "label", "given"]].equals(table[["file", "label", "given"]])
     assert again["doubt"][told].equals(table["doubt"][told])
     before, after = (average_precision_score(wrong_T[~told], t["doubt"][~told]) for t in (table, again))
@@ -143,7 +149,7 @@ def test_a_declared_rule_makes_one_of_its_two_cells_wrong_for_certain() -> None:
     evidence = replace(drawn.evidence, labels_NK=labels_NK, rules=(Rule("baby", "people"),))
     doubt_NK = np.full((50, 4), 0.3)
     doubt_NK[0, :2] = 0.2, 0.4
-    after = respect_declared(doubt_NK, evidence)
+    after = condition_on_constraints(doubt_NK, evidence)
     some_wrong = 1 - 0.8 * 0.6
     np.testing.assert_allclose(after[0, :2], [0.2 / some_wrong, 0.4 / some_wrong])
     np.testing.assert_array_equal(after[1:], doubt_NK[1:])

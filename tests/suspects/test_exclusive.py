@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tagger.data import Group
+from tagger.data import LabelGroup
 from tagger.suspects import Evidence, find_suspects
 from tagger.suspects.signals import signals
 
 NAMES = ("young", "middle", "old", "free")
-AGE = {"age": Group(kind="ordinal", labels=["young", "middle", "old"])}
+AGE = {"age": LabelGroup(kind="ordinal", labels=["young", "middle", "old"])}
 
 
 def swapped(*, free: bool, num: int = 900, seed: int = 0) -> tuple[Evidence, np.ndarray]:
@@ -42,7 +42,9 @@ def test_exchanged_labels_come_first(free: bool) -> None:
     table = find_suspects(evidence, files, files).table
     ranked = table.sort_values("doubt", ascending=False).head(100)
     found = wrong_NK[ranked["row"], ranked["label"].map(NAMES.index)]
-    by_probability = np.argsort(-np.where(evidence.labels_NK == 1, 1 - evidence.probs_NK, evidence.probs_NK), axis=None)
+    by_probability = np.argsort(
+        -np.where(evidence.labels_NK == 1, 1 - evidence.probs_NK, evidence.probs_NK), axis=None
+    )
     assert found.mean() > 0.9 * wrong_NK.ravel()[by_probability[:100]].mean()
     assert found.mean() > 0.7
 

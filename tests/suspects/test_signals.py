@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from tagger.data import Rule, stats
 from tagger.suspects import Evidence, nearest_images, signals
-from tagger.suspects.regression import PENALTY, by_relevance, cross_fitted
-from tagger.suspects.signals.neighbours import STRENGTH
+from tagger.suspects.logistic_regression import INVERSE_PENALTY, cross_fit_logistic, top_k_indices
+from tagger.suspects.signals.neighbours import PRIOR_STRENGTH
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,9 @@ def test_a_signal_never_looks_at_the_cells_own_value(name: str, evidence: Eviden
 
 
 @pytest.mark.parametrize("name", signals.names())
-def test_a_signal_is_finite_speaks_and_does_not_depend_on_the_order_of_images(name: str, evidence: Evidence) -> None:
+def test_a_signal_is_finite_speaks_and_does_not_depend_on_the_order_of_images(
+    name: str, evidence: Evidence
+) -> None:
     twins_N = evidence.group_N.copy()
     twins_N[[7, 8]] = 7
     evidence = replace(evidence, group_N=twins_N, dynamics_NK=evidence.probs_NK)
@@ -46,7 +48,7 @@ def test_a_signal_is_finite_speaks_and_does_not_depend_on_the_order_of_images(na
         labels_NK=evidence.labels_NK[order],
         probs_NK=evidence.probs_NK[order],
         names=NAMES,
-        part_N=evidence.part_N[order],
+        fold_N=evidence.fold_N[order],
         group_N=evidence.group_N[order],
         nearest_NM=back[evidence.nearest_NM[order]],
         dynamics_NK=evidence.dynamics_NK[order],
@@ -61,7 +63,7 @@ def test_neighbours_are_counted_as_a_loop_counts_them(evidence: Evidence) -> Non
     for row in (0, 5, 299):
         for k in range(4):
             near = [evidence.labels_NK[n, k] for n in evidence.nearest_NM[row]]
-            share = (sum(near) + STRENGTH * evidence.priors_K[k]) / (len(near) + STRENGTH)
+            share = (sum(near) + PRIOR_STRENGTH * evidence.priors_K[k]) / (len(near) + PRIOR_STRENGTH)
             assert built.for_yes_NK[row, k] == pytest.approx(np.log(share / (1 - share)), abs=1e-4)
             assert built.yes_NK[row, k] == sum(near)
     assert "of its 15 nearest images" in built.reason(0, 0)
@@ -96,9 +98,9 @@ def test_nearest_images_are_those_of_the_slow_search_without_near_duplicates() -
 
 def test_only_features_of_the_same_network_are_compared() -> None:
     features_ND = np.random.default_rng(0).normal(size=(40, 4))
-    embedder_N = np.arange(40) % 3
-    rows_NM, _ = nearest_images(features_ND, np.arange(40), embedder_N, num=5)
-    assert (embedder_N[rows_NM] == embedder_N[:, None]).all()
+    feature_source_N = np.arange(40) % 3
+    rows_NM, _ = nearest_images(features_ND, np.arange(40), feature_source_N, num=5)
+    assert (feature_source_N[rows_NM] == feature_source_N[:, None]).all()
 
 
 def test_fewer_images_than_neighbours_leave_empty_places() -> None:
@@ -109,28 +111,32 @@ def test_fewer_images_than_neighbours_leave_empty_places() -> None:
 
 def test_cross_fitting_learns_nothing_from_the_part_it_judges() -> None:
     rng = np.random.default_rng(0)
-    columns_NF, part_N = rng.normal(size=(200, 3)), np.arange(200) % 4
+    columns_NF, fold_N = rng.normal(size=(200, 3)), np.arange(200) % 4
     target_N = columns_NF[:, 0] + rng.normal(size=200) > 0
-    logits_N, _ = cross_fitted(columns_NF, target_N, np.ones(200, bool), part_N)
+    logits_N, _ = cross_fit_logistic(columns_NF, target_N, np.ones(200, bool), fold_N)
     scaled_NF = (columns_NF - columns_NF.mean(0)) / columns_NF.std(0)
     for part in range(4):
-        learn, told = part_N != part, part_N == part
-        fit = LogisticRegression(C=PENALTY, tol=1e-8).fit(scaled_NF[learn], target_N[learn])
+        learn, told = fold_N != part, fold_N == part
+        fit = LogisticRegression(C=INVERSE_PENALTY, tol=1e-8).fit(scaled_NF[learn], target_N[learn])
         np.testing.assert_allclose(logits_N[told], fit.decision_function(scaled_NF[told]), atol=1e-3)
     turned_N = target_N.copy()
-    turned_N[part_N == 2] = ~turned_N[part_N == 2]
-    again_N, _ = cross_fitted(columns_NF, turned_N, np.ones(200, bool), part_N)
-    np.testing.assert_array_equal(again_N[part_N == 2], logits_N[part_N == 2])
+    turned_N[fold_N == 2] = ~turned_N[fold_N == 2]
+    again_N, _ = cross_fit_logistic(columns_NF, turned_N, np.ones(200, bool), fold_N)
+    np.testing.assert_array_equal(again_N[fold_N == 2], logits_N[fold_N == 2])
 
 
 def test_few_of_many_columns_judge_as_if_the_others_were_not_there() -> None:
     rng = np.random.default_rng(1)
-    columns_NF, part_N, among = rng.normal(size=(500, 90)).astype(np.float32), np.arange(500) % 3, np.array([4, 7, 60])
+    columns_NF, fold_N, only_columns = (
+        rng.normal(size=(500, 90)).astype(np.float32),
+        np.arange(500) % 3,
+        np.array([4, 7, 60]),
+    )
     target_N, known_N = columns_NF[:, 7] + rng.normal(size=500) > 0, rng.random(500) < 0.9
-    logits_N, weights_F = cross_fitted(columns_NF, target_N, known_N, part_N, among=among)
-    alone_N, alone_F = cross_fitted(columns_NF[:, among], target_N, known_N, part_N)
+    logits_N, weights_F = cross_fit_logistic(columns_NF, target_N, known_N, fold_N, only_columns=only_columns)
+    alone_N, alone_F = cross_fit_logistic(columns_NF[:, only_columns], target_N, known_N, fold_N)
     np.testing.assert_allclose(logits_N, alone_N, atol=1e-5)
-    np.testing.assert_allclose(weights_F[among], alone_F)
+    np.testing.assert_allclose(weights_F[only_columns], alone_F)
     assert np.count_nonzero(weights_F) == 3
 
 
@@ -138,13 +144,15 @@ def test_the_most_relevant_come_in_order_of_place_and_of_equal_ones_the_first() 
     rng = np.random.default_rng(2)
     for _ in range(200):
         scores, most = rng.integers(0, 4, rng.integers(0, 9)), int(rng.integers(0, 10))
-        best = sorted(sorted(range(len(scores)), key=lambda place: -scores[place])[:most])  # sorted() keeps ties
-        assert by_relevance(scores, most).tolist() == best
+        best = sorted(
+            sorted(range(len(scores)), key=lambda place: -scores[place])[:most]
+        )  # sorted() keeps ties
+        assert top_k_indices(scores, most).tolist() == best
 
 
 def test_labels_taken_a_few_at_a_time_are_asked_about_the_same_others(evidence, monkeypatch) -> None:
     whole = signals.build("label_context", evidence)
-    monkeypatch.setattr(stats, "PAIRS_AT_ONCE", 2 * len(NAMES))
+    monkeypatch.setattr(stats, "MAX_PAIRS_PER_BLOCK", 2 * len(NAMES))
     some = signals.build("label_context", evidence)
     np.testing.assert_array_equal(some.for_yes_NK, whole.for_yes_NK)
     assert all((some.weight_K(k) == whole.weight_K(k)).all() for k in range(len(NAMES)))
@@ -154,7 +162,9 @@ def test_increasing_columns_never_speak_against_themselves() -> None:
     rng = np.random.default_rng(0)
     columns_NF = rng.normal(size=(300, 2))
     target_N = columns_NF[:, 0] - columns_NF[:, 1] + rng.normal(size=300) > 0
-    _, weights_F = cross_fitted(columns_NF, target_N, np.ones(300, bool), np.arange(300) % 3, increasing=True)
+    _, weights_F = cross_fit_logistic(
+        columns_NF, target_N, np.ones(300, bool), np.arange(300) % 3, increasing=True
+    )
     assert weights_F[0] > 0
     assert weights_F[1] == 0
 
@@ -196,6 +206,8 @@ def test_dynamics_that_were_not_kept_for_an_image_are_its_probability(evidence: 
     dynamics_NK = np.full(evidence.probs_NK.shape, 0.25)
     dynamics_NK[3] = np.nan
     built = signals.build("dynamics", replace(evidence, dynamics_NK=dynamics_NK))
-    np.testing.assert_allclose(built.for_yes_NK[3], signals.build("self_confidence", evidence).for_yes_NK[3], rtol=1e-5)
+    np.testing.assert_allclose(
+        built.for_yes_NK[3], signals.build("self_confidence", evidence).for_yes_NK[3], rtol=1e-5
+    )
     assert "25 % on average" in built.reason(2, 0)
     assert "nan" not in built.reason(3, 0)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tagger.batches import Batch, Batches, ImageFiles, make_loader
+from tagger.batches import BatchSequence, ImageBatch, ImageFiles, make_loader
 from tagger.runs import Checkpoint
 from tagger.training.features import Features, extract_features, find_unreadable
 from tagger.training.inference import predict, predict_in_order, run_batches, to_float
@@ -27,7 +27,7 @@ def images(tmp_path: Path) -> ImageFiles:
     return ImageFiles(tmp_path, [f"{n}.png" for n in range(7)], size=16)
 
 
-def loader(images: ImageFiles, order: Sequence[int]) -> Iterable[Batch]:
+def loader(images: ImageFiles, order: Sequence[int]) -> Iterable[ImageBatch]:
     """Batches of two."""
     return make_loader(images, order, batch_size=2, workers=0)
 
@@ -41,8 +41,8 @@ def test_flip_views_give_the_mean_of_both(images: ImageFiles):
     order = [0, 1, 2, 4, 5, 6]
     plain = predict(corner, loader(images, order), 7, device=CPU)
     mirrored = predict(lambda x: corner(x.flip(-1)), loader(images, order), 7, device=CPU)
-    both = predict(corner, loader(images, order), 7, device=CPU, flip_views=True)
-    in_order = predict_in_order(corner, loader(images, order), device=CPU, flip_views=True)
+    both = predict(corner, loader(images, order), 7, device=CPU, tta_hflip=True)
+    in_order = predict_in_order(corner, loader(images, order), device=CPU, tta_hflip=True)
     np.testing.assert_array_equal(in_order, both[order])
     np.testing.assert_allclose(both[order], (plain + mirrored)[order] / 2, rtol=1e-6)
     assert not np.allclose(plain[order], mirrored[order])
@@ -50,15 +50,23 @@ def test_flip_views_give_the_mean_of_both(images: ImageFiles):
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("batch_size", [1, 2, 20])
-def test_threads_that_read_for_themselves_give_what_a_loader_gives(images: ImageFiles, threads: int, batch_size: int):
+def test_threads_that_read_for_themselves_give_what_a_loader_gives(
+    images: ImageFiles, threads: int, batch_size: int
+):
     order, before = [6, 0, 3, 2, 5], torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found = list(run_batches(corner, Batches(images, order, batch_size=batch_size), device=CPU, flip_views=True))
+        found = list(
+            run_batches(
+                corner, BatchSequence(images, order, batch_size=batch_size), device=CPU, tta_hflip=True
+            )
+        )
     finally:
         torch.set_num_threads(before)
     expected = list(
-        run_batches(corner, make_loader(images, order, batch_size=batch_size, workers=0), device=CPU, flip_views=True)
+        run_batches(
+            corner, make_loader(images, order, batch_size=batch_size, workers=0), device=CPU, tta_hflip=True
+        )
     )
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.outputs_VBX, other.outputs_VBX)
@@ -67,7 +75,7 @@ def test_threads_that_read_for_themselves_give_what_a_loader_gives(images: Image
 
 
 def test_pieces_of_a_batch_give_what_the_whole_gives():
-    batch = Batch(torch.randint(0, 256, (40, 3, 4, 4), dtype=torch.uint8), torch.arange(40), [None] * 40)
+    batch = ImageBatch(torch.randint(0, 256, (40, 3, 4, 4), dtype=torch.uint8), torch.arange(40), [None] * 40)
     sizes: list[int] = []
 
     def network(images_BCHW: torch.Tensor) -> torch.Tensor:
@@ -110,7 +118,9 @@ def test_outputs_are_float32_and_no_gradient_is_kept(images: ImageFiles):
         return result
 
     for precision in ("fp32", "bf16"):
-        assert predict(network, loader(images, [0, 1]), 7, device=CPU, precision=precision).dtype == np.float32
+        assert (
+            predict(network, loader(images, [0, 1]), 7, device=CPU, precision=precision).dtype == np.float32
+        )
 
 
 class Corner(torch.nn.Module):
@@ -122,11 +132,11 @@ class Corner(torch.nn.Module):
         return corner(images_BCHW)
 
 
-def extract(batches: Iterable[Batch], folder: Path, *, flip_views: bool = True) -> Features:
+def extract(batches: Iterable[ImageBatch], folder: Path, *, tta_hflip: bool = True) -> Features:
     """Features of the seven images."""
     backbone: Any = Corner()
     return extract_features(
-        backbone, batches, 7, device=CPU, precision="fp32", flip_views=flip_views, checkpoint=Checkpoint(folder)
+        backbone, batches, 7, device=CPU, precision="fp32", tta_hflip=tta_hflip, checkpoint=Checkpoint(folder)
     )
 
 
@@ -134,7 +144,7 @@ def test_features_are_computed_once_and_hold_both_views(images: ImageFiles, tmp_
     features = extract(loader(images, range(7)), tmp_path / "kept")
     assert features.views_VND.shape == (2, 7, 2)
     assert features.unreadable == {3: "0 bytes"}
-    plain = predict(corner, loader(images, range(7)), 7, device=CPU, flip_views=True)
+    plain = predict(corner, loader(images, range(7)), 7, device=CPU, tta_hflip=True)
     np.testing.assert_allclose(features.mean_ND(), plain, atol=2e-3)  # float16
     again = extract(iter(()), tmp_path / "kept")  # nothing is read a second time
     np.testing.assert_array_equal(again.views_VND, features.views_VND)
@@ -142,20 +152,20 @@ def test_features_are_computed_once_and_hold_both_views(images: ImageFiles, tmp_
 
 
 def test_features_of_an_interrupted_pass_are_not_used(images: ImageFiles, tmp_path: Path):
-    def breaks_off() -> Iterator[Batch]:
+    def breaks_off() -> Iterator[ImageBatch]:
         yield from list(loader(images, range(7)))[:2]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(breaks_off(), tmp_path / "kept", flip_views=False)
+        extract(breaks_off(), tmp_path / "kept", tta_hflip=False)
     plain = predict(corner, loader(images, range(7)), 7, device=CPU)
-    whole = extract(loader(images, range(7)), tmp_path / "kept", flip_views=False)
+    whole = extract(loader(images, range(7)), tmp_path / "kept", tta_hflip=False)
     np.testing.assert_allclose(whole.mean_ND(), plain, atol=2e-3)
 
 
 def test_some_rows_of_the_features_are_renumbered(images: ImageFiles, tmp_path: Path):
     features = extract(loader(images, range(7)), tmp_path / "kept")
-    some = features.only(np.array([5, 0]))
+    some = features.select(np.array([5, 0]))
     np.testing.assert_array_equal(some.views_VND, features.views_VND[:, [5, 0]])
 
 

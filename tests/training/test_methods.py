@@ -18,20 +18,22 @@ from tagger.data import Rule, Vocabulary
 from tagger.errors import TaggerError
 from tagger.heads import heads
 from tagger.model import TagModel
-from tagger.regularisers import Facts, Outputs, Regulariser, Step, regularisers
-from tagger.training.beginning import untrained
+from tagger.regularisers import ModelOutputs, Regulariser, RegulariserContext, StepContext, regularisers
 from tagger.training.device import make_accelerator
-from tagger.training.fit import Task, fit
 from tagger.training.fit_key import FitKey
+from tagger.training.network.model_init import init_model
+from tagger.training.network.train_network import FitTask, train_network
 from tagger.training.objective import check_regularisers
 
 NAMES = ("baby", "cat", "dog", "people")
-VOCABULARY = Vocabulary(NAMES, {"pet": {"kind": "ordinal", "labels": ["cat", "dog"]}}, (Rule("baby", "people"),))
+VOCABULARY = Vocabulary(
+    NAMES, {"pet": {"kind": "ordinal", "labels": ["cat", "dog"]}}, (Rule("baby", "people"),)
+)
 State = dict[str, Tensor]
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
+def task(tmp_path_factory: pytest.TempPathFactory) -> FitTask:
     """Sixteen images of noise with four labels at random; one pet at most."""
     root, rng = tmp_path_factory.mktemp("noise"), np.random.default_rng(0)
     labels_NK = (rng.random((16, 4)) < 0.5).astype(np.int8)
@@ -40,7 +42,9 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     for n in range(16):
         Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(root / f"{n}.png")
     files = ImageFiles(root, [f"{n}.png" for n in range(16)], size=64)
-    return Task(files, labels_NK, np.arange(12), np.arange(12, 16), FitKey.single(), vocabulary=VOCABULARY)
+    return FitTask(
+        files, labels_NK, np.arange(12), np.arange(12, 16), FitKey.single_network(), vocabulary=VOCABULARY
+    )
 
 
 def settings(**more: Any) -> Settings:
@@ -54,10 +58,10 @@ def settings(**more: Any) -> Settings:
     return check_settings(tree | more)
 
 
-def trained(task: Task, chosen: Settings, checkpoint: Path, track: Any = lambda items, _: items) -> State:
+def trained(task: FitTask, chosen: Settings, checkpoint: Path, track: Any = lambda items, _: items) -> State:
     """The weights after a training."""
-    model = untrained(task, chosen, None)
-    fit(model, task, chosen, make_accelerator(chosen), checkpoint, track=track)
+    model = init_model(task, chosen, None)
+    train_network(model, task, chosen, make_accelerator(chosen), checkpoint, track=track)
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
@@ -71,25 +75,27 @@ class Toy(Regulariser):
     num_maps = 1
     seen: ClassVar[list[str]] = []
 
-    def __init__(self, facts: Facts, *, strength: float = 1.0):
-        super().__init__(facts)
-        self.strength, self.head = strength, nn.Linear(facts.num_features, 1)
+    def __init__(self, context: RegulariserContext, *, strength: float = 1.0):
+        super().__init__(context)
+        self.strength, self.head = strength, nn.Linear(context.num_features, 1)
 
-    def batch(self, images_BCHW: Tensor, step: Step) -> Tensor:
+    def on_images(self, images_BCHW: Tensor, step: StepContext) -> Tensor:
         Toy.seen.append("batch")
-        step.kept["toy"] = images_BCHW.mean((1, 2, 3))
+        step.shared["toy"] = images_BCHW.mean((1, 2, 3))
         return images_BCHW + 0.1 * self.strength
 
-    def on_map(self, map_BCHW: Tensor, class_weights_KC: Tensor | None, step: Step) -> Tensor:
+    def on_feature_map(
+        self, map_BCHW: Tensor, classifier_weights_KC: Tensor | None, step: StepContext
+    ) -> Tensor:
         Toy.seen.append("map")
-        assert class_weights_KC is None  # not asked for
+        assert classifier_weights_KC is None  # not asked for
         return map_BCHW / 2
 
-    def loss(self, outputs: Outputs, step: Step) -> Tensor | None:
+    def loss(self, outputs: ModelOutputs, step: StepContext) -> Tensor | None:
         Toy.seen.append("loss")
-        return self.strength * (self.head(outputs.features_BD)[:, 0] - step.kept["toy"]).square().mean()
+        return self.strength * (self.head(outputs.features_BD)[:, 0] - step.shared["toy"]).square().mean()
 
-    def gradients(self, model: nn.Module) -> None:
+    def on_gradients(self, model: nn.Module) -> None:
         Toy.seen.append("gradients")
         assert isinstance(model, TagModel)
         for parameter in model.parameters():
@@ -107,7 +113,7 @@ def toy() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("toy")
-def test_a_method_from_outside_is_switched_on_by_a_line_of_settings(task: Task, tmp_path: Path):
+def test_a_method_from_outside_is_switched_on_by_a_line_of_settings(task: FitTask, tmp_path: Path):
     plain = trained(task, settings(), tmp_path / "a.pt")
     with_toy = trained(task, settings(regularisers={"toy": {"strength": 0.5}}), tmp_path / "b.pt")
     assert Toy.seen[:4] == ["batch", "map", "loss", "gradients"]
@@ -121,7 +127,9 @@ def test_a_method_from_outside_is_switched_on_by_a_line_of_settings(task: Task, 
 @pytest.mark.usefixtures("toy")
 def test_a_method_from_outside_works_through_the_command(demo: Path, tmp_path: Path):
     overrides = [*options(), "regularisers.toy.strength=0.5"]
-    run = tagger.train(demo, run=tmp_path / "run", backbone="test_resnet", weights="none", overrides=overrides)
+    run = tagger.train(
+        demo, run=tmp_path / "run", backbone="test_resnet", weights="none", overrides=overrides
+    )
     assert "strength = 0.5" in (run.path / "config.toml").read_text("utf-8")
     assert {"batch", "map", "loss", "gradients"} == set(Toy.seen)
     table = tagger.load(run).predict(demo)
@@ -139,7 +147,7 @@ def test_no_method_is_forgotten_here():
 @pytest.mark.parametrize("stopped_after", [0, 2])
 @pytest.mark.parametrize("head", heads.names())
 def test_with_every_method_at_once_a_stopped_training_goes_on_to_the_same_bits(
-    task: Task, tmp_path: Path, head: str, stopped_after: int
+    task: FitTask, tmp_path: Path, head: str, stopped_after: int
 ):
     chosen = settings(
         regularisers=EVERYTHING,
@@ -148,7 +156,9 @@ def test_with_every_method_at_once_a_stopped_training_goes_on_to_the_same_bits(
         sampler={"name": "undersampling", "frequent": 0.4, "until": 0.5},
     )
     if head == "mlp":
-        chosen = chosen.model_copy(update={"regularisers": {n: o for n, o in EVERYTHING.items() if n != "camdrop"}})
+        chosen = chosen.model_copy(
+            update={"regularisers": {n: o for n, o in EVERYTHING.items() if n != "camdrop"}}
+        )
     chosen = chosen.model_copy(update={"image": chosen.image.model_copy(update={"grow_from": 32})})
     whole = trained(task, chosen, tmp_path / "a.pt")
 
@@ -168,11 +178,13 @@ def _broken(items: Any, after: int) -> Iterator[Any]:
         yield item
 
 
-def test_a_network_is_left_without_hooks(task: Task, tmp_path: Path):
+def test_a_network_is_left_without_hooks(task: FitTask, tmp_path: Path):
     chosen = settings(regularisers={"dropblock": {}, "camdrop": {}})
-    model = untrained(task, chosen, None)
+    model = init_model(task, chosen, None)
     before = sum(len(module._forward_hooks) for module in model.modules())
-    fit(model, task, chosen, make_accelerator(chosen), tmp_path / "c.pt", track=lambda items, _: items)
+    train_network(
+        model, task, chosen, make_accelerator(chosen), tmp_path / "c.pt", track=lambda items, _: items
+    )
     assert sum(len(module._forward_hooks) for module in model.modules()) == before
 
 
@@ -194,14 +206,16 @@ def test_switches_in_settings():
     assert chosen.regularisers == {"camdrop": {"gamma": 0.8}}
     chosen = load_settings("quick", ["regularisers.camdrop.gamma=0.8", "regularisers.camdrop=true"])
     assert chosen.regularisers == {"camdrop": {"gamma": 0.8}}
-    assert load_settings("quick", ["regularisers.camdrop=true", "regularisers.camdrop=false"]).regularisers == {}
+    assert (
+        load_settings("quick", ["regularisers.camdrop=true", "regularisers.camdrop=false"]).regularisers == {}
+    )
     for wrong in ("regularisers.camdrop=3", "train.lr.x=3", "regularisers.camdrop.gamma.x=3"):
         with pytest.raises(TaggerError):
             load_settings("quick", [wrong])
 
 
 def test_every_method_at_once_stays_finite_compiled_and_in_bfloat16(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: FitTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     compiled: list[Any] = []
 

@@ -11,7 +11,7 @@ from tagger.errors import TaggerError
 from tagger.heads import LinearHead
 from tagger.model import TagModel, make_backbone
 from tagger.sections import TrainSettings
-from tagger.training.optimiser import make_optimiser, make_schedule, parameter_groups
+from tagger.training.network.optimiser import make_optimiser, make_schedule, parameter_groups
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from tagger.model import TagModel
 from tagger.runs import Checkpoint
 from tagger.training.device import make_accelerator
 from tagger.training.features import Features
-from tagger.training.fit import Task
 from tagger.training.fit_key import FitKey
-from tagger.training.material import Material, Trained
+from tagger.training.network.train_network import FitTask
 from tagger.training.pipeline import train_model
+from tagger.training.training_data import TrainingData, TrainingResult
 
 N, K = 60, 3
 
@@ -33,13 +33,15 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> ImageFiles:
     return ImageFiles(root, [f"{n}.png" for n in range(N)], size=32)
 
 
-def material(images: ImageFiles, *, features: bool) -> Material:
+def training_data(images: ImageFiles, *, features: bool) -> TrainingData:
     """Random labels, a stratified split, and (96) random features if any."""
     rng = np.random.default_rng(1)
     labels_NK = (rng.random((N, K)) < 0.5).astype(np.int8)
     split = split_images(labels_NK, [str(n) for n in range(N)], val=0.2, test=0.2, folds=4, seed=0)
     views_VND = rng.normal(size=(2, N, 96)).astype(np.float16)
-    return Material(images, labels_NK, split.split, split.fold, Features(views_VND, {}) if features else None)
+    return TrainingData(
+        images, labels_NK, split.split, split.fold, Features(views_VND, {}) if features else None
+    )
 
 
 def settings(**train: Any) -> Settings:
@@ -62,46 +64,60 @@ def no_track(items: Any, description: str) -> Any:
 
 
 @pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
+def tasks(monkeypatch: pytest.MonkeyPatch) -> list[FitTask]:
     """What each network was asked to learn; nothing is trained."""
-    seen: list[Task] = []
+    seen: list[FitTask] = []
 
-    def fit(model: TagModel, task: Task, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+    def fit(model: TagModel, task: FitTask, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         seen.append(task)
-        return [{"stage": task.key.title, "epoch": 1, "train_loss": 1.0, "lr": 0.1, "val_loss": 1.0, "val_map": 0.5}]
+        return [
+            {
+                "stage": task.key.title,
+                "epoch": 1,
+                "train_loss": 1.0,
+                "lr": 0.1,
+                "val_loss": 1.0,
+                "val_map": 0.5,
+            }
+        ]
 
-    monkeypatch.setattr(pipeline, "fit", fit)
+    monkeypatch.setattr(pipeline, "train_network", fit)
     return seen
 
 
-WAYS = {"frozen": (True, {"epochs": 0}), "single": (True, {}), "cross": (True, {"members": 2}), "nothing": (False, {})}
+WAYS = {
+    "frozen": (True, {"epochs": 0}),
+    "single": (True, {}),
+    "cross": (True, {"members": 2}),
+    "nothing": (False, {}),
+}
 
 
-def go(way: str, images: ImageFiles, folder: Path) -> tuple[Material, Trained]:
+def go(way: str, images: ImageFiles, folder: Path) -> tuple[TrainingData, TrainingResult]:
     """One of the ways from images to a model."""
     features, train = WAYS[way]
-    chosen, made = settings(**train), material(images, features=features)
+    chosen, made = settings(**train), training_data(images, features=features)
     folder.mkdir(exist_ok=True)
     return made, train_model(made, chosen, make_accelerator(chosen), Checkpoint(folder), track=no_track)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_image_gets_probabilities_and_every_row_is_in_place(
-    way: str, images: ImageFiles, tmp_path: Path, tasks: list[Task]
+    way: str, images: ImageFiles, tmp_path: Path, tasks: list[FitTask]
 ):
     made, trained = go(way, images, tmp_path)
     assert trained.logits_NK.shape == (N, K)
     assert np.isfinite(trained.logits_NK).all()
     assert len(trained.embeddings_ND) == N
     assert trained.embeddings_ND.dtype == np.float16
-    assert not trained.choosing_N[made.split_N == "test"].any()
-    assert trained.choosing_N.any()
+    assert not trained.threshold_rows_N[made.split_N == "test"].any()
+    assert trained.threshold_rows_N.any()
     assert not trained.model.training
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_network_learns_from_what_it_is_held_out_from_or_from_the_test_split(
-    way: str, images: ImageFiles, tmp_path: Path, tasks: list[Task]
+    way: str, images: ImageFiles, tmp_path: Path, tasks: list[FitTask]
 ):
     made, _ = go(way, images, tmp_path)
     assert len(tasks) == {"frozen": 0, "single": 1, "cross": 2, "nothing": 3}[way]
@@ -113,23 +129,25 @@ def test_no_network_learns_from_what_it_is_held_out_from_or_from_the_test_split(
 
 @pytest.mark.parametrize("way", ["cross", "nothing"])
 def test_the_networks_out_of_fold_cover_train_and_val_between_them(
-    way: str, images: ImageFiles, tmp_path: Path, tasks: list[Task]
+    way: str, images: ImageFiles, tmp_path: Path, tasks: list[FitTask]
 ):
     made, trained = go(way, images, tmp_path)
-    covered = np.concatenate([task.held_out for task in tasks if task.key != FitKey.single()])
+    covered = np.concatenate([task.held_out for task in tasks if task.key != FitKey.single_network()])
     assert sorted(covered) == made.rows("train", "val").tolist()
-    np.testing.assert_array_equal(trained.choosing_N, made.split_N != "test")
+    np.testing.assert_array_equal(trained.threshold_rows_N, made.split_N != "test")
 
 
-def test_the_last_network_from_nothing_never_learns_val(images: ImageFiles, tmp_path: Path, tasks: list[Task]):
+def test_the_last_network_from_nothing_never_learns_val(
+    images: ImageFiles, tmp_path: Path, tasks: list[FitTask]
+):
     made, _ = go("nothing", images, tmp_path)
-    assert tasks[-1].key == FitKey.single()
+    assert tasks[-1].key == FitKey.single_network()
     assert tasks[-1].held_out.tolist() == made.rows("val").tolist()
     assert tasks[-1].rows.tolist() == made.rows("train").tolist()
 
 
 def test_fine_tuning_that_does_not_help_is_thrown_away_with_a_note(
-    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task]
+    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[FitTask]
 ):
     scores = iter([0.6, 0.5])
     monkeypatch.setattr(pipeline, "mean_average_precision", lambda *args: next(scores))
@@ -148,7 +166,7 @@ def test_the_mean_of_networks_is_the_mean_of_their_weights(
 ):
     states: list[dict[str, torch.Tensor]] = []
 
-    def fit(model: TagModel, task: Task, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+    def fit(model: TagModel, task: FitTask, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         with torch.no_grad():
             for tensor in model.state_dict().values():
                 if tensor.is_floating_point():
@@ -157,7 +175,7 @@ def test_the_mean_of_networks_is_the_mean_of_their_weights(
         return []
 
     scores = iter([0.5, 0.6])
-    monkeypatch.setattr(pipeline, "fit", fit)
+    monkeypatch.setattr(pipeline, "train_network", fit)
     monkeypatch.setattr(pipeline, "mean_average_precision", lambda *args: next(scores))
     _, trained = go("cross", images, tmp_path)
     for name, tensor in trained.model.state_dict().items():
@@ -174,13 +192,16 @@ def test_a_network_that_is_done_is_not_trained_again(
     def again(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("trained twice")
 
-    monkeypatch.setattr(pipeline, "fit", again)
+    monkeypatch.setattr(pipeline, "train_network", again)
     _, second = go(way, images, tmp_path)
     np.testing.assert_array_equal(first.logits_NK, second.logits_NK)
     for dynamics in (first.dynamics, second.dynamics):  # of every image that some part or half held out
-        assert np.flatnonzero(np.isfinite(dynamics.mean_NK).all(1)).tolist() == made.rows("train", "val").tolist()
+        assert (
+            np.flatnonzero(np.isfinite(dynamics.mean_NK).all(1)).tolist()
+            == made.rows("train", "val").tolist()
+        )
     np.testing.assert_array_equal(first.dynamics.mean_NK, second.dynamics.mean_NK)
-    np.testing.assert_array_equal(first.dynamics.spread_NK, second.dynamics.spread_NK)
+    np.testing.assert_array_equal(first.dynamics.std_NK, second.dynamics.std_NK)
     assert first.history == second.history
     for name, tensor in first.model.state_dict().items():
         assert torch.equal(tensor, second.model.state_dict()[name]), name
@@ -193,7 +214,11 @@ def weights_of(images: ImageFiles, tmp_path: Path, keep: float) -> dict[str, tor
     folder = tmp_path / str(keep)
     folder.mkdir()
     trained = train_model(
-        material(images, features=True), chosen, make_accelerator(chosen), Checkpoint(folder), track=no_track
+        training_data(images, features=True),
+        chosen,
+        make_accelerator(chosen),
+        Checkpoint(folder),
+        track=no_track,
     )
     assert not trained.notes, "the heads were kept: this seed says nothing about the networks"
     return trained.model.state_dict()

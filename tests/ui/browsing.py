@@ -109,7 +109,9 @@ class Tab:
         self.page.set_default_timeout(PATIENCE_MS)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.errors.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        self.page.on(
+            "dialog", lambda dialog: (self.errors.append(f"dialog {dialog.message}"), dialog.dismiss())
+        )
         self.context.on("request", self._heed)
         self.page.goto(url)
 
@@ -122,7 +124,9 @@ class Tab:
     def shown(self) -> str:
         """The position of the card (or those of the tiles) that is on screen and takes keys."""
         self.page.wait_for_selector(".card:not([hidden])[data-shown], .grid:not([hidden])[data-shown]")
-        return str(self.page.locator(".card:not([hidden]), .grid:not([hidden])").first.get_attribute("data-shown"))
+        return str(
+            self.page.locator(".card:not([hidden]), .grid:not([hidden])").first.get_attribute("data-shown")
+        )
 
     def press(self, key: str) -> None:
         """Press a key and wait until something else is on screen."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tagger.review import Card, NeighbourView
-from tagger.ui.card_json import MOST_CHIPS, MOST_NAMED, card_json, in_view
+from tagger.ui.server.card_json import MAX_CHIPS, MAX_NEIGHBOUR_LABELS, card_to_json, visible_labels
 
 NAMES = [f"label {k:04d}" for k in range(5000)]
 
@@ -27,18 +27,18 @@ def card() -> Card:
 
 
 def test_of_very_many_labels_the_likely_ones_travel_and_the_one_asked_for(card: Card):
-    told = card_json(card, {}, np.array(["aa", "bb", "cc"], object))
+    told = card_to_json(card, {}, np.array(["aa", "bb", "cc"], object))
     names = [label["name"] for label in told["labels"]]
     assert names[:4] == [*NAMES[4000:4003], NAMES[3005]]  # those it has, then what most similar photos have
     assert set(NAMES[3000:3030]) < set(names)
     assert names[-1] == card.label
-    assert (len(names), told["more"]) == (MOST_CHIPS + 1, 5000 - MOST_CHIPS - 1)
-    assert told["neighbours"][0]["labels"] == [*NAMES[3000 : 3000 + MOST_NAMED], "…"]
+    assert (len(names), told["more"]) == (MAX_CHIPS + 1, 5000 - MAX_CHIPS - 1)
+    assert told["neighbours"][0]["labels"] == [*NAMES[3000 : 3000 + MAX_NEIGHBOUR_LABELS], "…"]
     assert told["neighbours"][1]["labels"] == [NAMES[3005]]
     assert told["neighbours"][0]["has"] == 0
 
 
 def test_few_labels_all_travel_in_their_order(card: Card):
     few = replace(card, labels=card.labels[:11], label=NAMES[3])
-    assert in_view(few, few.neighbours) == list(card.labels[:11])
-    assert card_json(few, {}, np.array(["aa", "bb", "cc"], object))["more"] == 0
+    assert visible_labels(few, few.neighbours) == list(card.labels[:11])
+    assert card_to_json(few, {}, np.array(["aa", "bb", "cc"], object))["more"] == 0

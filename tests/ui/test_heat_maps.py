@@ -14,21 +14,21 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from tagger.errors import TaggerError
-from tagger.runs.overlay import METHODS
-from tagger.ui import workplace
-from tagger.ui.api import routes
+from tagger.runs.report.overlay import METHOD_TITLES
+from tagger.ui import app_state
+from tagger.ui.server.routes import build_routes
 from tagger.ui.worker_client import WorkerClient
 
 Asked = list[tuple[str, str, str]]
 
 
 @pytest.fixture
-def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[workplace.Workplace]:
+def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[app_state.AppState]:
     """The process's workplace on a small run."""
-    opened = workplace.open_workplace(make_run(finished, demo, tmp_path).path, reviewer="ann")
-    workplace.use(opened)
+    opened = app_state.open_app_state(make_run(finished, demo, tmp_path).path, reviewer="ann")
+    app_state.set_current_state(opened)
     yield opened
-    workplace.leave()
+    app_state.clear_current_state()
     opened.store.close()
 
 
@@ -51,28 +51,28 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return questions
 
 
-def open_photo(place: workplace.Workplace, row: int) -> AppTest:
+def open_photo(place: app_state.AppState, row: int) -> AppTest:
     """The page Photos at one photo."""
 
     def script() -> None:
         import streamlit as st
 
-        from tagger.ui import photos_page
-        from tagger.ui.workplace import current
+        from tagger.ui.app_state import current_state
+        from tagger.ui.pages import photos_page
 
         st.session_state.setdefault("reviewer", "ann")
-        photos_page.show(current())
+        photos_page.show(current_state())
 
     app = AppTest.from_function(script, default_timeout=60)
     app.query_params["image"] = place.hashes[row]
     return app.run()
 
 
-def test_the_page_photos_lays_the_chosen_map_over_the_photo(place: workplace.Workplace, asked: Asked):
+def test_the_page_photos_lays_the_chosen_map_over_the_photo(place: app_state.AppState, asked: Asked):
     app = open_photo(place, 3)
     assert asked == []
     key, way = f"heat {place.hashes[3]}", f"heat method {place.hashes[3]}"
-    name = Path(place.desk.image(3).file).name
+    name = Path(place.session.image(3).file).name
     app.selectbox(key=key).set_value(2).run()
     app.button_group(key=way).set_value("saliency").run()
     assert not app.exception, app.exception
@@ -86,8 +86,8 @@ def test_the_page_photos_lays_the_chosen_map_over_the_photo(place: workplace.Wor
     assert app.session_state[way] == "cam"  # though the control was gone in between
 
 
-def test_the_address_of_a_heat_map_says_by_which_way(place: workplace.Workplace, asked: Asked):
-    client = TestClient(Starlette(routes=routes(place)))
+def test_the_address_of_a_heat_map_says_by_which_way(place: app_state.AppState, asked: Asked):
+    client = TestClient(Starlette(routes=build_routes(place)))
     assert client.get("/tagger/heat/3/1?method=saliency").headers["content-type"] == "image/png"
     assert client.get("/tagger/heat/3/1").status_code == 200
     refused = client.get("/tagger/heat/3/1?method=cam")
@@ -99,7 +99,7 @@ def test_the_worker_makes_each_kind_and_refuses_others_in_words(finished: Path, 
     client = WorkerClient(finished)
     path = sorted((demo / "images").iterdir())[0]
     try:
-        maps = {method: client.heat_map(path, "one", method=method) for method in METHODS}
+        maps = {method: client.heat_map(path, "one", method=method) for method in METHOD_TITLES}
         assert maps["saliency"] != maps["grad_cam"] == client.heat_map(path, "one")
         assert max(Image.open(BytesIO(maps["saliency"])).size) <= 56
         with pytest.raises(TaggerError, match=r"Unknown explanation 'camm'\. Did you mean 'cam'"):

@@ -9,7 +9,7 @@ from reviewing import make_run
 
 from tagger.review import Decision, LabelOperation, Store, default_url
 from tagger.runs import RunFolder
-from tagger.ui.main import PAGES
+from tagger.ui.main import RUN_PAGES
 
 HOSTILE = (
     "![x](http://evil.example/a.png)",
@@ -48,7 +48,7 @@ def server(finished: Path, demo: Path, tmp_path: Path) -> Iterator[Server]:
 def test_every_page_shows_hostile_names_as_text_and_calls_nobody(server: Server):
     with open_browser() as browser:
         tab = Tab(browser, server.url)
-        for name in PAGES:
+        for name in RUN_PAGES:
             tab.page.goto(f"{server.url}{name}")
             tab.page.wait_for_selector("h1")
             tab.page.wait_for_selector('[data-testid="stStatusWidget"]', state="detached")
@@ -71,7 +71,11 @@ def test_a_threshold_is_dragged_read_at_once_and_kept(server: Server):
         before = chart.get_by_text("at 0.").text_content()
         box = chart.bounding_box()
         assert box is not None
-        left, right, height = box["x"] + box["width"] * 0.3, box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2
+        left, right, height = (
+            box["x"] + box["width"] * 0.3,
+            box["x"] + box["width"] * 0.8,
+            box["y"] + box["height"] / 2,
+        )
         tab.page.mouse.move(left, height)
         tab.page.mouse.down()
         for step in range(1, 11):

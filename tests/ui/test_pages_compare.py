@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from tagger.commands.compare import compare
 from tagger.runs import RunFolder
-from tagger.ui.compare_page import family
-from tagger.ui.comparison import difference_chart, label_table, overall_table
+from tagger.ui.pages.compare_page import sibling_runs
+from tagger.ui.pages.run_comparison import difference_chart, label_differences, overall_differences
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def runs(finished: Path, tmp_path: Path) -> tuple[RunFolder, RunFolder]:
 def page(path: str) -> None:
     """A script that is the page."""
     from tagger.runs import RunFolder
-    from tagger.ui.compare_page import show
+    from tagger.ui.pages.compare_page import show
 
     show(RunFolder(path), None)  # type: ignore[arg-type]  # it needs no store
 
@@ -48,7 +48,7 @@ def test_a_run_is_compared_with_the_one_that_it_came_from(runs: tuple[RunFolder,
     for here in runs:
         app = open_page(here)
         assert [box.value for box in app.selectbox] == [str(old.path), str(new.path)]
-        expected = overall_table(compare(old, new))
+        expected = overall_differences(compare(old, new))
         shown = app.dataframe[0].value
         assert shown.loc["mAP", "difference"] == pytest.approx(expected.loc["mAP", "difference"])
         assert float(str(shown.loc["mAP", "difference"])) > 0
@@ -61,7 +61,7 @@ def test_the_same_run_twice_and_a_single_run_are_explained(runs: tuple[RunFolder
     assert "the same run" in app.info[0].value
     shutil.rmtree(new.path)
     assert "one run only" in open_page(old).info[0].value
-    assert [run.path for run in family(old)] == [old.path]
+    assert [run.path for run in sibling_runs(old)] == [old.path]
 
 
 def test_runs_of_other_images_are_refused_in_words(runs: tuple[RunFolder, RunFolder]):
@@ -75,9 +75,14 @@ def test_rows_without_an_interval_are_drawn_as_a_dot():
     row: dict[str, Any] = {"a": 0.5, "b": 0.6, "difference": 0.1, "low": None, "high": None}
     none = dict.fromkeys(("a", "b", "difference", "low", "high"))
     result = {"per_label": {"few": {"average_precision": row}, "never": {"average_precision": none}}}
-    table = label_table(result)
+    table = label_differences(result)
     assert table.index.tolist() == ["few"]
-    (rule, *_), data = difference_chart(table).to_dict()["layer"][1:], difference_chart(table).to_dict()["datasets"]
+    (rule, *_), data = (
+        difference_chart(table).to_dict()["layer"][1:],
+        difference_chart(table).to_dict()["datasets"],
+    )
     assert rule["mark"]["type"] == "rule"
     assert not any(one.get("sure") for rows in data.values() for one in rows)
-    assert any(one.get("low") == one.get("high") == pytest.approx(0.1) for rows in data.values() for one in rows)
+    assert any(
+        one.get("low") == one.get("high") == pytest.approx(0.1) for rows in data.values() for one in rows
+    )

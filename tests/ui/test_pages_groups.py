@@ -9,20 +9,20 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tagger.runs import RunFolder
-from tagger.scoring import OneOf, Structure
-from tagger.ui.comparison import group_differences
-from tagger.ui.threshold_panel import structure_note
-from tagger.ui.try_charts import probability_table
+from tagger.scoring import ExclusiveGroup, LabelConstraints
+from tagger.ui.charts.probability_charts import probability_table
+from tagger.ui.pages.run_comparison import group_differences
+from tagger.ui.pages.threshold_panel import constraints_note
 
 NAMES = ["baby", "adult", "people"]
-AGES = OneOf("age", (0, 1), always=True)
+AGES = ExclusiveGroup("age", (0, 1), always=True)
 
 
 def overview(path: str, url: str) -> None:
     """A script that is the Overview page."""
     from tagger.review import Store
     from tagger.runs import RunFolder
-    from tagger.ui.overview_page import show
+    from tagger.ui.pages.overview_page import show
 
     store = Store.open(url)
     try:
@@ -45,9 +45,13 @@ def run(finished: Path, tmp_path: Path) -> RunFolder:
     return run
 
 
-def test_the_overview_shows_groups_and_says_what_a_threshold_does_not_do_alone(run: RunFolder, tmp_path: Path):
+def test_the_overview_shows_groups_and_says_what_a_threshold_does_not_do_alone(
+    run: RunFolder, tmp_path: Path
+):
     url = f"sqlite:///{tmp_path}/review.db"
-    app = AppTest.from_function(overview, kwargs={"path": str(run.path), "url": url}, default_timeout=60).run()
+    app = AppTest.from_function(
+        overview, kwargs={"path": str(run.path), "url": url}, default_timeout=60
+    ).run()
     assert not app.exception, app.exception
     tables = [frame.value for frame in app.dataframe if "metric" in frame.value]
     assert tables[0]["metric"].tolist() == ["accuracy", "mean absolute error"]
@@ -55,16 +59,22 @@ def test_the_overview_shows_groups_and_says_what_a_threshold_does_not_do_alone(r
 
 
 def test_the_note_of_a_threshold_names_its_group_and_its_rules():
-    assert structure_note(Structure(), 0, NAMES) == ""
-    assert "likeliest label of the group age, whatever" in structure_note(Structure((AGES,)), 1, NAMES)
-    assert "reach their threshold" in structure_note(Structure((OneOf("age", (0, 1)),)), 1, NAMES)
-    assert structure_note(Structure((AGES,)), 2, NAMES) == ""
-    assert "with baby an image also gets people" in structure_note(Structure(rules=((0, 2),)), 2, NAMES)
+    assert constraints_note(LabelConstraints(), 0, NAMES) == ""
+    assert "likeliest label of the group age, whatever" in constraints_note(
+        LabelConstraints((AGES,)), 1, NAMES
+    )
+    assert "reach their threshold" in constraints_note(
+        LabelConstraints((ExclusiveGroup("age", (0, 1)),)), 1, NAMES
+    )
+    assert constraints_note(LabelConstraints((AGES,)), 2, NAMES) == ""
+    assert "with baby an image also gets people" in constraints_note(
+        LabelConstraints(rules=((0, 2),)), 2, NAMES
+    )
 
 
 def test_a_photo_that_is_tried_gets_what_a_prediction_would_give_it():
-    structure = Structure((AGES,), ((0, 2),))
-    table = probability_table(NAMES, [0.6, 0.55, 0.1], np.full(3, 0.5), structure).set_index("label")
+    constraints = LabelConstraints((AGES,), ((0, 2),))
+    table = probability_table(NAMES, [0.6, 0.55, 0.1], np.full(3, 0.5), constraints).set_index("label")
     assert table["chosen"].to_dict() == {"baby": True, "people": True, "adult": False}
 
 

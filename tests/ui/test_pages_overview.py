@@ -12,15 +12,17 @@ from streamlit.testing.v1 import AppTest
 
 from tagger.review import Store
 from tagger.runs import RunFolder
-from tagger.scoring import choose, count, f_beta
+from tagger.scoring import apply_thresholds, confusion_counts, f_beta
+from tagger.ui.pages.threshold_panel import counts_at
 from tagger.ui.run_data import run_data
-from tagger.ui.threshold_panel import counts_at
 
 
 def open_page(name: str, run: Path, tmp_path: Path) -> AppTest:
     """The page as a browser would first see it."""
     url = f"sqlite:///{tmp_path}/review.db"
-    app = AppTest.from_function(page, kwargs={"name": name, "path": str(run), "url": url}, default_timeout=60).run()
+    app = AppTest.from_function(
+        page, kwargs={"name": name, "path": str(run), "url": url}, default_timeout=60
+    ).run()
     assert not app.exception, app.exception
     return app
 
@@ -48,7 +50,7 @@ def test_a_threshold_that_is_moved_and_saved_comes_back_as_a_set(run: RunFolder,
     shown = {metric.label: metric.value for metric in app.metric}
     labels_NK, (probs_NK, _) = run.load_cells(), run.load_oof()
     test_N = (run.load_images()["split"] == "test").to_numpy()
-    counts = count(labels_NK[test_N], choose(probs_NK[test_N], 0.25))
+    counts = confusion_counts(labels_NK[test_N], apply_thresholds(probs_NK[test_N], 0.25))
     assert shown["Chosen"] == f"{int(counts.tp[k] + counts.fp[k]):,}"
     assert shown["F1"] == f"{f_beta(counts)[k]:.3f}"
     app.text_input(key="threshold name").set_value("by hand")
@@ -107,7 +109,15 @@ def test_hostile_names_reach_markdown_only_escaped(name: str, finished: Path, tm
     app = open_page(name, run.path, tmp_path)
     if name == "overview":
         app.slider[0].set_value(0.5).run()
-    texts: list[Any] = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success, *app.metric]
+    texts: list[Any] = [
+        *app.markdown,
+        *app.caption,
+        *app.info,
+        *app.warning,
+        *app.error,
+        *app.success,
+        *app.metric,
+    ]
     for element in texts:
         text = str(getattr(element, "label", "")) + str(element.value)
         assert not re.search(r"(?<!\\)(<img|!\[|\]\()", text), text
@@ -126,8 +136,13 @@ def test_counts_under_moved_thresholds_are_those_of_counting_anew(finished: Path
     data = run_data(run)
     values_K = data.thresholds.values_K.copy()
     values_K[[1, 4]] = 0.0, 1.0
-    own = count(data.judged[0], choose(data.judged[1], data.thresholds.values_K))
-    moved, anew = counts_at(own, data, values_K), count(data.judged[0], choose(data.judged[1], values_K))
+    own = confusion_counts(
+        data.evaluation_data[0], apply_thresholds(data.evaluation_data[1], data.thresholds.values_K)
+    )
+    moved, anew = (
+        counts_at(own, data, values_K),
+        confusion_counts(data.evaluation_data[0], apply_thresholds(data.evaluation_data[1], values_K)),
+    )
     for part in ("tp", "fp", "fn", "tn"):
         np.testing.assert_array_equal(getattr(moved, part), getattr(anew, part))
     assert moved.tp is not own.tp

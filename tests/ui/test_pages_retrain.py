@@ -17,14 +17,14 @@ from streamlit.testing.v1 import AppTest
 from tagger.errors import TaggerError
 from tagger.review import Decision, Store
 from tagger.ui.retrain_job import (
-    Job,
-    alive,
-    begin_job,
-    command,
+    RetrainJob,
+    is_running,
     job_status,
     load_job,
     log_tail,
     resume_command,
+    retrain_command,
+    start_job,
     stop_job,
 )
 
@@ -63,19 +63,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def begin(store: Store, tmp_path: Path) -> Iterator[Callable[[str], Job]]:
+def begin(store: Store, tmp_path: Path) -> Iterator[Callable[[str], RetrainJob]]:
     """Begins a training of the given lines; what still runs at the end is ended."""
-    begun: list[Job] = []
+    begun: list[RetrainJob] = []
 
-    def call(code: str, name: str = "new") -> Job:
+    def call(code: str, name: str = "new") -> RetrainJob:
         begun.append(
-            begin_job(tmp_path / "runs" / "old", tmp_path / "runs" / name, store, make_command=script(code), now=NOW)
+            start_job(
+                tmp_path / "runs" / "old", tmp_path / "runs" / name, store, make_command=script(code), now=NOW
+            )
         )
         return begun[-1]
 
     yield call
     for job in begun:
-        if alive(job):
+        if is_running(job):
             os.kill(job.pid, signal.SIGKILL)
 
 
@@ -87,7 +89,7 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def test_its_progress_is_read_while_it_runs(store: Store, begin: Callable[[str], Job]):
+def test_its_progress_is_read_while_it_runs(store: Store, begin: Callable[[str], RetrainJob]):
     job = begin(WAITS)
     wait_for(lambda: job_status(job).said)
     status = job_status(job)
@@ -97,53 +99,61 @@ def test_its_progress_is_read_while_it_runs(store: Store, begin: Callable[[str],
     assert load_job(store) == job
 
 
-def test_a_second_one_is_refused_while_it_runs(begin: Callable[[str], Job], store: Store):
+def test_a_second_one_is_refused_while_it_runs(begin: Callable[[str], RetrainJob], store: Store):
     first = begin(WAITS)
     with pytest.raises(TaggerError, match="running already, since 2026-11-20 14:05"):
         begin(WAITS)
     assert load_job(store) == first
     os.kill(first.pid, signal.SIGKILL)
-    wait_for(lambda: not alive(first))
+    wait_for(lambda: not is_running(first))
     assert begin(SUCCEEDS) != first
 
 
-def test_two_that_begin_in_the_same_moment_are_not_both_begun(begin: Callable[[str], Job], store: Store):
+def test_two_that_begin_in_the_same_moment_are_not_both_begun(
+    begin: Callable[[str], RetrainJob], store: Store
+):
     assert store.lease("another app", [("the app", "retrain")], count=1, seconds=60)
     with pytest.raises(TaggerError, match="just now"):
         begin(WAITS)
     assert load_job(store) is None
 
 
-def test_stopping_asks_exactly_this_process_to_end(store: Store, begin: Callable[[str], Job]):
+def test_stopping_asks_exactly_this_process_to_end(store: Store, begin: Callable[[str], RetrainJob]):
     job = begin(WAITS)
     wait_for(lambda: log_tail(job))
     stop_job(job, store)
-    wait_for(lambda: not alive(job))
+    wait_for(lambda: not is_running(job))
     stopped = load_job(store)
     assert stopped is not None
     assert job_status(stopped).kind == "stopped"
     assert "stopped cleanly" in log_tail(job)
 
 
-def test_a_process_number_that_went_to_another_is_left_alone(store: Store, begin: Callable[[str], Job]):
+def test_a_process_number_that_went_to_another_is_left_alone(
+    store: Store, begin: Callable[[str], RetrainJob]
+):
     job = begin(WAITS)
-    for stranger in (replace(job, born=job.born - 3600), replace(job, out="/elsewhere"), replace(job, pid=os.getpid())):
-        assert not alive(stranger)
+    for stranger in (
+        replace(job, born=job.born - 3600),
+        replace(job, out="/elsewhere"),
+        replace(job, pid=os.getpid()),
+    ):
+        assert not is_running(stranger)
         stop_job(stranger, store)
-    assert alive(job)
+    assert is_running(job)
     assert job_status(job).kind == "running"
 
 
-def test_how_it_ended_is_told_apart(begin: Callable[..., Job]):
+def test_how_it_ended_is_told_apart(begin: Callable[..., RetrainJob]):
     for code, kind, log in ((FAILS, "failed", "tagger: no space left"), (SUCCEEDS, "done", "")):
         job = begin(code, kind)
-        while alive(job):
+        while is_running(job):
             time.sleep(0.02)
         assert job_status(job).kind == kind
         assert log_tail(job) == log
 
 
-def test_a_new_run_is_never_written_over(begin: Callable[[str], Job], tmp_path: Path):
+def test_a_new_run_is_never_written_over(begin: Callable[[str], RetrainJob], tmp_path: Path):
     (tmp_path / "runs" / "new").mkdir(parents=True)
     with pytest.raises(TaggerError, match="is there already"):
         begin(WAITS)
@@ -151,10 +161,12 @@ def test_a_new_run_is_never_written_over(begin: Callable[[str], Job], tmp_path: 
 
 def test_one_that_was_stopped_goes_on_where_it_was(store: Store, tmp_path: Path):
     (tmp_path / "new").mkdir()
-    job = begin_job(tmp_path / "old", tmp_path / "new", store, now=NOW, resume=True, make_command=script(SUCCEEDS))
-    wait_for(lambda: not alive(job))
+    job = start_job(
+        tmp_path / "old", tmp_path / "new", store, now=NOW, resume=True, make_command=script(SUCCEEDS)
+    )
+    wait_for(lambda: not is_running(job))
     assert "FileExistsError" in log_tail(job)  # this training cannot; that it was begun at all is the point
-    assert resume_command(tmp_path, tmp_path) == [*command(tmp_path, tmp_path), "--resume"]
+    assert resume_command(tmp_path, tmp_path) == [*retrain_command(tmp_path, tmp_path), "--resume"]
 
 
 def test_it_outlives_the_app_and_is_found_by_the_next_one(tmp_path: Path):
@@ -171,31 +183,33 @@ import os, signal
 os.kill(os.getpid(), signal.SIGKILL)
 """
     url = f"sqlite:///{tmp_path}/review.db"
-    subprocess.run([sys.executable, "-c", code, url, str(tmp_path / "new")], check=False, cwd=tmp_path, timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", code, url, str(tmp_path / "new")], check=False, cwd=tmp_path, timeout=120
+    )
     store = Store.open(url)
     job = load_job(store)
     assert job is not None
-    assert alive(job)
+    assert is_running(job)
     wait_for(lambda: log_tail(job))
     stop_job(job, store)
-    wait_for(lambda: not alive(job))
+    wait_for(lambda: not is_running(job))
     store.close()
 
 
 def test_the_command_line_understands_what_is_started(tmp_path: Path, store: Store):
     """The real command refuses a run that does not exist in its own words: everything before that works."""
-    job = begin_job(tmp_path / "absent", tmp_path / "new", store, now=NOW)
-    wait_for(lambda: not alive(job))
+    job = start_job(tmp_path / "absent", tmp_path / "new", store, now=NOW)
+    wait_for(lambda: not is_running(job))
     assert "absent" in log_tail(job)
     assert "no such run" in log_tail(job)
-    assert not any("sqlite" in word for word in command(tmp_path, tmp_path))
+    assert not any("sqlite" in word for word in retrain_command(tmp_path, tmp_path))
 
 
 def page(path: str, url: str) -> None:
     """A script that is the page."""
     from tagger.review import Store
     from tagger.runs import RunFolder
-    from tagger.ui.retrain_page import show
+    from tagger.ui.pages.retrain_page import show
 
     store = Store.open(url)
     try:
@@ -216,7 +230,7 @@ def test_the_page_goes_from_button_to_failure_and_back(finished: Path, store: St
     ])  # fmt: skip
     app.run()
     assert not app.button[0].disabled
-    job = Job(str(finished), str(tmp_path / "![x](http:)"), 999_999_999, 0.0, "now", str(tmp_path))
+    job = RetrainJob(str(finished), str(tmp_path / "![x](http:)"), 999_999_999, 0.0, "now", str(tmp_path))
     (tmp_path / "log.txt").write_text("tagger: it broke")
     store.save_note("retrain", json.dumps(job.__dict__))
     app.run()
@@ -228,13 +242,17 @@ def test_the_page_goes_from_button_to_failure_and_back(finished: Path, store: St
     assert load_job(store) is None
 
 
-def test_the_page_shows_a_running_one_and_stops_it(store: Store, begin: Callable[[str], Job], finished: Path):
+def test_the_page_shows_a_running_one_and_stops_it(
+    store: Store, begin: Callable[[str], RetrainJob], finished: Path
+):
     job = begin(WAITS)
     wait_for(lambda: job_status(job).said)
-    app = AppTest.from_function(page, kwargs={"path": str(finished), "url": store.url}, default_timeout=60).run()
+    app = AppTest.from_function(
+        page, kwargs={"path": str(finished), "url": store.url}, default_timeout=60
+    ).run()
     assert not app.exception
     assert any("two labels changed" in caption.value for caption in app.caption)
     app.button(key="stop retraining").click().run()
-    wait_for(lambda: not alive(job))
+    wait_for(lambda: not is_running(job))
     app.run()
     assert "was stopped" in app.warning[0].value

@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 from tagger.explain import explanations
 from tagger.runs import RunFolder
-from tagger.runs.overlay import METHODS, blend
+from tagger.runs.report.overlay import METHOD_TITLES, blend
+from tagger.ui.charts.probability_charts import probability_chart, probability_table
 from tagger.ui.heat_overlay import overlay_uri
-from tagger.ui.try_charts import probability_chart, probability_table
-from tagger.ui.worker_client import Tags
+from tagger.ui.worker_client import ImageTags
 
 
 class FakeWorker:
@@ -28,11 +28,14 @@ class FakeWorker:
     def __init__(self, names: tuple[str, ...]):
         self.names = names
 
-    def predict(self, paths: Sequence[Path]) -> list[Tags]:
+    def predict(self, paths: Sequence[Path]) -> list[ImageTags]:
         type(self).asked += len(paths)
         probs = (0.0, *[0.9] * (len(self.names) - 1))
         return [
-            Tags(probs, None) if path.read_bytes()[:2] == b"\xff\xd8" else Tags(None, "not an image") for path in paths
+            ImageTags(probs, None)
+            if path.read_bytes()[:2] == b"\xff\xd8"
+            else ImageTags(None, "not an image")
+            for path in paths
         ]
 
     def heat_map(self, path: Path, label: str, *, method: str) -> bytes:
@@ -47,8 +50,8 @@ class FakeWorker:
 def worker(finished: Path, monkeypatch: pytest.MonkeyPatch) -> type[FakeWorker]:
     """A worker that needs no process."""
     fake = FakeWorker(RunFolder(finished).load_labels())
-    monkeypatch.setattr("tagger.ui.try_page.shared_worker", lambda run: fake)
-    monkeypatch.setattr("tagger.ui.heat_choice.shared_worker", lambda run: fake)
+    monkeypatch.setattr("tagger.ui.pages.try_page.shared_worker", lambda run: fake)
+    monkeypatch.setattr("tagger.ui.pages.heat_map_control.shared_worker", lambda run: fake)
     FakeWorker.asked = 0
     FakeWorker.methods.clear()
     return FakeWorker
@@ -57,7 +60,7 @@ def worker(finished: Path, monkeypatch: pytest.MonkeyPatch) -> type[FakeWorker]:
 def page(path: str) -> None:
     """A script that is the page."""
     from tagger.runs import RunFolder
-    from tagger.ui.try_page import show
+    from tagger.ui.pages.try_page import show
 
     show(RunFolder(path), None)  # type: ignore[arg-type]  # it needs no store
 
@@ -78,7 +81,9 @@ def open_page(run: Path, uploads: list[tuple[str, bytes, str]]) -> AppTest:
     return app
 
 
-def test_labels_are_shown_and_the_model_is_asked_once_for_each_image(finished: Path, worker: type[FakeWorker]):
+def test_labels_are_shown_and_the_model_is_asked_once_for_each_image(
+    finished: Path, worker: type[FakeWorker]
+):
     app = open_page(finished, [photo(), photo("![x](http:b).jpg"), ("bad.jpg", b"nothing", "image/jpeg")])
     names = RunFolder(finished).load_labels()
     assert app.markdown[0].value == " ".join(f":blue-badge[{name}]" for name in names[1:])
@@ -103,7 +108,7 @@ def test_the_way_of_the_heat_map_is_chosen_kept_and_asked_for_once(finished: Pat
     app.button_group(key=way).set_value("grad_cam").run()
     assert not app.exception, app.exception
     assert worker.methods == ["grad_cam", "saliency"]
-    assert set(METHODS) == set(explanations.names())
+    assert set(METHOD_TITLES) == set(explanations.names())
 
 
 def test_more_images_than_fit_are_named(finished: Path, worker: type[FakeWorker]):

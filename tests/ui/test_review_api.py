@@ -11,16 +11,16 @@ from reviewing import make_run
 from starlette.testclient import TestClient
 from streamlit.runtime import Runtime
 
-from tagger.ui.security import MAX_BODY, TOKEN_HEADER
-from tagger.ui.server import build_app
-from tagger.ui.workplace import Workplace, open_workplace
+from tagger.ui.app_state import AppState, open_app_state
+from tagger.ui.server.launch import build_app
+from tagger.ui.server.security import MAX_BODY_BYTES, TOKEN_HEADER
 
 
 @pytest.fixture
-def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[Workplace]:
+def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[AppState]:
     """A workplace on a copy of the small run."""
     run = make_run(finished, demo, tmp_path, audit=20)
-    opened = open_workplace(run.path, reviewer="ann")
+    opened = open_app_state(run.path, reviewer="ann")
     yield opened
     opened.store.close()
 
@@ -32,15 +32,19 @@ def own_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def client(place: Workplace) -> Iterator[TestClient]:
+def client(place: AppState) -> Iterator[TestClient]:
     """A browser's view of the whole app, our page's token with it."""
-    with TestClient(build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}) as opened:
+    with TestClient(
+        build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}
+    ) as opened:
         yield opened
 
 
 def ask(http: TestClient, **more: Any) -> dict[str, Any]:
     """One talk; the page is called c."""
-    answer = http.post("/tagger/review", json={"client": "c", "mode": "card", "count": 9, "decisions": []} | more)
+    answer = http.post(
+        "/tagger/review", json={"client": "c", "mode": "card", "count": 9, "decisions": []} | more
+    )
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -48,13 +52,15 @@ def ask(http: TestClient, **more: Any) -> dict[str, Any]:
 def decide(card: dict[str, Any], seq: int, verdict: str = "yes", **more: Any) -> dict[str, Any]:
     """What the page would send."""
     words = {key: card[key] for key in ("hash", "label", "suggested", "doubt", "blind", "position")}
-    return words | {"client": "c", "seq": seq, "verdict": verdict, "before": card["given"], "run": "run"} | more
+    return (
+        words | {"client": "c", "seq": seq, "verdict": verdict, "before": card["given"], "run": "run"} | more
+    )
 
 
 # What our page gets
 
 
-def test_cards_come_with_everything_the_page_shows(client: TestClient, place: Workplace):
+def test_cards_come_with_everything_the_page_shows(client: TestClient, place: AppState):
     card = ask(client)["cards"][0]
     assert card["direction"] in ("missing", "spurious")
     assert len(card["neighbours"]) == 6
@@ -71,7 +77,7 @@ def test_a_blind_card_tells_nothing(client: TestClient):
         assert card["reason"] == "Please check."
 
 
-def test_what_is_sent_again_is_recorded_once(client: TestClient, place: Workplace):
+def test_what_is_sent_again_is_recorded_once(client: TestClient, place: AppState):
     cards = ask(client)["cards"]
     sent = [decide(card, seq) for seq, card in enumerate(cards)]
     for upto in (3, 9, 9, 5):
@@ -80,13 +86,15 @@ def test_what_is_sent_again_is_recorded_once(client: TestClient, place: Workplac
     assert [(one.client, one.seq) for one in place.store.decisions()] == [("c", seq) for seq in range(9)]
 
 
-def test_an_undo_names_the_pages_own_number(client: TestClient, place: Workplace):
+def test_an_undo_names_the_pages_own_number(client: TestClient, place: AppState):
     card = ask(client)["cards"][0]
     undo = decide(card, 2, "undo", undoes_seq=1)
-    ask(client, decisions=[decide(card, 1), undo])  # in one breath: the page has not heard of the first one's id
+    ask(
+        client, decisions=[decide(card, 1), undo]
+    )  # in one breath: the page has not heard of the first one's id
     first, second = place.store.decisions()
     assert second.undoes == first.id
-    assert place.desk.progress("ann").decided == 0
+    assert place.session.progress("ann").decided == 0
 
 
 def held(cards: list[dict[str, Any]]) -> list[list[Any]]:
@@ -100,7 +108,7 @@ def test_cards_that_the_page_has_do_not_come_again(client: TestClient):
     assert len({card["position"] for card in first + second}) == 18
 
 
-def test_a_page_that_slept_hears_which_cards_went_to_somebody_else(client: TestClient, place: Workplace):
+def test_a_page_that_slept_hears_which_cards_went_to_somebody_else(client: TestClient, place: AppState):
     mine = ask(client)["cards"]
     assert ask(client, count=0, hold=held(mine))["lost"] == []
     place.store.release("c")  # its time has run out
@@ -128,7 +136,7 @@ def test_a_grid_holds_one_label_and_direction_and_goes_on_to_the_next(client: Te
     assert len(seen) == len(set(seen)) == 320
 
 
-def test_the_filter_holds(client: TestClient, place: Workplace):
+def test_the_filter_holds(client: TestClient, place: AppState):
     label = place.run_labels[2]
     cards = ask(client, filter={"label": label, "direction": "missing"})["cards"]
     assert cards
@@ -136,7 +144,9 @@ def test_the_filter_holds(client: TestClient, place: Workplace):
     assert "filter" in ask(client, filter={"text": "no such file"})["exhausted"][0]
 
 
-def test_what_can_never_be_saved_is_refused_by_name_and_the_rest_is_saved(client: TestClient, place: Workplace):
+def test_what_can_never_be_saved_is_refused_by_name_and_the_rest_is_saved(
+    client: TestClient, place: AppState
+):
     card = ask(client)["cards"][0]
     sent = [
         decide(card, 1) | {"hash": "0" * 32},
@@ -150,24 +160,24 @@ def test_what_can_never_be_saved_is_refused_by_name_and_the_rest_is_saved(client
     assert [one.seq for one in place.store.decisions()] == [4]
 
 
-def test_without_routes_the_photos_come_inside(place: Workplace):
-    from tagger.ui.exchange import exchange
+def test_without_routes_the_photos_come_inside(place: AppState):
+    from tagger.ui.server.review_sync import sync_review
 
     payload = {"client": "c", "mode": "card", "count": 2, "decisions": []}
-    card = exchange(place, payload, embed=True)["cards"][0]
+    card = sync_review(place, payload, embed=True)["cards"][0]
     assert card["src"].startswith("data:image/jpeg;base64,")
 
 
 # Photos
 
 
-def test_a_photo_is_a_small_jpeg_made_once_and_kept_by_the_browser(client: TestClient, place: Workplace):
+def test_a_photo_is_a_small_jpeg_made_once_and_kept_by_the_browser(client: TestClient, place: AppState):
     hash = place.hashes[3]
     answer = client.get(f"/tagger/img/3?s=128&v={hash[:16]}")
     assert answer.headers["content-type"] == "image/jpeg"
     assert "immutable" in answer.headers["cache-control"]
     assert max(Image.open(io.BytesIO(answer.content)).size) <= 128
-    kept = place.pictures.root / ".tagger" / "previews" / hash[:2] / f"{hash}-128.jpg"
+    kept = place.previews.root / ".tagger" / "previews" / hash[:2] / f"{hash}-128.jpg"
     assert kept.read_bytes() == answer.content
 
 
@@ -188,31 +198,33 @@ def test_no_size_is_larger_than_the_largest(client: TestClient, size: str):
     assert answer.status_code in (200, 404)
 
 
-def test_a_photo_that_leads_out_of_the_data_folder_is_not_shown(client: TestClient, place: Workplace, tmp_path: Path):
+def test_a_photo_that_leads_out_of_the_data_folder_is_not_shown(
+    client: TestClient, place: AppState, tmp_path: Path
+):
     secret = tmp_path / "secret.jpg"
     Image.new("RGB", (8, 8)).save(secret)
-    path = place.pictures.root / place.desk.image(5).file
+    path = place.previews.root / place.session.image(5).file
     path.unlink()
     path.symlink_to(secret)
     assert client.get("/tagger/img/5").status_code == 404
 
 
-def test_a_file_that_is_no_photo_is_not_shown(client: TestClient, place: Workplace):
-    path = place.pictures.root / place.desk.image(6).file
+def test_a_file_that_is_no_photo_is_not_shown(client: TestClient, place: AppState):
+    path = place.previews.root / place.session.image(6).file
     path.write_bytes(b"<svg onload='alert(1)'/>")
     assert client.get("/tagger/img/6").status_code == 404
 
 
-def test_a_photo_in_the_cache_is_gone_with_its_file(client: TestClient, place: Workplace):
+def test_a_photo_in_the_cache_is_gone_with_its_file(client: TestClient, place: AppState):
     assert client.get("/tagger/img/7").status_code == 200
-    (place.pictures.root / place.desk.image(7).file).unlink()
+    (place.previews.root / place.session.image(7).file).unlink()
     assert client.get("/tagger/img/7").status_code == 404
 
 
 # Strangers
 
 
-def test_nothing_is_written_without_the_token(client: TestClient, place: Workplace):
+def test_nothing_is_written_without_the_token(client: TestClient, place: AppState):
     for headers in ({TOKEN_HEADER: ""}, {TOKEN_HEADER: "x" * 32}, {TOKEN_HEADER: "ü"}):
         raw = {name: value.encode() for name, value in headers.items()}
         assert client.post("/tagger/review", json={}, headers=raw).status_code == 403
@@ -239,10 +251,10 @@ def test_another_name_for_this_machine_is_refused(client: TestClient):
 
 
 def test_a_long_body_is_refused_whatever_its_length_says(client: TestClient):
-    assert client.post("/tagger/review", content=b" " * (MAX_BODY + 1)).status_code == 413
+    assert client.post("/tagger/review", content=b" " * (MAX_BODY_BYTES + 1)).status_code == 413
 
     def parts() -> Iterator[bytes]:
-        for _ in range(MAX_BODY // 1000 + 2):
+        for _ in range(MAX_BODY_BYTES // 1000 + 2):
             yield b" " * 1000
 
     assert client.post("/tagger/review", content=parts()).status_code == 413
@@ -264,7 +276,7 @@ def test_every_answer_carries_the_policy(client: TestClient):
         assert "unsafe-eval" not in policy
 
 
-def test_beyond_this_machine_everything_needs_the_key(place: Workplace):
+def test_beyond_this_machine_everything_needs_the_key(place: AppState):
     app = build_app(place, host="0.0.0.0", key="the-key")
     with TestClient(app, base_url="http://photos.example:8501", follow_redirects=False) as client:
         for path in ("/", "/tagger/img/0", "/_stcore/health", "/?token=wrong"):
@@ -275,8 +287,8 @@ def test_beyond_this_machine_everything_needs_the_key(place: Workplace):
         assert client.get("/tagger/img/0").status_code == 200  # the cookie is enough from now on
 
 
-def test_the_token_outlives_a_restart(place: Workplace):
-    again = open_workplace(place.run.path)
+def test_the_token_outlives_a_restart(place: AppState):
+    again = open_app_state(place.run.path)
     assert again.token == place.token
     assert len(again.token) >= 24
     again.store.close()

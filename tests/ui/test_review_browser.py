@@ -9,7 +9,7 @@ import pytest
 from browsing import Server, Tab, open_browser, wait_for
 from reviewing import make_run
 
-from tagger.review import Recorded, Store, default_url
+from tagger.review import RecordedDecision, Store, default_url
 from tagger.runs import RunFolder
 
 
@@ -30,7 +30,7 @@ def serve(finished: Path, demo: Path, tmp_path: Path) -> Iterator[Callable[..., 
         server.stop()
 
 
-def recorded(server: Server) -> list[Recorded]:
+def recorded(server: Server) -> list[RecordedDecision]:
     """What is in the database."""
     store = Store.open(default_url(server.run.parent / "data"))
     try:
@@ -39,13 +39,15 @@ def recorded(server: Server) -> list[Recorded]:
         store.close()
 
 
-def standing(rows: list[Recorded]) -> list[Recorded]:
+def standing(rows: list[RecordedDecision]) -> list[RecordedDecision]:
     """The decisions that were not taken back."""
     undone = {row.undoes for row in rows}
     return [row for row in rows if row.verdict != "undo" and row.id not in undone]
 
 
-def test_two_hundred_cards_ten_undone_a_grid_settled_a_refresh_and_all_is_there_once(serve: Callable[..., Server]):
+def test_two_hundred_cards_ten_undone_a_grid_settled_a_refresh_and_all_is_there_once(
+    serve: Callable[..., Server],
+):
     with open_browser() as browser:
         server = serve(num=760, audit=40)
         tab = Tab(browser, server.url)
@@ -62,11 +64,16 @@ def test_two_hundred_cards_ten_undone_a_grid_settled_a_refresh_and_all_is_there_
         tab.press("Enter")
         tab.page.reload()
         tab.saved()
-        assert not set(tab.shown.split()) & set(places)  # the way to work is remembered, what is settled is gone
+        assert not set(tab.shown.split()) & set(
+            places
+        )  # the way to work is remembered, what is settled is gone
         tab.close()
 
         rows = recorded(server)
-        assert Counter(row.source for row in rows if row.verdict != "undo") == {"card": 200, "grid": len(places)}
+        assert Counter(row.source for row in rows if row.verdict != "undo") == {
+            "card": 200,
+            "grid": len(places),
+        }
         assert sum(row.verdict == "undo" for row in rows) == 10
         assert sum(row.source == "card" for row in standing(rows)) == 190
         assert max(Counter(row.cell for row in standing(rows) if row.verdict != "skip").values()) == 1
@@ -79,7 +86,8 @@ def test_two_hundred_cards_ten_undone_a_grid_settled_a_refresh_and_all_is_there_
         group = group[group["direction"] == asked["direction"].iloc[0]]
         done = {row.cell for row in standing(rows) if row.source == "card" and row.verdict != "skip"}
         left = set(zip(group["hash"], group["label"], strict=True)) - done
-        # which cells the 200 cards took depends on when the order was learnt anew; the page has all of a small rest
+        # which cells the 200 cards took depends on when the order was learnt anew; the page has all of a
+        # small rest
         assert {row.cell for row in page} <= left
         assert len(page) == min(24, len(left))
 
@@ -112,7 +120,9 @@ def test_killed_and_started_again_the_app_has_every_decision_and_goes_on(serve: 
         assert "waiting to be saved" in tab.page.locator(".saving").inner_text()
         server.start()
         tab.saved()
-        tab.page.wait_for_selector("[role=dialog]", state="detached")  # Streamlit's own notice; it takes no keys
+        tab.page.wait_for_selector(
+            "[role=dialog]", state="detached"
+        )  # Streamlit's own notice; it takes no keys
         for _ in range(12):
             tab.press("y")
         tab.saved()
@@ -128,7 +138,9 @@ def test_decisions_that_wait_outlive_a_refresh(serve: Callable[..., Server]):
         tab = Tab(browser, server.url)
         tab.press("y")
         tab.saved()
-        tab.page.route("**/tagger/review", lambda route: route.abort())  # the network is gone for our questions
+        tab.page.route(
+            "**/tagger/review", lambda route: route.abort()
+        )  # the network is gone for our questions
         for _ in range(3):
             tab.press("n")
         tab.page.wait_for_selector(".saving.trouble")
@@ -179,7 +191,9 @@ def test_names_are_only_names(serve: Callable[..., Server]):
         tab.close()
 
 
-def test_digits_edit_labels_enter_takes_the_suggestion_and_a_held_key_counts_once(serve: Callable[..., Server]):
+def test_digits_edit_labels_enter_takes_the_suggestion_and_a_held_key_counts_once(
+    serve: Callable[..., Server],
+):
     with open_browser() as browser:
         server = serve(num=400, audit=20)
         tab = Tab(browser, server.url)

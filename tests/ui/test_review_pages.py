@@ -7,24 +7,26 @@ import pytest
 from reviewing import make_run
 from streamlit.testing.v1 import AppTest
 
-from tagger.review import Filter
-from tagger.ui import workplace
-from tagger.ui.component import sources
-from tagger.ui.escape import escape
-from tagger.ui.estimate_text import exhausted_text
-from tagger.ui.review_page import component_data
+from tagger.review import SuspectFilter
+from tagger.ui import app_state
+from tagger.ui.component import component_sources
+from tagger.ui.markdown_escape import escape_markdown
+from tagger.ui.pages.review_page import component_data
+from tagger.ui.review_status_text import no_cards_text
 
-SCRIPT = Path(workplace.__file__).with_name("script.py")
+SCRIPT = Path(app_state.__file__).with_name("script.py")
 
 
 @pytest.fixture
-def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[workplace.Workplace]:
+def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[app_state.AppState]:
     """The process's workplace, on a copy of the small run."""
-    run = make_run(finished, demo, tmp_path, audit=20, labels={"zero": "**zero** <b>", "one": "![x](http://e.example)"})
-    opened = workplace.open_workplace(run.path, reviewer="ann")
-    workplace.use(opened)
+    run = make_run(
+        finished, demo, tmp_path, audit=20, labels={"zero": "**zero** <b>", "one": "![x](http://e.example)"}
+    )
+    opened = app_state.open_app_state(run.path, reviewer="ann")
+    app_state.set_current_state(opened)
     yield opened
-    workplace.leave()
+    app_state.clear_current_state()
     opened.store.close()
 
 
@@ -39,7 +41,7 @@ def open_app(page: str | None = None, **query: str) -> AppTest:
     return app
 
 
-def test_the_first_page_is_review_with_its_filters_and_the_reviewers_name(place: workplace.Workplace):
+def test_the_first_page_is_review_with_its_filters_and_the_reviewers_name(place: app_state.AppState):
     app = open_app()
     assert app.text_input(key="reviewer").value == "ann"
     assert app.selectbox(key="label").options[0] == "Any label"
@@ -47,7 +49,7 @@ def test_the_first_page_is_review_with_its_filters_and_the_reviewers_name(place:
     assert any("wrong labels are left" in caption.value for caption in app.caption)
 
 
-def test_the_reviewers_name_comes_from_the_address_and_goes_back_there(place: workplace.Workplace):
+def test_the_reviewers_name_comes_from_the_address_and_goes_back_there(place: app_state.AppState):
     app = open_app(reviewer="bob")
     assert app.text_input(key="reviewer").value == "bob"
     app.text_input(key="reviewer").set_value("carol").run()
@@ -56,43 +58,43 @@ def test_the_reviewers_name_comes_from_the_address_and_goes_back_there(place: wo
     assert app.text_input(key="reviewer").value.strip()
 
 
-def test_a_chosen_filter_goes_to_the_component(place: workplace.Workplace):
+def test_a_chosen_filter_goes_to_the_component(place: app_state.AppState):
     app = open_app()
     app.selectbox(key="label").select("**zero** <b>").run()
     app.selectbox(key="direction").select("missing").run()
     assert not app.exception
-    told = component_data(place, Filter(label="sea", decided=None), "ann", None)
+    told = component_data(place, SuspectFilter(label="sea", decided=None), "ann", None)
     assert told["filter"]["label"] == "sea"
     assert told["filter"]["decided"] is None
     assert told["token"] == place.token
 
 
-def test_a_page_without_routes_learns_no_token(place: workplace.Workplace):
+def test_a_page_without_routes_learns_no_token(place: app_state.AppState):
     from dataclasses import replace
 
-    assert component_data(replace(place, served=False), Filter(), "ann", None)["token"] == ""
+    assert component_data(replace(place, served=False), SuspectFilter(), "ann", None)["token"] == ""
 
 
 def test_without_a_run_the_app_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    workplace.leave()
+    app_state.clear_current_state()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["app.py"])
     app = AppTest.from_file(str(SCRIPT), default_timeout=60).run()
     assert "tagger train" in app.error[0].value
 
 
-def open_photo(place: workplace.Workplace, row: int) -> AppTest:
+def open_photo(place: app_state.AppState, row: int) -> AppTest:
     """The page Photos at one photo."""
     from streamlit.testing.v1 import AppTest
 
     def script() -> None:
         import streamlit as st
 
-        from tagger.ui import photos_page
-        from tagger.ui.workplace import current
+        from tagger.ui.app_state import current_state
+        from tagger.ui.pages import photos_page
 
         st.session_state.setdefault("reviewer", "ann")
-        photos_page.show(current())
+        photos_page.show(current_state())
 
     app = AppTest.from_function(script, default_timeout=60)
     app.query_params["image"] = place.hashes[row]
@@ -101,7 +103,7 @@ def open_photo(place: workplace.Workplace, row: int) -> AppTest:
     return app
 
 
-def test_a_photos_labels_are_set_logged_and_taken_back(place: workplace.Workplace):
+def test_a_photos_labels_are_set_logged_and_taken_back(place: app_state.AppState):
     app = open_photo(place, 3)
     pills = app.button_group[0]
     before = list(pills.value)
@@ -109,7 +111,12 @@ def test_a_photos_labels_are_set_logged_and_taken_back(place: workplace.Workplac
     pills.set_value([*before, other]).run()
     assert not app.exception
     (decision,) = place.store.decisions()
-    assert (decision.label, decision.verdict, decision.source, decision.reviewer) == (other, "yes", "edit", "ann")
+    assert (decision.label, decision.verdict, decision.source, decision.reviewer) == (
+        other,
+        "yes",
+        "edit",
+        "ann",
+    )
     assert other in app.button_group[0].value
     next(button for button in app.button if str(button.key).startswith("undo ")).click().run()
     assert not app.exception
@@ -118,10 +125,10 @@ def test_a_photos_labels_are_set_logged_and_taken_back(place: workplace.Workplac
     assert any(text.value.startswith("~~") for text in app.markdown)
 
 
-def test_a_photo_is_found_by_a_part_of_its_name(place: workplace.Workplace):
+def test_a_photo_is_found_by_a_part_of_its_name(place: app_state.AppState):
     app = open_photo(place, 3)
     app.text_input(key="find").set_value("00007").run()
-    assert app.selectbox(key="found").options == [place.desk.image(7).file]
+    assert app.selectbox(key="found").options == [place.session.image(7).file]
     app.text_input(key="find").set_value("nothing like it").run()
     assert app.info[0].value
 
@@ -131,10 +138,10 @@ def shown_names(app: AppTest) -> list[str]:
     return [button.help for button in app.button if str(button.key).startswith("open ")]
 
 
-def test_without_a_name_the_page_goes_through_all_photos(place: workplace.Workplace):
+def test_without_a_name_the_page_goes_through_all_photos(place: app_state.AppState):
     app = open_photo(place, 3)
     app.text_input(key="find").set_value("").run()
-    files = [escape(place.desk.image(row).file) for row in range(50)]
+    files = [escape_markdown(place.session.image(row).file) for row in range(50)]
     assert shown_names(app) == files[:24]
     assert app.button(key="earlier").disabled
     app.button(key="later").click().run()
@@ -148,30 +155,30 @@ def test_without_a_name_the_page_goes_through_all_photos(place: workplace.Workpl
     assert shown_names(app) == files[:24]
 
 
-def test_photos_of_a_label_are_those_that_have_it_now(place: workplace.Workplace):
-    label = place.desk.names[1]
-    rows = [row for row in range(len(place.hashes)) if place.desk.image(row).labels[1].current == 1]
+def test_photos_of_a_label_are_those_that_have_it_now(place: app_state.AppState):
+    label = place.session.names[1]
+    rows = [row for row in range(len(place.hashes)) if place.session.image(row).labels[1].current == 1]
     app = open_photo(place, rows[0])
     pills = app.button_group[0]
     pills.set_value([name for name in pills.value if name != label]).run()  # it has it no longer
     app.button(key="all photos").click().run()
     app.selectbox(key="browsed label").select(label).run()
-    assert shown_names(app) == [escape(place.desk.image(row).file) for row in rows[1:25]]
+    assert shown_names(app) == [escape_markdown(place.session.image(row).file) for row in rows[1:25]]
     app.button(key=f"open {rows[2]}").click().run()
     app.button(key="all photos").click().run()
     assert app.selectbox(key="browsed label").value == label
-    assert shown_names(app)[0] == escape(place.desk.image(rows[1]).file)
+    assert shown_names(app)[0] == escape_markdown(place.session.image(rows[1]).file)
     app.selectbox(key="browsed label").select_index(0).run()
-    assert shown_names(app)[0] == escape(place.desk.image(0).file)
+    assert shown_names(app)[0] == escape_markdown(place.session.image(0).file)
     assert not app.exception, app.exception
 
 
-def test_very_many_labels_are_searched_for_instead_of_shown(place: workplace.Workplace, monkeypatch):
-    monkeypatch.setattr("tagger.ui.photos_page.MOST_SWITCHES", 5)
+def test_very_many_labels_are_searched_for_instead_of_shown(place: app_state.AppState, monkeypatch):
+    monkeypatch.setattr("tagger.ui.pages.photos_page.MAX_SWITCHES", 5)
     app = open_photo(place, 3)
     box = app.multiselect[0]
-    assert len(box.options) == len(place.desk.names) > 5
-    added = next(name for name in place.desk.names if name not in box.value)
+    assert len(box.options) == len(place.session.names) > 5
+    added = next(name for name in place.session.names if name not in box.value)
     box.set_value([*box.value, added]).run()
     assert not app.exception, app.exception
     (decision,) = place.store.decisions()
@@ -179,7 +186,7 @@ def test_very_many_labels_are_searched_for_instead_of_shown(place: workplace.Wor
     assert added in app.multiselect[0].value
 
 
-def test_names_are_escaped_where_markdown_is_read(place: workplace.Workplace):
+def test_names_are_escaped_where_markdown_is_read(place: app_state.AppState):
     app = open_photo(place, 3)
     app.button_group[0].set_value(["**zero** <b>", "![x](http://e.example)"]).run()
     texts = " ".join(str(text.value) for text in [*app.markdown, *app.caption])
@@ -191,10 +198,17 @@ def test_names_are_escaped_where_markdown_is_read(place: workplace.Workplace):
 
 
 def test_the_components_source_is_one_module_that_writes_text_only():
-    script, style = sources()
+    script, style = component_sources()
     assert script.count("export default") == 1
     assert "import " not in script.replace("import(", "")
-    for forbidden in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
+    for forbidden in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+    ):
         assert forbidden not in script
     assert "http:" not in script + style
     assert "https:" not in script + style
@@ -202,7 +216,11 @@ def test_the_components_source_is_one_module_that_writes_text_only():
 
 @pytest.mark.parametrize(
     ("chosen", "left", "said"),
-    [(Filter(), 0, "All done"), (Filter(), 5, "Others are at work"), (Filter(label="sea"), 0, "Nothing left")],
+    [
+        (SuspectFilter(), 0, "All done"),
+        (SuspectFilter(), 5, "Others are at work"),
+        (SuspectFilter(label="sea"), 0, "Nothing left"),
+    ],
 )
-def test_an_empty_queue_says_why(chosen: Filter, left: int, said: str):
-    assert exhausted_text(chosen, left)[0].startswith(said)
+def test_an_empty_queue_says_why(chosen: SuspectFilter, left: int, said: str):
+    assert no_cards_text(chosen, left)[0].startswith(said)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tagger.data.bounds import MAX_PIXELS
-from tagger.data.hashes import hash_file
-from tagger.ui.pictures import SIZES, Pictures, Unseen, encode
-from tagger.ui.security import content_policy, streamlit_index
+from tagger.data.images.decode_limits import MAX_PIXELS
+from tagger.data.images.hashes import hash_file
+from tagger.ui.photo_previews import PREVIEW_SIZES, PhotoError, PhotoPreviews, encode_preview
+from tagger.ui.server.security import content_policy, streamlit_index_html
 
 
 def saved(path: Path, mode: str = "RGB", size: tuple[int, int] = (40, 20), **options: object) -> Path:
@@ -29,25 +29,25 @@ def opened(data: bytes) -> Image.Image:
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA", "LA", "I;16", "I", "F", "CMYK"])
 def test_every_mode_is_shown(tmp_path: Path, mode: str):
     path = tmp_path / ("x.tif" if mode in ("I", "F", "CMYK", "I;16") else "x.png")
-    assert opened(encode(saved(path, mode), size=128)).size == (40, 20)
+    assert opened(encode_preview(saved(path, mode), size=128)).size == (40, 20)
 
 
 def test_what_is_transparent_is_white(tmp_path: Path):
     path = saved(tmp_path / "x.png", "RGBA", colour=(255, 0, 0, 0))
-    assert opened(encode(path, size=128)).getpixel((5, 5)) == (255, 255, 255)
+    assert opened(encode_preview(path, size=128)).getpixel((5, 5)) == (255, 255, 255)
 
 
 def test_a_large_photo_becomes_small_and_a_small_one_stays(tmp_path: Path):
     large = saved(tmp_path / "large.jpg", size=(900, 300))
-    assert opened(encode(large, size=128)).size == (128, 43)
-    assert opened(encode(saved(tmp_path / "small.png"), size=1024)).size == (40, 20)
+    assert opened(encode_preview(large, size=128)).size == (128, 43)
+    assert opened(encode_preview(saved(tmp_path / "small.png"), size=1024)).size == (40, 20)
 
 
 def test_a_photo_taken_sideways_stands_upright(tmp_path: Path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = saved(tmp_path / "x.jpg", exif=exif)
-    assert opened(encode(path, size=128)).size == (20, 40)
+    assert opened(encode_preview(path, size=128)).size == (20, 40)
 
 
 def test_nothing_else_of_the_file_comes_along(tmp_path: Path):
@@ -55,14 +55,14 @@ def test_nothing_else_of_the_file_comes_along(tmp_path: Path):
     exif[0x010E] = "secret place"
     path = saved(tmp_path / "x.jpg", exif=exif, comment=b"secret comment")
     path.write_bytes(path.read_bytes() + b"secret tail")
-    assert b"secret" not in encode(path, size=128)
+    assert b"secret" not in encode_preview(path, size=128)
 
 
 def test_a_colour_profile_is_applied_and_a_damaged_one_ignored(tmp_path: Path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for written in (profile, b"no profile", profile[:200]):
         path = saved(tmp_path / "x.png", colour=(10, 200, 30), icc_profile=written)
-        shown = opened(encode(path, size=128)).getpixel((5, 5))
+        shown = opened(encode_preview(path, size=128)).getpixel((5, 5))
         assert np.abs(np.subtract(shown, (10, 200, 30))).max() <= 4
 
 
@@ -70,16 +70,18 @@ def test_a_photo_with_too_many_pixels_is_refused_before_it_is_decoded(tmp_path: 
     path = tmp_path / "bomb.png"
     side = int(MAX_PIXELS**0.5) + 10
     Image.new("1", (side, side)).save(path)
-    with pytest.raises(Unseen, match="at most 120 megapixels"):
-        encode(path, size=128)
+    with pytest.raises(PhotoError, match="at most 120 megapixels"):
+        encode_preview(path, size=128)
 
 
-@pytest.mark.parametrize("content", [b"", b"<svg/>", b"%PDF-1.4", b"\xff\xd8\xff\xe0 cut", b"%!PS-Adobe-3.0 EPSF-3.0"])
+@pytest.mark.parametrize(
+    "content", [b"", b"<svg/>", b"%PDF-1.4", b"\xff\xd8\xff\xe0 cut", b"%!PS-Adobe-3.0 EPSF-3.0"]
+)
 def test_what_is_no_photo_is_refused_with_a_reason(tmp_path: Path, content: bytes):
     path = tmp_path / "x.jpg"
     path.write_bytes(content)
-    with pytest.raises(Unseen, match="image"):
-        encode(path, size=128)
+    with pytest.raises(PhotoError, match="image"):
+        encode_preview(path, size=128)
 
 
 @pytest.mark.parametrize(
@@ -90,16 +92,16 @@ def test_only_files_in_the_folder_are_found(tmp_path: Path, file: str):
     root = tmp_path / "data"
     root.mkdir()
     (root / "link.jpg").symlink_to(tmp_path / "secret.jpg")
-    with pytest.raises(Unseen, match="data folder"):
-        Pictures(root, None).preview(file, "0" * 32)
+    with pytest.raises(PhotoError, match="data folder"):
+        PhotoPreviews(root, None).preview(file, "0" * 32)
 
 
 def test_a_preview_is_made_once(tmp_path: Path):
     path = saved(tmp_path / "x.png")
-    pictures, hash = Pictures(tmp_path, tmp_path / "cache"), hash_file(path)[0]
-    first = pictures.preview("x.png", hash, size=200)
+    previews, hash = PhotoPreviews(tmp_path, tmp_path / "cache"), hash_file(path)[0]
+    first = previews.preview("x.png", hash, size=200)
     path.write_bytes(b"changed")
-    assert pictures.preview("x.png", hash, size=256) == first  # 200 is rounded up to 256
+    assert previews.preview("x.png", hash, size=256) == first  # 200 is rounded up to 256
     assert [kept.name for kept in (tmp_path / "cache").rglob("*.*")] == [f"{hash}-256.jpg"]
 
 
@@ -107,44 +109,46 @@ def test_another_picture_under_the_same_name_is_not_shown(tmp_path: Path):
     path = saved(tmp_path / "x.png")
     hash = hash_file(path)[0]
     saved(path, size=(30, 30))
-    with pytest.raises(Unseen, match="has changed since the run was made"):
-        Pictures(tmp_path, tmp_path / "cache").preview("x.png", hash)
+    with pytest.raises(PhotoError, match="has changed since the run was made"):
+        PhotoPreviews(tmp_path, tmp_path / "cache").preview("x.png", hash)
     assert not (tmp_path / "cache").exists()
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path):
     path = saved(tmp_path / "x.png")
     (tmp_path / "cache").write_text("a file where a folder should be")
-    assert Pictures(tmp_path, tmp_path / "cache").preview("x.png", hash_file(path)[0])
+    assert PhotoPreviews(tmp_path, tmp_path / "cache").preview("x.png", hash_file(path)[0])
 
 
 def test_a_hash_that_is_no_hash_is_no_file_name(tmp_path: Path):
     saved(tmp_path / "x.png")
     for hash in ("../../up", "", "a", "x/../../y00000000"):
-        assert Pictures(tmp_path, tmp_path / "cache").preview("x.png", hash)
+        assert PhotoPreviews(tmp_path, tmp_path / "cache").preview("x.png", hash)
     assert not (tmp_path / "cache").exists()
 
 
 def test_no_size_exceeds_the_largest(tmp_path: Path):
     path = saved(tmp_path / "x.png", size=(3000, 10))
-    assert opened(Pictures(tmp_path, None).preview(path.name, "", size=10**9)).width == SIZES[-1]
+    assert opened(PhotoPreviews(tmp_path, None).preview(path.name, "", size=10**9)).width == PREVIEW_SIZES[-1]
 
 
 def test_a_data_uri_of_an_unseen_photo_is_empty(tmp_path: Path):
     saved(tmp_path / "x.png")
-    assert Pictures(tmp_path, None).data_uri("x.png", "").startswith("data:image/jpeg;base64,/9j/")
-    assert Pictures(tmp_path, None).data_uri("y.png", "") == ""
+    assert PhotoPreviews(tmp_path, None).data_uri("x.png", "").startswith("data:image/jpeg;base64,/9j/")
+    assert PhotoPreviews(tmp_path, None).data_uri("y.png", "") == ""
 
 
 def test_deep_pixels_keep_their_order(tmp_path: Path):
     ramp = np.linspace(0, 60000, 64, dtype=np.uint16)[None].repeat(8, axis=0)
     Image.fromarray(ramp).save(tmp_path / "x.png")
-    shown = np.asarray(opened(encode(tmp_path / "x.png", size=128)))[4, :, 0].astype(int)
+    shown = np.asarray(opened(encode_preview(tmp_path / "x.png", size=128)))[4, :, 0].astype(int)
     assert shown[0] < 10
     assert shown[-1] > 245
     assert (np.diff(shown) >= -3).all()
 
 
 def test_the_policy_allows_streamlits_one_inline_script_by_its_hash():
-    assert content_policy(streamlit_index()).count("'sha256-") == streamlit_index().count("<script>")
+    assert content_policy(streamlit_index_html()).count("'sha256-") == streamlit_index_html().count(
+        "<script>"
+    )
     assert "unsafe-inline" not in content_policy().split("script-src")[1].split(";")[0]

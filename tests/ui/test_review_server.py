@@ -13,9 +13,9 @@ from reviewing import make_run
 from streamlit import config
 
 from tagger.errors import TaggerError
-from tagger.ui.look import THEME
-from tagger.ui.server import FIRST_PORT, free_port, is_local, pinned
-from tagger.ui.workplace import open_workplace
+from tagger.ui.app_state import open_app_state
+from tagger.ui.server.launch import FIRST_PORT, free_port, is_local, streamlit_options
+from tagger.ui.theme import THEME
 
 
 def test_a_port_that_is_taken_is_said_and_another_is_found():
@@ -30,18 +30,19 @@ def test_a_port_that_is_taken_is_said_and_another_is_found():
 
 
 def test_every_pinned_setting_is_one_that_streamlit_knows():
-    assert set(pinned("127.0.0.1", 8501)) <= set(config.get_config_options())
+    assert set(streamlit_options("127.0.0.1", 8501)) <= set(config.get_config_options())
     assert all(name.startswith("theme.") for name in THEME)
 
 
 def test_settings_that_keep_strangers_out_are_pinned():
-    tree = pinned("127.0.0.1", 8501)
+    tree = streamlit_options("127.0.0.1", 8501)
     assert tree["server.address"] == "127.0.0.1"
     assert tree["server.allowedHosts"] == ["127.0.0.1", "localhost"]
     assert tree["server.corsAllowedOrigins"] == []
     assert (tree["server.enableCORS"], tree["server.enableXsrfProtection"]) == (True, True)
     assert not any(
-        tree[name] for name in ("browser.gatherUsageStats", "server.enableStaticServing", "runner.magicEnabled")
+        tree[name]
+        for name in ("browser.gatherUsageStats", "server.enableStaticServing", "runner.magicEnabled")
     )
 
 
@@ -55,7 +56,9 @@ def test_others_are_not(host: str):
     assert not is_local(host)
 
 
-def test_a_run_without_suspects_names_the_command(finished: Path, tagger_cli: Callable[..., Any], tmp_path: Path):
+def test_a_run_without_suspects_names_the_command(
+    finished: Path, tagger_cli: Callable[..., Any], tmp_path: Path
+):
     run = shutil.copytree(finished, tmp_path / "bare")
     end = tagger_cli("review", "--run", run, "--no-browser")
     assert end.code == 2
@@ -66,11 +69,13 @@ def test_images_that_went_away_are_said_before_anything_opens(finished: Path, de
     run = make_run(finished, demo, tmp_path)
     shutil.rmtree(tmp_path / "data")
     with pytest.raises(TaggerError, match="images of this run are not there"):
-        open_workplace(run.path)
+        open_app_state(run.path)
     assert not (tmp_path / "data").exists()
 
 
 def test_the_app_loads_no_torch():
-    code = "import sys, tagger.ui.server, tagger.ui.review_page, tagger.ui.photos_page; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    code = "import sys, tagger.ui.server.launch, tagger.ui.pages.review_page, tagger.ui.pages.photos_page; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
     assert done.stdout.strip() == "False"

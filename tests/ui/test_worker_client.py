@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tagger.errors import TaggerError
-from tagger.ui.worker_client import Tags, WorkerClient
+from tagger.ui.worker_client import ImageTags, WorkerClient
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,9 @@ def photo(demo: Path, number: int = 0) -> Path:
     return sorted((demo / "images").iterdir())[number]
 
 
-def test_probabilities_are_those_of_the_python_api(worker: WorkerClient, finished: Path, demo: Path, tmp_path: Path):
+def test_probabilities_are_those_of_the_python_api(
+    worker: WorkerClient, finished: Path, demo: Path, tmp_path: Path
+):
     import tagger
 
     bad = tmp_path / "bad.jpg"
@@ -106,10 +108,10 @@ def test_a_worker_that_died_is_started_again(fake: WorkerClient):
 
 def test_a_question_that_kills_it_is_asked_once_more_and_then_refused(fake: WorkerClient, tmp_path: Path):
     path = tmp_path / "unsettling"
-    assert fake.predict([path]) == [Tags((float(len(str(path))),), None)]
+    assert fake.predict([path]) == [ImageTags((float(len(str(path))),), None)]
     with pytest.raises(TaggerError, match="ended twice"):
         fake.predict([Path("/deadly")])
-    assert fake.predict([Path("/a")]) == [Tags((2.0,), None)]
+    assert fake.predict([Path("/a")]) == [ImageTags((2.0,), None)]
 
 
 def test_threads_get_their_own_answers(fake: WorkerClient):
@@ -123,7 +125,7 @@ def test_threads_get_their_own_answers(fake: WorkerClient):
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {n: [Tags((1.0 + n,), None)] for n in range(1, 9)}
+    assert found == {n: [ImageTags((1.0 + n,), None)] for n in range(1, 9)}
 
 
 def test_a_question_that_takes_too_long_ends_the_worker_and_says_so(tmp_path: Path):
@@ -149,7 +151,9 @@ print(client.pid, "torch" in sys.modules, flush=True)
 import os
 os._exit(9)  # as after kill -9: nobody closes anything
 """
-    done = subprocess.run([sys.executable, "-c", code, str(finished)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(finished)], capture_output=True, text=True, check=False
+    )
     pid, has_torch = done.stdout.split()
     assert has_torch == "False"
     deadline = time.monotonic() + 60
@@ -169,7 +173,7 @@ def running(pid: str) -> bool:
 def test_what_libraries_print_is_no_answer(finished: Path):
     """Only answers are on standard output, one JSON object a line."""
     done = subprocess.run(
-        [sys.executable, "-m", "tagger.commands.worker", "--run", str(finished)],
+        [sys.executable, "-m", "tagger.commands.serving.worker", "--run", str(finished)],
         input='nonsense\n{"id": 7, "job": "predict", "paths": []}\n', capture_output=True, text=True, check=True,
     )  # fmt: skip
     ready, error, answer = [json.loads(line) for line in done.stdout.splitlines()]

@@ -3,16 +3,16 @@
 from tagger.batches.samplers.base import Sampler, samplers
 from tagger.batches.samplers.class_aware import ClassAwareSampler
 from tagger.batches.samplers.inverse_frequency import InverseFrequencySampler
-from tagger.batches.samplers.none import NoSampler
 from tagger.batches.samplers.repeat_factor import RepeatFactorSampler
-from tagger.batches.samplers.undersampling import Undersampler
+from tagger.batches.samplers.undersampling import UndersamplingSampler
+from tagger.batches.samplers.uniform import UniformSampler
 
 __all__ = [
     "ClassAwareSampler",
     "InverseFrequencySampler",
-    "NoSampler",
     "RepeatFactorSampler",
     "Sampler",
-    "Undersampler",
+    "UndersamplingSampler",
+    "UniformSampler",
     "samplers",
 ]

@@ -1,4 +1,4 @@
-"""What every sampler shares: it sees the label table once and draws the order of an epoch, again and again."""
+"""Base class and registry of samplers, which draw the order of an epoch from the label table."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from tagger.errors import TaggerError
 from tagger.registry import Registry
 
 samplers = Registry("sampler")
-Order = NDArray[np.int64]
+RowOrder = NDArray[np.int64]
 
 
 class Sampler:
@@ -18,21 +18,21 @@ class Sampler:
         self.yes_NK = np.asarray(labels_NK) == YES
         self.num_images = len(self.yes_NK)
         self.labelled_N = self.yes_NK.any(axis=1)
-        self.shares_K = shares(labels_NK)
+        self.shares_K = positive_shares(labels_NK)
 
     def at(self, progress: float) -> "Sampler":
         """The sampler for an epoch that begins when ``progress`` (0..1) of the training is done: mostly this one."""
         return self
 
-    def draw(self, rng: np.random.Generator) -> Order:
+    def draw_epoch(self, rng: np.random.Generator) -> RowOrder:
         """Rows of the label table in the order of one epoch, shuffled; the same for the same state of ``rng``."""
         raise NotImplementedError
 
 
-def shares(labels_NK: Cells) -> Floats:
+def positive_shares(labels_NK: Cells) -> Floats:
     """shares_K (float64): each label's yes-cells over its known cells; 0 where nothing is known.
 
-    >>> shares(np.array([[1, -1], [0, -1]], dtype=np.int8)).tolist()
+    >>> positive_shares(np.array([[1, -1], [0, -1]], dtype=np.int8)).tolist()
     [0.5, 0.0]
     """
     yes_K = (np.asarray(labels_NK) == YES).sum(axis=0)
@@ -40,10 +40,10 @@ def shares(labels_NK: Cells) -> Floats:
     return yes_K / np.maximum(known_K, 1)
 
 
-def highest_K(values_K: Floats, yes_NK: NDArray[np.bool_], *, default: float) -> Floats:
+def max_over_labels(values_K: Floats, yes_NK: NDArray[np.bool_], *, default: float) -> Floats:
     """values_N: the highest of ``values_K`` over each image's labels, ``default`` for an image without any.
 
-    >>> highest_K(np.array([2.0, 3.0]), np.array([[True, True], [False, False]]), default=1.0).tolist()
+    >>> max_over_labels(np.array([2.0, 3.0]), np.array([[True, True], [False, False]]), default=1.0).tolist()
     [3.0, 1.0]
     """
     highest_N = np.where(yes_NK, values_K, -np.inf).max(axis=1, initial=-np.inf)

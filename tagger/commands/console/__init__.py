@@ -1,1 +1,1 @@
-"""What a command shows: lines, tables, progress, and the tables of metrics."""
+"""What a command shows: lines, tables and progress on the terminal, and the progress file."""

@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from tagger.commands.screen import Screen
-from tagger.scoring.ordinal import GROUP_METRICS
+from tagger.commands.console.screen import Screen
+from tagger.scoring.group_metrics import GROUP_METRICS
 
 
 def report(metrics: dict[str, Any], where: str, screen: Screen, *, rest: str) -> None:
     """The headline numbers and the per-label table of ``evaluate``'s result; ``rest`` says where more labels are."""
     names = ("map", "micro_f1", "macro_f1", "micro_precision", "micro_recall", "exact_match")
-    rows = [["mAP" if name == "map" else name.replace("_", " "), *interval(metrics["overall"][name])] for name in names]
+    rows = [
+        ["mAP" if name == "map" else name.replace("_", " "), *interval(metrics["overall"][name])]
+        for name in names
+    ]
     screen.table(f"On {metrics['num_images']:,} images ({where})", ["", "value", "95 % interval"], rows)
     screen.say()
     lines = sorted(metrics["per_label"].items(), key=lambda item: -item[1]["positives"])
@@ -17,11 +20,15 @@ def report(metrics: dict[str, Any], where: str, screen: Screen, *, rest: str) ->
     screen.label_table(
         "Per label",
         ["label", "images", "AP", "precision", "recall", "F1", "threshold", ""],
-        [[name, row["positives"], *_scores(row, scores), row["threshold"], _short(row["note"])] for name, row in lines],
+        [
+            [name, row["positives"], *_scores(row, scores), row["threshold"], _short(row["note"])]
+            for name, row in lines
+        ],
         rest=rest,
     )
     report_groups(metrics.get("groups", {}), screen)
-    gain, shared = metrics["threshold_gain"]["macro_f1"], metrics["thresholds_compared"]["best_shared"]
+    gain = metrics["threshold_gain"]["macro_f1"]
+    shared = metrics["thresholds_compared"]["best_shared"]
     if gain["value"] is not None:
         _, between = interval(gain)
         screen.say(

@@ -1,1 +1,1 @@
-"""The steps that several commands share: reading with progress, splitting, fitting, finalizing a run."""
+"""Steps that several commands share: reading data, decisions, duplicate groups, finalizing a run."""

@@ -1,6 +1,7 @@
 """The frozen result of each step of a training: read, scan_pixels, split, fit; and the step ``fit`` itself.
 
-``tagger train`` and ``tagger retrain`` have their own first three steps. Both then fit and finalize in the same way.
+``tagger train`` and ``tagger retrain`` have their own first three steps. Both then fit and finalize in the
+same way.
 """
 
 from collections.abc import Mapping
@@ -13,20 +14,20 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from tagger.arrays import Cells
-from tagger.batches import CachedImages, ImageFiles, cached
-from tagger.commands.changed import changed_at_the_end
-from tagger.commands.screen import Screen
+from tagger.batches import CachedImages, ImageFiles, open_cache
+from tagger.commands.console.screen import Screen
+from tagger.commands.steps.file_changes import report_changed_files
 from tagger.config import Settings
 from tagger.data import Vocabulary
-from tagger.data.wording import counted
 from tagger.errors import Problem
 from tagger.model import Backbone
 from tagger.runs import RunFolder
+from tagger.text import counted
 from tagger.training.device import make_accelerator
 from tagger.training.features import Features
-from tagger.training.material import Material, Trained
 from tagger.training.pipeline import train_model
-from tagger.training.warm_start import WarmStart
+from tagger.training.retraining.warm_start import WarmStart
+from tagger.training.training_data import TrainingData, TrainingResult
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ class ReadImages:
     def files(self) -> ImageFiles:
         """The images as files, at the size that the network takes."""
         image = self.job.settings.image
-        return ImageFiles(self.job.settings.data.path, self.images["file"].tolist(), size=image.size, fit=image.fit)
+        return ImageFiles(
+            self.job.settings.data.path, self.images["file"].tolist(), size=image.size, fit=image.fit
+        )
 
 
 @dataclass(frozen=True)
@@ -81,16 +84,17 @@ class ScannedImages:
 class SplitImages:
     """What ``fit`` learns from: the images with their split, and what a retraining adds.
 
-    ``file_stats_NF`` are the files as they were when they were hashed, None where no file was read. ``judged_NK``
-    (bool) are the only cells of the test split that may judge, None for all. ``notes`` go to the model card.
+    ``file_stats_NF`` are the files as they were when they were hashed, None where no file was read.
+    ``eval_mask_NK`` (bool) are the only cells of the test split that may judge, None for all. ``notes`` go
+    to the model card.
     """
 
     job: TrainingJob
     images: pd.DataFrame
-    data: Material
+    data: TrainingData
     file_stats_NF: NDArray[np.int64] | None
     warm_start: WarmStart | None = None
-    judged_NK: NDArray[np.bool_] | None = None
+    eval_mask_NK: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = field(default=())
 
 
@@ -99,7 +103,7 @@ class FittedModel:
     """A trained model with its out-of-sample probabilities, and what it learnt from."""
 
     split: SplitImages
-    result: Trained
+    result: TrainingResult
 
 
 def usable_images(
@@ -110,11 +114,13 @@ def usable_images(
     ``lost`` ends the sentence "5 images ...".
     """
     job = read.job
-    problems = tuple(Problem(read.images["file"][row], None, reason) for row, reason in sorted(unreadable.items()))
+    problems = tuple(
+        Problem(read.images["file"][row], None, reason) for row, reason in sorted(unreadable.items())
+    )
     job.run.save_unreadable([*read.problems, *problems])
     if problems:
         job.screen.say(f"{counted(len(problems), 'image')} {lost}:")
-        job.screen.few(problems)
+        job.screen.say_list(problems)
     rows = np.setdiff1d(np.arange(len(read.images)), list(unreadable)).astype(np.int64)
     return ScannedImages(
         job,
@@ -122,8 +128,8 @@ def usable_images(
         read.labels_NK[rows],
         read.vocabulary,
         rows,
-        cached(read.files, rows, job.run.checkpoint.pixels_path),
-        features.only(rows) if features else None,
+        open_cache(read.files, rows, job.run.checkpoint.pixels_path),
+        features.select(rows) if features else None,
         problems,
     )
 
@@ -137,10 +143,10 @@ def fit(split: SplitImages) -> FittedModel:
         job.accelerator,
         job.run.checkpoint,
         track=job.screen.track,
-        members=job.run.members_path,
+        members=job.run.fold_models_path,
         start=split.warm_start,
     )
     notes = [*result.notes, *split.notes]
     if split.file_stats_NF is not None:
-        notes += changed_at_the_end(job.settings.data.path, split.images, split.file_stats_NF, job.screen)
+        notes += report_changed_files(job.settings.data.path, split.images, split.file_stats_NF, job.screen)
     return FittedModel(split, replace(result, notes=notes))

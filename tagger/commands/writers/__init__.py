@@ -1,43 +1,47 @@
-"""How tags leave: one file for all images, written a part at a time, or a sidecar beside each."""
+"""Writers of labels: one file for all images, written batch by batch, or a sidecar for each."""
 
-from tagger.commands.writers.carry import as_found
-from tagger.commands.writers.exchange import Coco, LabelStudio
-from tagger.commands.writers.image_folder import ImageFolder, LinkedImageFolder
-from tagger.commands.writers.label_folders import LabelFolders, LinkedLabelFolders, check_empty
-from tagger.commands.writers.label_sidecars import EXISTING
-from tagger.commands.writers.labels import (
+from tagger.commands.writers.base import LabelBatch, TableWriter
+from tagger.commands.writers.coco import CocoWriter, LabelStudioWriter
+from tagger.commands.writers.dispatch import (
     LABEL_FORMATS,
-    TABLES,
-    LabelsWritten,
+    TABLE_DELIMITERS,
+    WriteResult,
     check_format,
     write_labels,
     write_report,
     write_table,
 )
-from tagger.commands.writers.part import Part, TableWriter
+from tagger.commands.writers.image_folder import ImageFolderWriter, LinkedImageFolderWriter
+from tagger.commands.writers.label_folders import (
+    LabelFolderWriter,
+    LinkedLabelFolderWriter,
+    check_empty_folder,
+)
+from tagger.commands.writers.lossiness import path_in_table
+from tagger.commands.writers.sidecar_batch import ON_EXISTING
 from tagger.commands.writers.sidecars import SidecarWriter, sidecar_formats
 from tagger.commands.writers.tables import table_formats
 
 FORMATS = LABEL_FORMATS  # of predictions too
 
 __all__ = [
-    "EXISTING",
     "FORMATS",
     "LABEL_FORMATS",
-    "TABLES",
-    "Coco",
-    "ImageFolder",
-    "LabelFolders",
-    "LabelStudio",
-    "LabelsWritten",
-    "LinkedImageFolder",
-    "LinkedLabelFolders",
-    "Part",
+    "ON_EXISTING",
+    "TABLE_DELIMITERS",
+    "CocoWriter",
+    "ImageFolderWriter",
+    "LabelBatch",
+    "LabelFolderWriter",
+    "LabelStudioWriter",
+    "LinkedImageFolderWriter",
+    "LinkedLabelFolderWriter",
     "SidecarWriter",
     "TableWriter",
-    "as_found",
-    "check_empty",
+    "WriteResult",
+    "check_empty_folder",
     "check_format",
+    "path_in_table",
     "sidecar_formats",
     "table_formats",
     "write_labels",

@@ -1,4 +1,4 @@
-"""A folder of images with ``metadata.jsonl``, which Hugging Face's ``load_dataset("imagefolder")`` reads."""
+"""Image folder with ``metadata.jsonl``, which Hugging Face's ``load_dataset("imagefolder")`` reads."""
 
 import filecmp
 import json
@@ -7,73 +7,81 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from tagger.commands.writers.part import Part, Says, TableWriter
+from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter
 from tagger.commands.writers.tables import table_formats
 from tagger.errors import TaggerError
-from tagger.runs import replacing, sweep, write_text
+from tagger.runs import atomic_write, remove_leftovers, write_text
 
-METADATA = "metadata.jsonl"
+METADATA_FILE = "metadata.jsonl"
 
 
 @table_formats.register("imagefolder")
-class ImageFolder(TableWriter):
-    """Copies of the images, and a line each: ``file_name``, ``labels`` (a list), ``scores`` where a model chose them.
+class ImageFolderWriter(TableWriter):
+    """Copies of the images, and a line each: ``file_name``, ``labels`` (a list), ``scores`` where a model
+    chose them.
 
-    An image that cannot be read is left out. A file of the same name that is another stops it: nothing is replaced.
+    An image that cannot be read is left out. A file of the same name that is another stops it: nothing is
+    replaced.
     """
 
-    says = Says(unknown=True)
+    capabilities = FormatCapabilities(unknown=True)
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
-        self.root, self.folder = root, out.parent
-        here, there = root.resolve(), self.folder.resolve()
+        self.root = root
+        self.folder = out.parent
+        here = root.resolve()
+        there = self.folder.resolve()
         if there == here or there.is_relative_to(here):
-            raise TaggerError(f"--out {self.folder}: it lies in the images' own folder. Name one outside of {root}")
+            raise TaggerError(
+                f"--out {self.folder}: it lies in the images' own folder. Name one outside of {root}"
+            )
 
-    def write_part(self, part: Part, path: Path) -> None:
+    def write_batch(self, batch: LabelBatch, path: Path) -> None:
         """The images of one part, then their lines."""
         lines = []
-        for row, (file, labels) in enumerate(zip(part.table["file"], part.lists(), strict=True)):
-            if row not in part.unreadable:
-                self._place(self.root / file, self.folder / file)
-                scores = {} if part.judged else {"scores": part.scores(row)}
+        for row, (file, labels) in enumerate(zip(batch.table["file"], batch.label_lists(), strict=True)):
+            if row not in batch.unreadable:
+                self._copy_once(self.root / file, self.folder / file)
+                scores = {} if batch.ground_truth else {"scores": batch.scores(row)}
                 lines.append(json.dumps({"file_name": file} | labels | scores, ensure_ascii=False) + "\n")
         write_text(path, "".join(lines))
 
-    def join(self, parts: Iterable[Path], empty: Part, out: Path) -> None:
+    def join(self, batch_paths: Iterable[Path], empty: LabelBatch, out: Path) -> None:
         """All lines as one file; copies that a killed command left unfinished go."""
-        with replacing(out) as temporary, temporary.open("wb") as file:
-            for part in parts:
-                file.write(part.read_bytes())
-        self.sweep()
+        with atomic_write(out) as temporary, temporary.open("wb") as file:
+            for batch in batch_paths:
+                file.write(batch.read_bytes())
+        self.remove_leftovers()
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove what killed processes left of unfinished copies."""
         for folder in {leftover.parent for leftover in self.folder.rglob(".*.part")}:
-            sweep(folder)
+            remove_leftovers(folder)
 
-    def _place(self, image: Path, place: Path) -> None:
-        if place.exists():
-            if not filecmp.cmp(image, place, shallow=False):
-                raise TaggerError(f"{place} is there already, and not the same as {image}. Name an empty --out folder")
+    def _copy_once(self, image: Path, target: Path) -> None:
+        if target.exists():
+            if not filecmp.cmp(image, target, shallow=False):
+                raise TaggerError(
+                    f"{target} is there already, and not the same as {image}. Name an empty --out folder"
+                )
             return
-        place.parent.mkdir(parents=True, exist_ok=True)
-        self._bring(image, place)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._transfer(image, target)
 
-    def _bring(self, image: Path, place: Path) -> None:
-        with replacing(place) as temporary:
+    def _transfer(self, image: Path, target: Path) -> None:
+        with atomic_write(target) as temporary:
             shutil.copyfile(image, temporary)
 
 
 @table_formats.register("imagefolder-link")
-class LinkedImageFolder(ImageFolder):
+class LinkedImageFolderWriter(ImageFolderWriter):
     """The same with hard links, which take no room; a program that changes one in place changes the original too."""
 
-    def _bring(self, image: Path, place: Path) -> None:
+    def _transfer(self, image: Path, target: Path) -> None:
         try:
-            os.link(os.path.realpath(image), place)
+            os.link(os.path.realpath(image), target)
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             raise TaggerError(
-                f"{place}: no hard link can be made ({reason}). Copy the images: --format imagefolder"
+                f"{target}: no hard link can be made ({reason}). Copy the images: --format imagefolder"
             ) from None

@@ -1,51 +1,52 @@
-"""A sub-folder for each label, with copies of its images: what torchvision, Keras, fastai and YOLO classifiers read."""
+"""One folder a label with copies of its images, as torchvision, Keras, fastai and YOLO read it."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from tagger.commands.writers.image_folder import ImageFolder
-from tagger.commands.writers.image_folder import LinkedImageFolder as Linked
-from tagger.commands.writers.part import Part, Says
+from tagger.commands.writers.base import FormatCapabilities, LabelBatch
+from tagger.commands.writers.image_folder import ImageFolderWriter
+from tagger.commands.writers.image_folder import LinkedImageFolderWriter as Linked
 from tagger.commands.writers.tables import table_formats
-from tagger.data.wording import shortlist
 from tagger.errors import TaggerError
 from tagger.runs import write_text
+from tagger.text import shortlist
 
-LONGEST = 255  # bytes of a name in most file systems
+MAX_NAME_BYTES = 255  # bytes of a name in most file systems
 
 
 @table_formats.register("folders")
-class LabelFolders(ImageFolder):
-    """``OUT/LABEL/FILE``; an image with two labels is in two folders. One without a label has no place and is left out.
+class LabelFolderWriter(ImageFolderWriter):
+    """``OUT/LABEL/FILE``; an image with two labels is in two folders. One without a label has no place and is
+    left out.
 
-    TaggerError for labels that cannot be the name of a folder, and for an OUT that is not empty: what lies in a folder
-    has its label.
+    TaggerError for labels that cannot be the name of a folder, and for an OUT that is not empty: what lies
+    in a folder has its label.
     """
 
-    says = Says(none=False)
+    capabilities = FormatCapabilities(none=False)
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         super().__init__(root, out / "LABEL", names)
         check_folder_names(names)
 
-    def write_part(self, part: Part, path: Path) -> None:
+    def write_batch(self, batch: LabelBatch, path: Path) -> None:
         """The images of one part; the part's file only says that they are there."""
-        for row, file in enumerate(part.table["file"]):
-            for label in part.chosen[row] if row not in part.unreadable else ():
-                self._place(self.root / file, self.folder / label / file)
+        for row, file in enumerate(batch.table["file"]):
+            for label in batch.chosen[row] if row not in batch.unreadable else ():
+                self._copy_once(self.root / file, self.folder / label / file)
         write_text(path, "")
 
-    def join(self, parts: Iterable[Path], empty: Part, out: Path) -> None:
+    def join(self, batch_paths: Iterable[Path], empty: LabelBatch, out: Path) -> None:
         """The folder itself, also without images; copies that a killed command left unfinished go."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.sweep()
+        self.remove_leftovers()
 
 
 @table_formats.register("folders-link")
-class LinkedLabelFolders(LabelFolders):
+class LinkedLabelFolderWriter(LabelFolderWriter):
     """The same with hard links."""
 
-    _bring = Linked._bring
+    _transfer = Linked._transfer
 
 
 def check_folder_names(names: Iterable[str]) -> None:
@@ -53,15 +54,23 @@ def check_folder_names(names: Iterable[str]) -> None:
 
     >>> check_folder_names(["red, white", "a|b"])
     """
-    bad = [repr(name) for name in names if "/" in name or name.startswith(".") or len(name.encode()) > LONGEST]
+    bad = [
+        repr(name)
+        for name in names
+        if "/" in name or name.startswith(".") or len(name.encode()) > MAX_NAME_BYTES
+    ]
     if bad:
         why = "it holds a slash, begins with a dot or is too long"
-        raise TaggerError(f"A label cannot be the name of a folder, as {why}: {shortlist(bad, 20)}. Rename it")
+        raise TaggerError(
+            f"A label cannot be the name of a folder, as {why}: {shortlist(bad, 20)}. Rename it"
+        )
 
 
-def check_empty(folder: Path) -> None:
+def check_empty_folder(folder: Path) -> None:
     """Pass if a folder is empty or not there; TaggerError otherwise."""
     if folder.is_dir() and any(folder.iterdir()):
-        raise TaggerError(f"--out {folder} is not empty, and what lies in its folders has their labels. Name a new one")
+        raise TaggerError(
+            f"--out {folder} is not empty, and what lies in its folders has their labels. Name a new one"
+        )
     if folder.is_file():
         raise TaggerError(f"--out {folder} is a file; this format needs a folder. Name another")

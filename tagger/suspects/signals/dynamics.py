@@ -1,18 +1,20 @@
-"""What did models think of the label while they learnt? Held-out probabilities, averaged over the epochs.
+"""Signal: mean held-out probability over the epochs of training.
 
-A model that was sure from early on is more to be believed than one that changed its mind. After Swayamdipta et al. 2020
-(Dataset Cartography, arXiv 2009.10795), but on images that the model does not learn from, so that a wrong label cannot
-have been learnt by heart.
+Held-out probabilities, averaged over the epochs.
+
+A model that was sure from early on is more to be believed than one that changed its mind. After Swayamdipta
+et al. 2020 (Dataset Cartography, arXiv 2009.10795), but on images that the model does not learn from, so
+that a wrong label cannot have been learnt by heart.
 """
 
 import numpy as np
 
-from tagger.suspects.evidence import Evidence, log_odds, percent
-from tagger.suspects.signals.family import Signal, signals
+from tagger.suspects.evidence import Evidence, format_percent, log_odds
+from tagger.suspects.signals.base import Signal, signals
 
 
 @signals.register("dynamics")
-class Dynamics(Signal):
+class TrainingDynamics(Signal):
     """The log-odds of the mean held-out probability; 0 where none was kept."""
 
     def __init__(self, evidence: Evidence):
@@ -24,5 +26,6 @@ class Dynamics(Signal):
         self.for_yes_NK = log_odds(self.mean_NK)
 
     def reason(self, row: int, k: int) -> str:
-        mean, name = float(self.mean_NK[row, k]), self.evidence.names[k]
-        return f"While they learnt, models that never saw this image gave `{name}` {percent(mean)} on average"
+        mean = float(self.mean_NK[row, k])
+        name = self.evidence.names[k]
+        return f"While they learnt, models that never saw this image gave `{name}` {format_percent(mean)} on average"

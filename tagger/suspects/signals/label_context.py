@@ -1,54 +1,61 @@
-"""What do the image's other labels say about this one? `portrait` and `female` without `people` is odd.
+"""Signal: the image's other labels.
 
-Labels that exclude each other are not asked about each other. Where an image was given one label of several, an error
-is an exchange: the wrong label's presence would prove that the right one is absent, and no swap would ever be doubted.
-So it is for groups of ``labels.toml``, and for all labels of a set in which no image has two. Measured on 1,955 faces
-with one of 9 age labels each, 10 % of them swapped: of the first 50 suspects 7 were wrong cells, and 41 are now (37
-where the group is not declared, so that the network does not know of it either).
+Labels that exclude each other are not asked about each other. Where an image was given one label of
+several, an error is an exchange: the wrong label's presence would prove that the right one is absent, and
+no swap would ever be doubted. So it is for groups of ``labels.toml``, and for all labels of a set in which
+no image has two. Measured on 1,955 faces with one of 9 age labels each, 10 % of them swapped: of the first
+50 suspects 7 were wrong cells, and 41 are now (37 where the group is not declared, so that the network does
+not know of it either).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES, Floats
-from tagger.data import pair_blocks
+from tagger.data import cooccurrence_blocks
 from tagger.suspects.evidence import Evidence
-from tagger.suspects.regression import by_relevance, cross_fitted
-from tagger.suspects.signals.family import Signal, signals
-from tagger.suspects.threads import each
+from tagger.suspects.logistic_regression import cross_fit_logistic, top_k_indices
+from tagger.suspects.signals.base import Signal, signals
+from tagger.suspects.threads import parallel_for
 
-MOST_OTHERS = 48
+MAX_OTHER_LABELS = 48
 
 
 @signals.register("label_context")
 class LabelContext(Signal):
     """Log-odds of a label from the image's other given labels, learnt on images of the other parts.
 
-    Of many labels, the ``MOST_OTHERS`` that go with this one most or least often are looked at; labels that exclude
-    this one are not.
+    Of many labels, the ``MAX_OTHER_LABELS`` that go with this one most or least often are looked at; labels
+    that exclude this one are not.
     """
 
     def __init__(self, evidence: Evidence):
         super().__init__(evidence)
-        labels_NK, num_labels = evidence.labels_NK, len(evidence.names)
+        labels_NK = evidence.labels_NK
+        num_labels = len(evidence.names)
         yes_NK = (labels_NK == YES).astype(np.float32)
         share_K = yes_NK.sum(axis=0, dtype=np.float64) / max(len(yes_NK), 1)
-        exclusive = Exclusive(evidence)
+        exclusive = MutualExclusion(evidence)
         self.for_yes_NK: Floats = np.zeros(labels_NK.shape, np.float32)
-        self.others: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * num_labels  # labels that were looked at
+        self.others: list[NDArray[np.int64]] = [
+            np.zeros(0, np.int64)
+        ] * num_labels  # labels that were looked at
         self.weights: list[Floats] = [np.zeros(0)] * num_labels  # and what each of them counts for
 
-        def learn(one: tuple[int, Floats]) -> None:
+        def fit_label(one: tuple[int, Floats]) -> None:
             k, strength_K = one
-            others = by_relevance(strength_K, min(MOST_OTHERS, int((strength_K >= 0).sum())))
-            target_N, known_N = labels_NK[:, k] == YES, labels_NK[:, k] >= NO
-            self.for_yes_NK[:, k], weight_K = cross_fitted(yes_NK, target_N, known_N, evidence.part_N, among=others)
+            others = top_k_indices(strength_K, min(MAX_OTHER_LABELS, int((strength_K >= 0).sum())))
+            target_N = labels_NK[:, k] == YES
+            known_N = labels_NK[:, k] >= NO
+            self.for_yes_NK[:, k], weight_K = cross_fit_logistic(
+                yes_NK, target_N, known_N, evidence.fold_N, only_columns=others
+            )
             self.others[k], self.weights[k] = others, weight_K[others]
 
-        for block, both_LK in pair_blocks(labels_NK):
-            strength_LK = np.abs(_lift(both_LK / len(labels_NK), block, share_K))
+        for block, both_LK in cooccurrence_blocks(labels_NK):
+            strength_LK = np.abs(_phi_coefficient(both_LK / len(labels_NK), block, share_K))
             strength_LK[exclusive.of(block)] = -1
-            each(learn, zip(range(block.start, block.stop), strength_LK, strict=True))
+            parallel_for(fit_label, zip(range(block.start, block.stop), strength_LK, strict=True))
         self.mean_K = self.for_yes_NK.mean(axis=0)
 
     def weight_K(self, k: int) -> Floats:
@@ -58,23 +65,25 @@ class LabelContext(Signal):
         return weight_K
 
     def reason(self, row: int, k: int) -> str:
-        labels_K, names = self.evidence.labels_NK[row], self.evidence.names
+        labels_K = self.evidence.labels_NK[row]
+        names = self.evidence.names
         present = np.flatnonzero(labels_K == YES)
         present = present[present != k]
         if not len(present):
             return f"Images without any other label rarely have `{names[k]}`"
-        told = present[np.argsort(-np.abs(self.weight_K(k)[present]))][:2]
-        listed = " and ".join(f"`{names[j]}`" for j in told)
+        strongest = present[np.argsort(-np.abs(self.weight_K(k)[present]))][:2]
+        listed = " and ".join(f"`{names[j]}`" for j in strongest)
         often = self.for_yes_NK[row, k] > self.mean_K[k]
         return f"Images with {listed} {'often' if often else 'rarely'} have `{names[k]}`"
 
 
-class Exclusive:
+class MutualExclusion:
     """Of which labels has an image one at most, by a declared group or because no image has two?"""
 
     def __init__(self, evidence: Evidence):
         self.alone = bool(((evidence.labels_NK == YES).sum(axis=1) <= 1).all())
-        self.num_labels, place = len(evidence.names), {name: k for k, name in enumerate(evidence.names)}
+        self.num_labels = len(evidence.names)
+        place = {name: k for k, name in enumerate(evidence.names)}
         members = [group["labels"] for group in evidence.groups.values() if group["kind"] != "multi"]
         self.groups = [np.array([place[name] for name in names], np.int64) for names in members]
 
@@ -88,10 +97,11 @@ class Exclusive:
         return apart_LK
 
 
-def _lift(both_LK: Floats, block: slice, share_K: Floats) -> Floats:
-    """Correlation (phi) of *yes* between a block of labels and all, of the shares of images with both and with each.
+def _phi_coefficient(both_LK: Floats, block: slice, share_K: Floats) -> Floats:
+    """Correlation (phi) of *yes* between a block of labels and all, of the shares of images with both and with
+    each.
 
-    >>> _lift(np.array([[0.5, 0.5]]), slice(0, 1), np.array([0.5, 0.5])).round(2).tolist()
+    >>> _phi_coefficient(np.array([[0.5, 0.5]]), slice(0, 1), np.array([0.5, 0.5])).round(2).tolist()
     [[1.0, 1.0]]
     """
     scale_K = np.sqrt(share_K - share_K * share_K) + 1e-9

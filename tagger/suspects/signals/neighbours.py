@@ -1,13 +1,15 @@
-"""How many of the most similar images have the label? They are the nearest in feature space, near-duplicates aside."""
+"""Signal: labels of the most similar images, near-duplicates aside.
+
+They are the nearest in feature space, near-duplicates aside."""
 
 import numpy as np
 
 from tagger.arrays import NO, UNKNOWN, YES, Floats, row_blocks
 from tagger.suspects.evidence import Evidence, log_odds
-from tagger.suspects.signals.family import Signal, signals
-from tagger.suspects.threads import each
+from tagger.suspects.signals.base import Signal, signals
+from tagger.suspects.threads import parallel_for
 
-STRENGTH = 2.0  # images' worth of the label's overall share that are added to the vote
+PRIOR_STRENGTH = 2.0  # images' worth of the label's overall share that are added to the vote
 
 
 @signals.register("neighbours")
@@ -19,10 +21,13 @@ class Neighbours(Signal):
         if evidence.nearest_NM is None:
             self.for_yes_NK: Floats = np.zeros(evidence.labels_NK.shape, np.float32)
             return
-        nearest_NM, priors_K = evidence.nearest_NM, evidence.priors_K
+        nearest_NM = evidence.nearest_NM
+        priors_K = evidence.priors_K
         nobody_K = np.full((1, evidence.labels_NK.shape[1]), UNKNOWN, np.int8)
         labels_LK = np.concatenate([evidence.labels_NK, nobody_K])  # row -1, no neighbour, is unknown
-        votes_LW = np.concatenate([labels_LK == YES, labels_LK >= NO], axis=1).view(np.int8)  # W: both, K each
+        votes_LW = np.concatenate([labels_LK == YES, labels_LK >= NO], axis=1).view(
+            np.int8
+        )  # W: both, K each
         self.yes_NK, self.known_NK = (np.empty(evidence.labels_NK.shape, np.int16) for _ in range(2))
         self.for_yes_NK = np.empty(evidence.labels_NK.shape, np.float32)
 
@@ -32,12 +37,13 @@ class Neighbours(Signal):
                 sums_CW += votes_LW[nearest_NM[rows, place]]
             yes_CK, known_CK = np.split(sums_CW, 2, axis=1)
             self.yes_NK[rows], self.known_NK[rows] = yes_CK, known_CK
-            self.for_yes_NK[rows] = log_odds((yes_CK + STRENGTH * priors_K) / (known_CK + STRENGTH))
+            self.for_yes_NK[rows] = log_odds(
+                (yes_CK + PRIOR_STRENGTH * priors_K) / (known_CK + PRIOR_STRENGTH)
+            )
 
-        each(count, row_blocks(votes_LW[:-1].shape))
+        parallel_for(count, row_blocks(votes_LW[:-1].shape))
 
     def reason(self, row: int, k: int) -> str:
-        yes, known = self.yes_NK[row, k], self.known_NK[row, k]
-        return (
-            f"{yes or 'None'} of its {known} nearest images {'has' if yes == 1 else 'have'} `{self.evidence.names[k]}`"
-        )
+        yes = self.yes_NK[row, k]
+        known = self.known_NK[row, k]
+        return f"{yes or 'None'} of its {known} nearest images {'has' if yes == 1 else 'have'} `{self.evidence.names[k]}`"

@@ -1,11 +1,11 @@
-"""Which implications do the labels follow almost always, and what do they say here? "baby implies people"."""
+"""Signal: implications between labels, mined or declared in labels.toml."""
 
 import numpy as np
 
 from tagger.arrays import NO, YES
 from tagger.data import MinedRule, Rule, mine_rules
 from tagger.suspects.evidence import Evidence, log_odds
-from tagger.suspects.signals.family import Signal, signals
+from tagger.suspects.signals.base import Signal, signals
 
 
 @signals.register("rules")
@@ -17,55 +17,60 @@ class MinedRules(Signal):
 
     def __init__(self, evidence: Evidence, *, min_support: int = 10, min_confidence: float = 0.8):
         super().__init__(evidence)
-        labels_NK, names = evidence.labels_NK, evidence.names
+        labels_NK = evidence.labels_NK
+        names = evidence.names
         self.column = column = {name: k for k, name in enumerate(names)}
         mined = mine_rules(labels_NK, names, min_support=min_support, min_confidence=min_confidence)
         rules = {(rule.premise, rule.implied): rule for rule in mined}
-        rules |= {(rule.premise, rule.implied): _certain(rule) for rule in evidence.rules}
+        rules |= {(rule.premise, rule.implied): _as_mined_rule(rule) for rule in evidence.rules}
         self.for_yes_NK = np.zeros(labels_NK.shape, np.float32)
-        self.spoken: dict[tuple[int, int], list[MinedRule]] = {}
+        self.rules_by_cell: dict[tuple[int, int], list[MinedRule]] = {}
         base_K = log_odds(evidence.priors_K)
         for rule in sorted(rules.values(), key=lambda rule: rule.confidence):
-            premise, implied = column[rule.premise], column[rule.implied]
-            self.spoken.setdefault((implied, YES), []).insert(0, rule)
-            self.spoken.setdefault((premise, NO), []).insert(0, rule)
+            premise = column[rule.premise]
+            implied = column[rule.implied]
+            self.rules_by_cell.setdefault((implied, YES), []).insert(0, rule)
+            self.rules_by_cell.setdefault((premise, NO), []).insert(0, rule)
             strength = float(log_odds(np.array(rule.confidence), 1e-3))
-            has_premise, lacks_implied = labels_NK[:, premise] == YES, labels_NK[:, implied] == NO
-            toward, against = self.for_yes_NK[:, implied], self.for_yes_NK[:, premise]
+            has_premise = labels_NK[:, premise] == YES
+            lacks_implied = labels_NK[:, implied] == NO
+            toward = self.for_yes_NK[:, implied]
+            against = self.for_yes_NK[:, premise]
             toward[has_premise] = np.maximum(toward[has_premise], strength - base_K[implied])
             against[lacks_implied] = np.minimum(against[lacks_implied], -strength - base_K[premise])
 
     def reason(self, row: int, k: int) -> str:
-        labels_K, column = self.evidence.labels_NK[row], self.column
-        for rule in self.spoken.get((k, YES), []):
+        labels_K = self.evidence.labels_NK[row]
+        column = self.column
+        for rule in self.rules_by_cell.get((k, YES), []):
             if labels_K[column[rule.premise]] == YES:
-                return f"It has `{rule.premise}`, and {_share(rule)} with `{rule.premise}` also have `{rule.implied}`"
-        for rule in self.spoken.get((k, NO), []):
+                return f"It has `{rule.premise}`, and {_support_text(rule)} with `{rule.premise}` also have `{rule.implied}`"
+        for rule in self.rules_by_cell.get((k, NO), []):
             if labels_K[column[rule.implied]] == NO:
-                return f"It lacks `{rule.implied}`, and {_share(rule)} with `{rule.premise}` have it"
-        return self._silence(labels_K[k] == YES, k)
+                return f"It lacks `{rule.implied}`, and {_support_text(rule)} with `{rule.premise}` have it"
+        return self._no_rule_reason(labels_K[k] == YES, k)
 
-    def _silence(self, given: bool, k: int) -> str:
+    def _no_rule_reason(self, given: bool, k: int) -> str:
         """What it means that no rule spoke: other images with, or without, the label have one that does."""
         name = f"`{self.evidence.names[k]}`"
-        bring = [f"`{rule.premise}`" for rule in self.spoken.get((k, YES), [])]
-        brought = [f"`{rule.implied}`" for rule in self.spoken.get((k, NO), [])]
+        bring = [f"`{rule.premise}`" for rule in self.rules_by_cell.get((k, YES), [])]
+        brought = [f"`{rule.implied}`" for rule in self.rules_by_cell.get((k, NO), [])]
         if bring and (given or not brought):
-            return f"It has no label that brings {name}, such as {_some(bring)}"
+            return f"It has no label that brings {name}, such as {_first_three(bring)}"
         if brought:
-            return f"It lacks nothing that {name} brings: {_some(brought)}"
+            return f"It lacks nothing that {name} brings: {_first_three(brought)}"
         return f"No rule speaks about {name}"
 
 
-def _certain(rule: Rule) -> MinedRule:
+def _as_mined_rule(rule: Rule) -> MinedRule:
     return MinedRule(rule.premise, rule.implied, 0, 0.999)
 
 
-def _some(names: list[str]) -> str:
+def _first_three(names: list[str]) -> str:
     return ", ".join(names[:3])
 
 
-def _share(rule: MinedRule) -> str:
+def _support_text(rule: MinedRule) -> str:
     """``34 of 36 images``; by the user's own rule, all."""
     if not rule.support:
         return "by your rule all images"

@@ -1,7 +1,9 @@
-"""How probable is the label to a model that never saw the image? Northcutt et al. 2021, arXiv 1911.00068."""
+"""Signal: out-of-sample probability of the label (Northcutt et al. 2021, arXiv 1911.00068).
 
-from tagger.suspects.evidence import Evidence, log_odds, percent
-from tagger.suspects.signals.family import Signal, signals
+Northcutt et al. 2021, arXiv 1911.00068."""
+
+from tagger.suspects.evidence import Evidence, format_percent, log_odds
+from tagger.suspects.signals.base import Signal, signals
 
 
 @signals.register("self_confidence")
@@ -14,4 +16,4 @@ class SelfConfidence(Signal):
 
     def reason(self, row: int, k: int) -> str:
         name = self.evidence.names[k]
-        return f"A model that never saw this image gives `{name}` {percent(float(self.evidence.probs_NK[row, k]))}"
+        return f"A model that never saw this image gives `{name}` {format_percent(float(self.evidence.probs_NK[row, k]))}"

@@ -1,0 +1,78 @@
+"""Oracle reviewer: answers suspects from known true labels, through the app's review session.
+
+A reviewer who looks it up, through the same desk as the app's."""
+
+from collections.abc import Mapping, Set
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from tagger.commands.suspects import make_rescorer
+from tagger.review import Decision, ReviewSession, Store, default_url
+from tagger.runs import RunFolder
+
+CARDS_AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class ReviewCount:
+    """How many cells were asked, and in how many of them the given label was wrong."""
+
+    asked: int
+    wrong: int
+
+
+def answer_suspects(
+    run: RunFolder,
+    truth: Mapping[str, Set[str]],
+    count: int,
+    *,
+    store: str | None = None,
+    reviewer: str = "truth",
+) -> ReviewCount:
+    """Answer the first ``count`` cards of the review queue from ``truth`` (file -> its right labels).
+
+    The decisions are in the review store, each in the order in which the queue, learning as it goes, asked
+    for it.
+    """
+    url = store or default_url(Path(run.load_settings().data.path))
+    with closing(Store.open(url)) as opened:
+        session = ReviewSession(
+            run.load_suspects(),
+            run.load_images(),
+            run.load_cells(),
+            run.load_labels(),
+            run.load_neighbours(),
+            opened,
+            run=run.path.name,
+            rescore=make_rescorer(run, url),
+        )
+        asked = wrong = 0
+        while asked < count:
+            cards = session.next_cards("truthful", reviewer, count=min(CARDS_AT_ONCE, count - asked))
+            if not cards:
+                break
+            decisions = []
+            for seq, card in enumerate(cards, start=asked):
+                right = card.label in truth[card.file]
+                wrong += right != bool(card.given)
+                decisions.append(
+                    Decision(
+                        hash=card.hash,
+                        label=card.label,
+                        verdict="yes" if right else "no",
+                        before=card.given,
+                        suggested=card.suggested,
+                        doubt=card.doubt,
+                        run=run.path.name,
+                        reviewer=reviewer,
+                        seconds=None,
+                        client="truthful",
+                        seq=seq,
+                        blind=card.blind,
+                    )
+                )
+            session.record(decisions)
+            session.wait()
+            asked += len(cards)
+        return ReviewCount(asked, wrong)

@@ -1,0 +1,1 @@
+"""Export of a run's model: the exported module, the file formats, and the check that both agree."""

@@ -1,0 +1,1 @@
+"""A finished run that answers: the predictor, its heat maps, and the worker process."""

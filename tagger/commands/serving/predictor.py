@@ -1,0 +1,157 @@
+"""The predictor of a finished run: ``tagger.load(run).predict(paths)``."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tagger.arrays import Floats, sigmoid
+from tagger.batches import BatchSequence, ImageBatch, ImageFiles, make_loader
+from tagger.commands.console.screen import Screen
+from tagger.data import list_images
+from tagger.errors import TaggerError
+from tagger.model import TagModel, example_images, fuse_batchnorm, load_model
+from tagger.runs import RunFolder, find_run
+from tagger.scoring import predict_labels
+from tagger.training.device import make_accelerator
+from tagger.training.inference import CPU_CHUNK_SIZE, BatchOutputs, run_batches
+from tagger.training.thread_map import MAX_WORKERS
+
+NONFINITE_LOGITS = (
+    "the network gives no finite number for it; its weights are at fault: restore a copy, or train again"
+)
+MAX_READ = (
+    64  # images that a core reads in one go: each time its caches are full of the network's values at first
+)
+MIN_TO_FUSE = 32  # images for which folding the network would take longer than it saves
+
+
+class Predictions(NamedTuple):
+    """Some images' calibrated probabilities (N, K), NaN in the rows of unreadable ones, whose reasons are by row."""
+
+    files: list[str]
+    probs_NK: Floats
+    reasons: dict[int, str]
+
+
+class Predictor:
+    """A trained model with its labels, calibration and thresholds: the run's own, or a set saved beside them."""
+
+    def __init__(self, run: RunFolder, *, thresholds: str | None = None, screen: Screen | None = None):
+        self.run = run
+        self.screen = screen or Screen(quiet=True)
+        self.settings = run.load_settings()
+        self.labels = run.load_labels()
+        self.thresholds, self.calibration = run.load_decision_rule()
+        self.constraints = run.load_constraints()
+        if thresholds is not None:
+            self.thresholds = self.thresholds.replaced(
+                run.load_threshold_set(thresholds), self.labels, how=thresholds
+            )
+        self.device = make_accelerator(self.settings).device
+        model = load_model(run.model_path, self.settings, len(self.labels))
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)
+
+    def predict(self, images: str | Path | Sequence[str | Path]) -> pd.DataFrame:
+        """One row an image: ``file``, ``labels`` (chosen ones joined by ``|``), then one probability column
+        per label.
+
+        ``images`` is a folder or a list of files. An unreadable image has empty labels, no probabilities,
+        and its reason in the table's ``attrs["unreadable"]`` (file -> reason). TaggerError if the folder
+        has no images.
+        """
+        if isinstance(images, str | Path):
+            root = Path(images)
+            files = list(list_images(images).files)
+            if not files:
+                raise TaggerError(f"{root}: there are no images in it.")
+        else:
+            root = Path()
+            files = [str(path) for path in images]
+        predictions = self.predict_probs(root, files)
+        table = self.table(predictions)
+        table.attrs["unreadable"] = {files[row]: reason for row, reason in predictions.reasons.items()}
+        return table
+
+    def predict_probs(self, root: Path, files: list[str], *, description: str = "tagging") -> Predictions:
+        """Probabilities of ``root / file`` for each file; in fp32, so that they are the same on every processor."""
+        probs_NK = np.full((len(files), len(self.labels)), np.nan)
+        reasons: dict[int, str] = {}
+        for outputs in self.screen.track(_SizedIterator(self._outputs(root, files), len(files)), description):
+            logits_BK = outputs.outputs_VBX.mean(0).astype(np.float64)
+            probs_NK[outputs.indices_B] = self.calibration.apply(sigmoid(logits_BK))
+            reasons |= {int(i): r for i, r in zip(outputs.indices_B, outputs.reasons, strict=True) if r}
+            for row in outputs.indices_B[~np.isfinite(logits_BK).all(axis=1)].tolist():
+                reasons.setdefault(row, NONFINITE_LOGITS)
+        probs_NK[list(reasons)] = np.nan
+        return Predictions(files, probs_NK, reasons)
+
+    def _outputs(self, root: Path, files: list[str]) -> Iterator[BatchOutputs]:
+        """Logits of all files. Where each core computes for itself it reads its images too; else processes do."""
+        image = self.settings.image
+        dataset = ImageFiles(root, files, size=image.size, fit=image.fit)
+        batches: BatchSequence | Iterable[ImageBatch]
+        if self.device.type == "cpu" and image.workers < 1 and torch.get_num_threads() <= MAX_WORKERS:
+            several = max(
+                1, min(MAX_READ // CPU_CHUNK_SIZE, len(files) // (16 * CPU_CHUNK_SIZE))
+            )  # all cores end at about one time
+            batches = BatchSequence(dataset, range(len(files)), batch_size=several * CPU_CHUNK_SIZE)
+        else:
+            workers = (
+                0 if len(files) <= 64 else image.num_workers
+            )  # starting them costs more than a handful of images
+            batches = make_loader(
+                dataset, range(len(files)), batch_size=self.settings.train.batch_size, workers=workers
+            )
+        inference_model = self.model.eval() if len(files) < MIN_TO_FUSE else self.inference_model
+        return run_batches(inference_model, batches, device=self.device, tta_hflip=image.tta_hflip)
+
+    @cached_property
+    def inference_model(self) -> TagModel:
+        """The model with its normalisation folded away: the same logits, faster. For gradients there is ``model``."""
+        return fuse_batchnorm(self.model, example_images(self.settings.image.size, self.device))
+
+    def chosen_labels(self, probs_NK: Floats) -> Iterator[list[str]]:
+        """The labels of each image: those that reach their thresholds, as the run's groups and rules have it."""
+        names = np.array(self.labels, dtype=object)
+        for chosen_K in predict_labels(probs_NK, self.thresholds.values_K, self.constraints):
+            yield names[chosen_K].tolist()
+
+    def table(self, predictions: Predictions) -> pd.DataFrame:
+        """The columns of a prediction file: file, labels, probabilities rounded to six digits."""
+        columns: dict[str, Any] = {
+            "file": predictions.files,
+            "labels": ["|".join(c) for c in self.chosen_labels(predictions.probs_NK)],
+        }
+        columns |= {name: predictions.probs_NK[:, k].round(6) for k, name in enumerate(self.labels)}
+        return pd.DataFrame(columns)
+
+
+def load(
+    run: str | Path | RunFolder | None = None, *, thresholds: str | None = None, screen: Screen | None = None
+) -> Predictor:
+    """The tagger of a finished run: a path, what ``tagger.train`` gave, or the newest run in ``./runs``.
+
+    ``thresholds`` names a set that was saved in the review app.
+    """
+    return Predictor(
+        run if isinstance(run, RunFolder) else find_run(run), thresholds=thresholds, screen=screen
+    )
+
+
+class _SizedIterator:
+    """Outputs as they come, and how many images they will be: what a screen's progress needs."""
+
+    def __init__(self, outputs: Iterator[BatchOutputs], num_images: int):
+        self.outputs = outputs
+        self.num_images = num_images
+
+    def __iter__(self) -> Iterator[BatchOutputs]:
+        return self.outputs
+
+    def __len__(self) -> int:
+        return self.num_images

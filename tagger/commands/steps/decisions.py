@@ -1,0 +1,156 @@
+"""The labels of a run after people's decisions: read the store, apply its log, mask what may be compared.
+
+The store's log, applied to the run's labels."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from tagger.arrays import UNKNOWN, Floats
+from tagger.commands.console.screen import Screen
+from tagger.review import (
+    CorrectedLabels,
+    RecordedDecision,
+    RecordedOperation,
+    Store,
+    apply_decisions,
+    default_url,
+    edit_vocabulary,
+)
+from tagger.runs import RunFolder
+from tagger.suspects import refit_doubt
+from tagger.text import counted
+
+
+@dataclass(frozen=True)
+class ReviewedLabels:
+    """The labels after all decisions, and the log that they follow from."""
+
+    applied: CorrectedLabels
+    rows: Sequence[RecordedDecision]
+    operations: Sequence[RecordedOperation]
+
+    @property
+    def last_decision(self) -> int:
+        """The id of the last decision, 0 if there is none."""
+        return max((row.id for row in self.rows), default=0)
+
+    @property
+    def last_operation(self) -> int:
+        """The id of the last operation on the vocabulary, 0 if there is none."""
+        return max((operation.id for operation in self.operations), default=0)
+
+
+def store_url(run: RunFolder, store: str | None) -> str:
+    """The address of the review store: the one named, else the one of the run's data folder."""
+    return store or default_url(Path(run.load_settings().data.path))
+
+
+def read_decisions(url: str) -> tuple[list[RecordedDecision], list[RecordedOperation]]:
+    """Everything in the store; nothing where there is no such file yet."""
+    if store_is_missing(url):
+        return [], []
+    with closing(Store.open(url)) as store:
+        return store.decisions(), store.operations()
+
+
+def store_is_missing(url: str) -> bool:
+    """Whether ``url`` names a file that does not exist; anything else that is wrong with it is for
+    ``Store.open``.
+
+    >>> store_is_missing("sqlite:////nowhere/review.db"), store_is_missing("postgresql://server/db"), store_is_missing("no address")
+    (True, False, False)
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return False
+    return parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").is_file()
+
+
+def hide_password(url: str) -> str:
+    """The address as it may be shown and written down.
+
+    >>> hide_password("postgresql://ann:secret@server/db")
+    'postgresql://ann:***@server/db'
+    """
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def correct_labels(
+    run: RunFolder, rows: Sequence[RecordedDecision], operations: Sequence[RecordedOperation]
+) -> ReviewedLabels:
+    """The run's labels after these decisions and operations."""
+    images = run.load_images()
+    files = images["file"].tolist()
+    hashes = images["hash"].tolist()
+    applied = apply_decisions(files, hashes, run.load_cells(), run.load_labels(), rows, operations)
+    return ReviewedLabels(applied, rows, operations)
+
+
+def eval_mask(run: RunFolder, corrected: ReviewedLabels, test_N: np.ndarray) -> np.ndarray:
+    """judged_NK (bool): the cells of the test split by which this run and its successor may be compared.
+
+    Those that a person verified blind, and those that nobody decided, which keep the label they came with.
+    Cells that were decided because a model had picked them would let the model mark its own work.
+    """
+    applied = corrected.applied
+    mask_NK = np.where(applied.verified_NK, applied.blind_NK, True) & (applied.labels_NK != UNKNOWN)
+    before_NK = run.load_eval_mask()
+    names = run.load_labels()
+    if before_NK is not None:  # what was left out once stays out unless somebody verified it blind since
+        now = edit_vocabulary(names, corrected.operations)
+        cells_NK = run.load_cells()
+        column_of = {name: k for k, name in enumerate(applied.names)}
+        for k, name in enumerate(names):
+            if (current := now.resolve(name)) is not None:
+                out_N = (cells_NK[:, k] != UNKNOWN) & ~before_NK[:, k]
+                mask_NK[:, column_of[current]] &= ~out_N | applied.blind_NK[:, column_of[current]]
+    return mask_NK & test_N[:, None]
+
+
+def remaining_doubt(run: RunFolder, suspects: pd.DataFrame, corrected: ReviewedLabels) -> Floats:
+    """doubt_NK of the suspects, learnt from the verdicts so far; 0 for cells that are none, NaN for verified ones."""
+    applied = corrected.applied
+    now = edit_vocabulary(run.load_labels(), corrected.operations)
+    column_of = {name: k for k, name in enumerate(applied.names)}
+    doubt_NK = np.zeros(applied.labels_NK.shape, dtype=np.float32)
+    current = {name: now.resolve(name) for name in suspects["label"].unique()}
+    column = suspects["label"].map({name: column_of[to] for name, to in current.items() if to is not None})
+    rows = suspects["row"].to_numpy(np.int64)
+    given = suspects["given"].to_numpy()
+    usable = (column.notna() & (rows < len(doubt_NK))).to_numpy()
+    at = rows[usable], column[usable].to_numpy(np.int64)
+    verified = applied.verified_NK[at]
+    positions = np.flatnonzero(usable)
+    verdicts = pd.DataFrame(
+        {"position": positions[verified], "wrong": (applied.labels_NK[at] != given[usable])[verified]}
+    )
+    doubt = refit_doubt(suspects, verdicts)[usable]
+    doubt_NK[at] = np.where(applied.labels_NK[at] == given[usable], doubt, 0)
+    return np.where(applied.verified_NK, np.float32(np.nan), doubt_NK)
+
+
+def show_decisions(corrected: ReviewedLabels, url: str, screen: Screen) -> None:
+    """What was decided, and what of it has no place in the run, on the screen."""
+    applied = corrected.applied
+    verified = counted(int(np.sum(applied.verified_NK)), "cell")
+    screen.say(
+        f"{counted(len(corrected.rows), 'decision')} in {hide_password(url)}: {verified} verified,"
+        f" {counted(len(applied.changes), 'label')} changed."
+    )
+    if len(applied.unmatched):
+        screen.say(
+            f"{counted(len(applied.unmatched), 'decision')} on images or labels that this run does not have:"
+        )
+        screen.say_list(
+            [f"{row.label!r} of image {row.hash[:12]} ({row.verdict})" for row in applied.unmatched]
+        )
+    for problem in applied.problems:
+        screen.say(problem)

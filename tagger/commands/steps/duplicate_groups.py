@@ -1,0 +1,38 @@
+"""Groups of near-duplicate images, each kept on one side of a split.
+
+Copies of one image, by its bytes or by its looks."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tagger.batches import load_fingerprints
+from tagger.commands.console.screen import Screen
+from tagger.data import near_duplicate_groups
+from tagger.text import counted
+
+
+def duplicate_groups(
+    images: pd.DataFrame, rows: NDArray[np.int64], fingerprints: Path, screen: Screen
+) -> NDArray[np.int64]:
+    """The group of each image, named by its smallest row; ``rows``: where its fingerprint lies in the file.
+
+    Only by ``hash`` if there is no such file: then a version that made none began the training, and split so.
+    """
+    prints = load_fingerprints(fingerprints)
+    hashes = images["hash"].to_numpy(dtype=str)
+    if prints is None:
+        return pd.Series(np.arange(len(images))).groupby(hashes).transform("min").to_numpy(np.int64)
+    thumbs_NTT, colours_N3 = (array[rows] for array in prints)
+    group_N = near_duplicate_groups(thumbs_NTT, colours_N3, hashes=hashes)
+    sizes = np.bincount(group_N, minlength=1)
+    sizes = sizes[sizes > 1]
+    if len(sizes):
+        largest = f", {sizes.max():,} in the largest" if len(sizes) > 1 else ""
+        screen.say(
+            f"{counted(len(sizes), 'group')} of near-duplicates ({sizes.sum():,} images{largest}):"
+            " each stays together, in one fold or in the test split."
+        )
+    return group_N

@@ -1,0 +1,118 @@
+"""Detection of image files that were replaced or removed since they were hashed.
+
+A file that is replaced must not take its old label along.
+
+An image is its hash. So what the system knows of each file (size, inode, times) is noted before the files
+are hashed, and compared when all pixels have been read, and again at the end: only files for which it
+differs are hashed again.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tagger.commands.console.screen import Screen
+from tagger.commands.steps.dataset_reading import Track, progress_callback
+from tagger.data.images.hash_cache import STAT_FIELDS, file_stat
+from tagger.data.images.hashes import hash_file, hash_files
+from tagger.errors import Problem
+from tagger.runs import Checkpoint
+from tagger.text import counted
+
+
+def file_stats(root: str | Path, files: Sequence[str]) -> NDArray[np.int64]:
+    """What the system knows of each file now (N, ``STAT_FIELDS``); zeros for one that is not there."""
+    stats_NF = np.zeros((len(files), len(STAT_FIELDS)), np.int64)
+    folder = os.path.join(root, "")
+    for n, file in enumerate(files):
+        try:
+            stats_NF[n] = file_stat(os.stat(folder + file))
+        except OSError:
+            continue
+    return stats_NF
+
+
+def select_stats(
+    files: Sequence[str], listed: Sequence[str], stats_MF: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The stats of some of the files that were listed and looked at; zeros for one that was not.
+
+    >>> select_stats(["b", "c"], ["a", "b"], np.array([[1], [2]])).tolist()
+    [[2], [0]]
+    """
+    row_of = {file: m for m, file in enumerate(listed)}
+    rows = np.array([row_of.get(file, -1) for file in files], np.int64)
+    return np.where(rows[:, None] >= 0, stats_MF[rows], 0)
+
+
+def stats_when_hashed(checkpoint: Checkpoint, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What was known of the files of some rows when they were hashed (N, ``STAT_FIELDS``).
+
+    Zeros, which no file has, in a checkpoint of an earlier version.
+    """
+    stats_NF = checkpoint.load_file_stats()
+    return np.zeros((len(rows), len(STAT_FIELDS)), np.int64) if stats_NF is None else stats_NF[rows]
+
+
+def find_changed_files(root: str | Path, images: pd.DataFrame, stats_NF: NDArray[np.int64]) -> dict[int, str]:
+    """Row -> reason of every image whose file is not the one that was hashed: gone, or other bytes."""
+    files = images["file"].tolist()
+    found = {}
+    for n in np.flatnonzero((file_stats(root, files) != stats_NF).any(axis=1)).tolist():
+        digest, _, reason = hash_file(Path(root, files[n]))
+        if digest != images["hash"][n]:
+            found[n] = reason.partition(":")[0] if not digest else "another image has taken its place"
+    return found
+
+
+def find_changed_while_reading(
+    root: str | Path, images: pd.DataFrame, checkpoint: Checkpoint
+) -> dict[int, str]:
+    """Row -> reason of images that were replaced or removed before all pixels were read; looked at once, then kept."""
+
+    def find() -> dict[int, str]:
+        found = find_changed_files(root, images, stats_when_hashed(checkpoint, np.arange(len(images))))
+        return {row: f"{reason} while it was being read: left out" for row, reason in found.items()}
+
+    return checkpoint.changed_rows(find)
+
+
+def find_replaced_files(
+    root: str | Path, images: pd.DataFrame, checkpoint: Checkpoint, track: Track
+) -> dict[int, str]:
+    """Row -> reason of images that were replaced since a run learnt from them: all are hashed, when they were read."""
+    files = images["file"].tolist()
+
+    def find() -> dict[int, str]:
+        checkpoint.save_file_stats(file_stats(root, files))
+        hashes, _, _ = hash_files(
+            root, files, progress=progress_callback(track, len(files), "comparing images")
+        )
+        pairs = enumerate(zip(hashes, images["hash"], strict=True))
+        return {
+            row: "another image has taken its place: left out"
+            for row, (now, then) in pairs
+            if now and now != then
+        }
+
+    return checkpoint.changed_rows(find)
+
+
+def report_changed_files(
+    root: str | Path, images: pd.DataFrame, stats_NF: NDArray[np.int64], screen: Screen
+) -> list[str]:
+    """A sentence for the model card if images were replaced or removed since they were hashed; each named on screen."""
+    changed = find_changed_files(root, images, stats_NF)
+    if not changed:
+        return []
+    sentence = (
+        f"{counted(len(changed), 'image')} changed on disk while the training ran."
+        " The run's labels and hashes are those of the images as they were."
+    )
+    screen.say("Changed on disk since they were read:")
+    screen.say_list([Problem(images["file"][row], None, reason) for row, reason in sorted(changed.items())])
+    return [sentence]

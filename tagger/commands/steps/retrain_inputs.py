@@ -1,0 +1,119 @@
+"""Inputs of a retraining: corrected labels, remaining doubt, constraints and the previous networks.
+
+Its labels after the decisions, and its networks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tagger.arrays import Cells, Floats
+from tagger.commands.console.screen import Screen
+from tagger.commands.steps.decisions import (
+    ReviewedLabels,
+    correct_labels,
+    eval_mask,
+    read_decisions,
+    remaining_doubt,
+    show_decisions,
+)
+from tagger.config import Settings
+from tagger.data import LabelGroup, Rule
+from tagger.model import Backbone, TagModel, load_model, new_backbone
+from tagger.review import edit_vocabulary
+from tagger.runs import RunFolder
+from tagger.text import counted
+from tagger.training.retraining.warm_start import WarmStart, remap_head_labels
+
+
+@dataclass(frozen=True)
+class RetrainInputs:
+    """What the run before leaves to the next: labels after the decisions, and what is still doubted."""
+
+    previous: RunFolder
+    settings: Settings
+    corrected: ReviewedLabels
+    images: pd.DataFrame
+    eval_mask_NK: np.ndarray
+    doubt_NK: Floats
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels after all operations."""
+        return self.corrected.applied.names
+
+    @property
+    def labels_NK(self) -> Cells:
+        """The cells after all decisions."""
+        return self.corrected.applied.labels_NK
+
+
+def load_retrain_inputs(
+    folder: RunFolder, previous: RunFolder, origin: dict[str, Any], url: str, screen: Screen
+) -> RetrainInputs:
+    """The labels after the decisions that this retraining began with; the log only grows, so they are all there."""
+    settings = previous.load_settings()
+    images = previous.load_images()
+    rows, operations = read_decisions(url)
+    rows = [row for row in rows if row.id <= origin["last_decision"]]
+    corrected = correct_labels(
+        previous, rows, [one for one in operations if one.id <= origin["last_operation"]]
+    )
+    screen.say(f"{counted(len(images), 'image')} of {previous.path} -> {folder.path}")
+    show_decisions(corrected, url, screen)
+    if not rows:
+        screen.say("Nothing is decided yet, so this trains on the same labels again. Decide: tagger review")
+    checkpoint = folder.checkpoint
+    if checkpoint.has_suspects:
+        doubt_NK = remaining_doubt(previous, checkpoint.load_suspects(), corrected)
+    else:
+        doubt_NK = np.zeros(corrected.applied.labels_NK.shape, dtype=np.float32)
+    eval_mask_NK = eval_mask(previous, corrected, (images["split"] == "test").to_numpy())
+    return RetrainInputs(previous, settings, corrected, images, eval_mask_NK, doubt_NK)
+
+
+def remap_constraints(inputs: RetrainInputs) -> tuple[dict[str, LabelGroup], tuple[Rule, ...]]:
+    """Groups and rules under the labels' names of now; what lost a label that it needs is gone."""
+    now = edit_vocabulary(inputs.previous.load_labels(), inputs.corrected.operations)
+    groups: dict[str, LabelGroup] = {}
+    for name, group in inputs.previous.load_groups().items():
+        members = dict.fromkeys(to for label in group["labels"] if (to := now.resolve(label)) is not None)
+        if len(members) > 1 or len(members) == len(group["labels"]):
+            groups[name] = LabelGroup(kind=group["kind"], labels=list(members))
+    pairs = [(now.resolve(rule.premise), now.resolve(rule.implied)) for rule in inputs.previous.load_rules()]
+    return groups, tuple(
+        dict.fromkeys(Rule(a, b) for a, b in pairs if a is not None and b is not None and a != b)
+    )
+
+
+def load_warm_start(
+    previous: RunFolder, settings: Settings, names: tuple[str, ...], priors_K: Floats, screen: Screen
+) -> WarmStart:
+    """The networks of the last run, with a column for each label of now."""
+    before = previous.load_labels()
+
+    def fold_model(stem: str) -> TagModel | None:
+        path = previous.fold_models_path / f"{stem}.safetensors"
+        if not path.is_file():
+            return None
+        model = load_model(path, settings, len(before))
+        attention = model.attention.remap_labels(before, names, priors_K) if model.attention else None
+        return TagModel(
+            model.backbone, remap_head_labels(model.head, before, names, priors_K, settings), attention
+        )
+
+    def backbone() -> Backbone:
+        frozen = settings.train.epochs == 0
+        return (
+            load_model(previous.model_path, settings, len(before)).backbone
+            if frozen
+            else new_backbone(settings)
+        )
+
+    if settings.train.epochs and not any(previous.fold_models_path.glob("*.safetensors")):
+        screen.say(
+            f"{previous.path} kept no networks to go on from: training begins with the weights it began with."
+        )
+        new_backbone(settings)  # a file that is gone shows at once
+    return WarmStart(fold_model, backbone)

@@ -1,0 +1,1 @@
+"""Label file formats: tables, XMP, exports of annotation tools, and the readers of each."""

@@ -1,0 +1,41 @@
+"""Escaping of CSV cells that a spreadsheet would run as formulas (OWASP, "CSV injection").
+
+A cell that begins with ``= + - @``, a tab or a line end gets an apostrophe before it (OWASP, "CSV
+injection"), and so does one in which such a sign follows apostrophes, so that taking one away again gives
+back exactly what was there. Reports are written so; labels and predictions are data for programs and stay
+as they are.
+"""
+
+import re
+
+import pandas as pd
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+
+
+def escape_formula(cell: str) -> str:
+    """The text as no spreadsheet runs it.
+
+    >>> escape_formula("=1+1"), escape_formula("'=x"), escape_formula("cat"), escape_formula("it's")
+    ("'=1+1", "''=x", 'cat', "it's")
+    """
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unescape_formula(cell: str) -> str:
+    """What ``escape_formula`` was given.
+
+    >>> unescape_formula(escape_formula("'=x")), unescape_formula("'quoted'")
+    ("'=x", "'quoted'")
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def escape_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its texts, and the names of its columns, guarded; numbers stay numbers.
+
+    >>> escape_formulas(pd.DataFrame({"file": ["-a.jpg"], "doubt": [-0.5]})).values.tolist()
+    [["'-a.jpg", -0.5]]
+    """
+    safe = table.map(lambda cell: escape_formula(cell) if isinstance(cell, str) else cell)
+    return safe.rename(columns=lambda name: escape_formula(str(name)))

@@ -1,0 +1,47 @@
+"""JSON lines: the objects of a file, one a line, and one error that lists all broken lines.
+
+One a line, or one error that lists every line that is none."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tagger.errors import TaggerError
+from tagger.text import counted, shortlist
+
+
+def parse_json_lines(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(row, object) of each line that is not blank. At its end TaggerError, begun with ``name``, if some are
+    none.
+
+    >>> list(parse_json_lines("a.jsonl", '{"file": "a.jpg"}\\n\\n{}'))
+    [(1, {'file': 'a.jpg'}), (3, {})]
+    """
+    bad = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (
+            ValueError,
+            RecursionError,
+        ):  # also numbers of thousands of digits, brackets nested by the thousand
+            row = None
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            bad.append(f"row {number}")
+    if bad:
+        raise TaggerError(
+            f"{name}: {counted(len(bad), 'row')} that cannot be read as a JSON object: {shortlist(bad)}"
+        )
+
+
+def json_columns(name: str, text: str) -> tuple[str, ...]:
+    """All keys of all objects, in the order in which they are met.
+
+    >>> json_columns("a.jsonl", '{"file": "a.jpg"}\\n{"labels": [], "file": "b.jpg"}')
+    ('file', 'labels')
+    """
+    return tuple({key: None for _, row in parse_json_lines(name, text) for key in row})

@@ -1,0 +1,140 @@
+"""Labels as a label file states them: the images listed and the cells that are yes or unknown.
+
+The images it lists, and the cells that are not *no*."""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, UNKNOWN, YES, Cells
+from tagger.errors import Problem
+
+MAX_LOCATIONS = 5  # places remembered for each label, to be named in messages
+
+
+@dataclass(frozen=True)
+class LongTable:
+    """A label source as read: C cells of the images that it lists; every other cell of a listed image is *no*.
+
+    ``image_C`` and ``label_C`` index ``files`` and ``labels``; ``value_C`` is YES or UNKNOWN. ``places``
+    says where a label was first used ("row 12", "annotations/cat.txt"). ``summary`` names the form;
+    ``merge_copies`` is set where a second copy of a file is only a way to give it a second label;
+    ``closed`` where a label that the source does not know at all is *no* for every image, rather than
+    *unknown*.
+    """
+
+    source_name: str
+    summary: str
+    files: tuple[str, ...]
+    labels: tuple[str, ...]
+    image_C: NDArray[np.int64]
+    label_C: NDArray[np.int64]
+    value_C: Cells
+    locations: dict[str, tuple[str, ...]]
+    problems: tuple[Problem, ...] = ()
+    merge_copies: bool = False
+    closed_world: bool = True
+
+
+class LongTableBuilder:
+    """Collects a LongTable image by image, in numbers only, so that memory is that of the set cells.
+
+    >>> builder = LongTableBuilder()
+    >>> builder.add("a.jpg", yes=["cat"], location="row 2")
+    >>> builder.add("b.jpg", location="row 3")
+    >>> table = builder.build("labels.csv", "long form")
+    >>> table.files, table.labels, to_dense(table, ["dog", "cat"]).tolist()
+    (('a.jpg', 'b.jpg'), ('cat',), [[0, 1], [0, 0]])
+    """
+
+    def __init__(self, labels: Iterable[str] = ()):
+        self.problems: list[Problem] = []
+        self._files: dict[str, int] = {}
+        self._labels: dict[str, int] = {}
+        self._locations: dict[str, list[str]] = defaultdict(list)
+        self._cells = (array("q"), array("q"), array("b"))
+        for label in labels:
+            self.label(label)
+
+    def __contains__(self, file: str) -> bool:
+        return file in self._files
+
+    def label(self, label: str, location: str = "") -> int:
+        """The column of ``label``, made if it is new; ``place`` is remembered for messages."""
+        if location and len(self._locations[label]) < MAX_LOCATIONS:
+            self._locations[label].append(location)
+        return self._labels.setdefault(label, len(self._labels))
+
+    def add(
+        self, file: str, *, yes: Iterable[str] = (), unknown: Iterable[str] = (), location: str = ""
+    ) -> None:
+        """List an image, with the labels that it has and those that nobody has settled."""
+        image = self._files.setdefault(file, len(self._files))
+        for labels, value in ((yes, YES), (unknown, UNKNOWN)):
+            for label in labels:
+                for column, item in zip(
+                    self._cells, (image, self.label(label, location), value), strict=True
+                ):
+                    column.append(item)
+
+    def build(
+        self, source_name: str, summary: str, *, merge_copies: bool = False, closed_world: bool = True
+    ) -> LongTable:
+        """The table as it stands."""
+        return LongTable(
+            source_name=source_name,
+            summary=summary,
+            files=tuple(self._files),
+            labels=tuple(self._labels),
+            image_C=np.array(self._cells[0], dtype=np.int64),
+            label_C=np.array(self._cells[1], dtype=np.int64),
+            value_C=np.array(self._cells[2], dtype=np.int8),
+            locations={label: tuple(locations) for label, locations in self._locations.items()},
+            problems=tuple(self.problems),
+            merge_copies=merge_copies,
+            closed_world=closed_world,
+        )
+
+
+def convert_underscores(table: LongTable, underscores: str) -> LongTable:
+    """The table with its labels' underscores as spaces (``spaces``), or the other way (``join``); those alike
+    are one.
+
+    Faces that are labels in booru collections, of three signs (``>_<``), stay as they are.
+
+    >>> builder = LongTableBuilder(["long_hair", "long hair", "o_o"])
+    >>> convert_underscores(builder.build("labels.csv", ""), "spaces").labels
+    ('long hair', 'o_o')
+    """
+    if underscores == "keep":
+        return table
+    old, new = ("_", " ") if underscores == "spaces" else (" ", "_")
+    names = [label if len(label) <= 3 else label.replace(old, new).strip() for label in table.labels]
+    column = {name: k for k, name in enumerate(dict.fromkeys(names))}
+    to_K = np.array([column[name] for name in names], dtype=np.int64)
+    locations: dict[str, tuple[str, ...]] = {}
+    for label, name in zip(table.labels, names, strict=True):
+        locations[name] = (*locations.get(name, ()), *table.locations.get(label, ()))[:MAX_LOCATIONS]
+    label_C = to_K[table.label_C] if len(to_K) else table.label_C
+    return replace(table, labels=tuple(column), label_C=label_C, locations=locations)
+
+
+def to_dense(table: LongTable, labels: Iterable[str]) -> Cells:
+    """labels_NK: rows follow ``table.files``, columns ``labels``; labels that are not asked for are dropped.
+
+    A cell that is *yes* in one place and *unknown* in another is *yes*.
+    """
+    column = {label: k for k, label in enumerate(labels)}
+    labels_NK = np.full((len(table.files), len(column)), NO, dtype=np.int8)
+    if not table.closed_world:
+        labels_NK[:, [column[label] for label in column.keys() - set(table.labels)]] = UNKNOWN
+    to_K = np.array([column.get(label, -1) for label in table.labels], dtype=np.int64)
+    wanted_C = to_K[table.label_C] >= 0 if len(to_K) else np.zeros(0, dtype=bool)
+    for value in (UNKNOWN, YES):
+        C = wanted_C & (table.value_C == value)
+        labels_NK[table.image_C[C], to_K[table.label_C[C]]] = value
+    return labels_NK

@@ -1,0 +1,48 @@
+"""Rows of a label table matched to images, and the list of ignored columns."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tagger.data.formats.image_lookup import ImageLookup
+from tagger.data.formats.long_table import LongTableBuilder
+from tagger.data.formats.tabular import TableStream
+from tagger.errors import Problem, TaggerError
+from tagger.sections import ReadOptions
+from tagger.text import quoted
+
+
+def matched_rows(
+    path: Path, stream: TableStream, read_options: ReadOptions, images: ImageLookup, builder: LongTableBuilder
+) -> Iterator[tuple[int, str, list[str]]]:
+    """(row, image, cells) of each row whose image exists; the others become problems, and an error if that is all."""
+    file_at = stream.columns.index(read_options.file_column)
+    absent: dict[str, list[int]] = defaultdict(list)
+    num_known = num_rows = 0
+    for row, cells in stream.rows:
+        num_rows += 1
+        file, reason = images.find(cells[file_at], beside=path.parent)
+        if file:
+            num_known += 1
+            yield row, file, cells
+        else:
+            absent[cells[file_at]].append(row)
+            builder.problems.append(Problem(path.name, row, reason))
+    if not num_rows:
+        raise TaggerError(f"{path.name}: there are no rows below the column names")
+    if not num_known:
+        raise TaggerError(
+            f"{path.name}: none of its {num_rows:,} rows names an image in {images.root}:"
+            f" {quoted(list(absent), 3)}."
+            f" Paths in {read_options.file_column!r} are relative to the label file or to the data folder;"
+            " if another column names the images: --set data.file_column=NAME"
+        )
+
+
+def ignored_columns_text(columns: Sequence[str]) -> str:
+    """What the sentence on the source says of columns that are not read.
+
+    >>> ignored_columns_text(["note"]), ignored_columns_text([])
+    ("; other columns are ignored: 'note'", '')
+    """
+    return f"; other columns are ignored: {quoted(columns, 5)}" if columns else ""

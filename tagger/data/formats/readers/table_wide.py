@@ -1,0 +1,119 @@
+"""Reading of a wide table: one column per label, with 1 for yes, 0 for no and empty for unknown."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tagger.arrays import NO, UNKNOWN, YES
+from tagger.data.formats.image_lookup import ImageLookup
+from tagger.data.formats.long_table import LongTable, LongTableBuilder
+from tagger.data.formats.readers.table_hints import wide_hint
+from tagger.data.formats.readers.table_rows import ignored_columns_text, matched_rows
+from tagger.data.formats.tabular import TableStream
+from tagger.errors import Problem, TaggerError
+from tagger.sections import ReadOptions
+from tagger.text import counted, quoted, shortlist
+
+# 1.0 and 0.0 because pandas writes a 0/1 column with gaps as floats; true and false, as R and spreadsheets
+# write them.
+CELL_VALUES = {"": UNKNOWN, "0": NO, "1": YES, "0.0": NO, "1.0": YES, "false": NO, "true": YES}
+CONFLICT = 3  # in place of value + 1: rows disagreed, and a third row does not settle it
+
+
+def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images: ImageLookup) -> LongTable:
+    """Every image that a row names. Where rows of one image disagree, the cell is unknown, and listed."""
+    columns, others = _label_columns(path.name, stream.columns, read_options)
+    builder = LongTableBuilder(name for _, name in columns)
+    bad: dict[str, str] = {}
+    values: dict[str, tuple[int, bytearray]] = {}  # file -> first row, one byte per label (value + 1)
+    checked = _checked_cells(stream, columns, bad)
+    for row, file, cells in matched_rows(path, checked, read_options, images, builder):
+        new = bytearray(CELL_VALUES.get(_normalise(cells[at]), UNKNOWN) + 1 for at, _ in columns)
+        first_row, old = values.setdefault(file, (row, new))
+        if old is not new and (clashes := _merge_cells(old, new)):
+            names = shortlist([repr(columns[k][1]) for k in clashes])
+            reason = f"{file!r} is also in row {first_row}, and they disagree on {names}: counted as unknown"
+            builder.problems.append(Problem(path.name, row, reason))
+    if bad:
+        listed = shortlist([f"{quoted([name])} ({where})" for name, where in bad.items()])
+        what = f"{counted(len(bad), 'column')} with other cells than 0, 1 and empty: {listed}"
+        raise TaggerError(f"{path.name}: {what}. {wide_hint(list(bad))}")
+    for file, (_, cells_K) in values.items():
+        told = [(name, cell) for (_, name), cell in zip(columns, cells_K, strict=True)]
+        builder.add(
+            file,
+            yes=[name for name, cell in told if cell == YES + 1],
+            unknown=[name for name, cell in told if cell in (UNKNOWN + 1, CONFLICT)],
+        )
+    summary = (
+        f"{path.name} (one column per label, {counted(len(values), 'image')}{ignored_columns_text(others)})"
+    )
+    return builder.build(path.name, summary, closed_world=False)
+
+
+def _label_columns(
+    name: str, columns: tuple[str, ...], read_options: ReadOptions
+) -> tuple[list[tuple[int, str]], list[str]]:
+    """((place, name) of the columns that are labels, the others). Pandas' index, first and nameless, is none."""
+    wanted = []
+    others = []
+    for at, column in enumerate(columns):
+        if column != read_options.file_column:
+            if (not column and not at) or any(_matches(column, rule) for rule in read_options.ignore_columns):
+                others.append(column)
+            else:
+                wanted.append((at, column))
+    nameless = [at + 1 for at, column in wanted if not column]
+    there = f"the columns are {quoted(columns)}"
+    if nameless:
+        raise TaggerError(f"{name}: column {nameless[0]} has no name; {there}")
+    if not wanted:
+        raise TaggerError(f"{name}: no column is left for labels (data.ignore_columns); {there}")
+    return wanted, others
+
+
+def _matches(column: str, rule: str) -> bool:
+    """True for the name itself, and for a pattern.
+
+    >>> _matches("meta_a", "meta_*"), _matches("a[1]", "a[1]"), _matches("width", "w")
+    (True, True, False)
+    """
+    return column == rule or fnmatchcase(column, rule)
+
+
+def _checked_cells(stream: TableStream, columns: list[tuple[int, str]], bad: dict[str, str]) -> TableStream:
+    """The same records; the first bad value of each column is put into ``bad`` on the way."""
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        for row, cells in stream.rows:
+            for at, name in columns:
+                if (
+                    cells[at] not in CELL_VALUES
+                    and _normalise(cells[at]) not in CELL_VALUES
+                    and name not in bad
+                ):
+                    bad[name] = f"row {row}: {cells[at][:30]!r}"
+            yield row, cells
+
+    return TableStream(stream.columns, rows())
+
+
+def _normalise(cell: str) -> str:
+    return cell if cell in CELL_VALUES else cell.strip().lower()
+
+
+def _merge_cells(old: bytearray, new: bytearray) -> list[int]:
+    """Merge a second row of an image into ``old``; returns the labels on which the rows disagree (now CLASH).
+
+    >>> cells = bytearray([2, 1, 0])
+    >>> _merge_cells(cells, bytearray([1, 1, 2])), list(cells)
+    ([0], [3, 1, 2])
+    """
+    clashes = []
+    for k, (a, b) in enumerate(zip(old, new, strict=True)):
+        if a == UNKNOWN + 1:
+            old[k] = b
+        elif a != CONFLICT and b not in (a, UNKNOWN + 1):
+            old[k] = CONFLICT
+            clashes.append(k)
+    return clashes

@@ -1,0 +1,69 @@
+"""Reader of text sidecars: ``NAME.txt`` beside ``NAME.jpg``, labels separated by commas or lines."""
+
+import csv
+import os
+import re
+from pathlib import Path
+
+from tagger.data.formats.image_lookup import ImageLookup
+from tagger.data.formats.long_table import LongTable, LongTableBuilder
+from tagger.data.formats.readers.base import ProgressCallback, no_progress
+from tagger.data.formats.tabular import read_text
+from tagger.errors import Problem, TaggerError
+from tagger.text import counted
+
+# A quoted label, or a bracket as prompts for image generators escape it: hatsune_miku_\(cosplay\).
+QUOTED_OR_ESCAPED = re.compile(r'"(?:[^"]|"")*"|\\([()])')
+
+
+class TextSidecarReader:
+    """One small text file per image. An empty one means that no label applies; a missing one, that nobody looked."""
+
+    def __init__(self, *, step: ProgressCallback = no_progress):
+        self.step = step
+
+    def detect(self, images: ImageLookup) -> Path | None:
+        """The data folder, if at least one image has a text file beside it."""
+        return images.root if self.accepts(images.root, images) else None
+
+    def accepts(self, path: Path, images: ImageLookup) -> bool:
+        """True for a folder with such images in it or below."""
+        return path.is_dir() and any(_sidecar(file, images) for file in images.below(path))
+
+    def read(self, path: Path, images: ImageLookup) -> LongTable:
+        """Labels of every image with a sidecar; a sidecar that cannot be read is listed and its image left out."""
+        builder = LongTableBuilder()
+        num_read = 0
+        for done, file in enumerate(images.below(path), 1):
+            self.step(done)
+            location = _sidecar(file, images)
+            if not location:
+                continue
+            try:
+                builder.add(file, yes=parse_label_text(read_text(images.root / location)), location=location)
+                num_read += 1
+            except (TaggerError, csv.Error) as error:
+                builder.problems.append(Problem(location, None, f"left out: {error}"))
+        if not num_read:
+            raise TaggerError(
+                f"{path}: no .txt file beside an image can be read, such as {builder.problems[0]}"
+            )
+        return builder.build("the .txt files", f"{counted(num_read, '.txt file')} beside the images")
+
+
+def parse_label_text(text: str) -> list[str]:
+    """Labels of one sidecar, each once; a label that holds a comma stands in quotation marks. csv.Error if
+    broken.
+
+    >>> parse_label_text('cat, "red, white" ,dog\\ncat'), parse_label_text("miku_\\\\(cosplay\\\\)")
+    (['cat', 'red, white', 'dog'], ['miku_(cosplay)'])
+    """
+    plain = QUOTED_OR_ESCAPED.sub(lambda found: found[1] or found[0], text)
+    rows = csv.reader(plain.splitlines(keepends=True), skipinitialspace=True)
+    return list(dict.fromkeys(cell.strip() for row in rows for cell in row if cell.strip()))
+
+
+def _sidecar(file: str, images: ImageLookup) -> str:
+    """The text file beside an image, relative to the root, or nothing."""
+    name = os.path.splitext(file)[0] + ".txt"
+    return name if images.has_path(name) and (images.root / name).is_file() else ""

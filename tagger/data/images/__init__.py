@@ -1,0 +1,1 @@
+"""Image files: listing, hashing, decoding within limits, and near duplicates."""

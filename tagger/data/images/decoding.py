@@ -1,0 +1,251 @@
+"""Decoding of image files to upright RGB pixels, or a short reason why one cannot be read.
+
+A data set holds whatever people saved: this is the one place that meets it. Two choices worth a question:
+what may be decoded is bounded, so that no file takes a process past a gigabyte or keeps it for more than
+seconds (``bounds``), and a JPEG is first scaled down by its decoder to no less than twice the wanted size:
+a 12-megapixel photo is read 3 times as fast and, after the final antialiased resize, differs by 0.2 grey
+levels on average (``tests/data/test_decoding.py`` bounds it). So is a large image whose pixels have to be
+converted, while that is done.
+"""
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any, BinaryIO, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, JpegImagePlugin
+
+from tagger.data.images.decode_limits import (
+    MAX_FILE_BYTES,
+    MAX_FILE_BYTES_IN_MEMORY,
+    MAX_PIXELS,
+    ImageTooLarge,
+    check_image,
+    check_jpeg,
+    is_safe_jpeg,
+)
+from tagger.data.images.jpeg_header import read_jpeg_header
+from tagger.data.images.memory_budget import MemoryBudget
+from tagger.data.images.rgb_conversion import to_rgb
+from tagger.data.images.suppress_warnings import SuppressWarnings
+
+Fit = Literal["squash", "crop", "pad"]
+ImageSource = str | os.PathLike[str] | bytes
+IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+STREAMED_MAGIC_BYTES = (b"II*\0", b"MM\0*", b"BM")  # TIFF and BMP are read in pieces
+MAX_BYTES_READ_AT_ONCE = 1 << 18  # bytes of a file that is read in one go
+SHRINK_ABOVE_PIXELS = 30_000_000  # pixels; what has to be converted is shrunk while it is
+PAD_COLOUR = (124, 116, 104)  # ImageNet's mean: about 0 once normalised
+_HINTS = (
+    (b"ftyphei", "HEIC images are not supported; save it as JPEG"),
+    (b"<svg", "SVG drawings are not supported"),
+)
+_without_warnings = SuppressWarnings()
+_memory = MemoryBudget()
+
+
+class UnreadableImage(Exception):
+    """An image that cannot be shown to a model. Its text, also ``reason``, is short and for people."""
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+def load_image(source: ImageSource, *, size: int | None = None, fit: Fit = "squash") -> NDArray[np.uint8]:
+    """Upright RGB pixels (H, W, 3) of the first frame; (size, size, 3) when ``size`` is given.
+
+    ``fit`` makes the square: ``squash`` resizes both sides, ``crop`` takes the centre, ``pad`` adds a grey
+    frame. Grey, palette, 16-bit, float, CMYK, transparent (over white) and EXIF-rotated images are all
+    converted. Raises UnreadableImage for anything that is not a whole image of an allowed format in a
+    readable, regular file.
+    """
+    if fit not in ("squash", "crop", "pad"):
+        raise ValueError(f"fit is {fit!r}; it must be squash, crop or pad")
+    with _errors_as_unreadable(), _open_checked(source) as image, _memory.reserve(_check_limits(image, size)):
+        rgb = _decode(image, size)
+        return _array(rgb) if size is None else np.array(_fit_square(rgb, size, fit))
+
+
+def load_preview(source: ImageSource, *, most: int) -> tuple[Image.Image, bytes | None]:
+    """(upright RGB image of at most ``most`` pixels a side, its colour profile if it is one of RGB), for
+    people to see.
+
+    It is never enlarged, and deep pixels are stretched over their own range. Raises UnreadableImage.
+    """
+    with _errors_as_unreadable(), _open_checked(source) as image, _memory.reserve(_check_limits(image, most)):
+        profile = image.info.get("icc_profile") if image.mode == "RGB" else None
+        rgb = _decode(image, most, own_range=True)
+        rgb.thumbnail((most, most), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        return rgb, profile
+
+
+def image_size(source: ImageSource) -> tuple[int, int]:
+    """(width, height) in pixels as stored, from the header; nothing is decoded. Raises UnreadableImage."""
+    with _errors_as_unreadable(), _open_checked(source) as image:
+        return image.size
+
+
+@contextmanager
+def _errors_as_unreadable() -> Iterator[None]:
+    """Whatever goes wrong is an UnreadableImage with a reason for people."""
+    # Pillow warns of odd metadata, which says nothing of the pixels, and of large images, which we bound
+    # below.
+    with _without_warnings:
+        try:
+            yield
+        except UnreadableImage:
+            raise
+        except (
+            Exception
+        ) as error:  # decoders raise nearly every type on damaged input; a bad file is never our crash
+            raise UnreadableImage(_error_reason(error)) from error
+
+
+@contextmanager
+def _open_checked(source: ImageSource) -> Iterator[Image.Image]:
+    """The image, only its header read."""
+    with _open_file(source) as file:
+        num_bytes = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if (
+            num_bytes <= MAX_BYTES_READ_AT_ONCE
+        ):  # decoders read a few bytes at a time, which from memory takes half as long
+            file = BytesIO(file.read())
+        head = file.read(4096)
+        most = MAX_FILE_BYTES if head.startswith(STREAMED_MAGIC_BYTES) else MAX_FILE_BYTES_IN_MEMORY
+        if num_bytes == 0:
+            raise UnreadableImage("0 bytes")
+        if num_bytes > most:
+            raise UnreadableImage(f"{num_bytes:,} bytes; at most {most:,} are read of its kind")
+        with _open_image(file, head) as image:
+            yield image
+
+
+def _check_limits(image: Image.Image, size: int | None) -> int:
+    """Bytes that decoding takes; a JPEG is told to shrink to what is wanted. ImageTooLarge if they are too many."""
+    kept = 0
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        assert image.fp, "it has just been opened"
+        file = image.fp
+        at = image.fp.tell()
+        if not is_safe_jpeg(image.size, _num_bytes(image)):
+            kept = check_jpeg(image.size, read_jpeg_header(cast(BinaryIO, file)), shrinks=bool(size))
+        file.seek(at)
+        if size:
+            image.draft(None, (2 * size, 2 * size))  # type: ignore[arg-type]  # None keeps the mode
+    return kept + check_image(image, whole=size is None)
+
+
+def _decode(image: Image.Image, size: int | None, *, own_range: bool = False) -> Image.Image:
+    """Upright RGB pixels, those of a large image shrunk to no less than twice ``size``."""
+    try:
+        image.load()
+    except (OSError, EOFError, SyntaxError, ValueError, IndexError) as error:
+        if "truncated" in str(error).lower() or isinstance(error, EOFError):
+            raise UnreadableImage(f"cut off after {_num_bytes(image):,} bytes") from error
+        raise
+    shrink = 1
+    if size and image.width * image.height > SHRINK_ABOVE_PIXELS:
+        shrink = max(1, min(image.size) // (2 * size))
+    return _upright(to_rgb(image, shrink=shrink, own_range=own_range), image)
+
+
+def _open_file(source: ImageSource) -> BinaryIO:
+    """The file opened for reading, without waiting on a pipe or a device."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return BytesIO(source)
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    )
+    number = os.open(source, flags)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise UnreadableImage("not a regular file")
+    return os.fdopen(number, "rb")
+
+
+def _open_image(file: BinaryIO, head: bytes) -> Image.Image:
+    """The image, only its header read. JPEG goes straight to its plugin: Image.open refuses large ones too early."""
+    file.seek(0)
+    try:
+        if head.startswith(b"\xff\xd8\xff"):
+            return JpegImagePlugin.JpegImageFile(file)
+        Image.init()
+        return Image.open(file, formats=[name for name in IMAGE_FORMATS if name in Image.OPEN])
+    except (
+        SyntaxError,
+        IndexError,
+        TypeError,
+        struct.error,
+        OSError,
+    ) as error:  # as Image.open does, for both
+        if isinstance(error, OSError) and error.strerror:  # the disk's fault, not the file's
+            raise
+        hints = [hint for mark, hint in _HINTS if mark in head]
+        if hints:
+            raise UnreadableImage(hints[0]) from error
+        known = head.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM"))
+        raise UnreadableImage("damaged: its header cannot be read" if known else "not an image") from error
+
+
+def _num_bytes(image: Image.Image) -> int:
+    """How long the file of an image is."""
+    file: Any = getattr(image, "fp", None)
+    return int(file.seek(0, os.SEEK_END)) if file else 0
+
+
+def _array(rgb: Image.Image) -> NDArray[np.uint8]:
+    """The pixels (H, W, 3), copied a band of rows at a time: Pillow would hold them twice."""
+    pixels_HW3 = np.empty((rgb.height, rgb.width, 3), np.uint8)
+    rows = max(1, 4_000_000 // rgb.width)
+    for top in range(0, rgb.height, rows):
+        pixels_HW3[top : top + rows] = np.asarray(rgb.crop((0, top, rgb.width, min(top + rows, rgb.height))))
+    return pixels_HW3
+
+
+def _upright(rgb: Image.Image, image: Image.Image) -> Image.Image:
+    """``rgb`` turned as the EXIF data of ``image`` says; damaged EXIF data counts as none."""
+    try:
+        orientation = image.getexif().get(0x0112, 1)
+    except Exception:
+        return rgb
+    Turn = Image.Transpose
+    turns = {2: Turn.FLIP_LEFT_RIGHT, 3: Turn.ROTATE_180, 4: Turn.FLIP_TOP_BOTTOM, 5: Turn.TRANSPOSE}
+    turns |= {6: Turn.ROTATE_270, 7: Turn.TRANSVERSE, 8: Turn.ROTATE_90}
+    return rgb.transpose(turns[orientation]) if orientation in turns else rgb
+
+
+def _fit_square(rgb: Image.Image, size: int, fit: Fit) -> Image.Image:
+    if fit == "crop":
+        return ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC)
+    if fit == "pad":
+        width, height = (max(1, round(size * side / max(rgb.size))) for side in rgb.size)
+        square = Image.new("RGB", (size, size), PAD_COLOUR)
+        square.paste(
+            rgb.resize((width, height), Image.Resampling.BICUBIC), ((size - width) // 2, (size - height) // 2)
+        )
+        return square
+    return rgb.resize((size, size), Image.Resampling.BICUBIC)
+
+
+def _error_reason(error: Exception) -> str:
+    """A few words for the errors that files and decoders raise."""
+    if isinstance(error, ImageTooLarge):
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"too many pixels; at most {MAX_PIXELS // 1_000_000:,} megapixels are read"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"damaged: {' '.join(str(error).split())[:100] or type(error).__name__}"

@@ -1,0 +1,164 @@
+"""Listing of the images in a folder: found by suffix, in sorted order, with what cannot be used.
+
+Found by suffix, in one fixed order, with everything odd reported."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from tagger.errors import Problem, TaggerError, did_you_mean
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a folder: sorted posix paths relative to it, and what could not be listed."""
+
+    files: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def list_images(root: str | Path) -> Listing:
+    """All images in ``root`` and below it. TaggerError if ``root`` is no folder or cannot be read."""
+    problems: list[Problem] = []
+    files = tuple(iter_images(root, on_problem=problems.append))
+    return Listing(files, tuple(problems))
+
+
+def iter_images(root: str | Path, *, on_problem: Callable[[Problem], None] | None = None) -> Iterator[str]:
+    """Paths of images relative to ``root`` (posix), one by one, in the order that ``sorted`` would give them.
+
+    Memory is that of one chain of folders, however many images there are. Hidden files and folders
+    (``.name``) are passed over. Links are followed, each target once, and never into what is walked anyway.
+    Unreadable folders, broken links, pipes, and names that are not UTF-8 go to ``on_problem``. TaggerError
+    if ``root`` itself cannot be read.
+    """
+    root = check_folder(root)
+    report = on_problem or (lambda problem: None)
+    try:
+        stack = [_scan_folder(root, "")]
+    except OSError as error:
+        raise TaggerError(
+            f"{root}: the folder cannot be read ({_os_reason(error)}). Change its permissions"
+        ) from None
+    followed = [Path(os.path.realpath(root))]
+    while stack:
+        folder = stack[-1]
+        if not folder.names:
+            stack.pop()
+            continue
+        name = folder.names.pop()
+        path = folder.prefix + name
+        if name[-1] == "/":
+            path = path[:-1]
+            try:
+                if _should_enter(root, path, followed):
+                    stack.append(_scan_folder(root, path))
+            except OSError as error:
+                report(
+                    Problem(
+                        path,
+                        None,
+                        f"the folder cannot be read ({_os_reason(error)}): its images are left out",
+                    )
+                )
+        elif (name in folder.irregular or not path.isascii()) and (reason := _unusable_reason(root, path)):
+            report(Problem(_escaped(path), None, reason))
+        else:
+            yield path
+
+
+def check_folder(root: str | Path) -> Path:
+    """``root`` as a Path; TaggerError, with the nearest folder beside it, if there is no such folder."""
+    root = Path(root)
+    if root.is_dir():
+        return root
+    if root.exists():
+        raise TaggerError(
+            f"{root}: this is a file, not a folder. Give the folder that holds the images: {root.parent}"
+        )
+    raise TaggerError(f"{root}: there is no such folder.{suggest_sibling(root)}")
+
+
+def suggest_sibling(path: Path) -> str:
+    """`` Did you mean 'x'?`` for a path that does not exist, from what lies in its parent; or nothing."""
+    try:
+        return did_you_mean(path.name, sorted(entry.name for entry in path.absolute().parent.iterdir()))
+    except OSError:
+        return ""
+
+
+class _Folder(NamedTuple):
+    """What matters in one folder: names, last first, those of folders with a slash; ``odd`` are no regular
+    files.
+
+    A folder sorts as its name with the slash, so that the walk as a whole comes out as a sorted list of
+    paths.
+    """
+
+    prefix: str
+    names: list[str]
+    irregular: set[str]
+
+
+def _scan_folder(root: Path, path: str) -> _Folder:
+    """The folder's names. The system tells with a name whether it is a regular file: those are not asked for again."""
+    found = _Folder(f"{path}/" if path else "", [], set())
+    with os.scandir(root / path) as entries:
+        for entry in entries:
+            name = entry.name
+            if name[0] == ".":
+                continue
+            is_image = name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+            if entry.is_file(follow_symlinks=False):
+                if is_image:
+                    found.names.append(name)
+            elif _is_folder(entry):
+                found.names.append(f"{name}/")
+            elif is_image:
+                found.names.append(name)
+                found.irregular.add(name)
+    found.names.sort(reverse=True)
+    return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _should_enter(root: Path, path: str, followed: list[Path]) -> bool:
+    """True for a real folder, and for a link to what is not walked anyway; the latter joins ``followed``."""
+    if not (root / path).is_symlink():
+        return True
+    target = Path(os.path.realpath(root / path))
+    for full_path in followed:
+        if full_path.is_relative_to(target):
+            return False
+        if target.is_relative_to(full_path) and not any(
+            p.startswith(".") for p in target.relative_to(full_path).parts
+        ):
+            return False
+    followed.append(target)
+    return True
+
+
+def _unusable_reason(root: Path, path: str) -> str:
+    """Why a path with an image's suffix cannot be used, or nothing."""
+    full_path = root / path
+    if not os.path.isfile(full_path):
+        return "a link to nothing" if os.path.islink(full_path) else "not a regular file"
+    return "" if path.isascii() or path == _escaped(path) else "its name is not valid UTF-8. Rename it"
+
+
+def _escaped(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _os_reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

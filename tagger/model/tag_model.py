@@ -1,0 +1,143 @@
+"""TagModel: backbone, head and optional attention; images to logits; saved as one safetensors file."""
+
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tagger.config import Settings
+from tagger.errors import TaggerError
+from tagger.heads import Head, HeadEnsemble, heads
+from tagger.model.attention import GatedAttention
+from tagger.model.backbone import Backbone, make_backbone
+from tagger.model.feature_maps import find_feature_maps, forward_feature_maps
+from tagger.model.finite_weights import check_finite_weights
+from tagger.regularisers import ModelOutputs
+
+
+class TagModel(nn.Module):
+    """Logits (B, K) of RGB images (B, 3, H, W) in 0..1. ``features`` are what the head reads, (B, D)."""
+
+    head: Head | HeadEnsemble
+    attention: GatedAttention | None
+
+    def __init__(
+        self, backbone: Backbone, head: Head | HeadEnsemble, attention: GatedAttention | None = None
+    ):
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.attention = attention
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """Logits (B, K), float32."""
+        return self.forward_outputs(images_BCHW).logits_BK
+
+    def forward_outputs(self, images_BCHW: Tensor) -> ModelOutputs:
+        """Logits (B, K) with the features they come from, and what attention wants added to a training's loss."""
+        raw_BK, features_BD, penalty = self._forward_scores(images_BCHW)
+        return ModelOutputs(self.head.to_logits(raw_BK), features_BD, penalty)
+
+    def raw_scores(self, images_BCHW: Tensor) -> Tensor:
+        """Scores (B, K), float32, before the head's ``finish`` makes logits of them; attention has its part in them."""
+        return self._forward_scores(images_BCHW)[0]
+
+    def _forward_scores(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        if self.attention is None:
+            features_BD = self.features(images_BCHW)
+            return self.head.raw_scores(features_BD), features_BD, None
+        features_BD, maps, last_BD = forward_feature_maps(
+            self.backbone, images_BCHW, self.attention.map_infos
+        )
+        mixed_BK, penalty = self.attention(self.head.raw_scores(features_BD), maps, last_BD)
+        return mixed_BK, features_BD, penalty
+
+    def features(self, images_BCHW: Tensor) -> Tensor:
+        """Pooled features (B, D), float32."""
+        return self.backbone(images_BCHW)
+
+
+def new_backbone(settings: Settings, *, use_global_rng: bool = False) -> Backbone:
+    """The backbone that the settings name, with the weights they name.
+
+    Random ones (``none``) depend on the seed alone, so that cached features and the networks of a run go
+    together; with ``anew`` they are drawn from torch's generator.
+    """
+    chosen = settings.backbone
+    with torch.random.fork_rng(devices=[], enabled=not use_global_rng):
+        if not use_global_rng:
+            torch.default_generator.manual_seed(settings.seed)
+        return make_backbone(
+            chosen.name, chosen.weights, size=settings.image.size, levels=chosen.levels, **chosen.options
+        )
+
+
+def new_head(num_features: int, num_labels: int, settings: Settings) -> Head:
+    """An untrained head as the settings name it."""
+    return heads.build(settings.head.name, num_features, num_labels, **settings.head.options)
+
+
+def new_attention(backbone: Backbone, num_labels: int, settings: Settings) -> GatedAttention | None:
+    """Attention as the settings ask for it, or None where its depth is 0; ``init_from_priors`` is still to be
+    called.
+
+    It depends on the seed alone, so that all networks of a run begin with the same one and can be averaged.
+    """
+    chosen = settings.attention
+    if not chosen.depth:
+        return None
+    map_infos = find_feature_maps(backbone, chosen.depth)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(settings.seed)
+        num_last_features = backbone.net.head_hidden_size
+        return GatedAttention(
+            map_infos, num_last_features, num_labels, width=chosen.width, diversity=chosen.diversity
+        )
+
+
+def save_model(model: TagModel, path: Path) -> None:
+    """Write all weights as safetensors; the number of heads goes into the file's metadata.
+
+    The metadata has one entry only: safetensors writes several in an order that differs from process to
+    process.
+    """
+    members = len(model.head.members) if isinstance(model.head, HeadEnsemble) else 0
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(tensors, path, metadata={"heads": str(members)})
+    path.chmod(mode)  # safetensors makes files that only their owner can read
+
+
+def load_model(path: Path, settings: Settings, num_labels: int) -> TagModel:
+    """The model of a finished run, in evaluation mode, on the CPU; TaggerError if the file does not fit
+    the run or holds a value that is not finite."""
+    chosen = settings.backbone
+    backbone = make_backbone(
+        chosen.name, "none", size=settings.image.size, levels=chosen.levels, **chosen.options
+    )
+    try:
+        with safe_open(path, framework="pt") as file:
+            members = int((file.metadata() or {}).get("heads", "0"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except Exception as error:
+        raise TaggerError(
+            f"{path}: not readable as weights ({error}). Restore a copy, or train again."
+        ) from None
+    check_finite_weights(tensors, path)
+    one = [new_head(backbone.num_features, num_labels, settings) for _ in range(members or 1)]
+    # A run that kept the frozen backbone and its heads has no attention, whatever it asked for.
+    has_attention = any(name.startswith("attention.") for name in tensors)
+    attention = new_attention(backbone, num_labels, settings) if has_attention else None
+    model = TagModel(backbone, HeadEnsemble(one) if members else one[0], attention)
+    for name, tensor in model.state_dict().items():  # a run of before there were groups has no such buffers
+        if name.endswith(("group_K", "none_K")):
+            tensors.setdefault(name, tensor)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise TaggerError(f"{path}: does not fit the run's config.toml and labels.json ({reason}).") from None
+    return model.eval()

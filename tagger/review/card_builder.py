@@ -1,0 +1,171 @@
+"""Cards and image views for the app: current labels, nearest images, history."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from tagger.arrays import UNKNOWN, YES, Cells, Floats
+from tagger.review.cell_replay import ReplayedCells, replay_decisions
+from tagger.review.decision import RecordedDecision
+from tagger.review.decision_index import DecisionIndex
+from tagger.review.views import Card, ImageView, LabelView, NeighbourView
+
+BLIND_REASON = "Please check."
+ROWS_PER_BLOCK = 4096  # whose labels are made out at a time
+
+
+class CardBuilder:
+    """The images of a run and its suspects, turned into cards. What people decided comes in as a ledger."""
+
+    def __init__(
+        self,
+        suspects: pd.DataFrame,
+        images: pd.DataFrame,
+        labels_NK: Cells,
+        names: tuple[str, ...],
+        neighbours: tuple[np.ndarray, Floats] | None,
+        probs_NK: Floats | None,
+        *,
+        num_neighbours: int,
+    ):
+        self.files = images["file"].to_numpy(object)
+        self.hashes = images["hash"].to_numpy(object)
+        self.labels_NK = labels_NK
+        self.names = names
+        self._probs_NK = probs_NK
+        self._neighbours = neighbours
+        self._num_neighbours = num_neighbours
+        self._row_S = suspects["row"].to_numpy(np.int64)
+        wanted = ("label", "given", "suggested", "direction", "reason", "main_signal")
+        self._suspects = {name: suspects[name].to_numpy(object) for name in wanted}
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return dict(zip(self.hashes[::-1].tolist(), range(len(self.hashes) - 1, -1, -1), strict=True))
+
+    def row(self, hash: str) -> int | None:
+        """The first image with this hash, or None."""
+        return self._row_of.get(hash)
+
+    def given(self, hash: str) -> Cells | None:
+        """The given cells (K) of the first image with this hash, or None."""
+        row = self.row(hash)
+        return None if row is None else self.labels_NK[row]
+
+    def current_cells(
+        self, rows: Sequence[int], log: Sequence[RecordedDecision], index: DecisionIndex
+    ) -> ReplayedCells:
+        """The cells of some images, in the current labels, after the rows of ``log``."""
+        hashes = self.hashes[rows].tolist() if len(rows) else []
+        return replay_decisions(hashes, self.labels_NK[rows], index.vocabulary, log)
+
+    def cards(
+        self, chosen: Sequence[tuple[int, int, str, bool]], doubt_S: np.ndarray, index: DecisionIndex
+    ) -> list[Card]:
+        """A card for each (position, row, label, blind), in that order."""
+        near = {row: () if blind else self._nearest(row) for _, row, _, blind in chosen}
+        rows = sorted({*near, *(other for found in near.values() for other, _ in found)})
+        log = [row for hash in {*self.hashes[rows].tolist()} for row in index.history(hash)] if rows else []
+        cells = self.current_cells(rows, log, index)
+        at = {row: place for place, row in enumerate(rows)}
+        names = np.array([*index.vocabulary.names, ""], object)[:-1]
+        labels = {row: tuple(names[cells.values_NK[at[row]] == YES]) for row in rows}
+
+        def card(position: int, row: int, label: str, blind: bool) -> Card:
+            values = cells.values_NK[at[row]].tolist()
+            sure = cells.verified_NK[at[row]].tolist()
+            chips = tuple(zip(names, values, sure, strict=True))
+            if blind:
+                chips = tuple(
+                    (name, UNKNOWN, False) if name == label else chip for chip in chips for name in chip[:1]
+                )
+            views = tuple(
+                NeighbourView(row=other, file=self.files[other], similarity=similarity, labels=labels[other])
+                for other, similarity in near[row]
+            )
+            suspect = (
+                {name: column[position] for name, column in self._suspects.items()} if position >= 0 else {}
+            )
+            open_ = bool(suspect) and not blind
+            column = list(names).index(label)
+            return Card(
+                position=position,
+                row=row,
+                file=self.files[row],
+                hash=self.hashes[row],
+                label=label,
+                given=int(suspect["given"]) if suspect else int(self.given_cells(row, index)[column]),
+                suggested=int(suspect["suggested"]) if open_ else None,
+                direction=suspect["direction"] if open_ else None,
+                reason=suspect["reason"] if open_ else BLIND_REASON if blind else "",
+                doubt=float(doubt_S[position]) if open_ else None,
+                signal=suspect["main_signal"] if open_ else None,
+                blind=blind,
+                labels=chips,
+                neighbours=() if blind else views,
+            )
+
+        return [card(*one) for one in chosen]
+
+    def suspect(self, position: int) -> tuple[int, str]:
+        """Image row and label (the run's name) of a suspect."""
+        return int(self._row_S[position]), self._suspects["label"][position]
+
+    def given_cells(self, row: int, index: DecisionIndex) -> Cells:
+        """The given cells of an image in the current labels, without any decision."""
+        return self.current_cells([row], [], index).values_NK[0]
+
+    def image(self, row: int, index: DecisionIndex) -> ImageView:
+        """An image with all its labels and its history."""
+        hash = self.hashes[row]
+        log = index.history(hash)
+        cells = self.current_cells([row], log, index)
+        given = self.given_cells(row, index).tolist()
+        views = []
+        for at, name in enumerate(index.vocabulary.names):
+            column = index.vocabulary.column(index.vocabulary.origin(name))
+            prob = None if self._probs_NK is None or column is None else float(self._probs_NK[row, column])
+            view = LabelView(
+                name=name,
+                given=given[at],
+                current=int(cells.values_NK[0, at]),
+                verified=bool(cells.verified_NK[0, at]),
+                disputed=(hash, name) in index.disputed,
+                probability=None if prob is None or np.isnan(prob) else prob,
+            )
+            views.append(view)
+        return ImageView(row=row, file=self.files[row], hash=hash, labels=tuple(views), history=log)
+
+    def search(self, text: str, limit: int) -> list[int]:
+        """The rows of the first images whose file name holds ``text``, in any case; before them the one called so."""
+        wanted = text.casefold()
+        found = np.flatnonzero(self.files == text)[:1].tolist()
+        for row, file in enumerate(self.files):
+            if len(found) >= limit:
+                break
+            if wanted in file.casefold() and row not in found[:1]:
+                found.append(row)
+        return found
+
+    def browse(self, label: str | None, index: DecisionIndex, *, start: int, limit: int) -> list[int]:
+        """The rows of images that have the label now (None: of all), from the ``start``-th of them on."""
+        if label is None:
+            return list(range(start, min(start + limit, len(self.files))))
+        column = index.vocabulary.names.index(label)
+        found = []
+        for begin in range(0, len(self.files), ROWS_PER_BLOCK):
+            rows = range(begin, min(begin + ROWS_PER_BLOCK, len(self.files)))
+            log = [row for hash in {*self.hashes[rows].tolist()} for row in index.history(hash)]
+            values_N = self.current_cells(rows, log, index).values_NK[:, column]
+            found += (np.flatnonzero(values_N == YES) + begin).tolist()
+            if len(found) >= start + limit:
+                break
+        return found[start : start + limit]
+
+    def _nearest(self, row: int) -> tuple[tuple[int, float], ...]:
+        if self._neighbours is None:
+            return ()
+        index, similarity = (array[row, : self._num_neighbours].tolist() for array in self._neighbours)
+        return tuple((other, score) for other, score in zip(index, similarity, strict=True) if other >= 0)

@@ -1,0 +1,152 @@
+"""Current cells, replayed from the original labels and the decisions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tagger.arrays import UNKNOWN, YES, Cells
+from tagger.review.cell_state import effective_decisions, resolve_verdicts
+from tagger.review.decision import RecordedDecision
+from tagger.review.label_operations import EditedVocabulary, LabelOrigin
+
+Bools = np.ndarray
+ABSENT = -2  # of a label that somebody added: not even unknown, so that merging it changes nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayedCells:
+    """Cells of the current labels: ``values_NK`` -1, 0, 1; which of them people verified, and which only blindly."""
+
+    values_NK: Cells
+    verified_NK: Bools
+    blind_NK: Bools
+
+
+def replay_decisions(
+    hashes: Sequence[str], labels_NK: Cells, vocabulary: EditedVocabulary, rows: Iterable[RecordedDecision]
+) -> ReplayedCells:
+    """The cells (images, current labels) after the rows; images of the same hash share their decisions.
+
+    A merged label has what its parts had ("yes" if any part is yes), until somebody decides on the merged
+    label.
+
+    >>> from tagger.review.label_operations import vocabulary
+    >>> replay_decisions(["a1"], np.array([[1]], np.int8), vocabulary(["sea"]), []).values_NK.tolist()
+    [[1]]
+    """
+    rows = effective_decisions(rows)
+    rows_by_hash = _rows_by_hash(hashes, {row.hash for row in rows})
+    decisions_by_origin = _decisions_by_origin(rows, vocabulary, rows_by_hash)
+    trees = [vocabulary.origin(name) for name in vocabulary.names]
+    columns = [None if origin.parts else vocabulary.column(origin) for origin in trees]
+    values_NK = np.full((len(hashes), len(trees)), UNKNOWN, np.int8)
+    plain = [at for at, column in enumerate(columns) if column is not None]
+    values_NK[:, plain] = labels_NK[:, [column for column in columns if column is not None]]
+    verified_NK = np.zeros(values_NK.shape, bool)
+    blind_NK = np.zeros(values_NK.shape, bool)
+    for at, origin in enumerate(trees):
+        if origin.parts:
+            part = _merged_cells(origin, labels_NK, vocabulary, decisions_by_origin, rows_by_hash)
+            values_NK[:, at], verified_NK[:, at], blind_NK[:, at] = part
+        else:
+            cells = values_NK[:, at], verified_NK[:, at], blind_NK[:, at]
+            _write_verdicts(*cells, decisions_by_origin.get(origin, {}), rows_by_hash)
+    return ReplayedCells(values_NK=values_NK, verified_NK=verified_NK, blind_NK=blind_NK)
+
+
+def origin_at(origin: LabelOrigin, node: int, id: int) -> LabelOrigin:
+    """The part of a label's tree that decision ``id`` on label ``node`` is about: the latest merge before it.
+
+    >>> leaf = LabelOrigin(frozenset([0]))
+    >>> origin_at(leaf, 0, 5) is leaf
+    True
+    """
+    while origin.parts and id <= origin.after:
+        origin = next(part for part in origin.parts if node in part.nodes)
+    return origin
+
+
+def _rows_by_hash(hashes: Sequence[str], wanted: set[str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for place, hash in enumerate(hashes):
+        if hash in wanted:
+            found.setdefault(hash, []).append(place)
+    return found
+
+
+def _decisions_by_origin(
+    rows: Sequence[RecordedDecision], vocabulary: EditedVocabulary, rows_by_hash: dict[str, list[int]]
+) -> dict[LabelOrigin, dict[str, list[RecordedDecision]]]:
+    found: dict[LabelOrigin, dict[str, list[RecordedDecision]]] = {}
+    for row in rows:
+        name = vocabulary.resolve(row.label)
+        node = vocabulary.node(row.label)
+        if name is not None and node is not None and row.hash in rows_by_hash:
+            about = origin_at(vocabulary.origin(name), node, row.id)
+            found.setdefault(about, {}).setdefault(row.hash, []).append(row)
+    return found
+
+
+def _write_verdicts(
+    values_N: Cells,
+    verified_N: Bools,
+    blind_N: Bools,
+    rows: dict[str, list[RecordedDecision]],
+    rows_by_hash: dict[str, list[int]],
+) -> None:
+    """Write what people decided into the columns."""
+    for hash, about in rows.items():
+        state = resolve_verdicts(about)
+        if state.value is not None:
+            values_N[rows_by_hash[hash]], verified_N[rows_by_hash[hash]], blind_N[rows_by_hash[hash]] = (
+                state.value,
+                True,
+                state.blind,
+            )
+
+
+def _merged_cells(
+    origin: LabelOrigin,
+    labels_NK: Cells,
+    vocabulary: EditedVocabulary,
+    decisions_by_origin: dict[LabelOrigin, dict[str, list[RecordedDecision]]],
+    rows_by_hash: dict[str, list[int]],
+) -> tuple[Cells, Bools, Bools]:
+    first = origin
+    while first.parts:
+        first = first.parts[0]
+    column = vocabulary.column(first)
+    given_N = np.full(len(labels_NK), UNKNOWN, np.int8) if column is None else labels_NK[:, column]
+
+    def cells(part: LabelOrigin) -> tuple[Cells, Bools, Bools]:
+        if part.parts:
+            result = _merge_two(*cells(part.parts[0]), *cells(part.parts[1]))
+        else:
+            own = vocabulary.column(part)
+            if own is None and vocabulary.added(part):
+                values_N = np.full(len(labels_NK), ABSENT, np.int8)
+            else:  # without a column it was merged before the run was made, whose labels have it in the whole
+                values_N = (given_N if own is None else labels_NK[:, own]).copy()
+            result = values_N, np.zeros(len(values_N), bool), np.zeros(len(values_N), bool)
+        _write_verdicts(*result, decisions_by_origin.get(part, {}), rows_by_hash)
+        return result
+
+    values_N, verified_N, blind_N = cells(origin)
+    return np.where(values_N == ABSENT, UNKNOWN, values_N).astype(np.int8), verified_N, blind_N
+
+
+def _merge_two(
+    a_N: Cells, sure_a_N: Bools, blind_a_N: Bools, b_N: Cells, sure_b_N: Bools, blind_b_N: Bools
+) -> tuple[Cells, Bools, Bools]:
+    """Two labels as one: yes if any is; verified if a verified yes shows it, or both are verified no."""
+    yes_N = (a_N == YES) | (b_N == YES)
+    unknown_N = (a_N == UNKNOWN) | (b_N == UNKNOWN)
+    other_N = np.where(unknown_N, UNKNOWN, np.maximum(a_N, b_N))  # no, or nothing
+    values_N = np.where(yes_N, YES, other_N).astype(np.int8)
+
+    def both(of_a_N: Bools, of_b_N: Bools) -> Bools:
+        shown_N = ((a_N == YES) & of_a_N) | ((b_N == YES) & of_b_N)
+        return np.where(yes_N, shown_N, of_a_N & of_b_N & ~unknown_N)
+
+    return values_N, both(sure_a_N, sure_b_N), both(blind_a_N, blind_b_N)

@@ -1,0 +1,85 @@
+"""State of each cell (verified, disputed, open), from the decisions on it.
+
+The log is the truth; this is a pure function of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tagger.review.decision import Cell, RecordedDecision
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellState:
+    """What people said about a cell: the verified value, or why there is none."""
+
+    value: int | None = None  # 0 or 1 once verified
+    verdicts: dict[str, str] = field(
+        default_factory=dict
+    )  # reviewer -> "yes" | "no" | "unsure", the latest of each
+    disputed: bool = False  # reviewers differ and nobody has settled it
+    blind: bool = False  # verified, and only by blind verdicts
+    last_id: int = 0  # of the last row about this cell, undos too
+
+    @property
+    def decided(self) -> bool:
+        """Whether the cell is verified."""
+        return self.value is not None
+
+
+def effective_decisions(rows: Iterable[RecordedDecision]) -> list[RecordedDecision]:
+    """The rows that count, in id order: neither undone nor an undo. An undo can be undone.
+
+    >>> effective_decisions([])
+    []
+    """
+    ordered = sorted(rows, key=lambda row: row.id)
+    undone: set[int] = set()
+    for row in reversed(
+        ordered
+    ):  # an undo stands after what it takes back, so it is known here whether it counts
+        if row.verdict == "undo" and row.id not in undone and row.undoes is not None and row.undoes < row.id:
+            undone.add(row.undoes)
+    return [row for row in ordered if row.verdict != "undo" and row.id not in undone]
+
+
+def resolve_verdicts(rows: Sequence[RecordedDecision], *, last_id: int = 0) -> CellState:
+    """The state of one cell from its effective rows in id order.
+
+    Each reviewer's latest yes, no or unsure counts. A settling yes or no wipes the slate: only it and what
+    comes after it counts, so that who settled may think again, and another's later objection opens the
+    question anew.
+
+    >>> resolve_verdicts([]).decided
+    False
+    """
+    rows = [row for row in rows if row.verdict != "skip"]
+    verdicts = {row.reviewer: row.verdict for row in rows}
+    start = max((at for at, row in enumerate(rows) if row.settles and row.value is not None), default=0)
+    latest = {row.reviewer: row for row in rows[start:]}
+    votes = [row for row in latest.values() if row.value is not None]
+    values = {row.value for row in votes}
+    value = values.pop() if len(values) == 1 else None
+    blind = value is not None and all(row.blind for row in votes)
+    return CellState(value=value, verdicts=verdicts, disputed=bool(values), blind=blind, last_id=last_id)
+
+
+def cell_states(rows: Iterable[RecordedDecision]) -> dict[Cell, CellState]:
+    """The state of every cell that any row is about, by (hash, label) as recorded.
+
+    All yes and no agree: verified. They differ: disputed, without a value, until a settling verdict.
+
+    >>> row = RecordedDecision(id=1, time="", hash="a1", label="sea", verdict="yes", before=0, suggested=1, doubt=None, run="r",
+    ...                reviewer="ann", seconds=None, client="t", seq=1)
+    >>> cell_states([row])["a1", "sea"].value
+    1
+    """
+    rows = sorted(rows, key=lambda row: row.id)
+    counted: dict[Cell, list[RecordedDecision]] = {}
+    for row in effective_decisions(rows):
+        counted.setdefault(row.cell, []).append(row)
+    last: dict[Cell, int] = {}
+    about: dict[int, Cell] = {}
+    for row in rows:  # an undo is about the cell of what it takes back
+        cell = about[row.id] = about.get(row.undoes or 0, row.cell)
+        last[cell] = row.id
+    return {cell: resolve_verdicts(counted.get(cell, ()), last_id=last_id) for cell, last_id in last.items()}

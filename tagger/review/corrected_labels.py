@@ -1,0 +1,114 @@
+"""Corrected labels and the list of changes, from the original labels and the decisions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tagger.arrays import UNKNOWN, Cells
+from tagger.errors import TaggerError
+from tagger.review.cell_replay import replay_decisions
+from tagger.review.cell_state import effective_decisions
+from tagger.review.decision import Cell, RecordedDecision, RecordedOperation
+from tagger.review.label_operations import edit_vocabulary
+
+CHANGE_COLUMNS = ["file", "hash", "label", "before", "after", "reviewers", "time", "decisions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectedLabels:
+    """What people made of the labels. K follows ``names``, the labels after all operations."""
+
+    names: tuple[str, ...]
+    labels_NK: Cells
+    verified_NK: np.ndarray  # bool: people decided it
+    blind_NK: np.ndarray  # bool: ... without seeing what the model thinks
+    changes: pd.DataFrame  # one row a cell whose value decisions changed, by file and label
+    unmatched: tuple[
+        RecordedDecision, ...
+    ]  # decisions that count but name an image or a label that is not here
+    problems: tuple[str, ...]  # operations that no longer make sense, in words
+
+
+def apply_decisions(
+    files: Sequence[str],
+    hashes: Sequence[str],
+    labels_NK: Cells,
+    names: Sequence[str],
+    rows: Iterable[RecordedDecision],
+    operations: Iterable[RecordedOperation] = (),
+) -> CorrectedLabels:
+    """The labels after the decisions and operations, whatever the order of images or rows.
+
+    ``before`` in the changes is the value without decisions (after merges); times are of the last decision.
+
+    >>> apply_decisions(["a.jpg"], ["a1"], np.array([[1]], np.int8), ["sea"], []).labels_NK.tolist()
+    [[1]]
+    """
+    now = edit_vocabulary(names, operations)
+    rows = effective_decisions(rows)
+    done = replay_decisions(hashes, labels_NK, now, rows)
+    known = set(hashes)
+    about: dict[Cell, list[RecordedDecision]] = {}
+    unmatched = []
+    for row in rows:
+        name = now.resolve(row.label)
+        if name is None or row.hash not in known:
+            unmatched.append(row)
+        elif row.value is not None:
+            about.setdefault((row.hash, name), []).append(row)
+    column = {name: at for at, name in enumerate(now.names)}
+    decided = {hash for hash, _ in about}
+    touched = [place for place, hash in enumerate(hashes) if hash in decided]
+    before = replay_decisions([hashes[place] for place in touched], labels_NK[touched], now, []).values_NK
+    changes = []
+    start = {place: at for at, place in enumerate(touched)}
+    by_hash: dict[str, list[int]] = {}
+    for place in touched:
+        by_hash.setdefault(hashes[place], []).append(place)
+    for (hash, name), decisions in about.items():
+        for place in by_hash[hash]:
+            old = int(before[start[place], column[name]])
+            new = int(done.values_NK[place, column[name]])
+            if old != new:
+                people = ", ".join(sorted({row.reviewer for row in decisions}))
+                ids = " ".join(str(row.id) for row in decisions)
+                changes.append((files[place], hash, name, old, new, people, decisions[-1].time, ids))
+    return CorrectedLabels(
+        names=now.names,
+        labels_NK=done.values_NK,
+        verified_NK=done.verified_NK,
+        blind_NK=done.blind_NK,
+        changes=pd.DataFrame(sorted(changes), columns=CHANGE_COLUMNS),
+        unmatched=tuple(unmatched),
+        problems=tuple(now.problems),
+    )
+
+
+def label_table(files: Sequence[str], applied: CorrectedLabels) -> pd.DataFrame:
+    """The labels as a table of text that ``--labels`` reads, sorted by file: the same labels give the same
+    bytes.
+
+    ``file,labels`` joined by ``|`` where that says everything: all cells known, no ``|`` in a name, each
+    label used; else ``file`` and one 0/1/empty column per label. TaggerError if a column would then have to
+    be called "file".
+
+    >>> label_table(["a.jpg"], apply_decisions(["a.jpg"], ["a1"], np.array([[1]], np.int8), ["sea"], []))
+        file labels
+    0  a.jpg    sea
+    """
+    order = sorted(range(len(files)), key=lambda place: files[place])
+    cells = applied.labels_NK[order]
+    table: dict[str, list[str]] = {"file": [files[place] for place in order]}
+    plain = all(name == name.strip() and name and "|" not in name for name in applied.names)
+    if plain and (cells != UNKNOWN).all() and (cells == 1).any(axis=0).all():
+        names = np.array(applied.names, object)
+        return pd.DataFrame(table | {"labels": ["|".join(names[row == 1]) for row in cells]})
+    for name, column in zip(applied.names, cells.T, strict=True):
+        if name in ("file", "labels"):
+            raise TaggerError(
+                f"A label called {name!r} cannot be a column of a label file. Rename it: tagger review"
+            )
+        table[name] = np.array(["", "0", "1"], object)[column + 1].tolist()
+    return pd.DataFrame(table)

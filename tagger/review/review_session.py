@@ -1,0 +1,306 @@
+"""Review session of one run: next cards, decisions, progress; shared by all threads of the app."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tagger.arrays import Cells, Floats
+from tagger.errors import TaggerError, did_you_mean
+from tagger.review.candidate_selector import CandidateSelector
+from tagger.review.card_builder import CardBuilder
+from tagger.review.decision import Cell, Decision
+from tagger.review.decision_index import DecisionIndex
+from tagger.review.doubt_ranking import DoubtRanking
+from tagger.review.review_progress import progress
+from tagger.review.review_queue import SuspectFilter, interleave_audit
+from tagger.review.store import Store
+from tagger.review.views import Card, Disagreement, ImageView, ReviewProgress
+
+LEASE_SECONDS = 90.0
+NUM_NEIGHBOURS = 12
+
+
+class ReviewSession:
+    """The review of one run, shared by all threads of an app. Decisions of other processes are taken in as
+    they come.
+
+    ``suspects``, ``images``, ``labels_NK``, ``names`` and ``neighbours`` (index_NM, similarity_NM; or None)
+    are the run's, ``probs_NK`` its out-of-fold probabilities. After every ``refit_every`` verdicts the
+    doubts are learnt anew in the background and the queue takes the new order. ``learn``, ``estimate``: of
+    ``tagger.suspects`` unless given. ``reconsider``: see ``DoubtRanking``.
+    """
+
+    def __init__(
+        self,
+        suspects: pd.DataFrame,
+        images: pd.DataFrame,
+        labels_NK: Cells,
+        names: Sequence[str],
+        neighbours: tuple[np.ndarray, Floats] | None,
+        store: Store,
+        *,
+        run: str,
+        refit_every: int = 20,
+        probs_NK: Floats | None = None,
+        refit_doubt: Callable[..., np.ndarray] | None = None,
+        estimate_errors: Callable[..., Any] | None = None,
+        rescore: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ):
+        self.run = run
+        self.store = store
+        self._lease_seconds = lease_seconds
+        self._table = suspects = suspects.reset_index(drop=True)
+        tables = suspects, images, labels_NK, tuple(names), neighbours, probs_NK
+        self._card_builder = CardBuilder(*tables, num_neighbours=NUM_NEIGHBOURS)
+        given_S = suspects["given"].to_numpy(np.int8)
+        cells = suspects["hash"].tolist(), suspects["label"].tolist(), given_S
+        self._index = DecisionIndex(*cells, tuple(names), self._card_builder.given)
+        self._selector = CandidateSelector(suspects, self._index, run)
+        self._lock = threading.RLock()
+        self._ranking = DoubtRanking(
+            suspects,
+            refit_every=refit_every,
+            refit_doubt=refit_doubt,
+            estimate_errors=estimate_errors,
+            rescore=rescore,
+        )
+        self.poll()
+        threading.Thread(
+            target=self._card_builder.row, args=("",), name="rows", daemon=True
+        ).start()  # a second, for a million
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels after all operations, in order."""
+        return self._index.vocabulary.names
+
+    def poll(self) -> int:
+        """How many new decisions were taken in, of this and other processes; label operations too."""
+        with self._lock:
+            rows, last_operation = self.store.new_decisions(self._index.last_id)
+            known = self._index.operations
+            if last_operation != (known[-1].id if known else 0):
+                self._index.set_operations(self.store.operations())
+                self._selector.clear_masks()
+            num_verdicts = self._index.ingest(rows)
+            self._ranking.on_verdicts(num_verdicts, self._index.verdicts)
+            return len(rows)
+
+    def record(self, decisions: Sequence[Decision]) -> list[int]:
+        """The ids of the decisions, on any cell of any image; they are written, and in force here."""
+        ids = self.store.record(decisions)
+        self.poll()
+        return ids
+
+    def next_cards(
+        self,
+        client: str,
+        reviewer: str,
+        filter: SuspectFilter | None = None,
+        *,
+        count: int,
+        exclude: Iterable[int] = (),
+    ) -> list[Card]:
+        """The next cards, which nobody else gets while this client asks again in time. ``exclude``: positions
+        it has.
+
+        Without a filter, about one in ten is a blind one of the audit slice.
+        """
+        filter = filter or SuspectFilter()
+        has = list(exclude)
+        with self._lock:
+            reviewer_state = self._index.reviewer_state(reviewer)
+            order = self._selector.candidates(self._ranking.order, reviewer_state, filter, has)
+            skipped = reviewer_state.skipped_S[order]
+            order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
+            audits = self._selector.audits(reviewer_state, has) if filter == SuspectFilter() else []
+            since = reviewer_state.since_blind
+            for position in has:
+                since = (
+                    0 if self._selector.has_row(position) and self._selector.audit_S[position] else since + 1
+                )
+
+            def wanted(others: set[Cell]) -> Iterator[tuple[int, Cell, bool]]:
+                if filter.disputed:
+                    disputed = ((self.position(*cell), cell, False) for cell in self._disputed(filter))
+                    return (one for one in disputed if one[0] not in has)
+                # what cannot be had must not count as a card between two blind ones
+                ranked = (
+                    position for position in map(int, order) if self._selector.cell(position) not in others
+                )
+                free = (audit for audit in audits if self._selector.cell(audit[0]) not in others)
+                return self._selector.cells(interleave_audit(ranked, free, since=since))
+
+            undecided = filter.decided is False and not filter.disputed
+            cards, num_gone = self._lease_cards(client, reviewer if undecided else None, wanted, count)
+        if num_gone:  # somebody else had decided them; now we know of it
+            return cards + self.next_cards(
+                client, reviewer, filter, count=num_gone, exclude=[*has, *(card.position for card in cards)]
+            )
+        return cards
+
+    def grid(
+        self,
+        client: str,
+        reviewer: str,
+        filter: SuspectFilter,
+        *,
+        after: int | None = None,
+        count: int,
+        exclude: Iterable[int] = (),
+    ) -> list[Card]:
+        """The next tiles of one label and direction, in the queue's order, from ``after`` (a position) on;
+        leased.
+
+        Cells of the audit slice are not among them: they are to be asked blindly.
+        """
+        if filter.label is None or filter.direction is None:
+            raise TaggerError("A grid shows one label and one direction. Choose both.")
+        exclude = list(exclude)
+        self.poll()
+        with self._lock:
+            reviewer_state = self._index.reviewer_state(reviewer)
+            order = self._selector.candidates(self._ranking.order, reviewer_state, filter, exclude)
+            if filter.decided is False:
+                order = order[~self._selector.audit_S[order]]
+            if after is not None:
+                order = order[self._ranking.rank_S[order] > self._ranking.rank_S[after]]
+            tiles = self._selector.cells((position, False) for position in map(int, order))
+            asked = reviewer if filter.decided is False else None
+            cards, num_gone = self._lease_cards(client, asked, lambda others: tiles, count)
+        if num_gone:
+            has = [*exclude, *(card.position for card in cards)]
+            return cards + self.grid(client, reviewer, filter, after=after, count=num_gone, exclude=has)
+        return cards
+
+    def card(self, image_row: int, label: str) -> Card:
+        """The card of any cell. TaggerError if there is no such image or label."""
+        with self._lock:
+            name = self._index.vocabulary.resolve(label)
+            if name is None:
+                raise TaggerError(f"There is no label {label!r}.{did_you_mean(label, self.names)}")
+            row = self._checked_row(image_row)
+            position = self.position(self._card_builder.hashes[row], name)
+            return self._card_builder.cards(
+                [(position, row, name, False)], self._ranking.doubt_S, self._index
+            )[0]
+
+    def image(self, image_row: int) -> ImageView:
+        """An image with all its labels and its history."""
+        with self._lock:
+            return self._card_builder.image(self._checked_row(image_row), self._index)
+
+    def row(self, hash: str) -> int | None:
+        """The image row of a hash, or None."""
+        return self._card_builder.row(hash)
+
+    def position(self, hash: str, label: str) -> int:
+        """The position of a cell in the suspects table, or a negative number of its own if it is not in it."""
+        position = self._index.positions.get((hash, label))
+        if position is not None:
+            return position
+        names = self.names
+        return -1 - ((self._card_builder.row(hash) or 0) * len(names) + names.index(label))
+
+    def search(self, text: str, limit: int = 50) -> list[int]:
+        """The rows of the first images whose file name holds ``text``, in any case; before them the one called so."""
+        return self._card_builder.search(text, limit)
+
+    def browse(self, label: str | None = None, *, start: int = 0, limit: int = 50) -> list[int]:
+        """The rows of images that have the label now (None: of all), in the run's order, from the ``start``-th on."""
+        with self._lock:
+            if label is not None and label not in self.names:
+                raise TaggerError(f"There is no label {label!r}.{did_you_mean(label, self.names)}")
+            return self._card_builder.browse(label, self._index, start=start, limit=limit)
+
+    def progress(self, reviewer: str) -> ReviewProgress:
+        """How far the work is. ``found``: verified cells whose given label was wrong."""
+        with self._lock:
+            return progress(self._index, self._selector.open_S, reviewer)
+
+    def disagreements(self) -> list[Disagreement]:
+        """The disputed cells, the longest waiting first."""
+        with self._lock:
+            return [self._disagreement(cell) for cell in self._disputed(SuspectFilter())]
+
+    def estimate_errors(self) -> Any:
+        """How many errors are left and whether one may stop (``tagger.suspects.ErrorEstimate``)."""
+        with self._lock:
+            open_S = self._selector.open_S
+            order = self._ranking.order
+            verdicts = self._index.verdicts()
+            doubt_S = self._ranking.doubt_S
+        return self._ranking.estimate_errors(doubt_S, verdicts, order[open_S[order]])
+
+    def wait(self) -> None:
+        """Return when no refit is under way."""
+        self._ranking.wait()
+
+    def _lease_cards(
+        self,
+        client: str,
+        reviewer: str | None,
+        wanted: Callable[[set[Cell]], Iterable[tuple[int, Cell, bool]]],
+        count: int,
+    ) -> tuple[list[Card], int]:
+        """Cards of the first wanted cells that others do not hold, and how many more were decided meanwhile.
+
+        ``wanted`` is told what the others hold. Without ``reviewer`` it does not matter whether a cell is
+        decided.
+        """
+        seen: dict[Cell, tuple[int, bool]] = {}
+
+        def offered(others: set[Cell]) -> Iterator[Cell]:
+            for position, cell, blind in wanted(others):
+                seen[cell] = position, blind
+                yield cell
+
+        cells = self.store.lease(client, offered, count=count, seconds=self._lease_seconds)
+        self.poll()  # whoever decided a cell just before we got hold of it had written it by then
+        index = self._index
+        chosen = []
+        for cell in cells:
+            position, blind = seen[cell]
+            name = index.vocabulary.resolve(cell[1])  # it may have got another name just now
+            if name is None or (position >= 0 and index.obsolete_S[position]):
+                continue
+            state = index.states.get((cell[0], name))
+            if reviewer is not None:
+                judged = index.reviewer_state(reviewer).judged_S[position]
+                if judged or (state and not blind and (state.decided or state.disputed)):
+                    continue
+            row = (
+                self._card_builder.suspect(position)[0]
+                if position >= 0
+                else self._card_builder.row(cell[0]) or 0
+            )
+            chosen.append((position if position >= 0 else self.position(cell[0], name), row, name, blind))
+        return self._card_builder.cards(chosen, self._ranking.doubt_S, self._index), len(cells) - len(chosen)
+
+    def _disputed(self, filter: SuspectFilter) -> list[Cell]:
+        index = self._index
+        cells = [cell for cell in index.disputed if filter.label in (None, cell[1]) and cell[1] in self.names]
+        return sorted(
+            (c for c in cells if self._card_builder.row(c[0]) is not None),
+            key=lambda c: index.states[c].last_id,
+        )
+
+    def _disagreement(self, cell: Cell) -> Disagreement:
+        row = self._card_builder.row(cell[0])
+        return Disagreement(
+            position=self.position(*cell),
+            row=row,
+            file=None if row is None else self._card_builder.files[row],
+            hash=cell[0],
+            label=cell[1],
+            verdicts=tuple(sorted(self._index.states[cell].verdicts.items())),
+        )
+
+    def _checked_row(self, row: int) -> int:
+        if not 0 <= row < len(self._card_builder.files):
+            raise TaggerError(f"There is no image {row}; the run has {len(self._card_builder.files)}.")
+        return row

@@ -1,0 +1,260 @@
+"""The model card, a run's README.md: data, metrics, thresholds, limits, and how to use it."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tagger.config import Settings
+from tagger.scoring import Thresholds
+
+HEADLINE_METRICS = (
+    ("map", "mAP", "how well each label's images are ranked first; 1 is perfect"),
+    ("micro_f1", "micro-F1", "over all cells, so that frequent labels count most"),
+    ("macro_f1", "macro-F1", "mean over labels, so that rare ones count as much"),
+    ("micro_precision", "micro-precision", "chosen labels that are right"),
+    ("micro_recall", "micro-recall", "true labels that are chosen"),
+    ("exact_match", "exact match", "images with every label right"),
+    ("ranking_loss", "ranking loss", "wrongly ordered label pairs; lower is better"),
+    ("calibration_error", "calibration error", "how far probabilities are from shares; lower is better"),
+    ("skew_normalised_accuracy", "skew-normalised accuracy", "accuracy if yes and no were equally common"),
+)
+GROUP_METRICS = (
+    ("accuracy", "accuracy", "images that get their label of the group, or rightly none"),
+    (
+        "mean_absolute_error",
+        "mean absolute error",
+        "steps in the group's order from the likeliest label to the true one",
+    ),
+    ("one_off_accuracy", "one-off accuracy", "images at most one step off"),
+)
+DECISION_METRICS = ("micro_f1", "macro_f1", "micro_precision", "micro_recall")
+
+MAX_LABELS = 500  # in the card's table
+
+
+def model_card(
+    metrics: Mapping[str, Any],
+    thresholds: Thresholds,
+    settings: Settings,
+    names: Iterable[str],
+    images: pd.DataFrame,
+    run: Path,
+) -> str:
+    """Markdown of everything a person should know of a run; plots are linked from its folder ``plots``."""
+    names = list(names)
+    evaluated = metrics["test"]
+    where = "the test split, which no training has seen"
+    if evaluated is None:
+        evaluated = metrics["validation"]
+        where = "the validation split, which flatters a little (there is no test split)"
+    counts = images["split"].value_counts()
+    train, val, test = (f"{counts.get(part, 0):,}" for part in ("train", "val", "test"))
+    scores = metrics["validation_map"]
+    parts = [
+        f"# {settings.backbone.name} tagging {len(names)} labels",
+        f"Trained on {train} images of `{Path(settings.data.path).name}` ({val} for validation, {test} for the test)"
+        f" with preset `{settings.preset}`: {_training_summary(settings)}, input {settings.image.size} px,"
+        f" loss `{settings.loss.name}`, head `{settings.head.name}`.",
+        *[f"> {note}" for note in metrics["notes"]],
+        f"```\ntagger predict NEW_IMAGES --run {run}\ntagger evaluate --data OTHER_LABELLED_IMAGES --run {run}\n```",
+    ]
+    if evaluated is not None:
+        parts += [
+            "## How good it is",
+            f"Measured on {evaluated['num_images']:,} images of {where}, with 95 % bootstrap intervals over images."
+            " The labels it is judged by are as given: wrong ones count against the model.",
+            _table(
+                ["metric", "value", "95 % interval", "what it says"],
+                [
+                    [label, _format_value(row), _format_interval(row), meaning]
+                    for key, label, meaning in HEADLINE_METRICS
+                    if (row := evaluated["overall"].get(key))
+                ],
+            ),
+            _threshold_gain(evaluated),
+            "## Per label",
+            _per_label(evaluated, thresholds, names),
+            "![AP and F1 of each label](plots/per_label.png)",
+            "![Precision and recall of each label](plots/precision_recall.png)",
+            *_groups(evaluated.get("groups", {})),
+        ]
+    parts += [
+        "## How it was trained",
+        "![Learning curves](plots/learning_curves.png)",
+        "Validation mAP: "
+        + ", ".join(f"{name} {_format_number(value)}" for name, value in scores.items())
+        + ".",
+        "## Can its probabilities be believed?",
+        "Each label's probabilities are calibrated on out-of-sample predictions; `thresholds.json` says how.",
+        "![Reliability before and after calibration](plots/reliability.png)",
+        "## Labels that occur together",
+        "![Co-occurrence of labels](plots/cooccurrence.png)",
+        *_code(metrics.get("code")),
+        "## The split",
+        "Iterative stratification; exact duplicates are on one side. The last column is the largest relative"
+        " difference of a part's share of the label from the whole.",
+        _split(metrics["split"]),
+        "## Limits",
+        _limits(thresholds, names),
+        "Every setting is in `config.toml`; out-of-fold probabilities of all images are in `oof.npz`.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _training_summary(settings: Settings) -> str:
+    if not settings.train.epochs:
+        return "frozen backbone, heads on its cached features"
+    networks = f", {settings.train.members} networks averaged" if settings.train.members > 1 else ""
+    return f"{settings.train.epochs} epochs of the whole network{networks}"
+
+
+def _threshold_gain(evaluated: Mapping[str, Any]) -> str:
+    rows = []
+    shared = evaluated["thresholds_compared"]["best_shared"]["threshold"]
+    titles = {
+        "per_label": "one threshold per label",
+        "best_shared": f"best shared threshold ({shared:.2f})",
+        "0.5": "0.5 for all",
+    }
+    for key, title in titles.items():
+        row = evaluated["thresholds_compared"][key]
+        rows.append([title, *(_format_number(row.get(name)) for name in DECISION_METRICS)])
+    gain = evaluated["threshold_gain"]["macro_f1"]
+    change = "-" if gain["value"] is None else f"{gain['value']:+.3f} {_format_interval(gain, sign=True)}"
+    return (
+        _table(["thresholds", "micro-F1", "macro-F1", "precision", "recall"], rows)
+        + f"\n\nThresholds per label change macro-F1 by {change} against the best shared one."
+    )
+
+
+def _per_label(evaluated: Mapping[str, Any], thresholds: Thresholds, names: list[str]) -> str:
+    rows = []
+    for name, threshold in zip(names, thresholds.labels, strict=True):
+        row = evaluated["per_label"][name]
+        scores = [_format_value(row[key]) for key in ("average_precision", "precision", "recall", "f1")]
+        scores[0] += " " + _format_interval(row["average_precision"])
+        scores[3] += " " + _format_interval(row["f1"])
+        note = row["note"] or threshold.how
+        rows.append([_escape_markdown(name), str(row["positives"]), *scores, f"{threshold.value:.2f}", note])
+    order = sorted(rows, key=lambda row: -int(row[1]))
+    more = (
+        f"\n\n{len(order) - MAX_LABELS:,} rarer labels are in `metrics.json`."
+        if len(order) > MAX_LABELS
+        else ""
+    )
+    return (
+        _table(
+            ["label", "positives", "AP", "precision", "recall", "F1", "threshold", "note"], order[:MAX_LABELS]
+        )
+        + more
+    )
+
+
+def _groups(groups: Mapping[str, Any]) -> list[str]:
+    """How good the decisions within each group are; nothing where there is no group."""
+    parts = ["## Groups of labels", "An image gets one label of a group at most."] if groups else []
+    for number, (name, row) in enumerate(groups.items(), start=1):
+        rows = [
+            [title, _format_value(row[key]), _format_interval(row[key]), meaning]
+            for key, title, meaning in GROUP_METRICS
+            if key in row
+        ]
+        parts += [
+            f"### {_escape_markdown(name)} ({row['kind']})",
+            f"On {row['num_images']:,} images whose label in the group is known.",
+            _table(["metric", "value", "95 % interval", "what it says"], rows),
+            f"![Which label is taken for which](plots/group_{number}.png)",
+        ]
+    return parts
+
+
+def _code(report: Mapping[str, Any] | None, *, at_most: int = 12) -> list[str]:
+    """What each bit of the head's code asks, if it has one; the rest is in ``metrics.json``."""
+    if report is None:
+        return []
+    ends = report["ends"]
+    words = report["rows"]
+    bits = report["columns"]
+    lines = [f"The head answers {len(ends)} questions, each of which divides the labels in two. A fixed code"
+             f" (`{report['kind']}`) makes {len(report['code'])} labels of the answers."]  # fmt: skip
+    if report["num_heads"] > 1:
+        lines.append(f"There are {report['num_heads']} heads; this is the first one's code.")
+    if words["smallest"] is not None:
+        near = " and ".join(_escape_markdown(name) for name in words["nearest"])
+        lines.append(f"Two labels' code words differ in {words['mean']:.0%} of the bits on average, in"
+                     f" {words['smallest']:.0%} where they are nearest: {near}.")  # fmt: skip
+    if bits["smallest"] is not None:
+        lines.append(
+            f"Two bits divide {bits['smallest']:.0%} of the labels differently, or more (50% is the most)."
+        )
+    if len(ends) > at_most:
+        lines.append(f"{len(ends) - at_most} further bits are in `metrics.json`.")
+    rows = [
+        [str(bit + 1), _labels_at_end(both, "low"), _labels_at_end(both, "high")]
+        for bit, both in enumerate(ends[:at_most])
+    ]
+    return [
+        "## The code of the labels",
+        " ".join(lines),
+        _table(["bit", "labels at one end", "at the other"], rows),
+        "![Code words of the labels](plots/code.png)",
+    ]
+
+
+def _labels_at_end(ends: Mapping[str, Any], side: str) -> str:
+    more = ends[f"num_{side}"] - len(ends[side])
+    return ", ".join(_escape_markdown(name) for name in ends[side]) + (f" and {more} more" if more else "")
+
+
+def _split(rows: list[dict[str, Any]]) -> str:
+    parts = [part for part in ("train", "val", "test") if rows and part in rows[0]]
+    lines = []
+    for row in rows:
+        shares = [f"{row[part]} ({row[f'share_{part}']:.1%})" for part in parts]
+        lines.append([_escape_markdown(row["label"]), *shares, f"{row['largest_difference']:.0%}"])
+    return _table(["label", *parts, "difference"], lines)
+
+
+def _limits(thresholds: Thresholds, names: list[str]) -> str:
+    rare = [
+        _escape_markdown(n)
+        for n, t in zip(names, thresholds.labels, strict=True)
+        if "not enough data" in t.how
+    ]
+    lines = ["* It knows only the labels above, and images like those it was trained on."]
+    if rare:
+        lines.append(f"* Too few examples for a threshold of their own: {', '.join(rare)}.")
+    lines.append("* Nobody has verified the labels; `tagger suspects` lists those most likely wrong.")
+    return "\n".join(lines)
+
+
+def _table(columns: list[str], rows: list[list[str]]) -> str:
+    rule = ["---", *(["---:"] * (len(columns) - 2)), "---"]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [columns, rule, *rows])
+
+
+def _escape_markdown(text: str) -> str:
+    """A label name that Markdown shows as it is, on one line.
+
+    >>> _escape_markdown("a|b *c*")
+    'a\\\\|b \\\\*c\\\\*'
+    """
+    for mark in "\\`*_{}[]()#+-!|<>~$":
+        text = text.replace(mark, "\\" + mark)
+    return " ".join(text.split())
+
+
+def _format_value(row: Mapping[str, Any]) -> str:
+    return _format_number(row["value"])
+
+
+def _format_number(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.3f}"
+
+
+def _format_interval(row: Mapping[str, Any], *, sign: bool = False) -> str:
+    if row["low"] is None:
+        return ""
+    return f"({row['low']:+.3f} to {row['high']:+.3f})" if sign else f"({row['low']:.2f}-{row['high']:.2f})"

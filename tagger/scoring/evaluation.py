@@ -1,0 +1,113 @@
+"""Table of all metrics of one model on labelled images, with intervals, ready for JSON.
+
+One table of everything, with intervals, ready for JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tagger.arrays import UNKNOWN, Cells, Floats
+from tagger.scoring.bootstrap import (
+    BlockwiseMetrics,
+    MetricsBySet,
+    bootstrap_draws,
+    resample,
+    value_with_interval,
+)
+from tagger.scoring.group_metrics import GroupMetrics
+from tagger.scoring.label_constraints import NO_CONSTRAINTS, LabelConstraints, predict_labels
+from tagger.scoring.metric_set import LABEL_METRICS, DecisionMetrics, MetricSet
+
+MIN_POSITIVES = 10  # below it a label's values are printed without an interval, and with a note
+
+
+def evaluate(
+    labels_NK: Cells,
+    probs_NK: Floats,
+    thresholds_K: Floats,
+    names: Sequence[str],
+    constraints: LabelConstraints = NO_CONSTRAINTS,
+    *,
+    shared: float,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Every metric of these predictions, overall and per label: {"value", "low", "high"} (95 % bootstrap of
+    images).
+
+    ``thresholds_K`` and ``shared`` (the best single threshold) come from other data. Undefined values are
+    None and the label's note says why; unknown cells count in nothing. "thresholds_compared" holds plain
+    values for the per-label thresholds, for 0.5 and for ``shared``; "threshold_gain" is per-label minus
+    shared, over the same draws. Decisions keep to ``structure``; with groups in it, "groups" holds what
+    ``GroupMetrics.row`` gives of each, by name.
+
+    >>> labels, probs = np.array([[1], [0], [1], [0]]), np.array([[0.9], [0.1], [0.4], [0.3]])
+    >>> table = evaluate(labels, probs, np.array([0.35]), ["cat"], shared=0.5, draws=20)
+    >>> table["overall"]["micro_f1"]["value"], table["per_label"]["cat"]["note"]
+    (1.0, 'not enough data (2 positives)')
+    """
+    labels_NK = np.asarray(labels_NK)
+    probs_NK = np.asarray(probs_NK, dtype=np.float64)
+    thresholds_K = np.broadcast_to(np.asarray(thresholds_K, dtype=np.float64), (labels_NK.shape[1],))
+    measure = MetricSet(labels_NK, probs_NK, thresholds_K, constraints)
+    per_label: dict[str, Any] = {}
+
+    def label_rows(at: slice, values: MetricsBySet, drawn: MetricsBySet) -> None:
+        for place, k in enumerate(range(at.start, at.stop)):
+            yes = int(measure.positives_K[k])
+            no = int(measure.negatives_K[k])
+            row: dict[str, Any] = {"positives": yes, "negatives": no, "threshold": float(thresholds_K[k])}
+            for name in LABEL_METRICS:
+                enough = drawn["per_label"] and yes >= MIN_POSITIVES and no
+                draws_B = drawn["per_label"][name][place] if enough else None
+                value = float(values["per_label"][name][place, 0])
+                row[name] = value_with_interval(value, draws_B, shift=name == "calibration_error")
+            per_label[names[k]] = row | {"note": _note(yes, no, row)}
+
+    other, half = (
+        DecisionMetrics(labels_NK, predict_labels(probs_NK, choice, constraints)) for choice in (shared, 0.5)
+    )
+    metric_sets: dict[str, BlockwiseMetrics] = {"per_label": measure, "best_shared": other}
+    values, drawn = resample(metric_sets, labels_NK.shape, label_rows, draws=draws, seed=seed)
+    values |= resample({"0.5": half}, labels_NK.shape, draws=0)[0]
+    one_for_all: dict[str, dict[str, Any]] = {"per_label": {}, "0.5": {"threshold": 0.5}}
+    one_for_all |= {"best_shared": {"threshold": float(shared)}}
+    of_choice = values["best_shared"].keys()
+    gain = {name: drawn["per_label"][name] - draws_B for name, draws_B in drawn["best_shared"].items()}
+    groups = [GroupMetrics(group, labels_NK, probs_NK, measure.chosen_NK) for group in constraints.groups]
+    by_group = {
+        group.group.name: group.row(names, bootstrap_draws(group, len(labels_NK), draws=draws, seed=seed))
+        for group in groups
+    }
+    return {
+        "num_images": len(labels_NK),
+        "num_cells": int((labels_NK != UNKNOWN).sum()),
+        "overall": {
+            name: value_with_interval(
+                float(value[0]), drawn["per_label"].get(name), shift=name == "calibration_error"
+            )
+            for name, value in values["per_label"].items()
+        },
+        "per_label": per_label,
+        "thresholds_compared": {
+            choice: {name: value_with_interval(float(values[choice][name][0]))["value"] for name in of_choice}
+            | threshold
+            for choice, threshold in one_for_all.items()
+        },
+        "threshold_gain": {
+            name: value_with_interval(
+                float((values["per_label"][name] - values["best_shared"][name])[0]), gain.get(name)
+            )
+            for name in of_choice
+        },
+    } | ({"groups": by_group} if by_group else {})
+
+
+def _note(yes: int, no: int, row: dict[str, Any]) -> str:
+    """What a reader of a label's row must know, or nothing."""
+    if yes < MIN_POSITIVES:
+        return f"not enough data ({yes} positive{'' if yes == 1 else 's'})"
+    if no == 0:
+        return "not enough data (no known negative)"
+    return "never chosen: precision is undefined" if row["precision"]["value"] is None else ""

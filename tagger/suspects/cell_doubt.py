@@ -1,0 +1,103 @@
+"""One doubt per cell from all signals, with weights fitted to the given labels by cross-fitting."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, YES, Cells, Floats, row_blocks
+from tagger.suspects.constraint_violations import condition_on_constraints
+from tagger.suspects.evidence import Evidence, log_odds
+from tagger.suspects.label_noise import noise_rates, posterior_doubt, true_label_probs
+from tagger.suspects.logistic_regression import cross_fit_logistic
+from tagger.suspects.signals import Signal
+from tagger.suspects.threads import parallel_for
+
+
+@dataclass(frozen=True)
+class SignalContribution:
+    """What a signal adds towards *yes*, compared with the label's mean image: its evidence times a learnt weight."""
+
+    for_yes_NK: Floats
+    mean_K: Floats
+    weight_K: Floats
+
+    def nats(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> Floats:
+        """Of some cells."""
+        return self.weight_K[columns] * (self.for_yes_NK[rows, columns] - self.mean_K[columns])
+
+
+@dataclass(frozen=True)
+class CellDoubt:
+    """``doubt_NK``: probability that the given value is wrong (NaN: unknown cell, or a label not ranked).
+
+    ``parts``: what each signal adds.
+    """
+
+    doubt_NK: Floats
+    contributions: Mapping[str, SignalContribution]
+    false_negative_rate: float
+    false_positive_rate_K: Floats
+
+
+def combine_signals(
+    evidence: Evidence, found: Mapping[str, Signal], rankable_K: NDArray[np.bool_]
+) -> CellDoubt:
+    """One doubt per cell, *missing* and *spurious* on one scale: the probability of an error."""
+    labels_NK = evidence.labels_NK
+    learnt = [name for name, signal in found.items() if not signal.is_likelihood_ratio]
+    zeros_K = np.zeros(labels_NK.shape[1], np.float32)
+    ones_K = np.ones(labels_NK.shape[1], np.float32)
+    contributions = {
+        name: SignalContribution(
+            signal.for_yes_NK, zeros_K.copy(), ones_K if signal.is_likelihood_ratio else zeros_K.copy()
+        )
+        for name, signal in found.items()
+    }
+    given_NK = np.zeros(labels_NK.shape, np.float32)
+
+    def fit_label(k: int) -> None:
+        columns_NF = np.stack([found[name].for_yes_NK[:, k] for name in learnt], axis=1)
+        known_N = labels_NK[:, k] >= NO
+        logits_N, weights_F = cross_fit_logistic(
+            columns_NF, labels_NK[:, k] == YES, known_N, evidence.fold_N, increasing=True
+        )
+        given_NK[:, k] = 1 / (1 + np.exp(-logits_N))
+        for name, column_N, weight in zip(learnt, columns_NF.T, weights_F, strict=True):
+            contributions[name].mean_K[k], contributions[name].weight_K[k] = column_N.mean(), weight
+
+    parallel_for(fit_label, np.flatnonzero(rankable_K).tolist())
+    is_likelihood_ratio = [signal.for_yes_NK for signal in found.values() if signal.is_likelihood_ratio]
+    false_negative_rate, false_positive_rate_K = now = _noise_rates(given_NK, labels_NK, rankable_K)
+    if (
+        evidence.original_NK is not None
+    ):  # corrections made the labels cleaner, but no other cell more trustworthy
+        false_negative_rate, false_positive_rate_K = _noise_rates(given_NK, evidence.original_NK, rankable_K)
+    doubt_NK = np.empty(labels_NK.shape, np.float32)
+
+    def score_rows(rows: slice) -> None:
+        logits_CK = log_odds(true_label_probs(given_NK[rows], *now), 1e-5)
+        for for_yes_NK in is_likelihood_ratio:
+            logits_CK += for_yes_NK[rows]
+        q_CK = np.clip(1 / (1 + np.exp(-logits_CK.astype(np.float64))), 1e-5, 1 - 1e-5)
+        doubt_NK[rows] = posterior_doubt(q_CK, labels_NK[rows], false_negative_rate, false_positive_rate_K)
+
+    parallel_for(score_rows, row_blocks(labels_NK.shape))
+    doubt_NK[:, ~rankable_K] = np.nan
+    if evidence.verified_NK is not None:
+        doubt_NK[evidence.verified_NK] = 0.0
+    doubt_NK = condition_on_constraints(doubt_NK, evidence)
+    if evidence.verified_NK is not None:
+        doubt_NK[evidence.verified_NK] = np.nan
+    return CellDoubt(doubt_NK, contributions, false_negative_rate, false_positive_rate_K)
+
+
+def _noise_rates(
+    given_NK: Floats, labels_NK: Cells, rankable_K: NDArray[np.bool_]
+) -> tuple[float, NDArray[np.float64]]:
+    false_positive_rate_K = np.full(len(rankable_K), 0.01)
+    false_negative_rate, false_positive_rate_K[rankable_K] = noise_rates(
+        given_NK[:, rankable_K], labels_NK[:, rankable_K]
+    )
+    return false_negative_rate, false_positive_rate_K

@@ -1,0 +1,92 @@
+"""Table of suspects, most doubtful first, with reasons and the blind audit sample."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, YES
+from tagger.suspects.audit_sample import STRATUM_EDGES, draw_audit_sample, stratum_of
+from tagger.suspects.cell_doubt import CellDoubt
+from tagger.suspects.evidence import Evidence
+from tagger.suspects.signals import Signal
+
+MIN_REASON_NATS = 0.3  # nats: what adds less is no reason
+NUM_STRATA = len(STRATUM_EDGES) + 1
+
+
+def rank_suspects(
+    evidence: Evidence,
+    doubt: CellDoubt,
+    found: Mapping[str, Signal],
+    files: NDArray[np.str_],
+    hashes: NDArray[np.str_],
+    *,
+    limit: int = 100_000,
+    floor: float = 0.002,
+    audit: int = 600,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The table of suspects: at most ``limit`` cells of doubt ``floor`` or more, and ``audit`` random ones.
+
+    Audit cells carry ``audit`` and ``audit_order``, every row its ``stratum`` and that one's size in cells;
+    audit cells that are no suspects stand at the end.
+    """
+    num_labels = evidence.labels_NK.shape[1]
+    flat_C = doubt.doubt_NK.ravel()
+    ranked_C = np.flatnonzero(~np.isnan(flat_C))
+    doubts_C = flat_C[ranked_C]
+    listed = ranked_C[doubts_C >= floor]
+    if len(listed) > limit:
+        listed = listed[np.argpartition(-flat_C[listed], limit - 1)[:limit]]
+    listed = listed[np.lexsort((listed, -flat_C[listed]))]
+    asked = ranked_C[draw_audit_sample(doubts_C, np.random.default_rng(seed), size=audit)]
+    extra = asked[~np.isin(asked, listed)]
+    cells = np.concatenate([listed, extra[np.lexsort((extra, -flat_C[extra]))]])
+    rows, columns = np.divmod(cells, num_labels)
+    given = evidence.labels_NK[rows, columns]
+    order = pd.Series(np.arange(len(asked)), index=asked)
+    stratum_C = stratum_of(doubts_C)
+    total_S = np.bincount(stratum_C, minlength=NUM_STRATA)
+    stratum = stratum_of(flat_C[cells])
+    audited = np.isin(cells, asked)
+    return pd.DataFrame(
+        {
+            "file": files[rows],
+            "hash": hashes[rows],
+            "label": np.array(evidence.names, dtype=object)[columns],
+            "given": given,
+            "suggested": np.where(given == YES, NO, YES).astype(np.int8),
+            "direction": np.where(given == YES, "spurious", "missing"),
+            "row": rows.astype(np.int32),
+            "audit": audited,
+            "audit_order": order.reindex(cells).fillna(-1).to_numpy(np.int32),
+            "stratum": stratum,
+            "stratum_size": total_S[stratum].astype(np.int64),
+            "positives": evidence.positives_K[columns],
+            **describe_cells(evidence, doubt, found, rows, columns),
+        }
+    )
+
+
+def describe_cells(
+    evidence: Evidence,
+    doubt: CellDoubt,
+    found: Mapping[str, Signal],
+    rows: NDArray[np.integer],
+    columns: NDArray[np.integer],
+) -> dict[str, NDArray]:
+    """For each cell its doubt, what each signal adds against the given value (nats), the main one and its sentence."""
+    toward = np.where(evidence.labels_NK[rows, columns] == YES, -1.0, 1.0).astype(np.float32)
+    nats = {name: toward * part.nats(rows, columns) for name, part in doubt.contributions.items()}
+    stacked = np.stack(list(nats.values()))
+    main = np.array(list(nats), dtype=object)[stacked.argmax(axis=0)]
+    main[stacked.max(axis=0, initial=-np.inf) < MIN_REASON_NATS] = "self_confidence"
+    reasons = [found[name].reason(int(row), int(k)) for name, row, k in zip(main, rows, columns, strict=True)]
+    return {
+        "doubt": doubt.doubt_NK[rows, columns].astype(np.float32),
+        "reason": np.array(reasons, dtype=object),
+        "main_signal": main,
+        **{f"signal_{name}": part for name, part in nats.items()},
+    }

@@ -1,0 +1,1 @@
+"""Train heads on cached features: one head, or one for each fold."""

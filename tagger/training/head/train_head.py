@@ -1,0 +1,327 @@
+"""Train one head on cached features: initial weights, training loop, logits.
+
+Half of a step is moving features: reading, standardising, dropout. One thread does that for the next
+batches while another learns, each with one core: threads that share such small products wait for each other
+longer than they compute. It does it for several batches in one go, as each operation may have to wait for
+Python's lock. Everything random is drawn from the head's own generators, so that heads can train beside
+each other.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import starmap
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tagger.arrays import Cells, Floats
+from tagger.batches import mix_targets, samplers
+from tagger.batches.samplers import Sampler
+from tagger.config import Settings
+from tagger.data import Vocabulary, label_stats
+from tagger.heads import Head, set_head_groups
+from tagger.model import new_head
+from tagger.regularisers import ModelOutputs, Regulariser
+from tagger.scoring import mean_average_precision
+from tagger.training.dynamics import TrainingDynamics, first_counted_epoch
+from tagger.training.nonfinite_errors import check_finite_head_loss
+from tagger.training.objective import (
+    Objective,
+    make_loss,
+    make_regularisers,
+    make_step_context,
+    regulariser_context,
+)
+from tagger.training.seeds import rng_of, seed_of
+from tagger.training.targets import TrainingTargets, split_targets
+from tagger.training.thread_map import thread_map
+
+LOGITS_CHUNK = 512  # images whose logits are asked for: so many stay in a core's cache
+PREFETCH_BLOCKS = 2  # blocks of batches that are read before they are learnt from
+BLOCK_VALUES = 2**21  # values of the features of a block: 8 MB, of which four are held
+LARGE_HEAD_PARAMS = 500_000  # parameters, from which on a step's products are worth sharing out among cores
+
+Rows = NDArray[np.int64]
+History = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class HeadFitTask:
+    """What heads learn from: features (V, N, D), cells (N, K), what these teach, and which rows teach and validate."""
+
+    views_VND: NDArray[np.float16]
+    labels_NK: Cells
+    targets: TrainingTargets
+    rows: Rows
+    held_out: Rows
+    vocabulary: Vocabulary
+
+
+class PreparedHead(NamedTuple):
+    """A head that has weights and generators, the regularisers that act on it, and what it is called."""
+
+    head: Head
+    parts: Sequence[Regulariser]
+    name: str
+
+
+class HeadBatch(NamedTuple):
+    """Features as they come and as the head's first layer reads them, and targets, their weights as further columns."""
+
+    features_BD: Tensor
+    inputs_BD: Tensor
+    targets: Tensor
+
+
+def prepare_head(
+    num_features: int, num_labels: int, settings: Settings, vocabulary: Vocabulary, name: str
+) -> PreparedHead:
+    """A new head. To be called in one thread for all heads: first weights come from torch's own generator,
+    which is then as it was before.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed_of(settings.seed, "head", name))
+        head = new_head(num_features, num_labels, settings)
+        parts = make_regularisers(settings, regulariser_context(num_features, vocabulary), features_only=True)
+    head.set_dropout_generator(torch.Generator().manual_seed(seed_of(settings.seed, "head", name, "dropout")))
+    return PreparedHead(head, parts, name)
+
+
+def train_head(
+    prepared: PreparedHead,
+    task: HeadFitTask,
+    settings: Settings,
+    dynamics: TrainingDynamics,
+    *,
+    prefetch: bool,
+    before_epoch: Callable[[], None] = lambda: None,
+) -> tuple[Head, History]:
+    """The head, trained, and one history row an epoch. ``before_epoch`` is called before each and may raise;
+    ``ahead``: a thread of its own reads the next batches.
+    """
+    head = prepared.head
+    head_settings = settings.features
+    loss_of = make_loss(settings, task.labels_NK, task.rows, task.held_out, task.vocabulary)
+    objective = Objective(loss_of, prepared.parts)
+    _fit_head_statistics(head, task)
+    sampler = samplers.build(settings.sampler.name, task.labels_NK[task.rows], **settings.sampler.options)
+    stages = [sampler.at(epoch / head_settings.epochs) for epoch in range(head_settings.epochs)]
+    loop = _HeadTrainer(
+        head,
+        objective,
+        task,
+        settings,
+        _num_steps(stages, head_settings.batch_size),
+        prepared.name,
+        prefetch=prefetch,
+    )
+    history: History = []
+    for epoch, stage in enumerate(stages):
+        before_epoch()
+        loss = loop.train_epoch(
+            task.rows[stage.draw_epoch(loop.rng)], f"heads, {prepared.name}, epoch {epoch + 1}"
+        )
+        logits_RK = head_logits(head, task.views_VND, task.held_out, workers=1 + prefetch)
+        row = {"epoch": epoch + 1, "train_loss": loss, "lr": loop.schedule.get_last_lr()[0]}
+        history.append(row | validation_metrics(logits_RK, task.labels_NK[task.held_out], loss_of))
+        if epoch >= first_counted_epoch(head_settings.epochs):
+            dynamics.add(task.held_out, logits_RK)
+    head.set_dropout_generator(None)
+    return head.eval(), history
+
+
+def _fit_head_statistics(head: Head, task: HeadFitTask) -> None:
+    """What a head takes from the images that teach before it learns: their mean, codes, groups, the labels' shares."""
+    views_VND = task.views_VND
+    labels_NK = task.labels_NK
+    rows = task.rows
+    head.fit_standardisation(views_VND[0], rows)
+    head.prepare(labels_NK[rows], lambda: torch.from_numpy(views_VND[0][rows]))
+    learnable = np.concatenate([rows, task.held_out])
+    set_head_groups(head, task.vocabulary.labels, task.vocabulary.groups, labels_NK[learnable])
+    head.init_from_priors(label_stats(labels_NK[rows]).priors_K)
+
+
+def _num_steps(stages: Sequence[Sampler], batch_size: int) -> int:
+    return sum(max(1, math.ceil(len(stage.draw_epoch(rng_of(0))) / batch_size)) for stage in stages)
+
+
+class _HeadTrainer:
+    """The moving parts of one head's training."""
+
+    def __init__(
+        self,
+        head: Head,
+        objective: Objective,
+        task: HeadFitTask,
+        settings: Settings,
+        steps: int,
+        name: str,
+        *,
+        prefetch: bool,
+    ):
+        self.head = head
+        self.objective = objective
+        self.task = task
+        self.settings = settings
+        self.steps = steps
+        self.step = 0
+        self.prefetch = prefetch
+        trainable_parameters = [*head.parameters(), *objective.trainable_parameters()]
+        head_settings = settings.features
+        self.optimiser = torch.optim.AdamW(
+            trainable_parameters, lr=head_settings.lr, weight_decay=head_settings.weight_decay, fused=True
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, head_settings.lr, total_steps=steps + 1, pct_start=0.1
+        )
+        self.rng = rng_of(settings.seed, "head", name)
+        self.generator = torch.Generator().manual_seed(seed_of(settings.seed, "head", name, "steps"))
+
+    def train_epoch(self, order: Rows, where: str) -> float:
+        """One pass over the rows of ``order``; gives the mean loss. TaggerError, with ``where``, if it is no number."""
+        self.head.train()
+        size = self.settings.features.batch_size
+        losses = list[float]()
+        left = self.steps - self.step  # a sampler's epochs may differ in length
+        order = order[: left * size]
+        rows_per_block = size * max(1, BLOCK_VALUES // (size * self.task.views_VND.shape[2]))
+        blocks = [order[at : at + rows_per_block] for at in range(0, len(order), rows_per_block)]
+        for batches in _prefetch(self._make_block, blocks, self.prefetch):
+            for batch in batches:
+                losses.append(self._train_step(batch, f"{where}, batch {len(losses) + 1}"))
+        return sum(losses) / max(len(losses), 1)
+
+    def _make_block(self, rows: Rows) -> Iterator[HeadBatch]:
+        """The batches of these rows, made in one go."""
+        size = self.settings.features.batch_size
+        alpha = self.settings.features.mixup
+        features_RD = sample_views(self.task.views_VND, rows, self.rng)
+        targets_R = self.task.targets.batch(rows)
+        if alpha:  # a vector is mixed with one of its batch
+            pairs = zip(features_RD.split(size), targets_R.split(size), strict=True)
+            mixed = [mixup_features(*pair, alpha, self.rng) for pair in pairs]
+            features_RD, targets_R = (torch.cat(parts) for parts in zip(*mixed, strict=True))
+        with torch.no_grad():
+            inputs_RD = self.head.prepare_inputs(features_RD)
+        parts = (features_RD.split(size), inputs_RD.split(size), targets_R.split(size))
+        return starmap(HeadBatch, zip(*parts, strict=True))
+
+    def _train_step(self, batch: HeadBatch, where: str) -> float:
+        targets_BK, weights_BK = split_targets(batch.targets, self.task.labels_NK.shape[1])
+        logits_BK = self.head.to_logits(self.head.classify(batch.inputs_BD))
+        now = make_step_context(targets_BK, self.step / self.steps, self.generator)
+        targets_BK = smooth_targets(targets_BK, self.settings.loss.smoothing)
+        loss = self.objective(ModelOutputs(logits_BK, batch.features_BD), targets_BK, weights_BK, now)
+        value = float(loss.item())
+        check_finite_head_loss(value, where, self.settings)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.objective.change_gradients(self.head)
+        self.optimiser.step()
+        self.schedule.step()
+        self.step += 1
+        return value
+
+
+@contextmanager
+def single_thread(head: Head) -> Iterator[bool]:
+    """Torch computes with one core here, unless the head is large; yields whether another is free to read ahead."""
+    before = torch.get_num_threads()
+    small = sum(parameter.numel() for parameter in head.parameters()) < LARGE_HEAD_PARAMS
+    torch.set_num_threads(1 if small else before)
+    try:
+        yield before > 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def _prefetch(
+    make: Callable[[Rows], Iterator[HeadBatch]], parts: Sequence[Rows], prefetch: bool
+) -> Iterator[Iterator[HeadBatch]]:
+    """``make(rows)`` of each part, in order: in a thread of its own, if it may go ``ahead``."""
+    if not prefetch:
+        yield from map(make, parts)
+        return
+    pending: deque[Future[Iterator[HeadBatch]]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        try:
+            for rows in parts:
+                pending.append(pool.submit(make, rows))
+                if len(pending) > PREFETCH_BLOCKS:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def head_logits(
+    head: nn.Module,
+    views_VND: NDArray[np.float16],
+    rows: Rows,
+    *,
+    chunk: int = LOGITS_CHUNK,
+    workers: int = 1,
+) -> Floats:
+    """Logits (rows, K), the mean over the views; ``lanes`` threads share the rows."""
+    head.eval()
+
+    def logits_of(at: int) -> Floats:
+        with torch.inference_mode():
+            parts = [
+                head(torch.from_numpy(view_ND.take(rows[at : at + chunk], axis=0))) for view_ND in views_VND
+            ]
+            return torch.stack(parts).mean(0).numpy()
+
+    return np.concatenate(list(thread_map(logits_of, range(0, len(rows), chunk), workers=workers)))
+
+
+def validation_metrics(logits_NK: Floats, labels_NK: Cells, loss_of: nn.Module) -> dict[str, float]:
+    """``val_loss`` and ``val_map`` of held-out images, for the history."""
+    with torch.inference_mode():
+        loss_of.eval()
+        loss = loss_of(torch.from_numpy(logits_NK), torch.from_numpy(labels_NK.astype(np.float32))).item()
+        loss_of.train()
+    score = mean_average_precision(labels_NK, logits_NK)
+    return {"val_loss": loss, "val_map": float("nan") if score is None else float(score)}
+
+
+def smooth_targets(targets_BK: Tensor, smoothing: float) -> Tensor:
+    """Targets moved to ``smoothing`` and 1 - ``smoothing``; unknown cells (negative) stay unknown.
+
+    >>> smooth_targets(torch.tensor([0.0, 1.0, -1.0]), 0.125).tolist()
+    [0.125, 0.875, -1.0]
+    """
+    if not smoothing:
+        return targets_BK
+    return torch.where(targets_BK < 0, targets_BK, targets_BK * (1 - 2 * smoothing) + smoothing)
+
+
+def sample_views(views_VND: NDArray[np.float16], rows: Rows, rng: np.random.Generator) -> Tensor:
+    """Features (B, D) of some rows, float16, each of a view drawn for it."""
+    num_views, num_images, num_features = views_VND.shape
+    if num_views > 1:
+        rows = rows + num_images * rng.integers(num_views, size=len(rows))
+    return torch.from_numpy(np.asarray(views_VND).reshape(-1, num_features).take(rows, axis=0))
+
+
+def mixup_features(
+    features_BD: Tensor, targets: Tensor, alpha: float, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Mixup (Zhang et al. 2018) of feature vectors; a cell unknown in either partner is unknown."""
+    if not alpha:
+        return features_BD, targets
+    own_B1 = torch.from_numpy(rng.beta(alpha, alpha, (len(features_BD), 1)).astype(np.float32))
+    partner = torch.from_numpy(rng.permutation(len(features_BD)))
+    features_BD = features_BD.float()
+    return torch.lerp(features_BD[partner], features_BD, own_B1), mix_targets(
+        targets, targets[partner], own_B1
+    )

@@ -1,0 +1,45 @@
+"""Initial model of a training: backbone weights, a head at the label priors, attention."""
+
+import copy
+
+import numpy as np
+import torch
+
+from tagger.arrays import Floats
+from tagger.config import Settings
+from tagger.data import label_stats
+from tagger.heads import Head, HeadEnsemble, set_head_groups
+from tagger.model import Backbone, TagModel, new_attention, new_backbone, new_head
+from tagger.training.network.train_network import FitTask
+from tagger.training.seeds import seed_of
+
+
+def init_model(task: FitTask, settings: Settings, head: Head | HeadEnsemble | None) -> TagModel:
+    """The network before its first step; without a head to start from, a new one at the labels' shares."""
+    priors_K = label_stats(task.labels_NK[task.rows]).priors_K
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed_of(settings.seed, task.key.seed_name, "weights"))
+        backbone = new_backbone(settings, use_global_rng=head is None)
+        if head is not None:
+            return _with_attention(backbone, copy.deepcopy(head), priors_K, settings)
+        new = new_head(backbone.num_features, task.labels_NK.shape[1], settings)
+    new.prepare(task.labels_NK[task.rows], None)
+    set_task_groups(new, task)
+    new.init_from_priors(priors_K)
+    return _with_attention(backbone, new, priors_K, settings)
+
+
+def set_task_groups(head: Head | HeadEnsemble, task: FitTask) -> None:
+    """Tell a head which labels exclude each other; of all images that may teach, so that the heads of a run agree."""
+    learnable = np.concatenate([task.rows, task.held_out])
+    set_head_groups(head, task.vocabulary.labels, task.vocabulary.groups, task.labels_NK[learnable])
+
+
+def _with_attention(
+    backbone: Backbone, head: Head | HeadEnsemble, priors_K: Floats, settings: Settings
+) -> TagModel:
+    """The model, with attention that starts where its head is, if the settings ask for some."""
+    attention = new_attention(backbone, len(priors_K), settings)
+    if attention is not None:
+        attention.init_from_priors(head, priors_K)
+    return TagModel(backbone, head, attention)

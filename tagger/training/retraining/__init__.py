@@ -1,0 +1,1 @@
+"""What only a retraining needs: warm start, and targets for doubted cells."""

@@ -1,0 +1,69 @@
+"""TrainingData and TrainingResult: what a training reads, and what it returns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import Cells, Floats
+from tagger.batches import CachedImages, ImageFiles
+from tagger.data import EMPTY_VOCABULARY, Vocabulary
+from tagger.model import TagModel
+from tagger.training.dynamics import TrainingDynamics
+from tagger.training.features import Features
+from tagger.training.targets import TrainingTargets
+
+Rows = NDArray[np.int64]
+History = list[dict[str, Any]]
+ValidationScores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed.
+
+    Metrics count ``labels_NK``. ``lessons`` (None: just these labels) gives other targets and weights, made
+    without the rows that are held out. ``vocabulary`` holds the labels' groups and rules.
+    """
+
+    images: ImageFiles | CachedImages
+    labels_NK: Cells
+    split_N: NDArray[np.str_]
+    fold_N: Rows
+    features: Features | None
+    targets: Callable[[Rows], TrainingTargets] | None = None
+    vocabulary: Vocabulary = EMPTY_VOCABULARY
+
+    def targets_without(self, held_out: Rows) -> TrainingTargets:
+        """What the cells teach while some rows are held out."""
+        return self.targets(held_out) if self.targets else TrainingTargets.from_labels(self.labels_NK)
+
+    def rows(self, *splits: str) -> Rows:
+        """The rows of some splits."""
+        return np.flatnonzero(np.isin(self.split_N, splits))
+
+
+@dataclass
+class TrainingResult:
+    """A model, out-of-sample logits (N, K) of every image, and which of them may choose thresholds
+    (``threshold_rows_N``).
+
+    ``embeddings_ND`` (float16) are features from a network that has not seen the image's labels: the
+    pretrained backbone; from random weights, the half trained without the image. ``feature_source_N`` tells
+    which network, as features of different networks cannot be compared. ``dynamics``: how held-out
+    probabilities moved over the epochs, of the heads or, from random weights, of the two halves (of the
+    images that their validation looks at). ``scores`` holds validation mAPs by name; ``notes`` are
+    sentences for people.
+    """
+
+    model: TagModel
+    logits_NK: Floats
+    threshold_rows_N: NDArray[np.bool_]
+    embeddings_ND: NDArray[np.float16]
+    feature_source_N: NDArray[np.int8]
+    history: History
+    dynamics: TrainingDynamics
+    scores: ValidationScores = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""Altair charts of the pages, and the small tables that they draw."""

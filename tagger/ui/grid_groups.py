@@ -1,0 +1,35 @@
+"""Groups of suspects in the grid, by label and direction, and the order in which they come.
+
+A page of it asks one question only."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+GridGroup = tuple[str, str]  # (label, "missing" or "spurious")
+
+
+def ordered_groups(suspects: pd.DataFrame) -> tuple[GridGroup, ...]:
+    """(label, direction) of the suspects, those with the most doubt in all first.
+
+    >>> ordered_groups(pd.DataFrame({"label": ["a", "b", "b"], "direction": ["missing"] * 3, "doubt": [0.9, 0.5, 0.6]}))
+    (('b', 'missing'), ('a', 'missing'))
+    """
+    sums = suspects.groupby(["label", "direction"], observed=True)["doubt"].sum().sort_values(ascending=False)
+    return tuple((str(label), str(direction)) for label, direction in sums.index)
+
+
+def groups_to_try(
+    groups: Sequence[GridGroup], latest: dict[str, str] | None, *, label: str | None, direction: str | None
+) -> Iterator[GridGroup]:
+    """The groups to try: the latest one, then the others in order; only those of ``label`` and ``direction``
+    if given.
+
+    >>> groups, latest = [("a", "missing"), ("b", "missing")], {"label": "b", "direction": "missing"}
+    >>> list(groups_to_try(groups, latest, label=None, direction=None))
+    [('b', 'missing'), ('a', 'missing')]
+    """
+    first = [(str(latest.get("label")), str(latest.get("direction")))] if latest else []
+    for group in dict.fromkeys([*(one for one in first if one in groups), *groups]):
+        if label in (None, group[0]) and direction in (None, group[1]):
+            yield group

@@ -1,0 +1,144 @@
+"""Page Retrain: start a retraining, watch it, compare its result."""
+
+from datetime import datetime
+from pathlib import Path
+from shlex import quote
+
+import streamlit as st
+
+from tagger.errors import TaggerError
+from tagger.review import Store
+from tagger.runs import RunFolder
+from tagger.ui.markdown_escape import escape_markdown
+from tagger.ui.pages.run_comparison import show_comparison
+from tagger.ui.retrain_job import (
+    JobStatus,
+    RetrainJob,
+    dismiss_job,
+    job_status,
+    load_job,
+    log_tail,
+    start_job,
+    stop_job,
+)
+
+REFRESH_SECONDS = 2
+
+
+def show(run: RunFolder, store: Store) -> None:
+    """The page: a button, or the retraining that goes on, or its result."""
+    st.title("Retrain")
+    if message := st.session_state.pop("retrain message", None):
+        st.error(escape_markdown(message))
+    job = load_job(store)
+    if job is None:
+        _show_start_form(run, store)
+        return
+    status = job_status(job)
+    if status.kind == "running":
+        _show_running(store)
+    else:
+        _show_result(job, status, run, store)
+
+
+def _show_start_form(run: RunFolder, store: Store) -> None:
+    rows = store.decisions()
+    verdicts = sum(row.verdict in ("yes", "no") for row in rows)
+    st.write(
+        f"A new run learns from this one and from all decisions so far ({verdicts:,}). It trusts what people decided,"
+        " doubts what is still suspect, and keeps the test images, so that both runs can be compared. You can go on"
+        " reviewing while it trains, close this page, and even end the app."
+    )
+    if not verdicts:
+        st.info(
+            "There is no decision yet. Settle some suspects on the Review page first: a retraining learns from them."
+        )
+    names = {path.name for path in run.path.absolute().parent.iterdir()}
+    st.session_state.setdefault("retrain name", _free_name(names))
+    with st.form("begin retraining", border=False, enter_to_submit=False):
+        left, right = st.columns([3, 1], vertical_alignment="bottom")
+        left.text_input("Name of the new run", key="retrain name", max_chars=80)
+        right.form_submit_button(
+            "Begin retraining",
+            type="primary",
+            width="stretch",
+            on_click=_start_retraining,
+            args=(run, store),
+            disabled=not verdicts,
+        )
+
+
+def _free_name(taken: set[str]) -> str:
+    stem = f"{datetime.now():%Y-%m-%d-%H%M}-retrained"
+    return next(name for n in range(1, 1000) if (name := stem if n == 1 else f"{stem}-{n}") not in taken)
+
+
+def _start_retraining(run: RunFolder, store: Store) -> None:
+    name = str(st.session_state["retrain name"]).strip()
+    try:
+        if not name or name != Path(name).name or name.startswith("."):
+            raise TaggerError(f"{name!r} is no name for a folder.")
+        start_job(run.path, run.path.absolute().parent / name, store, now=datetime.now())
+    except (TaggerError, OSError) as error:
+        st.session_state["retrain message"] = str(error)
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _show_running(store: Store) -> None:
+    """The retraining as it goes on; looks by itself every other second."""
+    job = load_job(store)
+    status = job_status(job) if job is not None else None
+    if job is None or status is None or status.kind != "running":
+        st.rerun()
+    with st.container(border=True):
+        st.markdown(
+            f"**Training {escape_markdown(Path(job.out).name)}** · since {escape_markdown(job.begun)}"
+        )
+        st.progress(
+            status.share if status.share is not None else 0.0,
+            text=escape_markdown(status.step or "beginning"),
+        )
+        for line in status.messages[-6:]:
+            st.caption(escape_markdown(line))
+        if job.stopped:
+            st.caption("Stopping: it finishes its step first.")
+        st.button("Stop", on_click=_stop, args=(job, store), disabled=job.stopped, key="stop retraining")
+    st.caption(
+        "This goes on when you leave the page or close the browser, and when the app is started again."
+    )
+
+
+def _stop(job: RetrainJob, store: Store) -> None:
+    stop_job(job, store)
+
+
+def _resume(job: RetrainJob, store: Store) -> None:
+    try:
+        start_job(Path(job.run), Path(job.out), store, now=datetime.now(), resume=True)
+    except (TaggerError, OSError) as error:
+        st.session_state["retrain message"] = str(error)
+
+
+def _show_result(job: RetrainJob, status: JobStatus, run: RunFolder, store: Store) -> None:
+    name = escape_markdown(Path(job.out).name)
+    if status.kind == "done":
+        st.success(f"{name} is ready.")
+        st.caption("Review with it:")
+        st.code(f"tagger review --run {quote(job.out)}", language=None)
+        try:
+            show_comparison(RunFolder(job.run), RunFolder(job.out))
+        except TaggerError as error:
+            st.warning(escape_markdown(error))
+    else:
+        if status.kind == "stopped":
+            st.warning(f"{name} was stopped.")
+        else:
+            st.error(f"{name} has failed. The end of its log:")
+        st.code(log_tail(job) or "It printed nothing.", language=None, wrap_lines=True)
+        st.caption(escape_markdown(f"The whole log: {job.log_path}"))
+    with st.container(horizontal=True):
+        if status.kind != "done" and RunFolder(job.out).exists:
+            st.button(
+                "Go on with it", type="primary", on_click=_resume, args=(job, store), key="resume retraining"
+            )
+        st.button("Begin another", on_click=dismiss_job, args=(store,), key="dismiss retraining")

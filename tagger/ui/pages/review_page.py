@@ -1,0 +1,109 @@
+"""Page Review: filters, and the component that shows the cards."""
+
+import hashlib
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+import streamlit as st
+
+from tagger.review import SuspectFilter
+from tagger.runs.report.overlay import METHOD_TITLES
+from tagger.ui.app_state import AppState
+from tagger.ui.component import declare_component
+from tagger.ui.server.review_sync import sync_review
+
+DIRECTION_TITLES = {"missing": "Probably missing", "spurious": "Probably wrong"}
+SIGNAL_TITLES = {
+    "self_confidence": "The model disagrees",
+    "neighbours": "Similar photos disagree",
+    "label_context": "Unusual beside the other labels",
+    "rules": "Breaks a rule",
+    "duplicates": "Copies disagree",
+    "dynamics": "Hard to learn",
+}
+DECIDED_OPTIONS = {"To decide": False, "Decided": True, "All": None}
+
+
+def show(app_state: AppState) -> None:
+    """Draw the page."""
+    chosen = _filters(app_state)
+    _component()(
+        key="review",
+        data=component_data(
+            app_state, chosen, st.session_state["reviewer"], st.session_state.get("review_reply")
+        ),
+        on_ask_change=lambda: _answer_component(app_state),
+    )
+
+
+def component_data(
+    app_state: AppState, chosen: SuspectFilter, reviewer: str, reply: dict[str, Any] | None
+) -> dict[str, Any]:
+    """What the component is told; ``reply`` answers its last question where there are no routes."""
+    return {
+        "served": app_state.served,
+        "token": app_state.token if app_state.served else "",
+        "place": hashlib.sha256(app_state.store.url.encode()).hexdigest()[:12],
+        "run": app_state.run.path.name,
+        "reviewer": reviewer,
+        "filter": asdict(chosen),
+        "heat": list(METHOD_TITLES.items()) if app_state.served else None,
+        "reply": reply,
+    }
+
+
+def _filters(app_state: AppState) -> SuspectFilter:
+    signals = [name for name in SIGNAL_TITLES if name in app_state.signals]
+    row = st.container(key="filters")
+    label, direction, signal, text, more = row.columns([3, 3, 3, 3, 1.4], vertical_alignment="bottom")
+    with more.popover("More", width="stretch"):
+        state = st.segmented_control("State", list(DECIDED_OPTIONS), default="To decide", key="decided")
+        judged = st.text_input("Judged by", key="judged_by", placeholder="anybody").strip() or None
+        disputed = st.toggle("Only disagreements", key="disputed")
+    return SuspectFilter(
+        label=_select_or_any("Label", app_state.session.names, "Any label", key="label", where=label),
+        direction=_select_or_any(
+            "Direction",
+            list(DIRECTION_TITLES),
+            "Missing or wrong",
+            DIRECTION_TITLES,
+            key="direction",
+            where=direction,
+        ),
+        signal=_select_or_any("Reason", signals, "Any reason", SIGNAL_TITLES, key="signal", where=signal),
+        reviewer=judged,
+        decided=DECIDED_OPTIONS[state or "To decide"],
+        text=text.text_input(
+            "File name", key="text", placeholder="File name", label_visibility="collapsed"
+        ).strip(),
+        disputed=disputed,
+    )
+
+
+def _select_or_any(
+    label: str, options: Any, anything: str, words: dict[str, str] | None = None, *, key: str, where: Any = st
+) -> str | None:
+    """A select box whose first entry is None; names in it are shown as they are, without Markdown."""
+    return where.selectbox(
+        label,
+        [None, *options],
+        format_func=lambda one: anything if one is None else (words or {}).get(one, one),
+        key=key,
+        label_visibility="collapsed",
+    )
+
+
+@lru_cache(maxsize=1)
+def _component() -> Any:
+    return declare_component()
+
+
+def _answer_component(app_state: AppState) -> None:
+    """Without routes the component's questions come as events; the answer goes back with its data."""
+    payload = st.session_state["review"].get("ask")
+    if payload:
+        st.session_state["review_reply"] = {
+            "id": payload["id"],
+            **sync_review(app_state, payload, embed=True),
+        }

@@ -1,0 +1,1 @@
+"""Server of the app: launch, routes, security, upload limits and the sync of decisions."""
