@@ -31,8 +31,8 @@ def replay_decisions(
     A merged label has what its parts had ("yes" if any part is yes), until somebody decides on the merged
     label.
 
-    >>> from tagger.review.label_operations import vocabulary
-    >>> replay_decisions(["a1"], np.array([[1]], np.int8), vocabulary(["sea"]), []).values_NK.tolist()
+    >>> from tagger.review.label_operations import edit_vocabulary
+    >>> replay_decisions(["a1"], np.array([[1]], np.int8), edit_vocabulary(["sea"]), []).values_NK.tolist()
     [[1]]
     """
     rows = effective_decisions(rows)

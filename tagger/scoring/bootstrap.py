@@ -73,9 +73,9 @@ def resample(
     ``told`` gets the same per label (L, .), a block of labels at a time: they are not kept. Without images,
     or with ``draws`` 0, there are no draws: {} for each side.
 
-    >>> from tagger.scoring.metric_set import Choice
+    >>> from tagger.scoring.metric_set import DecisionMetrics
     >>> labels, chosen = np.array([[1, 0], [0, 1]]), np.array([[True, True], [False, True]])
-    >>> values, drawn = resample({"one": Choice(labels, chosen)}, labels.shape, draws=5)
+    >>> values, drawn = resample({"one": DecisionMetrics(labels, chosen)}, labels.shape, draws=5)
     >>> values["one"]["micro_f1"].tolist(), drawn["one"]["micro_f1"].shape
     ([0.8], (5,))
     """

@@ -1,4 +1,4 @@
-"""The desk asks in the right order, everybody what they should be asked, and never two people the same at once."""
+"""The review session asks in the right order, everybody what they should be asked, and never two people the same at once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ WORD = {0: "no", 1: "yes"}
 
 @dataclass
 class Place:
-    """A desk with 100 suspects and 24 audit cells, 6 of them suspects too, over 60 images."""
+    """A review session with 100 suspects and 24 audit cells, 6 of them suspects too, over 60 images."""
 
     store: Store
     table: pd.DataFrame
@@ -39,7 +39,7 @@ class Place:
     def session(self, **options) -> ReviewSession:
         near = np.stack([(np.arange(N) + step) % N for step in (1, 2)], 1), np.full((N, 2), 0.9, np.float16)
         near[0][0, 1] = -1
-        fakes = {"learn": lambda table, verdicts: table["doubt"].to_numpy(), "refit_every": 10**9} | options
+        fakes = {"refit_doubt": lambda table, verdicts: table["doubt"].to_numpy(), "refit_every": 10**9} | options
         return ReviewSession(
             self.table, self.images, self.labels_NK, NAMES, near, self.store, run="r", **fakes
         )
