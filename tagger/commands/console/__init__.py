@@ -1,1 +1,1 @@
-"""What a command shows: lines, tables and progress on the terminal, and the progress file."""
+"""Output of a command: lines, tables and progress on the terminal, and the progress file."""

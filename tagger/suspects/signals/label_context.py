@@ -78,7 +78,7 @@ class LabelContext(Signal):
 
 
 class MutualExclusion:
-    """Of which labels has an image one at most, by a declared group or because no image has two?"""
+    """Labels of which an image has one at most, by a declared group or because no image has two."""
 
     def __init__(self, evidence: Evidence):
         self.alone = bool(((evidence.labels_NK == YES).sum(axis=1) <= 1).all())

@@ -1,1 +1,1 @@
-"""What only a retraining needs: warm start, and targets for doubted cells."""
+"""Parts of a retraining: warm start, and targets for doubted cells."""
