@@ -52,7 +52,7 @@ def _pages(app_state: AppState) -> list[st.Page]:
         import_module("tagger.ui.pages.photos_page").show(app_state)
 
     def other(name: str) -> Callable[[], None]:
-        return lambda: import_module(f"tagger.ui.{name}_page").show(app_state.run, app_state.store)
+        return lambda: import_module(f"tagger.ui.pages.{name}_page").show(app_state.run, app_state.store)
 
     pages = [
         st.Page(review, title="Review", url_path="review", default=True),
@@ -94,14 +94,14 @@ def _heartbeat(app_state: AppState) -> None:
 
 def _estimate(app_state: AppState) -> None:
     try:
-        estimate_errors = app_state.session.estimate_errors()
+        estimate = app_state.session.estimate_errors()
     except Exception:  # a table of an older version: reviewing goes on without the estimate
         log.exception("no estimate")
         st.caption(
             "How much is left cannot be estimated with these suspects. Find them anew: tagger suspects"
         )
         return
-    left, reason = error_estimate_lines(estimate_errors)
+    left, reason = error_estimate_lines(estimate)
     st.caption(escape_markdown(left))
-    if estimate_errors.may_stop:
+    if estimate.may_stop:
         st.success(f"You may stop here. {escape_markdown(reason)}")

@@ -79,6 +79,6 @@ def page(name: str, path: str, url: str) -> None:
 
     store = Store.open(url)
     try:
-        import_module(f"tagger.ui.{name}_page").show(RunFolder(path), store)
+        import_module(f"tagger.ui.pages.{name}_page").show(RunFolder(path), store)
     finally:
         store.close()

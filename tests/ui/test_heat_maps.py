@@ -46,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
             Image.fromarray(np.array([[255, 0]], np.uint8)).save(file, "PNG")
             return file.getvalue()
 
-    for module in ("heat_choice", "api"):
+    for module in ("pages.heat_map_control", "server.routes"):
         monkeypatch.setattr(f"tagger.ui.{module}.shared_worker", lambda run: FakeWorker())
     return questions
 

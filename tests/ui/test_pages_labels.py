@@ -33,7 +33,7 @@ def page(name: str, path: str, url: str) -> None:
     st.session_state["reviewer"] = "cleo"
     store = Store.open(url)
     try:
-        import_module(f"tagger.ui.{name}_page").show(RunFolder(path), store)
+        import_module(f"tagger.ui.pages.{name}_page").show(RunFolder(path), store)
     finally:
         store.close()
 

@@ -91,10 +91,10 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 def test_its_progress_is_read_while_it_runs(store: Store, begin: Callable[[str], RetrainJob]):
     job = begin(WAITS)
-    wait_for(lambda: job_status(job).said)
+    wait_for(lambda: job_status(job).messages)
     status = job_status(job)
     assert (status.kind, status.step, status.share) == ("running", "epoch 1/2", 0.75)
-    assert status.said == ("two labels changed",)  # and a line cut off is no line
+    assert status.messages == ("two labels changed",)  # and a line cut off is no line
     assert log_tail(job) == "hello from the training"
     assert load_job(store) == job
 
@@ -175,9 +175,9 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from tagger.review import Store
-from tagger.ui.retrain_job import begin_job
+from tagger.ui.retrain_job import start_job
 store = Store.open(sys.argv[1])
-job = begin_job(Path("old"), Path(sys.argv[2]), store, now=datetime.now(),
+job = start_job(Path("old"), Path(sys.argv[2]), store, now=datetime.now(),
                 make_command=lambda run, out: [sys.executable, "-c", {WAITS!r}, str(run), str(out)])
 import os, signal
 os.kill(os.getpid(), signal.SIGKILL)
@@ -246,7 +246,7 @@ def test_the_page_shows_a_running_one_and_stops_it(
     store: Store, begin: Callable[[str], RetrainJob], finished: Path
 ):
     job = begin(WAITS)
-    wait_for(lambda: job_status(job).said)
+    wait_for(lambda: job_status(job).messages)
     app = AppTest.from_function(
         page, kwargs={"path": str(finished), "url": store.url}, default_timeout=60
     ).run()

@@ -14,7 +14,7 @@ from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.pages.review_page import component_data
 from tagger.ui.review_status_text import no_cards_text
 
-SCRIPT = Path(app_state.__file__).with_name("script.py")
+SCRIPT = Path(app_state.__file__).with_name("streamlit_app.py")
 
 
 @pytest.fixture
