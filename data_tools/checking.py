@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from tagger.arrays import YES
-from tagger.commands.steps.dataset_reading import Track, read_with_progress, without_progress
+from tagger.commands.steps.dataset_reading import read_with_progress
 from tagger.data import Dataset, list_images, violates_group_N, violates_rule_N
 from tagger.data.images.decoding import UnreadableImage, load_image
 from tagger.errors import Problem, TaggerError
+from tagger.progress import Track, no_track
 from tagger.sections import ReadOptions
 
 BATCH = 256
@@ -42,7 +43,7 @@ def check_dataset(
     labels: str | Path | None = None,
     *,
     read_options: ReadOptions | None = None,
-    track: Track = without_progress,
+    track: Track = no_track,
 ) -> list[Problem]:
     """All problems: of the label source, of files and names, of rules, of images that nobody labelled or that
     do not decode.
@@ -99,9 +100,7 @@ def names_in_other_case(files: Sequence[str]) -> list[Problem]:
     return [Problem(file, None, reason.format(earlier)) for file, earlier in pairs if file != earlier]
 
 
-def damaged_images(
-    root: str | Path, files: Sequence[str], *, track: Track = without_progress
-) -> list[Problem]:
+def damaged_images(root: str | Path, files: Sequence[str], *, track: Track = no_track) -> list[Problem]:
     """A problem for each image that does not decode as a whole, or whose suffix names another format."""
 
     def reason(file: str) -> str:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from data_tools.checking import map_in_threads
 from tagger.arrays import UNKNOWN, YES, Cells
-from tagger.commands.steps.dataset_reading import Track, without_progress
 from tagger.data import Dataset, MinedRule, cooccurring_pairs, label_stats, mine_rules
 from tagger.data.images.decoding import UnreadableImage, image_size
 from tagger.errors import Problem
+from tagger.progress import Track, no_track
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Description:
     unreadable: tuple[Problem, ...]
 
 
-def describe(dataset: Dataset, *, track: Track = without_progress) -> Description:
+def describe(dataset: Dataset, *, track: Track = no_track) -> Description:
     """The data set in numbers. Only the headers of images are read: their sizes, as they are stored."""
     labels_NK = dataset.labels_NK
     stats = label_stats(labels_NK)
@@ -102,7 +102,7 @@ def pairs_above_chance(labels_NK: Cells, names: tuple[str, ...], *, min_images: 
 
 
 def image_sizes(
-    root: str | Path, files: list[str], *, track: Track = without_progress
+    root: str | Path, files: list[str], *, track: Track = no_track
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Problem]]:
     """(widths_N, heights_N, problems) from the headers; 0 and a problem where there is no image."""
     sizes_N2 = np.zeros((len(files), 2), dtype=np.int64)

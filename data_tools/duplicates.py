@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from data_tools.features import features_of
 from data_tools.image_measures import measure_images
 from tagger.arrays import NO, UNKNOWN, YES, Cells
-from tagger.commands.steps.dataset_reading import Track, progress_callback, without_progress
 from tagger.data import hash_files, near_duplicate_groups
 from tagger.data.images.embedding_duplicates import block_starts, embedding_duplicate_groups
 from tagger.errors import Problem
+from tagger.progress import Track, no_track, progress_callback
 from tagger.text import counted
 
 MIN_COSINE = 0.9  # cosine of reduced features from which images count as alike: see docs/data.md
@@ -51,7 +51,7 @@ def find_duplicates(
     near: bool = True,
     run: str | Path | None = None,
     min_similarity: float = MIN_COSINE,
-    track: Track = without_progress,
+    track: Track = no_track,
 ) -> DuplicateGroups:
     """Groups of copies among ``files``: of the same bytes, with ``near`` of the same looks, with ``run`` alike
     to it.
@@ -84,7 +84,7 @@ def find_duplicates(
 
 
 def hash_table(
-    root: str | Path, files: Sequence[str], known: pd.DataFrame | None, *, track: Track = without_progress
+    root: str | Path, files: Sequence[str], known: pd.DataFrame | None, *, track: Track = no_track
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """``file``, ``hash``, ``size`` and ``row`` (in ``files``) of every readable file, and what could not be read."""
     images = pd.DataFrame({"file": pd.Series(list(files), dtype=str)})
@@ -107,7 +107,7 @@ def embedding_groups(
     group_N: NDArray[np.int64],
     *,
     min_similarity: float,
-    track: Track = without_progress,
+    track: Track = no_track,
 ) -> NDArray[np.int64]:
     """Groups in which images come together whose features, standardised and reduced, have a cosine of ``least``."""
     from tagger.suspects.nearest_neighbours import reduce_features

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tagger.commands.steps.dataset_reading import Track, without_progress
 from tagger.errors import Problem
+from tagger.progress import Track, no_track
 from tagger.runs import find_run
 
 Features = tuple[NDArray[np.float16], list[Problem]]
@@ -24,7 +24,7 @@ def features_of(
     files: Sequence[str],
     hashes: Sequence[str],
     *,
-    track: Track = without_progress,
+    track: Track = no_track,
 ) -> Features:
     """(features_ND, problems): float16, the mean over the run's views; zeros for an image that cannot be read.
 
@@ -66,7 +66,7 @@ def compute_features(
     files: Sequence[str],
     *,
     device: Any,
-    track: Track = without_progress,
+    track: Track = no_track,
 ) -> Features:
     """Features of every image by ``call`` (tensors to (B, D)), kept in a file that vanishes: memory is a batch's."""
     from tagger.batches import ImageFiles, make_loader

@@ -12,9 +12,9 @@ from PIL import Image
 
 from data_tools.checking import map_in_threads
 from data_tools.describe import header_size
-from tagger.commands.steps.dataset_reading import Track, without_progress
 from tagger.data.images.decoding import UnreadableImage, load_image
 from tagger.errors import Problem
+from tagger.progress import Track, no_track
 
 THUMB_SIDE = 16  # a side of a thumbnail, as near_duplicate_groups takes it
 PixelMeasures = tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float, float]]
@@ -41,9 +41,7 @@ class ImageMeasures:
     problems: tuple[Problem, ...]
 
 
-def measure_images(
-    root: str | Path, files: Sequence[str], *, track: Track = without_progress
-) -> ImageMeasures:
+def measure_images(root: str | Path, files: Sequence[str], *, track: Track = no_track) -> ImageMeasures:
     """Every image decoded once; memory grows by 300 bytes an image."""
     num = len(files)
     sizes_N2 = np.zeros((num, 2), np.int64)

@@ -17,10 +17,10 @@ from pathlib import Path
 import pandas as pd
 
 from data_tools.label_files import check_new_path, write_table
-from tagger.commands.steps.dataset_reading import Track, without_progress
 from tagger.data.images.hashes import hash_file
 from tagger.data.images.listing import check_folder
 from tagger.errors import TaggerError
+from tagger.progress import Track, no_track
 from tagger.runs import atomic_write
 from tagger.runs.ownership import clear, mark, marked, remove_empty
 from tagger.text import counted, shortlist
@@ -34,7 +34,7 @@ def quarantine_files(
     files: Sequence[str],
     to: str | Path,
     *,
-    track: Track = without_progress,
+    track: Track = no_track,
 ) -> list[str]:
     """``files``, moved to the new folder ``to`` under their own paths, beside ``moved.csv``, their rows of
     ``table``.
@@ -62,7 +62,7 @@ def quarantine_files(
     return list(files)
 
 
-def restore_files(root: str | Path, aside: str | Path, *, track: Track = without_progress) -> list[str]:
+def restore_files(root: str | Path, aside: str | Path, *, track: Track = no_track) -> list[str]:
     """What ``quarantine_files`` moved to ``aside``, moved back; the folder goes when it is empty. The files
     that came back.
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from data_tools.label_files import check_new_path, save_labels
 from tagger.arrays import Cells
-from tagger.commands.steps.dataset_reading import Track, without_progress
 from tagger.data import split_images
 from tagger.errors import TaggerError
+from tagger.progress import Track, no_track
 from tagger.runs import atomic_write
 
 
@@ -39,7 +39,7 @@ def sample_rows(labels_NK: Cells, hashes: Sequence[str], num: int, *, seed: int 
 
 def save_sample(
     out: str | Path, root: str | Path, files: Sequence[str], names: Sequence[str], labels_NK: Cells,
-    *, track: Track = without_progress,
+    *, track: Track = no_track,
 ) -> Path:  # fmt: skip
     """A new folder ``out``: copies of the images under their own paths, ``labels.csv``, and ``labels.toml`` if
     any.

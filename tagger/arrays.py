@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 Cells = NDArray[np.int8]  # labels_NK: one of UNKNOWN, NO, YES
+Indices = NDArray[np.int64]  # numbers of rows (images) or of columns (labels)
 
 UNKNOWN = -1
 NO = 0

@@ -18,12 +18,12 @@ from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, convert_underscores, to_dense
 from tagger.data.formats.readers import DETECTION_ORDER, NAMED_PATH_ORDER, LabelReader, label_readers
 from tagger.data.formats.readers.annotation_files import path_title
-from tagger.data.formats.readers.base import ProgressCallback, no_progress
 from tagger.data.formats.tabular import READABLE_SUFFIXES, read_text
 from tagger.data.images.hashes import hash_files
 from tagger.data.images.listing import IMAGE_SUFFIXES, check_folder, list_images, suggest_sibling
 from tagger.data.vocabulary import Vocabulary, check_label_names, parse_labels_toml
 from tagger.errors import Problem, TaggerError
+from tagger.progress import ProgressCallback, no_progress
 from tagger.sections import ReadOptions
 from tagger.text import counted, shortlist
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, row_blocks
+from tagger.arrays import NO, YES, Cells, Indices, row_blocks
 from tagger.data.constraints import MinedRule
-
-LabelIndices = NDArray[np.int64]
 
 MAX_ROWS_PER_BLOCK = 65_536  # below 2^24, so that a float32 product of 0/1 matrices counts exactly
 MAX_PAIRS_PER_BLOCK = 4_000_000  # 32 MB a matrix
@@ -85,9 +83,7 @@ def cooccurrence_blocks(labels_NK: Cells) -> Iterator[tuple[slice, NDArray[np.fl
         yield block, _count_pairs(labels_NK[:, block], labels_NK, YES, YES)
 
 
-def cooccurring_pairs(
-    labels_NK: Cells, *, min_images: int
-) -> tuple[LabelIndices, LabelIndices, LabelIndices]:
+def cooccurring_pairs(labels_NK: Cells, *, min_images: int) -> tuple[Indices, Indices, Indices]:
     """The pairs of labels, by place (first before second), that ``least`` images or more have both, and how
     many have.
 
@@ -102,7 +98,7 @@ def cooccurring_pairs(
     return first, second, images
 
 
-def frequent_cooccurrence(labels_NK: Cells, num_labels: int) -> tuple[LabelIndices, NDArray[np.float64]]:
+def frequent_cooccurrence(labels_NK: Cells, num_labels: int) -> tuple[Indices, NDArray[np.float64]]:
     """The places of the ``most`` most frequent labels (S, most frequent first), and how many images have two
     of them.
 

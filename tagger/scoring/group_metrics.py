@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats
+from tagger.arrays import NO, YES, Cells, Floats, Indices
 from tagger.scoring.bootstrap import value_with_interval
 from tagger.scoring.label_constraints import Bools, ExclusiveGroup
 from tagger.scoring.metric_set import weighted_mean
 
 NONE_CLASS = "(none)"
 GROUP_METRICS = ("accuracy", "mean_absolute_error", "one_off_accuracy")  # the last two of ordinal groups
-ClassIndices = NDArray[np.int64]
 
 
-def true_classes(labels_NM: Cells, *, always: bool = False) -> ClassIndices:
+def true_classes(labels_NM: Cells, *, always: bool = False) -> Indices:
     """The place (0 ... M-1) of each image's label in the group, M for none; -1 where that is not known, or not
     one.
 
@@ -38,7 +37,7 @@ def true_classes(labels_NM: Cells, *, always: bool = False) -> ClassIndices:
     return np.where(yes_NM.sum(axis=1) == 1, yes_NM.argmax(axis=1), np.where(none_N, labels_NM.shape[1], -1))
 
 
-def predicted_classes(chosen_NM: Bools) -> ClassIndices:
+def predicted_classes(chosen_NM: Bools) -> Indices:
     """The place of the one chosen label, M where there is none.
 
     >>> predicted_classes(np.array([[False, True], [False, False]])).tolist()
@@ -47,7 +46,7 @@ def predicted_classes(chosen_NM: Bools) -> ClassIndices:
     return np.where(chosen_NM.any(axis=1), chosen_NM.argmax(axis=1), chosen_NM.shape[1])
 
 
-def confusion_matrix(true_N: ClassIndices, chosen_N: ClassIndices, num_classes: int) -> NDArray[np.int64]:
+def confusion_matrix(true_N: Indices, chosen_N: Indices, num_classes: int) -> NDArray[np.int64]:
     """counts_CC: images by true class (row) and chosen class (column); those of unknown class (-1) are left out.
 
     >>> confusion_matrix(np.array([0, 1, -1]), np.array([1, 1, 0]), 2).tolist()

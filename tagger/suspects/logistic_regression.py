@@ -12,9 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import Floats, row_blocks
-
-RowNumbers = NDArray[np.int64]
+from tagger.arrays import Floats, Indices, row_blocks
 
 MAX_ROWS = 40_000  # a regression on a few dozen columns gains nothing from more
 INVERSE_PENALTY = 0.3  # scikit-learn's C: inverse strength of the L2 penalty on standardised columns
@@ -30,7 +28,7 @@ def cross_fit_logistic(
     known_N: NDArray[np.bool_],
     fold_N: NDArray[np.integer],
     *,
-    only_columns: RowNumbers | None = None,
+    only_columns: Indices | None = None,
     increasing: bool = False,
 ) -> tuple[Floats, Floats]:
     """Log-odds (N) of the target, each part's from a fit on the others, and the columns' mean weights (F).
@@ -77,7 +75,7 @@ def cross_fit_logistic(
     return logits_N, weights_PF.mean(axis=0)
 
 
-def _product(columns_NF: Floats, weights_FP: Floats, used: RowNumbers) -> Floats:
+def _product(columns_NF: Floats, weights_FP: Floats, used: Indices) -> Floats:
     """``columns_NF @ weights_FP``, of which only the rows ``used`` are not 0: where they are few, the others
     cost nothing.
     """
@@ -154,7 +152,7 @@ def _newton_descent(columns_VS: Floats, target_S: Floats, weight_V: Floats) -> N
     return np.asarray(weight_V, np.float64)
 
 
-def _evenly_spaced(rows: RowNumbers) -> RowNumbers:
+def _evenly_spaced(rows: Indices) -> Indices:
     """At most ``MAX_ROWS`` of the rows, evenly spaced."""
     if len(rows) <= MAX_ROWS:
         return rows

@@ -8,12 +8,9 @@ begun doubts everything.
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from tagger.arrays import Floats, sigmoid
-
-Rows = NDArray[np.int64]
+from tagger.arrays import Floats, Indices, sigmoid
 
 
 class TrainingDynamics:
@@ -42,7 +39,7 @@ class TrainingDynamics:
         variance_NK = self._squared_deviations_NK / np.maximum(self._count_N, 1)[:, None].astype(np.float32)
         return np.where(self._count_N[:, None] > 0, np.sqrt(variance_NK), np.float32(np.nan))
 
-    def add(self, rows: Rows, logits_RK: Floats) -> None:
+    def add(self, rows: Indices, logits_RK: Floats) -> None:
         """Take in what a network says of some images, R different rows, which it has not learnt from."""
         probs_RK = sigmoid(logits_RK).astype(np.float32)
         self._count_N[rows] += 1

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,12 +23,13 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from tagger.arrays import Floats
+from tagger.arrays import Floats, Indices
 from tagger.batches import check_readable, make_loader
 from tagger.config import Settings
 from tagger.errors import TaggerError
 from tagger.heads import Head, HeadEnsemble
 from tagger.model import TagModel, example_images, fuse_batchnorm, new_backbone, save_model
+from tagger.progress import Track
 from tagger.runs import Checkpoint, atomic_write, wrap_read_errors
 from tagger.runs.checkpoint import FitFiles
 from tagger.scoring import mean_average_precision
@@ -42,9 +42,8 @@ from tagger.training.network.model_init import init_model, set_task_groups
 from tagger.training.network.train_network import FitTask, train_network
 from tagger.training.network.weight_averaging import average_weights, wise_ft
 from tagger.training.retraining.warm_start import WarmStart, finetune_settings
-from tagger.training.training_data import History, Rows, TrainingData, TrainingResult, ValidationScores
+from tagger.training.training_data import History, TrainingData, TrainingResult, ValidationScores
 
-Track = Callable[[Any, str], Any]
 ForwardFn = Callable[[TagModel, torch.Tensor], torch.Tensor]
 TunedResult = tuple[TagModel, Floats, NDArray[np.bool_], History, TrainingDynamics, ValidationScores]
 
@@ -86,7 +85,7 @@ class _Pipeline:
     members: Path
     start: WarmStart | None
 
-    def heads(self, fold_N: Rows) -> CrossFittedHeads:
+    def heads(self, fold_N: Indices) -> CrossFittedHeads:
         """Heads on the cached features, one without each part."""
         m = self.training_data
         assert m.features is not None
@@ -244,8 +243,8 @@ class _Pipeline:
     def fit_network(
         self,
         key: FitKey,
-        rows: Rows,
-        held_out: Rows,
+        rows: Indices,
+        held_out: Indices,
         head: Head | HeadEnsemble | None,
         *,
         dynamics: TrainingDynamics | None = None,
@@ -304,7 +303,7 @@ class _Pipeline:
             save_file(own.state(), temporary)
         files.finish(logits_RK, history)
 
-    def predict_rows(self, model: TagModel, rows: Rows, forward: ForwardFn = TagModel.__call__) -> Floats:
+    def predict_rows(self, model: TagModel, rows: Indices, forward: ForwardFn = TagModel.__call__) -> Floats:
         """Logits (or ``what`` else the model gives) of some rows, the mean over test-time views."""
         s = self.settings
         images = self.training_data.images

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import Cells, Floats
+from tagger.arrays import Cells, Floats, Indices
 from tagger.batches import CachedImages, ImageFiles
 from tagger.data import EMPTY_VOCABULARY, Vocabulary
 from tagger.model import TagModel
@@ -15,7 +15,6 @@ from tagger.training.dynamics import TrainingDynamics
 from tagger.training.features import Features
 from tagger.training.targets import TrainingTargets
 
-Rows = NDArray[np.int64]
 History = list[dict[str, Any]]
 ValidationScores = dict[str, float]
 
@@ -31,16 +30,16 @@ class TrainingData:
     images: ImageFiles | CachedImages
     labels_NK: Cells
     split_N: NDArray[np.str_]
-    fold_N: Rows
+    fold_N: Indices
     features: Features | None
-    targets: Callable[[Rows], TrainingTargets] | None = None
+    targets: Callable[[Indices], TrainingTargets] | None = None
     vocabulary: Vocabulary = EMPTY_VOCABULARY
 
-    def targets_without(self, held_out: Rows) -> TrainingTargets:
+    def targets_without(self, held_out: Indices) -> TrainingTargets:
         """What the cells teach while some rows are held out."""
         return self.targets(held_out) if self.targets else TrainingTargets.from_labels(self.labels_NK)
 
-    def rows(self, *splits: str) -> Rows:
+    def rows(self, *splits: str) -> Indices:
         """The rows of some splits."""
         return np.flatnonzero(np.isin(self.split_N, splits))
 

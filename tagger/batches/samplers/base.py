@@ -3,12 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats
+from tagger.arrays import NO, YES, Cells, Floats, Indices
 from tagger.errors import TaggerError
 from tagger.registry import Registry
 
 samplers = Registry("sampler")
-RowOrder = NDArray[np.int64]
 
 
 class Sampler:
@@ -24,7 +23,7 @@ class Sampler:
         """The sampler for an epoch that begins when ``progress`` (0..1) of the training is done: mostly this one."""
         return self
 
-    def draw_epoch(self, rng: np.random.Generator) -> RowOrder:
+    def draw_epoch(self, rng: np.random.Generator) -> Indices:
         """Rows of the label table in the order of one epoch, shuffled; the same for the same state of ``rng``."""
         raise NotImplementedError
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tagger.arrays import Cells
-from tagger.batches.samplers.base import RowOrder, Sampler, samplers
+from tagger.arrays import Cells, Indices
+from tagger.batches.samplers.base import Sampler, samplers
 
 
 @samplers.register("class-aware")
@@ -22,7 +22,7 @@ class ClassAwareSampler(Sampler):
             groups.append(np.flatnonzero(~self.labelled_N))
         self.groups = [rows for rows in groups if len(rows)]
 
-    def draw_epoch(self, rng: np.random.Generator) -> RowOrder:
+    def draw_epoch(self, rng: np.random.Generator) -> Indices:
         if self.num_images == 0:
             return np.zeros(0, dtype=np.int64)
         # N turns over G groups: N // G each, and the rest to groups by lot.
@@ -32,7 +32,7 @@ class ClassAwareSampler(Sampler):
         return rng.permutation(np.concatenate(walks)).astype(np.int64)
 
 
-def shuffled_rounds(rows: RowOrder, turns: int, rng: np.random.Generator) -> RowOrder:
+def shuffled_rounds(rows: Indices, turns: int, rng: np.random.Generator) -> Indices:
     """``turns`` of the rows: whole shuffled rounds, then part of one.
 
     >>> sorted(shuffled_rounds(np.array([7, 8]), 4, np.random.default_rng(0)).tolist())

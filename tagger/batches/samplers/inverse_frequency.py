@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tagger.arrays import Cells, Floats
-from tagger.batches.samplers.base import RowOrder, Sampler, check_option, max_over_labels, samplers
+from tagger.arrays import Cells, Floats, Indices
+from tagger.batches.samplers.base import Sampler, check_option, max_over_labels, samplers
 
 
 @samplers.register("inverse-frequency")
@@ -21,11 +21,11 @@ class InverseFrequencySampler(Sampler):
         bare = 1.0 - self.labelled_N.mean() if self.num_images else 0.0
         self.weights_N = max_over_labels(rarity_K, self.yes_NK, default=1.0 / bare if bare else 1.0) ** power
 
-    def draw_epoch(self, rng: np.random.Generator) -> RowOrder:
+    def draw_epoch(self, rng: np.random.Generator) -> Indices:
         return rng.permutation(systematic_sample(self.weights_N, self.num_images, rng))
 
 
-def systematic_sample(weights_N: Floats, num_draws: int, rng: np.random.Generator) -> RowOrder:
+def systematic_sample(weights_N: Floats, num_draws: int, rng: np.random.Generator) -> Indices:
     """``num_draws`` rows, sorted, drawn with replacement in proportion to weights, as evenly as possible.
 
     One random offset and equal steps along the cumulated weights: the least noisy way to reach the expected

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tagger.arrays import Cells
-from tagger.batches.samplers.base import RowOrder, Sampler, check_option, max_over_labels, samplers
+from tagger.arrays import Cells, Indices
+from tagger.batches.samplers.base import Sampler, check_option, max_over_labels, samplers
 
 
 @samplers.register("repeat-factor")
@@ -23,7 +23,7 @@ class RepeatFactorSampler(Sampler):
         factors_K = np.maximum(1.0, np.sqrt(threshold / np.where(self.shares_K > 0, self.shares_K, 1.0)))
         self.factors_N = max_over_labels(factors_K, self.yes_NK, default=1.0)
 
-    def draw_epoch(self, rng: np.random.Generator) -> RowOrder:
+    def draw_epoch(self, rng: np.random.Generator) -> Indices:
         whole_N = np.floor(self.factors_N).astype(np.int64)
         times_N = whole_N + (rng.random(self.num_images) < self.factors_N - whole_N)
         return rng.permutation(np.repeat(np.arange(self.num_images, dtype=np.int64), times_N))

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import Cells
-from tagger.batches.samplers.base import RowOrder, Sampler, check_option, samplers
+from tagger.arrays import Cells, Indices
+from tagger.batches.samplers.base import Sampler, check_option, samplers
 from tagger.batches.samplers.uniform import UniformSampler
 
 
@@ -46,7 +46,7 @@ class UndersamplingSampler(Sampler):
         """Itself in the first stage, every image in the second."""
         return self if progress < self.until else UniformSampler(self.labels_NK)
 
-    def draw_epoch(self, rng: np.random.Generator) -> RowOrder:
+    def draw_epoch(self, rng: np.random.Generator) -> Indices:
         kept_N = np.ones(self.num_images, dtype=bool)
         kept_N[random_share(self.only_frequent, self.drop, rng)] = False
         kept_N[random_share(self.unlabelled, self.drop_unlabelled, rng)] = False

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tagger.arrays import Cells
-from tagger.batches.samplers.base import RowOrder, Sampler, samplers
+from tagger.arrays import Cells, Indices
+from tagger.batches.samplers.base import Sampler, samplers
 
 
 @samplers.register("none")
@@ -13,5 +13,5 @@ class UniformSampler(Sampler):
     def __init__(self, labels_NK: Cells):
         super().__init__(labels_NK)
 
-    def draw_epoch(self, rng: np.random.Generator) -> RowOrder:
+    def draw_epoch(self, rng: np.random.Generator) -> Indices:
         return rng.permutation(self.num_images).astype(np.int64)

@@ -16,10 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tagger.commands.console.screen import Screen
-from tagger.commands.steps.dataset_reading import Track, progress_callback
 from tagger.data.images.hash_cache import STAT_FIELDS, file_stat
 from tagger.data.images.hashes import hash_file, hash_files
 from tagger.errors import Problem
+from tagger.progress import Track, progress_callback
 from tagger.runs import Checkpoint
 from tagger.text import counted
 

@@ -26,6 +26,7 @@ from tagger.data.images.hash_cache import (
 )
 from tagger.data.io_watchdog import watch_read
 from tagger.errors import Problem
+from tagger.progress import ProgressCallback, no_progress
 
 # Batches so that memory stays bounded and Ctrl-C is heard. Threads where files are waited for (a network
 # disk) or large (hashing lets other threads run); small files that are at hand go four times as fast in
@@ -38,8 +39,6 @@ SLOW_SECONDS = 100e-6  # seconds a file
 BLOCK = 2**20
 
 Result = TypeVar("Result")
-
-ProgressCallback = Callable[[int], None]
 
 
 def hash_files(
@@ -123,10 +122,6 @@ def _stat_files(root: str | Path, files: Sequence[str]) -> NDArray[np.int64]:
 
     facts = chain.from_iterable(_map_files(look, files))
     return np.fromiter(facts, np.int64, len(files) * len(STAT_FIELDS)).reshape(len(files), len(STAT_FIELDS))
-
-
-def no_progress(done: int) -> None:
-    """Tells nobody."""
 
 
 def hash_file(path: str | Path) -> tuple[str, int, str]:

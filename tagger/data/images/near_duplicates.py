@@ -20,7 +20,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from tagger.arrays import Indices
+
 Bytes = NDArray[np.uint8]
 Standardised = NDArray[np.int8]
 
@@ -40,7 +41,7 @@ def near_duplicate_groups(
     hashes: Sequence[str] | NDArray[np.str_] | None = None,
     min_similarity: float = 0.96,
     seed: int = 0,
-) -> Rows:
+) -> Indices:
     """The group of each image: the smallest row among its near-duplicates, and theirs; its own row if it has
     none.
 
@@ -70,7 +71,7 @@ def near_duplicate_groups(
     return connected_groups(num_images, *(np.concatenate(ends) for ends in zip(*pairs, strict=True)))
 
 
-def connected_groups(num: int, left_E: Rows, right_E: Rows) -> Rows:
+def connected_groups(num: int, left_E: Indices, right_E: Indices) -> Indices:
     """The smallest of all numbers that each of 0..num-1 is joined to by pairs, directly or through others.
 
     >>> connected_groups(5, np.array([4, 3]), np.array([3, 1])).tolist()
@@ -110,7 +111,7 @@ def _standardise(thumbs_NTT: Bytes) -> tuple[Standardised, NDArray[np.float32]]:
     return shapes_NS, detail_N
 
 
-def _gradient_signs(shapes_NS: Standardised, shuffle: Rows) -> NDArray[np.uint64]:
+def _gradient_signs(shapes_NS: Standardised, shuffle: Indices) -> NDArray[np.uint64]:
     """(4, N): 240 signs of differences to the right and downwards, over pairs of cells; shuffled, and 16 zeros."""
     side = round(shapes_NS.shape[1] ** 0.5)
     half = side // 2
@@ -130,7 +131,7 @@ def _gradient_signs(shapes_NS: Standardised, shuffle: Rows) -> NDArray[np.uint64
 
 def _candidates(
     shapes_NS: Standardised, rng: np.random.Generator
-) -> Iterator[tuple[Rows, Rows, NDArray[np.bool_]]]:
+) -> Iterator[tuple[Indices, Indices, NDArray[np.bool_]]]:
     """Pairs of rows whose signs differ in few places, and whether one of the two is to be mirrored."""
     num = len(shapes_NS)
     side = round(shapes_NS.shape[1] ** 0.5)
@@ -160,13 +161,13 @@ def _candidates(
         yield *np.divmod(pair, num), mirrored.astype(bool)
 
 
-def _contains(sorted_S: Rows, sought_E: Rows) -> NDArray[np.bool_]:
+def _contains(sorted_S: Indices, sought_E: Indices) -> NDArray[np.bool_]:
     if not len(sorted_S):
         return np.zeros(len(sought_E), dtype=bool)
     return sorted_S[np.minimum(np.searchsorted(sorted_S, sought_E), len(sorted_S) - 1)] == sought_E
 
 
-def _pair_code(one_E: Rows, other_E: Rows, num: int) -> Rows:
+def _pair_code(one_E: Indices, other_E: Indices, num: int) -> Indices:
     """A number for each pair of rows and whether to mirror one of them; -1 for an image and itself."""
     low_E = np.minimum(one_E % num, other_E % num)
     high_E = np.maximum(one_E % num, other_E % num)
@@ -174,7 +175,7 @@ def _pair_code(one_E: Rows, other_E: Rows, num: int) -> Rows:
 
 
 def _correlation(
-    shapes_NS: Standardised, left_E: Rows, right_E: Rows, mirrored_E: NDArray[np.bool_]
+    shapes_NS: Standardised, left_E: Indices, right_E: Indices, mirrored_E: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     side = round(shapes_NS.shape[1] ** 0.5)
     result_E = np.empty(len(left_E), dtype=np.float32)
@@ -196,7 +197,7 @@ def _light_and_colour(thumbs_NTT: Bytes, colours_N3: Bytes) -> NDArray[np.float6
     return np.rint(np.concatenate([quarters_N4, colours_N3], axis=1) / COLOUR_STEP)
 
 
-def _first_occurrence(keys: NDArray[np.generic]) -> Rows:
+def _first_occurrence(keys: NDArray[np.generic]) -> Indices:
     """For each key (or row of keys) the place where it occurs first."""
     _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     return first[inverse.ravel()]

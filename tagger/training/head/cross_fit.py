@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tagger.arrays import Cells, Floats
+from tagger.arrays import Cells, Floats, Indices
 from tagger.config import Settings
 from tagger.data import EMPTY_VOCABULARY, Vocabulary
 from tagger.heads import Head, HeadEnsemble, LinearHead, merge_linear_heads
+from tagger.progress import Track
 from tagger.training.dynamics import TrainingDynamics
 from tagger.training.head.train_head import (
     HeadFitTask,
     History,
     PreparedHead,
-    Rows,
     head_logits,
     prepare_head,
     single_thread,
@@ -44,8 +44,6 @@ __all__ = [
     "smooth_targets",
     "validation_metrics",
 ]
-
-Track = Callable[[Any, str], Any]
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,11 @@ class CrossFittedHeads:
 def cross_fit_heads(
     views_VND: NDArray[np.float16],
     labels_NK: Cells,
-    fold_N: Rows,
+    fold_N: Indices,
     settings: Settings,
     *,
     track: Track,
-    targets: Callable[[Rows], TrainingTargets] | None = None,
+    targets: Callable[[Indices], TrainingTargets] | None = None,
     vocabulary: Vocabulary = EMPTY_VOCABULARY,
 ) -> CrossFittedHeads:
     """Train heads on all parts but one, for each part of ``fold_N`` (-1: in none, such as the test split).
@@ -125,8 +123,8 @@ def cross_fit_heads(
 def fit_head(
     views_VND: NDArray[np.float16],
     labels_NK: Cells,
-    rows: Rows,
-    held_out: Rows,
+    rows: Indices,
+    held_out: Indices,
     settings: Settings,
     *,
     name: str,

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tagger.arrays import Cells, Floats
+from tagger.arrays import Cells, Floats, Indices
 from tagger.batches import mix_targets, samplers
 from tagger.batches.samplers import Sampler
 from tagger.config import Settings
@@ -48,7 +48,6 @@ PREFETCH_BLOCKS = 2  # blocks of batches that are read before they are learnt fr
 BLOCK_VALUES = 2**21  # values of the features of a block: 8 MB, of which four are held
 LARGE_HEAD_PARAMS = 500_000  # parameters, from which on a step's products are worth sharing out among cores
 
-Rows = NDArray[np.int64]
 History = list[dict[str, Any]]
 
 
@@ -59,8 +58,8 @@ class HeadFitTask:
     views_VND: NDArray[np.float16]
     labels_NK: Cells
     targets: TrainingTargets
-    rows: Rows
-    held_out: Rows
+    rows: Indices
+    held_out: Indices
     vocabulary: Vocabulary
 
 
@@ -185,7 +184,7 @@ class _HeadTrainer:
         self.rng = rng_of(settings.seed, "head", name)
         self.generator = torch.Generator().manual_seed(seed_of(settings.seed, "head", name, "steps"))
 
-    def train_epoch(self, order: Rows, where: str) -> float:
+    def train_epoch(self, order: Indices, where: str) -> float:
         """One pass over the rows of ``order``; gives the mean loss. TaggerError, with ``where``, if it is no number."""
         self.head.train()
         size = self.settings.features.batch_size
@@ -199,7 +198,7 @@ class _HeadTrainer:
                 losses.append(self._train_step(batch, f"{where}, batch {len(losses) + 1}"))
         return sum(losses) / max(len(losses), 1)
 
-    def _make_block(self, rows: Rows) -> Iterator[HeadBatch]:
+    def _make_block(self, rows: Indices) -> Iterator[HeadBatch]:
         """The batches of these rows, made in one go."""
         size = self.settings.features.batch_size
         alpha = self.settings.features.mixup
@@ -244,7 +243,7 @@ def single_thread(head: Head) -> Iterator[bool]:
 
 
 def _prefetch(
-    make: Callable[[Rows], Iterator[HeadBatch]], parts: Sequence[Rows], prefetch: bool
+    make: Callable[[Indices], Iterator[HeadBatch]], parts: Sequence[Indices], prefetch: bool
 ) -> Iterator[Iterator[HeadBatch]]:
     """``make(rows)`` of each part, in order: in a thread of its own, if it may go ``ahead``."""
     if not prefetch:
@@ -266,7 +265,7 @@ def _prefetch(
 def head_logits(
     head: nn.Module,
     views_VND: NDArray[np.float16],
-    rows: Rows,
+    rows: Indices,
     *,
     chunk: int = LOGITS_CHUNK,
     workers: int = 1,
@@ -305,7 +304,7 @@ def smooth_targets(targets_BK: Tensor, smoothing: float) -> Tensor:
     return torch.where(targets_BK < 0, targets_BK, targets_BK * (1 - 2 * smoothing) + smoothing)
 
 
-def sample_views(views_VND: NDArray[np.float16], rows: Rows, rng: np.random.Generator) -> Tensor:
+def sample_views(views_VND: NDArray[np.float16], rows: Indices, rng: np.random.Generator) -> Tensor:
     """Features (B, D) of some rows, float16, each of a view drawn for it."""
     num_views, num_images, num_features = views_VND.shape
     if num_views > 1:

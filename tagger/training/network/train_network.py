@@ -7,7 +7,6 @@ hold.
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
-from tagger.arrays import Cells
+from tagger.arrays import Cells, Indices
 from tagger.batches import (
     Augment,
     CachedImages,
@@ -34,6 +33,7 @@ from tagger.batches import (
 from tagger.config import Settings
 from tagger.data import EMPTY_VOCABULARY, Vocabulary
 from tagger.model import TagModel, example_images, fuse_batchnorm
+from tagger.progress import Track
 from tagger.runs import atomic_write, wrap_read_errors
 from tagger.training.device import pick_precision
 from tagger.training.dynamics import TrainingDynamics, first_counted_epoch
@@ -60,8 +60,6 @@ from tagger.training.objective import (
 from tagger.training.seeds import rng_of, seed_of
 from tagger.training.targets import TrainingTargets, split_targets
 
-Rows = NDArray[np.int64]
-Track = Callable[[Any, str], Any]
 MAX_VALIDATION_IMAGES = 1000  # images that an epoch's validation looks at, at most
 MIN_LOSS_SCALE = 2.0**-14  # of fp16's loss: after 30 halvings from 2^16, each for a step that was left out
 
@@ -75,8 +73,8 @@ class FitTask:
 
     images: ImageFiles | CachedImages
     labels_NK: Cells
-    rows: Rows
-    held_out: Rows
+    rows: Indices
+    held_out: Indices
     key: FitKey
     targets: TrainingTargets | None = None
     vocabulary: Vocabulary = EMPTY_VOCABULARY

@@ -10,16 +10,15 @@ its list would tell. Teachers and the heads that are compared train for a third 
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import UNKNOWN, YES, Cells, Floats, logit, sigmoid
+from tagger.arrays import UNKNOWN, YES, Cells, Floats, Indices, logit, sigmoid
 from tagger.config import Settings
 from tagger.data import EMPTY_VOCABULARY, Vocabulary
+from tagger.progress import Track
 from tagger.scoring import mean_average_precision
 from tagger.training.head.cross_fit import fit_head, head_logits
 from tagger.training.targets import TrainingTargets
@@ -27,9 +26,6 @@ from tagger.training.targets import TrainingTargets
 STRATEGIES = ("trust", "smooth", "relabel", "leave-out")
 DOUBT_THRESHOLD = 0.3  # from here on a cell counts as doubted: it is left out, or is no judge
 MIN_MAP_GAIN = 0.003  # mAP by which another way has to beat trust, about the chance of one held-out part
-
-Rows = NDArray[np.int64]
-Track = Callable[[Any, str], Any]
 
 
 def soft_targets(labels_NK: Cells, doubt_NK: Floats, strategy: str) -> Floats:
@@ -102,11 +98,11 @@ class NoisyTargets:
     labels_NK: Cells
     prior_NK: Floats
     weights_NK: Floats | None
-    fold_N: Rows
+    fold_N: Indices
     settings: Settings
     vocabulary: Vocabulary = EMPTY_VOCABULARY
 
-    def targets(self, strategy: str, held_out: Rows) -> TrainingTargets:
+    def targets(self, strategy: str, held_out: Indices) -> TrainingTargets:
         """Targets of the way ``mode``, and weights, that no held-out row's label has any part in."""
         doubt_NK = (
             np.zeros(self.labels_NK.shape) if strategy == "trust" else self.cross_fitted_doubt(held_out)
@@ -115,7 +111,7 @@ class NoisyTargets:
             self.labels_NK, soft_targets(self.labels_NK, doubt_NK, strategy), self.weights_NK
         )
 
-    def cross_fitted_doubt(self, held_out: Rows) -> Floats:
+    def cross_fitted_doubt(self, held_out: Indices) -> Floats:
         """doubt_NK of all other rows that learn, each by a teacher that saw neither it nor the held-out rows."""
         learns_N = self.fold_N >= 0
         settings = reduced_epochs(self.settings)

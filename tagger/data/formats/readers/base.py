@@ -1,19 +1,10 @@
 """The interface of a label reader: detect, accept a named path, and read."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable
-
-ProgressCallback = Callable[
-    [int], None
-]  # is told how many files have been opened so far, by sources that open one per image
-
-
-def no_progress(done: int) -> None:
-    """Nothing: nobody watches."""
 
 
 class LabelReader(Protocol):

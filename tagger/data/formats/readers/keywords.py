@@ -13,10 +13,10 @@ from pathlib import Path
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.readers.annotation_files import path_title
-from tagger.data.formats.readers.base import ProgressCallback, no_progress
 from tagger.data.formats.readers.embedded_metadata import embedded_keywords
 from tagger.data.formats.xmp import read_keywords, read_tagger_labels
 from tagger.errors import Problem, TaggerError
+from tagger.progress import ProgressCallback, no_progress
 from tagger.text import counted
 
 SAMPLE_SIZE = 100  # images that are opened to see whether keywords inside are the rule

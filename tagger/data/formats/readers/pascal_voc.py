@@ -20,8 +20,8 @@ from tagger.data.formats.readers.annotation_files import (
     read_head,
     to_label,
 )
-from tagger.data.formats.readers.base import ProgressCallback, no_progress
 from tagger.errors import Problem, TaggerError
+from tagger.progress import ProgressCallback, no_progress
 from tagger.text import counted, shortlist
 
 ROOT_TAG = re.compile(rb"<annotation[\s>]")

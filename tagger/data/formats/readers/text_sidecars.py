@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
-from tagger.data.formats.readers.base import ProgressCallback, no_progress
 from tagger.data.formats.tabular import read_text
 from tagger.errors import Problem, TaggerError
+from tagger.progress import ProgressCallback, no_progress
 from tagger.text import counted
 
 # A quoted label, or a bracket as prompts for image generators escape it: hatsune_miku_\(cosplay\).

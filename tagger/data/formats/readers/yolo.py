@@ -15,9 +15,9 @@ import yaml  # type: ignore[import-untyped]
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.readers.annotation_files import path_title, read_head
-from tagger.data.formats.readers.base import ProgressCallback, no_progress
 from tagger.data.formats.tabular import read_text
 from tagger.errors import Problem, TaggerError
+from tagger.progress import ProgressCallback, no_progress
 from tagger.text import counted
 
 OBJECT_LINE = re.compile(r"([0-9]+)(?:\.0*)?(?:\s+[-+0-9.eE]+){4,}")
