@@ -12,16 +12,16 @@ from tagger.errors import TaggerError, did_you_mean
 
 
 def merge_labels(
-    parts: Sequence[tuple[Sequence[str], Sequence[str], Cells]], *, who: Sequence[str]
+    parts: Sequence[tuple[Sequence[str], Sequence[str], Cells]], *, annotators: Sequence[str]
 ) -> tuple[list[str], list[str], Cells, pd.DataFrame]:
     """(files, labels, labels_NK, disagreements) of several people's labels of one folder.
 
     Each part is (files, labels, labels_NK). A cell has the value of those who know it; where they disagree
-    it is unknown, and a row of ``disagreements`` keeps ``file``, ``label`` and what each of ``who`` said
+    it is unknown, and a row of ``disagreements`` keeps ``file``, ``label`` and what each of ``annotators`` said
     (1, 0 or empty). A label or an image that somebody does not list is unknown to them.
 
     >>> one, other = (["a"], ["cat"], np.array([[1]], np.int8)), (["a"], ["cat"], np.array([[0]], np.int8))
-    >>> files, labels, cells, table = merge_labels([one, other], who=["Ann", "Bo"])
+    >>> files, labels, cells, table = merge_labels([one, other], annotators=["Ann", "Bo"])
     >>> cells.tolist(), table.values.tolist()
     ([[-1]], [['a', 'cat', '1', '0']])
     """
@@ -39,7 +39,7 @@ def merge_labels(
         [files[n], labels[k], *(words[int(said)] for said in said_PNK[:, n, k])]
         for n, k in np.argwhere(yes_NK & no_NK).tolist()
     ]
-    return files, labels, merged_NK, pd.DataFrame(rows, columns=["file", "label", *who])
+    return files, labels, merged_NK, pd.DataFrame(rows, columns=["file", "label", *annotators])
 
 
 def rename_labels(

@@ -49,7 +49,7 @@ def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
 
 def _is_tagger_data(path: Path) -> bool:
     """True for the files of ``tagger data``, which call into data_tools when they are due."""
-    return path.parent.name == "commands" and path.name in ("data.py", "data_labels.py")
+    return path.parent.name == "commands" and path.name in ("data.py", "data_write.py")
 
 
 def broken_rules(package: Path) -> Iterator[str]:

@@ -81,7 +81,7 @@ def merge(folder: Folder, labels: AnnotatorFiles, out: Out, overrides: Overrides
     for path in labels:
         screen, data = _read(folder, path, overrides)
         parts.append((data.images["file"].tolist(), data.labels, data.labels_NK))
-    files, names, cells, table = merge_labels(parts, who=[str(path) for path in labels])
+    files, names, cells, table = merge_labels(parts, annotators=[str(path) for path in labels])
     save_labels(out, folder, files, names, cells)
     write_report(table, apart)
     screen.say(f"{len(files):,} images, {len(names):,} labels: {out}. {len(table):,} cells disagree: {apart}")

@@ -66,7 +66,7 @@ def explain_images(
     unreadable: dict[str, str] = {}
     for n, photo in enumerate(screen.track(photos, "explaining")):
         try:
-            whole_HWC = np.asarray(load_preview(photo.path, most=MAX_SIDE)[0])
+            whole_HWC = np.asarray(load_preview(photo.path, max_side=MAX_SIDE)[0])
         except UnreadableImage as error:
             unreadable[str(photo.path)] = error.reason
             continue

@@ -59,7 +59,7 @@ def read_dataset(
     read_options: ReadOptions | None = None,
     progress: ProgressCallback | None = None,
 ) -> Dataset:
-    """The data set in ``root``, its labels from the first source recognised, or from ``labels`` if a path is
+    """The data set in ``root``, its labels from the first format recognised, or from ``labels`` if a path is
     given.
 
     ``reading`` says what is unusual about the label files, such as ``Reading(file_column="image_id")``.
@@ -88,7 +88,7 @@ def read_dataset(
         )
 
     hashes, sizes, unread = hash_files(
-        root, table.files, progress=second if "step" in label_readers.options(name) else progress
+        root, table.files, progress=second if "progress" in label_readers.options(name) else progress
     )
     images = pd.DataFrame(
         {"file": pd.Series(table.files, dtype=str), "hash": pd.Series(hashes, dtype=str), "size": sizes}
@@ -141,9 +141,9 @@ def _split_progress(
     return lambda done: progress(done // 2), lambda done: progress(total // 2 + (done + 1) // 2)
 
 
-def _make_readers(read_options: ReadOptions, step: ProgressCallback = no_progress) -> dict[str, LabelReader]:
+def _make_readers(read_options: ReadOptions, progress: ProgressCallback = no_progress) -> dict[str, LabelReader]:
     """All sources in the order in which they are looked for; those that have options are given them."""
-    options: dict[str, Any] = {"read_options": read_options, "step": step}
+    options: dict[str, Any] = {"read_options": read_options, "progress": progress}
     return {
         name: label_readers.build(name, **{k: options[k] for k in label_readers.options(name)})
         for name in DETECTION_ORDER

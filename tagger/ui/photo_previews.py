@@ -84,7 +84,7 @@ class PhotoPreviews:
 def encode_preview(source: Path | bytes, *, size: int) -> bytes:
     """The image, upright, in RGB, at most ``size`` pixels a side, as JPEG. Unseen says why it cannot be."""
     try:
-        small, profile = load_preview(source, most=size)
+        small, profile = load_preview(source, max_side=size)
         small = _to_srgb(small, profile)
         small.info = {}  # a comment would be written again
         out = BytesIO()

@@ -143,8 +143,8 @@ def test_large_images_are_shrunk_while_they_are_converted_and_hardly_differ(monk
 
 
 def test_a_photo_to_look_at_is_no_larger_than_asked_for_and_never_enlarged():
-    assert load_preview(saved(NOISE, "PNG"), most=32)[0].size == (32, 24)
-    photo, profile = load_preview(saved(NOISE, "PNG", icc_profile=b"some"), most=500)
+    assert load_preview(saved(NOISE, "PNG"), max_side=32)[0].size == (32, 24)
+    photo, profile = load_preview(saved(NOISE, "PNG", icc_profile=b"some"), max_side=500)
     assert photo.size == (64, 48)
     assert profile == b"some"
     assert image_size(saved(NOISE, "GIF")) == (64, 48)

@@ -83,7 +83,7 @@ def test_an_unknown_kind_of_noise_names_the_nearest():
 
 def test_merging_three_annotators_agrees_with_a_slow_double_loop():
     parts = [([f"{n}.jpg" for n in range(9)], NAMES, cells(seed, 9)) for seed in range(3)]
-    files, names, merged_NK, disagreements = merge_labels(parts, who=["Ann", "Bo", "Cy"])
+    files, names, merged_NK, disagreements = merge_labels(parts, annotators=["Ann", "Bo", "Cy"])
     expected, listed = np.empty_like(merged_NK), set()
     for n, k in product(range(9), range(len(NAMES))):
         said = {int(part[2][n, k]) for part in parts} - {UNKNOWN}

@@ -27,7 +27,7 @@ def ways() -> dict[str, Callable[[Path], Any]]:
     return {
         "train": lambda path: load_image(path, size=192, fit="crop").shape,
         "check": lambda path: load_image(path, size=64).shape,
-        "explain": lambda path: load_preview(path, most=1024)[0].size,
+        "explain": lambda path: load_preview(path, max_side=1024)[0].size,
         "preview": lambda path: len(encode_preview(path, size=512)),
         "stats": lambda path: header_size(path)[1],
         "keywords": embedded_keywords,

@@ -36,7 +36,7 @@ def photo_heat_map(
     try:
         pixels_HWC = load_image(path, size=image.size, fit=image.fit)
         if shape is None:
-            shape = (1, 1) if image.fit == "squash" else load_preview(path, most=MAX_SIDE)[0].size[::-1]
+            shape = (1, 1) if image.fit == "squash" else load_preview(path, max_side=MAX_SIDE)[0].size[::-1]
     except UnreadableImage as error:
         raise TaggerError(f"{path.name}: {error.reason}") from None
     images_BCHW = torch.from_numpy(pixels_HWC).permute(2, 0, 1)[None].to(predictor.device).float() / 255

@@ -44,8 +44,8 @@ class LongTableBuilder:
     """Collects a LongTable image by image, in numbers only, so that memory is that of the set cells.
 
     >>> builder = LongTableBuilder()
-    >>> builder.add("a.jpg", yes=["cat"], location="row 2")
-    >>> builder.add("b.jpg", location="row 3")
+    >>> builder.add_image("a.jpg", yes=["cat"], location="row 2")
+    >>> builder.add_image("b.jpg", location="row 3")
     >>> table = builder.build("labels.csv", "long form")
     >>> table.files, table.labels, to_dense(table, ["dog", "cat"]).tolist()
     (('a.jpg', 'b.jpg'), ('cat',), [[0, 1], [0, 0]])
@@ -58,18 +58,18 @@ class LongTableBuilder:
         self._locations: dict[str, list[str]] = defaultdict(list)
         self._cells = (array("q"), array("q"), array("b"))
         for label in labels:
-            self.label(label)
+            self.add_label(label)
 
     def __contains__(self, file: str) -> bool:
         return file in self._files
 
-    def label(self, label: str, location: str = "") -> int:
+    def add_label(self, label: str, location: str = "") -> int:
         """The column of ``label``, made if it is new; ``place`` is remembered for messages."""
         if location and len(self._locations[label]) < MAX_LOCATIONS:
             self._locations[label].append(location)
         return self._labels.setdefault(label, len(self._labels))
 
-    def add(
+    def add_image(
         self, file: str, *, yes: Iterable[str] = (), unknown: Iterable[str] = (), location: str = ""
     ) -> None:
         """List an image, with the labels that it has and those that nobody has settled."""
@@ -77,7 +77,7 @@ class LongTableBuilder:
         for labels, value in ((yes, YES), (unknown, UNKNOWN)):
             for label in labels:
                 for column, item in zip(
-                    self._cells, (image, self.label(label, location), value), strict=True
+                    self._cells, (image, self.add_label(label, location), value), strict=True
                 ):
                     column.append(item)
 

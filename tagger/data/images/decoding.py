@@ -72,16 +72,16 @@ def load_image(source: ImageSource, *, size: int | None = None, fit: Fit = "squa
         return _array(rgb) if size is None else np.array(_fit_square(rgb, size, fit))
 
 
-def load_preview(source: ImageSource, *, most: int) -> tuple[Image.Image, bytes | None]:
-    """(upright RGB image of at most ``most`` pixels a side, its colour profile if it is one of RGB), for
+def load_preview(source: ImageSource, *, max_side: int) -> tuple[Image.Image, bytes | None]:
+    """(upright RGB image of at most ``max_side`` pixels a side, its colour profile if it is one of RGB), for
     people to see.
 
     It is never enlarged, and deep pixels are stretched over their own range. Raises UnreadableImage.
     """
-    with _errors_as_unreadable(), _open_checked(source) as image, _memory.reserve(_check_limits(image, most)):
+    with _errors_as_unreadable(), _open_checked(source) as image, _memory.reserve(_check_limits(image, max_side)):
         profile = image.info.get("icc_profile") if image.mode == "RGB" else None
-        rgb = _decode(image, most, own_range=True)
-        rgb.thumbnail((most, most), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        rgb = _decode(image, max_side, own_range=True)
+        rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
         return rgb, profile
 
 

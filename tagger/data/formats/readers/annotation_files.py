@@ -200,7 +200,7 @@ def add_entries(
     for entry in entries:
         file, reason = _find(entry, images, path if path.is_dir() else path.parent)
         if file:
-            builder.add(file, yes=entry.yes, unknown=entry.unknown, location=entry.location)
+            builder.add_image(file, yes=entry.yes, unknown=entry.unknown, location=entry.location)
             known += 1
         else:
             absent.append(entry.name)

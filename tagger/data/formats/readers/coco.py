@@ -61,7 +61,7 @@ def _read_file(path: Path, images: ImageLookup, builder: LongTableBuilder) -> tu
         key = _key(category.get("id"))
         if name and key is not None:
             categories[key] = name
-            builder.label(name, path.name)
+            builder.add_label(name, path.name)
         else:
             wrong.append(f"'categories', entry {at} has no {'id' if name else 'name'}: left out")
     labels: dict[Hashable, dict[str, None]] = {}

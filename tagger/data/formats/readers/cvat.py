@@ -47,7 +47,7 @@ class CvatReader(AnnotationFileReader):
                 )
             for label in root.iterfind("meta//labels/label"):
                 if label.find("parent") is None and (name := to_label(label.findtext("name"))):
-                    builder.label(name, file.name)
+                    builder.add_label(name, file.name)
             num_known += add_entries(builder, file, _entries(root, file, builder), images)
         summary = (
             f"{path_title(path)} (CVAT, {counted(num_known, 'image')}; shapes and attributes are ignored)"

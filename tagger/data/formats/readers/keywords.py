@@ -28,8 +28,8 @@ EMPTY_KEYWORDS = re.compile(
 class KeywordReader:
     """XMP sidecars beside the images, and keywords inside them."""
 
-    def __init__(self, *, step: ProgressCallback = no_progress):
-        self.step = step
+    def __init__(self, *, progress: ProgressCallback = no_progress):
+        self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
         """The data folder, if an image has a sidecar, or at least half of a sample have keywords inside."""
@@ -54,7 +54,7 @@ class KeywordReader:
         builder = LongTableBuilder()
         num_sidecars = num_inside = num_without = num_ours = 0
         for done, file in enumerate(images.below(path), 1):
-            self.step(done)
+            self.progress(done)
             sidecar = _sidecar(file, images)
             location = os.path.relpath(sidecar, images.root).replace(os.sep, "/") if sidecar else file
             try:
@@ -67,7 +67,7 @@ class KeywordReader:
             if keywords is None:
                 num_without += 1
                 continue
-            builder.add(file, yes=dict.fromkeys(filter(None, map(str.strip, keywords))), location=location)
+            builder.add_image(file, yes=dict.fromkeys(filter(None, map(str.strip, keywords))), location=location)
             num_sidecars += sidecar is not None
             num_ours += sidecar is not None and _written_by_tagger(sidecar, keywords)
             num_inside += sidecar is None

@@ -25,7 +25,7 @@ class LabelFolderReader:
         for file in images.files:
             label = _label(path, images, file)
             if label:
-                builder.add(file, yes=[label], location=f"{label}/")
+                builder.add_image(file, yes=[label], location=f"{label}/")
         return builder.build(
             "the sub-folders", f"{len(labels):,} sub-folders, one per label", merge_copies=True
         )

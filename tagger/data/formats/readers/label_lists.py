@@ -31,13 +31,13 @@ class LabelListReader:
         lists = _lists(path)
         builder = LongTableBuilder()
         for file in images.files:
-            builder.add(file)
+            builder.add_image(file)
         num_known = 0
         absent = []
         for list_path in lists:
             location = f"{path.name}/{list_path.name}"
             label = list_path.stem.strip()
-            builder.label(label, location)
+            builder.add_label(label, location)
             found: dict[str, None] = {}
             for row, line in enumerate(read_text(list_path).splitlines(), start=1):
                 if not line.strip():
@@ -49,7 +49,7 @@ class LabelListReader:
                     absent.append(line.strip())
                     builder.problems.append(Problem(location, row, reason))
             for file in found:
-                builder.add(file, yes=[label])
+                builder.add_image(file, yes=[label])
             num_known += len(found)
         if absent and not num_known:
             raise TaggerError(

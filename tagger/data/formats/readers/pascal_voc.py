@@ -31,8 +31,8 @@ ANNOTATION_FOLDERS = ("annotations", "xml", "xmls", "labels")
 class PascalVocReader:
     """``NAME.xml`` in ``Annotations/`` or beside ``NAME.jpg``."""
 
-    def __init__(self, *, step: ProgressCallback = no_progress):
-        self.step = step
+    def __init__(self, *, progress: ProgressCallback = no_progress):
+        self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
         """The data folder, or the folder ``Annotations`` in it, if it holds XML files of this form."""
@@ -48,7 +48,7 @@ class PascalVocReader:
         entries = []
         broken = []
         for done, file in enumerate(_files(path, images), 1):
-            self.step(done)
+            self.progress(done)
             try:
                 entries.append(_entry(file, images, builder))
             except TaggerError as error:

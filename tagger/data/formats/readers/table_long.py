@@ -40,7 +40,7 @@ def read_long(path: Path, stream: TableStream, read_options: ReadOptions, images
         unknown = cells[unknown_at] if unknown_at is not None else ""
         has_unknown |= isinstance(unknown, ListCell)
         open_labels = unknown.parts if isinstance(unknown, ListCell) else ()
-        builder.add(
+        builder.add_image(
             file,
             yes=split_cell(text, read_options.label_separator),
             unknown=open_labels,

@@ -40,7 +40,7 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
         raise TaggerError(f"{path.name}: {what}. {wide_hint(list(bad))}")
     for file, (_, cells_K) in values.items():
         told = [(name, cell) for (_, name), cell in zip(columns, cells_K, strict=True)]
-        builder.add(
+        builder.add_image(
             file,
             yes=[name for name, cell in told if cell == YES + 1],
             unknown=[name for name, cell in told if cell in (UNKNOWN + 1, CONFLICT)],

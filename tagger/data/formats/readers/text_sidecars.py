@@ -19,8 +19,8 @@ QUOTED_OR_ESCAPED = re.compile(r'"(?:[^"]|"")*"|\\([()])')
 class TextSidecarReader:
     """One small text file per image. An empty one means that no label applies; a missing one, that nobody looked."""
 
-    def __init__(self, *, step: ProgressCallback = no_progress):
-        self.step = step
+    def __init__(self, *, progress: ProgressCallback = no_progress):
+        self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
         """The data folder, if at least one image has a text file beside it."""
@@ -35,12 +35,12 @@ class TextSidecarReader:
         builder = LongTableBuilder()
         num_read = 0
         for done, file in enumerate(images.below(path), 1):
-            self.step(done)
+            self.progress(done)
             location = _sidecar(file, images)
             if not location:
                 continue
             try:
-                builder.add(file, yes=parse_label_text(read_text(images.root / location)), location=location)
+                builder.add_image(file, yes=parse_label_text(read_text(images.root / location)), location=location)
                 num_read += 1
             except (TaggerError, csv.Error) as error:
                 builder.problems.append(Problem(location, None, f"left out: {error}"))

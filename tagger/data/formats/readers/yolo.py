@@ -28,8 +28,8 @@ CLASS_FILES = ("classes.txt", "obj.names", "_darknet.labels")
 class YoloReader:
     """``data.yaml`` (key ``names``), ``classes.txt`` or ``obj.names``; text files in ``labels/`` or beside images."""
 
-    def __init__(self, *, step: ProgressCallback = no_progress):
-        self.step = step
+    def __init__(self, *, progress: ProgressCallback = no_progress):
+        self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
         """The file that names the classes, if one lies in the data folder and an image has a text file of this form."""
@@ -54,7 +54,7 @@ class YoloReader:
         builder = LongTableBuilder(name for name in names if name)
         num_read = 0
         for done, (file, text_path) in enumerate(_text_files(images), 1):
-            self.step(done)
+            self.progress(done)
             location = text_path.relative_to(images.root).as_posix()
             try:
                 text = read_text(text_path)
@@ -66,7 +66,7 @@ class YoloReader:
                 reason = _add_label(line.strip(), names, labels, names_path.name)
                 if reason:
                     builder.problems.append(Problem(location, row, reason))
-            builder.add(file, yes=labels, location=location)
+            builder.add_image(file, yes=labels, location=location)
             num_read += 1
         if not num_read:
             raise TaggerError(
