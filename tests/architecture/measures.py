@@ -88,9 +88,10 @@ def function_lengths(tree: ast.Module) -> Iterator[int]:
 def packed_tuples(tree: ast.Module) -> Iterator[int]:
     """The line of each assignment that has a tuple on both sides."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
-            if any(isinstance(target, ast.Tuple) for target in node.targets):
-                yield node.lineno
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Tuple):
+            continue
+        if any(isinstance(target, ast.Tuple) for target in node.targets):
+            yield node.lineno
 
 
 def riddles(root: Path = ROOT) -> Iterator[str]:
@@ -104,9 +105,10 @@ def riddles(root: Path = ROOT) -> Iterator[str]:
         if tree.body and (reason := _riddle(tree)):
             yield f"{where}: {reason}"
         for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
-                if reason := _riddle(node):
-                    yield f"{where}:{node.lineno} {node.name}: {reason}"
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef) or not ast.get_docstring(node):
+                continue
+            if reason := _riddle(node):
+                yield f"{where}:{node.lineno} {node.name}: {reason}"
 
 
 def _riddle(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> str | None:
@@ -128,9 +130,10 @@ def main() -> None:
     found = measure(source_files(root))
     print(f"{found.num_files} files, {found.num_lines:,} lines")
     print(f"lines a file: median {found.file_median:g}, longest {found.file_max}")
-    print(
-        f"lines a function: median {found.function_median:g}, 90 % at most {found.function_p90}, longest {found.function_max}"
+    lengths = (
+        f"median {found.function_median:g}, 90 % at most {found.function_p90}, longest {found.function_max}"
     )
+    print(f"lines a function: {lengths}")
     print(f"packed tuples per 1,000 lines: {found.packed_tuples:.1f}")
     print(f"lines over {LONG_LINE} characters per 1,000: {found.long_lines:.1f}")
     for riddle in riddles(root):
