@@ -1,6 +1,6 @@
 """What every test stands on: one thread, no network, drawn photos, a small run, commands as a person runs them.
 
-The only conftest (``test_architecture.py``): pytest's doctest collection takes several of that name for one
+The only conftest (``architecture/test_layers.py``): pytest's doctest collection takes several of that name for one
 module.
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "tagger"
+PACKAGE = Path(__file__).parents[2] / "tagger"
 LAYERS = """
     cli
     exit_codes
