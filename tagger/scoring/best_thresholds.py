@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
-from tagger.scoring.calibration import fit_platt
+from tagger.scoring.calibration import fit_platt, platt_draws
 from tagger.scoring.ranking_metrics import RankedLabel
 from tagger.scoring.threshold_objective import ThresholdObjective
 
@@ -96,17 +96,18 @@ def model_based_threshold(
     z_N = z_N[order]
     yes_N = yes_N[order]
     weights_NB = weights_NB[order]
-    scale, bias = fit_platt(z_N, yes_N, prior=prior, centre=centre)
+    fitted = fit_platt(z_N, yes_N, prior=prior, centre=centre)
+    scales_B, biases_B = platt_draws(z_N, yes_N, weights_NB, fitted, prior=prior, centre=centre)
+    scales_B = np.append(fitted[0], scales_B)
+    biases_B = np.append(fitted[1], biases_B)
+    cutoffs_B = _best_logits(z_N, weights_NB, scales_B, biases_B, objective)
+    return LogitThreshold(float(cutoffs_B[0]), cutoffs_B[1:])
 
-    design_ND = np.stack([z_N, np.ones_like(z_N)], axis=1)
-    fitted_N = sigmoid(scale * z_N + bias)
-    bend_DD = (design_ND * (fitted_N * (1 - fitted_N))[:, None]).T @ design_ND + prior * np.eye(2)
-    pull_D = prior * np.array([scale - centre, bias])
-    slope_DB = (design_ND * (fitted_N - yes_N)[:, None]).T @ weights_NB + pull_D[:, None]
-    moved_DB = np.array([[scale], [bias]]) - np.linalg.solve(bend_DD, slope_DB)
-    scales_B = np.clip(np.append(scale, moved_DB[0]), 0.3 * scale, 3.0 * scale)
-    biases_B = np.append(bias, moved_DB[1])
 
+def _best_logits(
+    z_N: Floats, weights_NB: Floats, scales_B: Floats, biases_B: Floats, objective: ThresholdObjective
+) -> Floats:
+    """The best log-odds threshold if each Platt curve is right: the first for all weights 1, then for each column."""
     weights_NB = np.hstack([np.ones((len(z_N), 1)), weights_NB])
     probs_NB = sigmoid(z_N[:, None] * scales_B + biases_B)
     tp_NB = np.cumsum(weights_NB * probs_NB, axis=0)
@@ -114,8 +115,7 @@ def model_based_threshold(
     yes_B = tp_NB[-1]
     all_B = chosen_NB[-1]
     best_B = objective.utility(tp_NB, chosen_NB - tp_NB, yes_B, all_B - yes_B).max(axis=0)
-    cutoffs_B = (logit(objective.optimal_threshold(best_B)) - biases_B) / scales_B
-    return LogitThreshold(float(cutoffs_B[0]), cutoffs_B[1:])
+    return (logit(objective.optimal_threshold(best_B)) - biases_B) / scales_B
 
 
 def best_shared_threshold(

@@ -9,7 +9,7 @@ exclude each other share one temperature of their softmax, so that the order of 
 (``group_calibration.py``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from tagger.scoring.finite_checks import check_finite_fields, check_scores
 from tagger.scoring.group_calibration import fit_group_scale, scale_softmax
 from tagger.scoring.group_metrics import true_classes
 from tagger.scoring.label_constraints import ExclusiveGroup
+from tagger.scoring.newton import logistic_curvature, newton_minimize
 
 SCALE_BOUNDS = (
     0.05,
@@ -196,7 +197,7 @@ def log_loss_sum(logits_N: Floats, yes_N: NDArray[np.bool_]) -> float:
 
 def fit_scale(logits_N: Floats, yes_N: NDArray[np.bool_]) -> float:
     """The scale (1 / temperature, Guo et al. 2017) of least log loss; 1 when there is nothing to learn from."""
-    return _newton(logits_N, yes_N, with_bias=False)[0]
+    return _fit_platt(logits_N, yes_N, with_bias=False)[0]
 
 
 def fit_platt(
@@ -210,38 +211,62 @@ def fit_platt(
     >>> abs(scale - 2) < 0.2, abs(bias + 1) < 0.2
     (True, True)
     """
-    return _newton(logits_N, yes_N, with_bias=True, prior=prior, centre=centre)
+    return _fit_platt(logits_N, yes_N, with_bias=True, prior=prior, centre=centre)
 
 
-def _newton(
+def platt_draws(
+    logits_N: Floats,
+    yes_N: NDArray[np.bool_],
+    weights_NB: Floats,
+    fitted: tuple[float, float],
+    *,
+    prior: float,
+    centre: float,
+) -> tuple[Floats, Floats]:
+    """Scales and biases (B) for each weighting of the cells: one Newton step from the ``fitted`` (scale, bias).
+
+    Scales stay within a factor of 3 of the fitted one.
+
+    >>> z = np.linspace(-4, 4, 4001)
+    >>> yes = np.random.default_rng(0).random(4001) < sigmoid(2 * z - 1)
+    >>> fitted = fit_platt(z, yes)
+    >>> scales, biases = platt_draws(z, yes, np.ones((4001, 1)), fitted, prior=1, centre=1)
+    >>> np.allclose(scales, fitted[0]), np.allclose(biases, fitted[1])  # every weight 1: nothing to correct
+    (True, True)
+    """
+    scale, bias = fitted
+    design_ND = np.stack([logits_N, np.ones_like(logits_N)], axis=1)
+    probs_N = sigmoid(scale * logits_N + bias)
+    curvature_DD = logistic_curvature(design_ND, probs_N * (1 - probs_N), np.full(2, prior))
+    prior_D = prior * np.array([scale - centre, bias])
+    gradient_DB = (design_ND * (probs_N - yes_N)[:, None]).T @ weights_NB + prior_D[:, None]
+    moved_DB = np.array([[scale], [bias]]) - np.linalg.solve(curvature_DD, gradient_DB)
+    return np.clip(moved_DB[0], 0.3 * scale, 3.0 * scale), moved_DB[1]
+
+
+def _fit_platt(
     logits_N: Floats, yes_N: NDArray[np.bool_], *, with_bias: bool, prior: float = 1.0, centre: float = 1.0
 ) -> tuple[float, float]:
-    """Damped Newton steps on the penalised log loss, which is convex; the scale is kept inside SCALES."""
+    """Scale and bias of least penalised log loss, which is convex; the scale is kept inside ``SCALE_BOUNDS``."""
     columns = [logits_N, np.ones_like(logits_N)] if with_bias else [logits_N]
     design_ND = np.stack(columns, axis=1)
     start_D = np.array([centre, 0.0])[: len(columns)]
+    precision_D = np.full(len(columns), prior)
 
-    def loss(w: Floats) -> float:
-        return log_loss_sum(design_ND @ w, yes_N) + 0.5 * prior * float(((w - start_D) ** 2).sum())
+    def evaluate(weights_D: Floats) -> tuple[float, Callable[[], Floats]]:
+        logits_N = design_ND @ weights_D
 
-    w_D = start_D.copy()
-    value = loss(start_D)
-    for _ in range(50):
-        p_N = sigmoid(design_ND @ w_D)
-        slope_D = design_ND.T @ (p_N - yes_N) + prior * (w_D - start_D)
-        bend_DD = (design_ND * (p_N * (1 - p_N))[:, None]).T @ design_ND + prior * np.eye(len(w_D))
-        step_D = np.linalg.solve(bend_DD, slope_D)
-        for _ in range(30):
-            trial_D = w_D - step_D
-            trial_D[0] = np.clip(trial_D[0], *SCALE_BOUNDS)
-            if (after := loss(trial_D)) <= value:
-                break
-            step_D = step_D / 2
-        else:
-            break
-        moved = np.abs(trial_D - w_D).max()
-        w_D = trial_D
-        value = after
-        if moved < 1e-7:
-            break
-    return float(w_D[0]), float(w_D[1]) if with_bias else 0.0
+        def newton_step() -> Floats:
+            probs_N = sigmoid(logits_N)
+            gradient_D = design_ND.T @ (probs_N - yes_N) + prior * (weights_D - start_D)
+            curvature_DD = logistic_curvature(design_ND, probs_N * (1 - probs_N), precision_D)
+            return np.linalg.solve(curvature_DD, gradient_D)
+
+        penalty = 0.5 * prior * float(((weights_D - start_D) ** 2).sum())
+        return log_loss_sum(logits_N, yes_N) + penalty, newton_step
+
+    def clip_scale(weights_D: Floats) -> Floats:
+        return np.append(np.clip(weights_D[:1], *SCALE_BOUNDS), weights_D[1:])
+
+    found_D = newton_minimize(evaluate, start_D, max_steps=50, step_tolerance=1e-7, project=clip_scale)
+    return float(found_D[0]), float(found_D[1]) if with_bias else 0.0

@@ -11,6 +11,7 @@ others: Newton's steps take them out of the system first (its Schur complement),
 verdicts, not with labels squared.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tagger.arrays import Floats
+from tagger.scoring.newton import newton_minimize
 from tagger.suspects.evidence import log_odds
 
 SCALE_PRIOR_STD = 0.3
@@ -118,28 +120,27 @@ def _fit_map(
     """Weights of the maximum a posteriori (Newton's method, halved steps) and the log evidence (Laplace). Each
     row of ``seen`` has a kind.
     """
-    weights = _Weights(np.zeros_like(precision.dense_F), np.zeros_like(precision.label_direction_L))
+    num_dense = len(precision.dense_F)
+    log_determinant = 0.0
 
-    def loss(weights: _Weights) -> float:
+    def evaluate(weights_W: Floats) -> tuple[float, Callable[[], Floats]]:
+        weights = _Weights(weights_W[:num_dense], weights_W[num_dense:])
         logits_V = start_V + _linear_predictor(seen, weights)
-        held = sum(float((p * w**2).sum()) for p, w in zip(precision, weights, strict=True))
-        return float((np.logaddexp(0, logits_V) - wrong_V * logits_V).sum()) + held / 2
+        penalty = sum(float((p * w**2).sum()) for p, w in zip(precision, weights, strict=True)) / 2
 
-    now = loss(weights)
-    log_determinant = float(sum(np.log(part).sum() for part in precision))
-    for _ in range(MAX_STEPS):
-        prob_V = 1 / (1 + np.exp(-(start_V + _linear_predictor(seen, weights))))
-        step, log_determinant = _newton_step(seen, prob_V, wrong_V, precision, weights)
-        size = 1.0
-        while (then := loss(_take_step(weights, size, step))) > now and size > 1e-6:
-            size /= 2
-        weights = _take_step(weights, size, step)
-        if now - then < 1e-6 * max(1.0, abs(now)):
-            break
-        now = then
-    return weights, -loss(weights) + (
-        sum(float(np.log(part).sum()) for part in precision) - log_determinant
-    ) / 2
+        def newton_step() -> Floats:
+            nonlocal log_determinant
+            prob_V = 1 / (1 + np.exp(-logits_V))
+            step, log_determinant = _newton_step(seen, prob_V, wrong_V, precision, weights)
+            return np.concatenate(step)
+
+        return float((np.logaddexp(0, logits_V) - wrong_V * logits_V).sum()) + penalty, newton_step
+
+    start_W = np.zeros(num_dense + len(precision.label_direction_L))
+    found_W = newton_minimize(evaluate, start_W, max_steps=MAX_STEPS, loss_tolerance=1e-6)
+    log_prior = sum(float(np.log(part).sum()) for part in precision)
+    evidence = -evaluate(found_W)[0] + (log_prior - log_determinant) / 2
+    return _Weights(found_W[:num_dense], found_W[num_dense:]), evidence
 
 
 def _newton_step(
@@ -164,7 +165,3 @@ def _newton_step(
     step_F = np.linalg.solve(left_FF, gradient_F - ratio_LF.T @ gradient_L)
     step_L = gradient_L / own_L - ratio_LF @ step_F
     return _Weights(step_F, step_L), float(np.log(own_L).sum() + np.linalg.slogdet(left_FF)[1])
-
-
-def _take_step(weights: _Weights, size: float, step: _Weights) -> _Weights:
-    return _Weights(*(w - size * part for w, part in zip(weights, step, strict=True)))

@@ -7,17 +7,19 @@ thousandth of a nat, in a fifth of its time, and without importing it: the app l
 waits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import Floats, Indices, row_blocks
+from tagger.scoring.newton import logistic_curvature, newton_minimize
 
 MAX_ROWS = 40_000  # a regression on a few dozen columns gains nothing from more
 INVERSE_PENALTY = 0.3  # scikit-learn's C: inverse strength of the L2 penalty on standardised columns
 MAX_STEPS = 30
-STEP_TOLERANCE = 1e-3  # of Newton's method, which squares what is left: a step of 1e-3 leaves about 1e-6
+STEP_TOLERANCE = 1e-3  # Newton's method squares the error: a last step of 1e-3 leaves about 1e-6
+FLOAT32_ROUNDING = 1e-6  # share of the summed loss that float32 rounds away
 WARM_START_STRIDE = 8
 WARM_START_MIN_ROWS = 1000
 
@@ -103,7 +105,7 @@ def _fit_one_fold(scaled_SU: Floats, target_S: Floats, increasing: bool) -> tupl
         left = left[found[:-1] > 0]
 
 
-def fit_logistic(scaled_SU: Floats, target_S: Floats) -> NDArray[np.float64]:
+def fit_logistic(scaled_SU: Floats, target_S: Floats) -> Floats:
     """Weights (U) and the offset, which is not penalised, of the least penalised loss. Both classes must be
     there.
 
@@ -120,36 +122,29 @@ def fit_logistic(scaled_SU: Floats, target_S: Floats) -> NDArray[np.float64]:
     if len(few_S) > WARM_START_MIN_ROWS and 0 < few_S.sum() < len(
         few_S
     ):  # most steps on few rows, the last ones on all
-        start_V = _newton_descent(np.ascontiguousarray(columns_VS[:, ::WARM_START_STRIDE]), few_S, start_V)
-    return _newton_descent(columns_VS, target_S, start_V)
+        start_V = _fit_from(np.ascontiguousarray(columns_VS[:, ::WARM_START_STRIDE]), few_S, start_V)
+    return _fit_from(columns_VS, target_S, start_V)
 
 
-def _newton_descent(columns_VS: Floats, target_S: Floats, weight_V: Floats) -> NDArray[np.float64]:
-    """Newton's method from a start, with steps halved until they gain."""
-    penalty_V = np.append(np.full(len(weight_V) - 1, 1 / INVERSE_PENALTY), 0.0)
+def _fit_from(columns_VS: Floats, target_S: Floats, start_V: Floats) -> Floats:
+    """The weights of least penalised loss, by Newton's method from a start; columns, and so the loss, are float32."""
+    penalty_V = np.append(np.full(len(start_V) - 1, 1 / INVERSE_PENALTY), 0.0)
 
-    def look(weight_V: Floats) -> tuple[float, Floats]:
+    def evaluate(weight_V: Floats) -> tuple[float, Callable[[], Floats]]:
         logits_S = weight_V.astype(np.float32) @ columns_VS
-        loss = np.maximum(logits_S, 0) - logits_S * target_S + np.log1p(np.exp(-np.abs(logits_S)))
-        return float(loss.sum(dtype=np.float64) + penalty_V @ weight_V**2 / 2), 1 / (1 + np.exp(-logits_S))
+        loss_S = np.maximum(logits_S, 0) - logits_S * target_S + np.log1p(np.exp(-np.abs(logits_S)))
+        prob_S = 1 / (1 + np.exp(-logits_S))
 
-    now, prob_S = look(weight_V)
-    for _ in range(MAX_STEPS):
-        gradient_V = columns_VS @ (prob_S - target_S) + penalty_V * weight_V
-        spread_S = np.maximum(prob_S * (1 - prob_S), 1e-6)
-        curvature_VV = (columns_VS * spread_S) @ columns_VS.T + np.diag(penalty_V)
-        step_V = np.linalg.solve(curvature_VV, gradient_V)
-        then, prob_S = look(weight_V - step_V)
-        while (
-            then > now * (1 + 1e-6) and np.abs(step_V).max() > STEP_TOLERANCE
-        ):  # float32 rounds away what is less than that
-            step_V /= 2
-            then, prob_S = look(weight_V - step_V)
-        weight_V = weight_V - step_V
-        now = then
-        if np.abs(step_V).max() < STEP_TOLERANCE:
-            break
-    return np.asarray(weight_V, np.float64)
+        def newton_step() -> Floats:
+            gradient_V = columns_VS @ (prob_S - target_S) + penalty_V * weight_V
+            spread_S = np.maximum(prob_S * (1 - prob_S), 1e-6)
+            return np.linalg.solve(logistic_curvature(columns_VS.T, spread_S, penalty_V), gradient_V)
+
+        return float(loss_S.sum(dtype=np.float64) + penalty_V @ weight_V**2 / 2), newton_step
+
+    return newton_minimize(
+        evaluate, start_V, max_steps=MAX_STEPS, step_tolerance=STEP_TOLERANCE, rounding=FLOAT32_ROUNDING
+    )
 
 
 def _evenly_spaced(rows: Indices) -> Indices:
