@@ -35,7 +35,7 @@ def logit(probs: Floats, eps: float = 1e-7) -> Floats:
 
 
 def row_blocks(shape: tuple[int, ...], cells: int = CELLS_AT_ONCE) -> Iterator[slice]:
-    """Slices that cover all rows of a matrix, each of about so many cells: what work on it takes stays bounded.
+    """Slices that cover all rows of a matrix, each of about ``cells`` cells, so that memory stays bounded.
 
     >>> list(row_blocks((3, 100), 200))
     [slice(0, 2, None), slice(2, 3, None)]

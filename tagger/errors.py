@@ -5,20 +5,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-# Control characters, which a terminal obeys, marks that turn the direction of writing, and halves of
-# characters.
+# Control characters, which a terminal would execute, marks that change the writing direction, and surrogates.
 _UNPRINTABLE = re.compile(
     "[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
 class TaggerError(Exception):
-    """A mistake that the user can fix. Its text is the whole message; no traceback is shown."""
+    """An error that the user can fix. Its text is the whole message; no traceback is shown."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a data set: its file, row (1 = first line of the file, None = no row), and reason."""
+    """A problem of a data set: its file, row (1 = first line of the file, None = no row), and reason."""
 
     file: str
     row: int | None
@@ -35,7 +34,7 @@ class Problem:
 
 
 def printable(text: str, *, lines: bool = True) -> str:
-    r"""The text with everything escaped that a terminal or a log would obey instead of show; line ends stay if asked.
+    r"""The text with control characters escaped; line ends too, unless ``lines`` is true.
 
     >>> print(printable("a\x1b[31m.jpg"), printable("a\nb", lines=False))
     a\x1b[31m.jpg a\nb

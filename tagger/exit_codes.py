@@ -1,7 +1,7 @@
 """Exit codes of commands: errors as one line on standard error, Ctrl-C as a prompt exit.
 
-Exit codes: 0 done; 1 our fault (the traceback is in a log); 2 the user can fix it; 3 done, but some images
-could not be read; 130 stopped by Ctrl-C.
+0 done; 1 a fault of tagger (the traceback is in a log); 2 an error that the user can fix; 3 done, but some
+images could not be read; 130 stopped by Ctrl-C.
 """
 
 import os
@@ -24,15 +24,15 @@ FORCE_EXIT_SECONDS = 5.0  # between Ctrl-C and the end of a command that hangs
 
 @contextmanager
 def force_exit_on_ctrl_c() -> Iterator[None]:
-    """Ctrl-C ends the command also where a thread or process hangs in a drive that stalls: a while later, whatever."""
+    """Context manager: Ctrl-C ends the command within ``FORCE_EXIT_SECONDS``, even if a read hangs in a drive."""
     mine = current_thread() is main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not mine:  # called from Python, or Ctrl-C is ignored: a command in the background
+    if not mine:  # called from Python, or a command in the background that ignores Ctrl-C
         yield
         return
-    told = Event()
+    ended = Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        timer = Timer(FORCE_EXIT_SECONDS, _force_exit, [told])
+        timer = Timer(FORCE_EXIT_SECONDS, _force_exit, [ended])
         timer.daemon = True
         timer.start()
         raise KeyboardInterrupt
@@ -41,23 +41,23 @@ def force_exit_on_ctrl_c() -> Iterator[None]:
     try:
         yield
     finally:
-        told.set()
+        ended.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _force_exit(told: Event) -> None:
-    """End this process and its readers; what it wrote is whole or absent, as after any kill."""
+def _force_exit(ended: Event) -> None:
+    """Kill this process and its reader processes; its files are whole or absent, as after any kill."""
     import multiprocessing
 
     for child in multiprocessing.active_children():
         child.kill()
-    if not told.is_set():
+    if not ended.is_set():
         _interrupted()
     os._exit(130)
 
 
 def exit_code_of(call: Callable[[], Any]) -> int:
-    """The exit code of a command; what went wrong is told in one line."""
+    """The exit code of a command; an error is printed as one line on standard error."""
     try:
         code = int(call() or 0)
         return _interrupted() if code == 130 else code  # typer turns Ctrl-C into this code
@@ -71,20 +71,17 @@ def exit_code_of(call: Callable[[], Any]) -> int:
         if error.filename is None and error.errno is None:
             return _internal_error()
         where = f" ({error.filename})" if error.filename else ""
-        again = (
-            "go on with --resume" if sys.argv[1:2] in (["train"], ["predict"], ["retrain"]) else "do it again"
-        )
-        return _fail(f"{error.strerror or error}{where}. Make room or give access, then {again}.", 2)
+        resumable = sys.argv[1:2] in (["train"], ["predict"], ["retrain"])
+        again = "resume with --resume" if resumable else "run the command again"
+        return _fail(f"{error.strerror or error}{where}. Free disk space or give access, then {again}.", 2)
     except Exception as error:
-        if hasattr(
-            error, "format_message"
-        ):  # a wrong command or option; typer's own click has no public name
+        if hasattr(error, "format_message"):  # a wrong command or option; typer has no public name for it
             return _usage_error(error)
         return _internal_error()
 
 
 def _usage_error(error: Any) -> int:
-    """What is wrong in the command's words, and where they are explained; no words at all get the explanation."""
+    """What is wrong with the arguments, and the command's --help; without any arguments the help itself."""
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message(), file=sys.stderr)
         return 2
@@ -95,14 +92,14 @@ def _usage_error(error: Any) -> int:
 
 
 def _interrupted() -> int:
-    return _fail("Stopped. Go on with --resume where the command has it.", 130)
+    return _fail("Stopped. Commands with --resume can be resumed.", 130)
 
 
 def _internal_error() -> int:
-    """Our fault: say so in one line, keep the traceback in a log."""
+    """Report a fault of tagger in one line, and append the traceback to a log."""
     log = Path("tagger-error.log")
     try:
-        with log.open("a", encoding="utf-8") as file:  # at its end: what is there stays
+        with log.open("a", encoding="utf-8") as file:
             file.write(traceback.format_exc())
     except OSError:
         traceback.print_exc()
@@ -113,6 +110,6 @@ def _internal_error() -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    line = printable(" ".join(message.splitlines()))  # one, also where a label's name has two
+    line = printable(" ".join(message.splitlines()))  # one line, even if a label's name has two
     print(f"tagger: {line}", file=sys.stderr)
     return code

@@ -1,6 +1,4 @@
-"""Registry of named parts: heads, losses, regularisers, samplers, signals and readers register here.
-
-Heads, losses, regularisers, samplers and signals all use it."""
+"""Registry of named parts: heads, losses, regularisers, samplers, signals and readers register here."""
 
 from collections.abc import Callable
 from inspect import Parameter, signature
@@ -14,9 +12,9 @@ Part = TypeVar("Part", bound=Callable[..., Any])
 
 
 class Registry:
-    """Names for one family of parts, e.g. ``losses = Registry("loss")``.
+    """A registry of one family of parts, e.g. ``losses = Registry("loss")``.
 
-    A part's options are its keyword-only arguments: what the pipeline knows is positional.
+    A part's options are its keyword-only arguments; the pipeline passes the positional ones.
 
     >>> shapes = Registry("shape")
     >>> @shapes.register("square")
@@ -33,7 +31,7 @@ class Registry:
         self._parts: dict[str, Callable[..., Any]] = {}
 
     def register(self, name: str) -> Callable[[Part], Part]:
-        """Decorator: make a part available as ``name`` in the settings. A name taken twice is a ValueError."""
+        """Decorator that makes a part available as ``name``. ValueError if the name is already registered."""
 
         def add(part: Part) -> Part:
             if name in self._parts:
@@ -48,19 +46,19 @@ class Registry:
         return sorted(self._parts)
 
     def options(self, name: str) -> dict[str, Any]:
-        """What a user may set: the part's keyword-only arguments and their defaults."""
+        """The part's options with their defaults: its keyword-only arguments."""
         params = signature(self.find(name)).parameters.values()
         return {p.name: p.default for p in params if p.kind is Parameter.KEYWORD_ONLY}
 
     def build(self, name: str, *known: Any, **chosen: Any) -> Any:
-        """The part made from what the pipeline knows (positional) and the user chose (keyword)."""
+        """The part, built from the pipeline's arguments (positional) and the user's options (keyword)."""
         self.check(name, chosen)
         return self.find(name)(*known, **chosen)
 
     def check(self, name: str, chosen: dict[str, Any]) -> None:
-        """Raise TaggerError, naming the nearest one, if the part or one of its options does not exist.
+        """Pass if the part and its options exist; TaggerError with the nearest name otherwise.
 
-        A value has to be of the kind of the option's default; a whole number will do for any number.
+        A value must have the type of the option's default; a whole number also counts as a number.
         """
         allowed = self.options(name)
         for option, value in chosen.items():
@@ -73,11 +71,12 @@ class Registry:
             fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
             if wanted in TYPE_NAMES and (not fits or (isinstance(value, bool) and wanted is not bool)):
                 raise TaggerError(
-                    f"{self.kind} {name!r}: {option} is {TYPE_NAMES[wanted]}, such as {allowed[option]!r}, not {value!r}."
+                    f"{self.kind} {name!r}: {option} must be {TYPE_NAMES[wanted]}, such as {allowed[option]!r},"
+                    f" not {value!r}."
                 )
 
     def find(self, name: str) -> Callable[..., Any]:
-        """The part itself; TaggerError with the nearest name if there is none."""
+        """The part of that name; TaggerError with the nearest name if there is none."""
         if name not in self._parts:
             raise TaggerError(
                 f"Unknown {self.kind} {name!r}.{did_you_mean(name, self._parts)} Available: {', '.join(self.names())}"

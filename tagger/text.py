@@ -16,7 +16,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def quoted(names: Sequence[str], most: int = 20) -> str:
-    """``'a', 'b' and 3 more``; a name of endless length is cut, since a damaged file may hold one.
+    """``'a', 'b' and 3 more``; very long names, which damaged files may hold, are cut.
 
     >>> quoted(["a", "b" * 90], 20)[:20]
     "'a', 'bbbbbbbbbbbbbb"

@@ -83,7 +83,7 @@ def test_every_registered_part_says_what_it_is_and_has_a_default_for_every_optio
 def test_a_value_of_the_wrong_kind_is_said_before_the_part_is_built(
     shapes: Registry, part: str, option: str, value: Any
 ):
-    with pytest.raises(TaggerError, match=f"shape '{part}': {option} is .*, not {value!r}"):
+    with pytest.raises(TaggerError, match=f"shape '{part}': {option} must be .*, not {value!r}"):
         shapes.check(part, {option: value})
 
 

@@ -1,6 +1,4 @@
-"""Images and labels as tables: reading a data folder, splits and label statistics (no torch).
-
-No torch here."""
+"""Images and labels as tables: reading a data folder, splits and label statistics (no torch)."""
 
 from tagger.data.constraints import LabelGroup, MinedRule, Rule, violates_group_N, violates_rule_N
 from tagger.data.dataset import Dataset, read_dataset

@@ -30,7 +30,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class MinedRule:
-    """A rule read off the labels: ``support`` images have both, which is ``confidence`` of those with the premise."""
+    """A rule found in the labels: ``support`` images have both labels, a share ``confidence`` of the premise's."""
 
     premise: str
     implied: str
@@ -41,7 +41,8 @@ class MinedRule:
 def violates_rule_N(labels_NK: Cells, names: Sequence[str], rule: Rule) -> NDArray[np.bool_]:
     """True for images (N) that break the rule: premise *yes*, implied *no*. An unknown cell breaks nothing.
 
-    >>> violates_rule_N(np.array([[1, 0], [1, 1], [1, -1]], np.int8), ["baby", "people"], Rule("baby", "people")).tolist()
+    >>> labels_NK = np.array([[1, 0], [1, 1], [1, -1]], np.int8)
+    >>> violates_rule_N(labels_NK, ["baby", "people"], Rule("baby", "people")).tolist()
     [True, False, False]
     """
     premise_N, implied_N = (labels_NK[:, names.index(name)] for name in (rule.premise, rule.implied))
@@ -66,17 +67,17 @@ def describe_violations(
     groups: Mapping[str, LabelGroup],
     rules: Sequence[Rule],
 ) -> list[str]:
-    """One sentence for each rule or group that the labels break: how many images do, and the first of them."""
+    """One sentence for each rule or group that is violated: the number of images, and the first of them."""
     found = []
     for rule in rules:
-        text = f"rule {rule.premise!r} implies {rule.implied!r}: {{}} with the first but not the second"
+        text = f"rule {rule.premise!r} implies {rule.implied!r}: {{}} with the first label but not the second"
         found.append((text, violates_rule_N(labels_NK, names, rule)))
     for name, group in groups.items():
-        text = f"group {name!r} allows one label for an image: {{}} with several"
+        text = f"group {name!r} allows one label per image: {{}} with several"
         found.append((text, violates_group_N(labels_NK, names, group)))
     return [
         text.format(counted(int(broken_N.sum()), "image"))
-        + f" (first: {files[int(broken_N.argmax())]!r}); left as they are"
+        + f" (the first is {files[int(broken_N.argmax())]!r}); the labels stay as they are"
         for text, broken_N in found
         if broken_N.any()
     ]

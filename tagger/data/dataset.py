@@ -141,7 +141,9 @@ def _split_progress(
     return lambda done: progress(done // 2), lambda done: progress(total // 2 + (done + 1) // 2)
 
 
-def _make_readers(read_options: ReadOptions, progress: ProgressCallback = no_progress) -> dict[str, LabelReader]:
+def _make_readers(
+    read_options: ReadOptions, progress: ProgressCallback = no_progress
+) -> dict[str, LabelReader]:
     """All sources in the order in which they are looked for; those that have options are given them."""
     options: dict[str, Any] = {"read_options": read_options, "progress": progress}
     return {

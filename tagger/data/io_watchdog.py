@@ -1,12 +1,10 @@
 """Watchdog for stalled file reads: names the file that a thread has been waiting for.
 
-A drive that stalls is told apart from a slow network, by name.
+    with watch_read(path): ...                  # around each read of a user's file
+    with report_stalled_reads(screen.say): ...  # prints "waiting for photos/a.jpg since 10 s"
 
-    with reading(path): ...            # whoever reads a file of the user's
-    with watched(screen.say): ...      # whoever has a screen: "waiting for photos/a.jpg since 10 s"
-
-One entry a thread is kept of what it reads, and looked at once a second; a read costs half a microsecond
-more.
+Each thread notes the file that it reads; a watcher thread checks the notes once a second. A read costs half
+a microsecond more.
 """
 
 import os
@@ -16,14 +14,14 @@ from contextlib import contextmanager
 from time import monotonic
 from types import TracebackType
 
-FIRST_REPORT_SECONDS = 10.0  # seconds before the first line; then after twice as long each time
-POLL_SECONDS = 1.0  # seconds between two looks
+FIRST_REPORT_SECONDS = 10.0  # before the first line; each next line comes after twice the time
+POLL_SECONDS = 1.0
 PrintLine = Callable[[str], None]
-_OPEN_READS: dict[int, tuple[str | os.PathLike[str], float]] = {}  # thread -> what it reads, since when
+_OPEN_READS: dict[int, tuple[str | os.PathLike[str], float]] = {}  # thread -> (file, start time)
 
 
 class watch_read:
-    """``with reading(path):`` this thread reads the file meanwhile."""
+    """Context manager: this thread reads ``path`` inside the block."""
 
     __slots__ = ("path",)
 
@@ -40,10 +38,10 @@ class watch_read:
 
 
 class StallReporter:
-    """Lines for what is waited for too long, each file's next line after twice the time.
+    """Lines on reads that take too long; the next line on the same read comes after twice the time.
 
-    >>> patience = StallReporter()
-    >>> [patience.lines({1: ("a.jpg", 0.0)}, now) for now in (5, 10, 15, 21)]
+    >>> reporter = StallReporter()
+    >>> [reporter.lines({1: ("a.jpg", 0.0)}, now) for now in (5, 10, 15, 21)]
     [[], ['waiting for a.jpg since 10 s'], [], ['waiting for a.jpg since 21 s']]
     """
 
@@ -66,7 +64,7 @@ class StallReporter:
 
 @contextmanager
 def report_stalled_reads(say: PrintLine) -> Iterator[None]:
-    """While the block runs, ``say`` is told of each file that a thread of this process waits for."""
+    """Context manager: ``say`` is called with a line on each stalled read of this process."""
     end = threading.Event()
     watcher = threading.Thread(target=_poll, args=(say, end), name="waiting", daemon=True)
     watcher.start()
@@ -77,17 +75,17 @@ def report_stalled_reads(say: PrintLine) -> Iterator[None]:
 
 
 def report_stalled_reads_to_stderr() -> None:
-    """In a process that only reads, for as long as it lives: lines go to standard error as they are."""
-    _OPEN_READS.clear()  # a fork knows what its parent read
+    """Report stalled reads on standard error until this process ends (for processes that only read)."""
+    _OPEN_READS.clear()  # a forked process inherits its parent's entries
     threading.Thread(
         target=_poll, args=(_write_stderr, threading.Event()), name="waiting", daemon=True
     ).start()
 
 
 def _poll(say: PrintLine, end: threading.Event) -> None:
-    patience = StallReporter()
+    reporter = StallReporter()
     while not end.wait(POLL_SECONDS):
-        for line in patience.lines(_OPEN_READS.copy(), monotonic()):
+        for line in reporter.lines(_OPEN_READS.copy(), monotonic()):
             say(line)
 
 

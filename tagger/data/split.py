@@ -1,10 +1,8 @@
 """Stratified train, val and test splits and folds; copies of an image stay in one split.
 
-Iterative stratification, with copies of an image on one side.
-
-``iterstrat``'s algorithm is called directly with the three shares at once, rather than through its
-splitters twice, so that a rare label's few images are weighed against all three parts together. It needs no
-grouping to be fast: 100,000 images with 20 labels took 2 s for both divisions on one core.
+Iterative stratification (``iterstrat``) is called once with all three shares, not twice through its
+splitters: so a rare label's few images are balanced over the three splits together. 100,000 images with 20
+labels took 2 s on one core, splits and folds.
 """
 
 from collections.abc import Sequence
@@ -41,12 +39,12 @@ def split_images(
     seed: int = 0,
     names: Sequence[str] | None = None,
 ) -> Split:
-    """Each image's part and fold, so that every label has nearly the same share everywhere.
+    """Stratified splits and folds: every label has nearly the same share in each of them.
 
-    Images with one hash stay together, or, with ``groups`` (N; ``near_duplicate_groups`` of images and
-    hashes), those of one group; "no label" is balanced like a label; unknown cells count as *no*. The
+    Images with the same hash stay together; with ``groups`` (N; ``near_duplicate_groups`` of images and
+    hashes) so do those of one group. "No label" is balanced like a label; unknown cells count as *no*. The
     result depends on the set of images and on ``seed``, not on their order. Sechidis et al. 2011, "On the
-    stratification of multi-label data". TaggerError if there are fewer different images than parts.
+    stratification of multi-label data". TaggerError if there are fewer different images than splits.
 
     >>> result = split_images(np.eye(3, dtype=np.int8), ["a", "b", "c"], folds=2)
     >>> sorted(result.split.tolist()), result.fold[result.split == "test"].tolist()
@@ -54,7 +52,7 @@ def split_images(
     """
     if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1 and folds >= 1):
         raise TaggerError(
-            f"val={val}, test={test}, folds={folds}: give shares from 0 that leave some for training, and folds >= 1"
+            f"val={val}, test={test}, folds={folds}: give shares from 0 whose sum is below 1, and folds >= 1"
         )
     targets_GK, group_N = _unique_images(labels_NK, _group_keys(hashes, groups))
     shares = np.array([1 - val - test, val, test])
@@ -62,7 +60,8 @@ def split_images(
     if len(targets_GK) < len(wanted):
         needed = " and ".join(["one for training"] + [f"one for {SPLITS[part]}" for part in wanted[1:]])
         raise TaggerError(
-            f"{counted(len(targets_GK), 'different image')}: too few. At least {len(wanted)} are needed, {needed}"
+            f"{counted(len(targets_GK), 'different image')}: too few to split."
+            f" At least {len(wanted)} are needed: {needed}"
         )
     rng = np.random.RandomState(seed)  # iterstrat takes no Generator
     split_G = np.array(wanted)[_stratify(targets_GK, shares[wanted], rng)]
@@ -73,7 +72,7 @@ def split_images(
     fold_G[trains_G] = _stratify(targets_GK[trains_G], np.full(num_folds, 1 / num_folds), rng)
 
     notes = (
-        [f"{num_folds} folds instead of {folds}: there are no more images outside test"]
+        [f"{num_folds} folds instead of {folds}: there are only {num_folds} different images outside test"]
         if num_folds < folds
         else []
     )
@@ -82,9 +81,11 @@ def split_images(
 
 
 def split_table(labels_NK: Cells, split: NDArray[np.str_], names: Sequence[str]) -> pd.DataFrame:
-    """One row per label: positives (``all``, ``train`` ...), their share of the known cells (``share_all``
-    ...), and ``largest_difference``: how far a part's share is from the whole, relative to it (0.1 = a
-    tenth more or less).
+    """Positives and shares of each label in each split.
+
+    Columns: ``label``; positives in ``all``, ``train`` ...; their share of the known cells in ``share_all``,
+    ``share_train`` ...; ``largest_difference``: the largest relative difference between a split's share and
+    that of all images (0.1 = a tenth more or less).
 
     >>> labels_NK, split = np.array([[1], [0], [1], [1]], np.int8), np.array(["train", "train", "val", "test"])
     >>> split_table(labels_NK, split, ["cat"]).round(2).T
@@ -116,7 +117,7 @@ def split_table(labels_NK: Cells, split: NDArray[np.str_], names: Sequence[str])
 def _group_keys(
     hashes: Sequence[str] | NDArray[np.str_], groups: NDArray[np.int64] | None
 ) -> NDArray[np.str_]:
-    """The smallest hash of each image's group: a name for the group that the order of images does not change."""
+    """The smallest hash in each image's group: a key of the group that does not depend on the order of images."""
     hashes_N = np.asarray(hashes, dtype=str)
     if groups is None:
         return hashes_N
@@ -128,7 +129,7 @@ def _group_keys(
 
 
 def _unique_images(labels_NK: Cells, keys_N: NDArray[np.str_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """(targets_GK of the G different images by key, with a last column "no label"; the group of each of N)."""
+    """(targets_GK, group_N): the G groups' labels with a last column "no label", and each image's group."""
     unique, group_N = np.unique(keys_N, return_inverse=True)
     targets_GK = np.zeros((len(unique), labels_NK.shape[1] + 1), dtype=bool)
     np.logical_or.at(targets_GK, group_N, np.pad(labels_NK == YES, ((0, 0), (0, 1))))
@@ -139,13 +140,12 @@ def _unique_images(labels_NK: Cells, keys_N: NDArray[np.str_]) -> tuple[NDArray[
 def _stratify(
     targets_GK: NDArray[np.bool_], shares_P: NDArray[np.float64], rng: np.random.RandomState
 ) -> NDArray[np.int64]:
-    """A part (0..P-1) for each image; no part is empty when there are images enough."""
+    """A split (0..P-1) for each group; no split is empty if there are enough groups."""
+    # Imported here: it loads scikit-learn (0.7 s), which the review app does not need.
+    from iterstrat.ml_stratifiers import IterativeStratification
+
     order = rng.permutation(len(targets_GK))
     split_G = np.empty(len(targets_GK), dtype=np.int64)
-    from iterstrat.ml_stratifiers import (
-        IterativeStratification,  # scikit-learn, 0.7 s, which the review app does without
-    )
-
     split_G[order] = IterativeStratification(targets_GK[order], shares_P / shares_P.sum(), rng)
     counts_P = np.bincount(split_G, minlength=len(shares_P))
     for empty in np.flatnonzero(counts_P == 0):
@@ -161,7 +161,7 @@ def _rare_labels(
     wanted: Sequence[int],
     names: Sequence[str] | None,
 ) -> list[str]:
-    """A sentence for every label that has images, but not in every part."""
+    """A sentence for each label that has images, but not in every split."""
     notes = []
     for k in range(targets_GK.shape[1]):
         missing = [SPLITS[part] for part in wanted if not targets_GK[split_G == part, k].any()]

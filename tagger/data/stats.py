@@ -1,6 +1,4 @@
-"""Label statistics: counts, priors, co-occurrence and mined implication rules.
-
-The numbers that losses, heads and samplers start from."""
+"""Label statistics: counts, priors, co-occurrence and mined implication rules."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -45,11 +43,11 @@ def label_stats(labels_NK: Cells) -> LabelStats:
 def mine_rules(
     labels_NK: Cells, names: Sequence[str], *, min_support: int = 10, min_confidence: float = 0.9
 ) -> tuple[MinedRule, ...]:
-    """Implications that the labels follow almost always, surest first.
+    """Implication rules that the labels follow almost always, by falling confidence.
 
-    Support counts images with both labels. Confidence is their share among images with the premise whose
-    implied cell is known. A rule that holds only because the implied label is nearly everywhere is still a
-    rule here.
+    Support is the number of images with both labels. Confidence is their share among images with the
+    premise whose implied cell is known. A rule also counts if it holds only because nearly every image has
+    the implied label.
 
     >>> labels_NK = np.array([[1, 1], [1, 1], [0, 1], [0, 0]], dtype=np.int8)
     >>> mine_rules(labels_NK, ["baby", "people"], min_support=2)
@@ -71,12 +69,12 @@ def mine_rules(
 
 
 def cooccurrence_blocks(labels_NK: Cells) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Of a block of labels after another: which they are, and how many images have each of them and each of
-    all (L, K).
+    """The co-occurrence matrix in blocks of rows: (labels of the block, counts (L, K) of images with both).
 
-    Never all pairs at once: of 10,000 labels these would be 800 MB.
+    All pairs of 10,000 labels at once would take 800 MB.
 
-    >>> [(block, both_LK.tolist()) for block, both_LK in cooccurrence_blocks(np.array([[1, 1], [1, 0]], np.int8))]
+    >>> labels_NK = np.array([[1, 1], [1, 0]], np.int8)
+    >>> [(block, both_LK.tolist()) for block, both_LK in cooccurrence_blocks(labels_NK)]
     [(slice(0, 2, None), [[2.0, 1.0], [1.0, 1.0]])]
     """
     for block in row_blocks((labels_NK.shape[1],) * 2, MAX_PAIRS_PER_BLOCK):
@@ -84,8 +82,9 @@ def cooccurrence_blocks(labels_NK: Cells) -> Iterator[tuple[slice, NDArray[np.fl
 
 
 def cooccurring_pairs(labels_NK: Cells, *, min_images: int) -> tuple[Indices, Indices, Indices]:
-    """The pairs of labels, by place (first before second), that ``least`` images or more have both, and how
-    many have.
+    """Pairs of labels that at least ``min_images`` images have both: (first, second, number of images).
+
+    ``first`` and ``second`` are column numbers, ``first`` the smaller one.
 
     >>> [x.tolist() for x in cooccurring_pairs(np.array([[1, 1, 0], [1, 1, 1]], np.int8), min_images=2)]
     [[0], [1], [2]]
@@ -99,10 +98,10 @@ def cooccurring_pairs(labels_NK: Cells, *, min_images: int) -> tuple[Indices, In
 
 
 def frequent_cooccurrence(labels_NK: Cells, num_labels: int) -> tuple[Indices, NDArray[np.float64]]:
-    """The places of the ``most`` most frequent labels (S, most frequent first), and how many images have two
-    of them.
+    """Columns of the ``num_labels`` most frequent labels (S, most frequent first), and their co-occurrence (S, S).
 
-    >>> columns_S, both_SS = frequent_cooccurrence(np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1], [1, 0, 0]], np.int8), 2)
+    >>> labels_NK = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1], [1, 0, 0]], np.int8)
+    >>> columns_S, both_SS = frequent_cooccurrence(labels_NK, 2)
     >>> columns_S.tolist(), both_SS.tolist()
     ([0, 1], [[3.0, 1.0], [1.0, 2.0]])
     """
@@ -111,7 +110,7 @@ def frequent_cooccurrence(labels_NK: Cells, num_labels: int) -> tuple[Indices, N
 
 
 def cooccurrence_matrix(labels_NS: Cells) -> NDArray[np.float64]:
-    """both_SS: how many images have both of two labels; for a few labels, as it is the square of their number.
+    """both_SS: the number of images with both labels. For a few labels: memory grows with their square.
 
     >>> cooccurrence_matrix(np.array([[1, 1], [1, 0]], np.int8)).tolist()
     [[2.0, 1.0], [1.0, 1.0]]

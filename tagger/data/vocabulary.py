@@ -14,7 +14,7 @@ RESERVED_NAMES = ("file", "labels")  # columns of every table of predictions
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The labels in column order, and what is known about them."""
+    """The labels in column order, their groups and their rules."""
 
     labels: tuple[str, ...]
     groups: dict[str, LabelGroup]
@@ -31,11 +31,10 @@ def parse_labels_toml(
     locations: Mapping[str, Sequence[str]] | None = None,
     where: str = "the labels",
 ) -> Vocabulary:
-    """The vocabulary that ``text`` and the labels in use make together; TaggerError listing everything wrong
-    at once.
+    """The vocabulary of ``labels.toml`` (its ``text``) and of the labels in use.
 
-    Without a ``labels`` entry the vocabulary is ``used`` as it stands. ``places`` and ``where`` say where
-    labels are used, for messages.
+    Without a ``labels`` entry the labels are ``used``, in that order. For messages, ``where`` names the
+    label file, and ``locations`` says where in it each label is used. TaggerError lists everything wrong.
 
     >>> parse_labels_toml('[[rules]]\\nif = "baby"\\nthen = "people"', ["baby", "people"]).rules
     (Rule(premise='baby', implied='people'),)
@@ -46,7 +45,7 @@ def parse_labels_toml(
         raise TaggerError(f"labels.toml: this is not valid TOML: {error}") from None
     except (RecursionError, ValueError):  # brackets nested by the thousand, numbers of thousands of digits
         raise TaggerError(
-            "labels.toml: it is nested too deep, or holds huge numbers. Write it anew"
+            "labels.toml: it is nested too deep or holds huge numbers. Write it again"
         ) from None
     wrong = _unknown_keys(content, ("labels", "groups", "rules"), "")
     labels = tuple(used)
@@ -56,7 +55,7 @@ def parse_labels_toml(
         if labels:
             messages += _missing_labels(labels, used, locations or {}, where)
         else:
-            wrong.append("'labels' names no label")
+            wrong.append("'labels' is empty")
     groups = _groups(content.get("groups", {}), labels, wrong)
     rules = _rules(content.get("rules", []), labels, wrong)
     wrong += _contradictions(rules, groups)
@@ -68,18 +67,19 @@ def parse_labels_toml(
 
 
 def check_label_names(labels: Sequence[str]) -> None:
-    """Pass if the names can head the columns of a table of predictions; TaggerError otherwise."""
+    """Pass if no label has the name of a column of predictions; TaggerError otherwise."""
     taken = [label for label in labels if label in RESERVED_NAMES]
     if taken:
+        names = " or ".join(map(repr, taken))
         raise TaggerError(
-            f"A label cannot be called {' or '.join(map(repr, taken))}: predictions have such a column. Rename it"
+            f"A label cannot be called {names}: tables of predictions have a column of that name. Rename it"
         )
 
 
 def _missing_labels(
     labels: Sequence[str], used: Sequence[str], locations: Mapping[str, Sequence[str]], where: str
 ) -> list[str]:
-    """STYLE's sentence: which labels in use the vocabulary lacks, where they are, and what they may be."""
+    """A sentence on labels in use that labels.toml lacks: where they are used, and the nearest names."""
     missing = [label for label in used if label not in set(labels)]
     listed = []
     for label in missing:
@@ -139,9 +139,9 @@ def _rules(content: Any, labels: Sequence[str], wrong: list[str]) -> tuple[Rule,
 
 
 def _contradictions(rules: Sequence[Rule], groups: Mapping[str, LabelGroup]) -> list[str]:
-    """Rules between two labels of which an image has one at most."""
+    """A sentence for each rule between two labels of one exclusive group."""
     return [
-        f"rule {rule.premise!r} implies {rule.implied!r}, but group {name!r} allows an image one of the two only"
+        f"rule {rule.premise!r} implies {rule.implied!r}, but group {name!r} allows only one of the two"
         for rule in rules
         for name, group in groups.items()
         if group["kind"] != "multi"
@@ -158,7 +158,7 @@ def _names(content: Any, at: str, wrong: list[str]) -> list[str]:
     names = [name.strip() for name in content]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        wrong.append(f"'{at}' has twice: {', '.join(map(repr, repeated))}")
+        wrong.append(f"'{at}' holds {', '.join(map(repr, repeated))} more than once")
     return names
 
 

@@ -11,7 +11,7 @@ from tagger.sections import ReadOptions
 
 
 def preset_names() -> list[str]:
-    """The presets that ship with the package."""
+    """Names of the presets that ship with the package, sorted."""
     return sorted(
         p.name.removesuffix(".toml") for p in files("tagger.presets").iterdir() if p.name.endswith(".toml")
     )
@@ -20,7 +20,7 @@ def preset_names() -> list[str]:
 def load_settings(
     preset: str = "standard", overrides: list[str] | None = None, **named: dict[str, Any]
 ) -> Settings:
-    """Settings of a preset with ``section.key=value`` overrides, and named sections on top.
+    """Settings of a preset, with ``section.key=value`` overrides and then named sections applied.
 
     All bad keys and values are reported in one TaggerError, each with the nearest known name.
 
@@ -28,8 +28,9 @@ def load_settings(
     0.01
     """
     if preset not in preset_names():
+        known = preset_names()
         raise TaggerError(
-            f"Unknown preset {preset!r}.{did_you_mean(preset, preset_names())} Available: {', '.join(preset_names())}"
+            f"Unknown preset {preset!r}.{did_you_mean(preset, known)} Available: {', '.join(known)}"
         )
     tree = tomllib.loads((files("tagger.presets") / f"{preset}.toml").read_text("utf-8"))
     tree["preset"] = preset
@@ -44,7 +45,7 @@ def load_settings(
 
 
 def load_read_options(overrides: Sequence[str] = ()) -> ReadOptions:
-    """How label files are read, from ``data.key=value`` texts; TaggerError for any other setting.
+    """Read options from ``data.key=value`` texts; TaggerError for any other setting.
 
     >>> load_read_options(["data.file_column=image_id"]).file_column
     'image_id'
@@ -62,20 +63,20 @@ def _set_key(tree: dict[str, Any], text: str) -> None:
         raise TaggerError(f"--set {text!r}: write it as section.key=value, e.g. --set train.lr=0.001")
     target = tree
     for part in parts[:-1]:
-        if target.get(part) is True:  # switched on before, with its defaults
+        if target.get(part) is True:  # an earlier --set switched it on with its defaults
             target[part] = {}
         target = target.setdefault(part, {})
         if not isinstance(target, dict):
             raise TaggerError(f"--set {text!r}: {part!r} is a setting, not a section")
     chosen = _parse_value(value.strip())
     before = target.get(parts[-1])
-    # `name=true` after options of that method keeps them.
+    # `name=true` keeps options that were set before it.
     target[parts[-1]] = before if chosen is True and isinstance(before, dict) else chosen
 
 
 def _parse_value(text: str) -> Any:
-    """A TOML value if it is one, else the text itself, so that ``--set loss.name=focal`` needs no quotes."""
+    """A TOML value if the text is one, else the text: ``--set loss.name=focal`` needs no quotes."""
     try:
         return tomllib.loads(f"v = {text}")["v"]
-    except (ValueError, RecursionError):  # no TOML, huge numbers, brackets nested by the thousand
+    except (ValueError, RecursionError):  # not TOML, huge numbers, thousands of brackets
         return {"True": True, "False": False}.get(text, text)

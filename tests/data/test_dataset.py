@@ -107,10 +107,10 @@ def test_broken_rules_and_groups_are_counted_not_changed(folder):
     assert dataset.labels_NK.sum() == 5
     assert dataset.groups == {"age": {"kind": "ordinal", "labels": ["young", "old"]}}
     assert [p for p in texts(dataset) if p.startswith("labels.toml")] == [
-        "labels.toml: rule 'young' implies 'people': 2 images with the first but not the second"
-        " (first: 'a.jpg'); left as they are",
-        "labels.toml: group 'age' allows one label for an image: 1 image with several"
-        " (first: 'a.jpg'); left as they are",
+        "labels.toml: rule 'young' implies 'people': 2 images with the first label but not the second"
+        " (the first is 'a.jpg'); the labels stay as they are",
+        "labels.toml: group 'age' allows one label per image: 1 image with several"
+        " (the first is 'a.jpg'); the labels stay as they are",
     ]
 
 

@@ -74,14 +74,14 @@ def test_three_images_are_one_each_and_two_are_too_few():
     split = split_images(np.ones((3, 1), dtype=np.int8), ["a", "b", "c"], folds=5)
     assert sorted(split.split) == ["test", "train", "val"]
     assert "2 folds instead of 5" in split.notes[0]
-    with pytest.raises(TaggerError, match=r"2 different images: too few. At least 3"):
+    with pytest.raises(TaggerError, match=r"2 different images: too few to split. At least 3"):
         split_images(np.ones((4, 1), dtype=np.int8), ["a", "b", "b", "a"])
 
 
 def test_a_part_with_no_share_stays_empty():
     split = split_images(drawn_labels(50, 2), own_hashes(50), test=0.0)
     assert set(split.split) == {"train", "val"}
-    with pytest.raises(TaggerError, match="leave some for training"):
+    with pytest.raises(TaggerError, match="whose sum is below 1"):
         split_images(drawn_labels(50, 2), own_hashes(50), val=0.5, test=0.5)
 
 

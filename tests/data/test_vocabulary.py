@@ -45,7 +45,7 @@ def test_everything_wrong_comes_at_once():
         "kind 'exclusiv' is none of multi, exclusive, ordinal. Did you mean 'exclusive'?",
         "label 'bbb' is in two groups, 'one' and 'two'",
         "groups.two: there is no label 'ccd'. Did you mean 'ccc'?",
-        "'groups.two.labels' has twice: 'bbb'",
+        "'groups.two.labels' holds 'bbb' more than once",
         "unknown key 'sort' in groups.two",
         "rule 1: there is no label 'aab'. Did you mean 'aaa'?",
         "rule 2 needs one label each",

@@ -57,7 +57,7 @@ def stopped(process: "subprocess.Popen[str]", *words: str) -> None:
         assert any(all(word in line for word in words) for line in said)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    assert "tagger: Stopped. Go on with --resume where the command has it.\n" in process.stderr.read()
+    assert "tagger: Stopped. Commands with --resume can be resumed.\n" in process.stderr.read()
 
 
 def test_a_prediction_in_several_threads(demo: Path, finished: Path, tmp_path: Path):

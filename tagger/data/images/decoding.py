@@ -78,7 +78,11 @@ def load_preview(source: ImageSource, *, max_side: int) -> tuple[Image.Image, by
 
     It is never enlarged, and deep pixels are stretched over their own range. Raises UnreadableImage.
     """
-    with _errors_as_unreadable(), _open_checked(source) as image, _memory.reserve(_check_limits(image, max_side)):
+    with (
+        _errors_as_unreadable(),
+        _open_checked(source) as image,
+        _memory.reserve(_check_limits(image, max_side)),
+    ):
         profile = image.info.get("icc_profile") if image.mode == "RGB" else None
         rgb = _decode(image, max_side, own_range=True)
         rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=2.0)

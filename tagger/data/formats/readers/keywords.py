@@ -67,7 +67,9 @@ class KeywordReader:
             if keywords is None:
                 num_without += 1
                 continue
-            builder.add_image(file, yes=dict.fromkeys(filter(None, map(str.strip, keywords))), location=location)
+            builder.add_image(
+                file, yes=dict.fromkeys(filter(None, map(str.strip, keywords))), location=location
+            )
             num_sidecars += sidecar is not None
             num_ours += sidecar is not None and _written_by_tagger(sidecar, keywords)
             num_inside += sidecar is None

@@ -40,7 +40,9 @@ class TextSidecarReader:
             if not location:
                 continue
             try:
-                builder.add_image(file, yes=parse_label_text(read_text(images.root / location)), location=location)
+                builder.add_image(
+                    file, yes=parse_label_text(read_text(images.root / location)), location=location
+                )
                 num_read += 1
             except (TaggerError, csv.Error) as error:
                 builder.problems.append(Problem(location, None, f"left out: {error}"))
