@@ -60,6 +60,7 @@ def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path):
     progress = ProgressFile(tmp_path / "absent" / "progress")
     progress.step("epoch 1", 0, 2)
     progress.message("still here")
+    assert not (tmp_path / "absent").exists()
 
 
 def test_a_command_reports_as_it_goes(finished: Path, demo: Path, tmp_path: Path):

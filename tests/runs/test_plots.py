@@ -46,6 +46,12 @@ def pixels(data):
     return array
 
 
+def drawn_apart(one, other):
+    """Whether two pictures differ: what differs in the numbers is to be seen."""
+    first, second = pixels(one), pixels(other)
+    return first.shape != second.shape or bool((first != second).any())
+
+
 @pytest.mark.parametrize("num_labels", [1, 2, 11, 30])
 def test_precision_recall_draws_any_number_of_labels_with_any_name(num_labels):
     labels, probs = problem(num_labels)
@@ -71,7 +77,9 @@ def history(epochs=5):
 
 @pytest.mark.parametrize("epochs", [1, 2, 50])
 def test_learning_curves_draw_any_number_of_epochs(epochs):
-    pixels(plots.plot_learning_curves(history(epochs)))
+    changed = history(epochs)
+    changed.loc[epochs - 1, "val_map"] += 0.2
+    assert drawn_apart(plots.plot_learning_curves(history(epochs)), plots.plot_learning_curves(changed))
 
 
 @pytest.mark.parametrize("table", [history(2), history(2).drop(columns="epoch"), history(2).iloc[:0]])
@@ -84,7 +92,7 @@ def test_learning_curves_give_pandas_no_index_where_it_wants_values(table, monke
         return where(self, cond, other, **options)
 
     monkeypatch.setattr(pd.Series, "where", strict)
-    pixels(plots.plot_learning_curves(table))
+    assert (pixels(plots.plot_learning_curves(table)).shape[0] < 200) == table.empty  # a sentence, or curves
 
 
 @pytest.mark.parametrize("columns", [["train_loss"], ["epoch", "val_map"], ["lr", "val_loss"]])
@@ -98,7 +106,7 @@ def test_learning_curves_draw_the_columns_that_are_there(columns):
 def test_learning_curves_skip_what_is_empty_or_not_a_number():
     gaps = history()
     gaps.loc[1, "val_map"], gaps.loc[2, "train_loss"], gaps["lr"] = np.nan, np.inf, None
-    pixels(plots.plot_learning_curves(gaps))
+    assert drawn_apart(plots.plot_learning_curves(gaps), plots.plot_learning_curves(history()))
     for empty in (history().iloc[:0], pd.DataFrame(), pd.DataFrame({"epoch": [1]})):
         assert pixels(plots.plot_learning_curves(empty)).shape[0] < 200
 
@@ -107,23 +115,29 @@ def test_reliability_shows_one_set_or_two():
     labels, probs = problem(num_images=400)
     one, two = plots.plot_reliability(labels, probs), plots.plot_reliability(labels, probs, probs**2)
     assert (pixels(one) != pixels(two)).any()
-    pixels(plots.plot_reliability(labels[:1], probs[:1]))
-    pixels(plots.plot_reliability(-np.ones((3, 2), np.int8), np.zeros((3, 2))))
+    unknown = plots.plot_reliability(-np.ones((3, 2), np.int8), np.zeros((3, 2)))
+    assert drawn_apart(plots.plot_reliability(labels[:1], probs[:1]), unknown)
 
 
 def test_reliability_takes_probabilities_of_exactly_0_and_1():
     labels = np.repeat(np.array([[0], [1]], np.int8), 20, axis=0)
-    pixels(plots.plot_reliability(labels, labels.astype(float), labels.astype(np.float32)))
+    right = plots.plot_reliability(labels, labels.astype(float), labels.astype(np.float32))
+    wrong = plots.plot_reliability(labels, 1 - labels.astype(float), labels.astype(np.float32))
+    assert drawn_apart(right, wrong)
 
 
 @pytest.mark.parametrize("num_labels", [1, 11, 45])
 def test_cooccurrence_draws_any_number_of_labels_with_any_name(num_labels):
-    pixels(plots.plot_cooccurrence(problem(num_labels)[0], names_of(num_labels)))
+    labels, _ = problem(num_labels)
+    fewer = np.where(np.arange(len(labels))[:, None] % 2, labels, 0)
+    assert drawn_apart(*(plots.plot_cooccurrence(cells, names_of(num_labels)) for cells in (labels, fewer)))
 
 
 def test_cooccurrence_of_a_label_that_never_occurs_and_of_no_label():
-    pixels(plots.plot_cooccurrence(np.array([[0, 1], [-1, 1]], np.int8), ["never", "often"]))
-    pixels(plots.plot_cooccurrence(np.zeros((0, 0), np.int8), []))
+    never = plots.plot_cooccurrence(np.array([[0, 1], [-1, 1]], np.int8), ["never", "often"])
+    once = plots.plot_cooccurrence(np.array([[0, 1], [1, 1]], np.int8), ["never", "often"])
+    assert drawn_apart(never, once)
+    assert pixels(plots.plot_cooccurrence(np.zeros((0, 0), np.int8), [])).shape[0] < 200  # a sentence
 
 
 @pytest.mark.parametrize("num_labels", [1, 11, 45])
@@ -131,7 +145,11 @@ def test_bars_draw_the_table_of_an_evaluation(num_labels):
     labels, probs = problem(num_labels)
     labels[:, -1] = 0  # nothing is defined for it
     table = evaluate(labels, probs, np.full(num_labels, 0.5), names_of(num_labels), shared=0.5, draws=10)
-    pixels(plots.plot_per_label(table["per_label"]))
+    other = evaluate(labels, 1 - probs, np.full(num_labels, 0.5), names_of(num_labels), shared=0.5, draws=10)
+    same = num_labels == 1  # the only label is the one without a definition
+    drawn = plots.plot_per_label(table["per_label"])
+    assert drawn_apart(drawn, plots.plot_per_label(other["per_label"])) != same
+    assert pixels(drawn).shape[0] >= 20 * num_labels  # a row of its own for each label
 
 
 def test_bars_of_no_label_are_a_sentence():
