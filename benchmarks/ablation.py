@@ -69,7 +69,7 @@ SCRATCH = (
         "backbone.name=mobilenetv3_small_100",
         "backbone.weights=none",
         "train.freeze_share=0",
-        "train.ema=0.98",
+        "train.ema_decay=0.98",
     ),
     *(
         "train.lr=2e-3",
@@ -118,7 +118,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "frequent labels dropped, then all": ("sampler.name=undersampling", "sampler.until=0.5"),
     "growing from half the size": (),
     "random grey 0.3": ("augment.grey=0.3",),
-    "mixup 0.2": ("mix.mixup=0.2", "features.mixup=0.2"),
+    "mixup 0.2": ("mix.mixup=0.2", "head_stage.mixup=0.2"),
     "squared error": ("loss.name=squared-error",),
     "false positives cost double": ("loss.name=false-positive",),
     "combination": (
@@ -203,7 +203,7 @@ def load(data: str, size: int, out: Path) -> Images:
 def settings_of(study: Study, method: str, seed: int, backbone: str) -> Settings:
     """What a run is trained with."""
     weights = backbone_settings(backbone) if study.pretrained else []
-    more = [f"image.grow_from={study.size // 2}"] if method == "growing from half the size" else []
+    more = [f"image.progressive_start={study.size // 2}"] if method == "growing from half the size" else []
     if method == "combination" and study.data == "photos":
         more = ["regularisers.rule-consistency=true"]
     sets = [f"image.size={study.size}", f"seed={seed}", *weights, *study.sets, *METHODS[method], *more]

@@ -116,7 +116,7 @@ def main() -> None:
             np.savez(args.features, features=features, labels=truth, backbone=args.backbone)
     photo = np.arange(len(features)) // args.crops
     near = {size: neighbours(features, photo, size) for size in [None, *args.sizes]}
-    settings = load_settings("quick", ["features.epochs=10", "image.flip_views=false"])
+    settings = load_settings("quick", ["head_stage.epochs=10", "image.tta_hflip=false"])
     found: dict[str, list[float]] = {}
     for seed in args.seeds:
         labels = np.repeat(plant(truth[:: args.crops], None, np.random.default_rng(seed)), args.crops, axis=0)

@@ -89,7 +89,7 @@ class Network:
         self.accelerator.backward(loss)
         self.accelerator.unscale_gradients()
         self.learner.change_gradients()
-        torch.nn.utils.clip_grad_norm_(self.wrapped.parameters(), self.settings.train.clip)
+        torch.nn.utils.clip_grad_norm_(self.wrapped.parameters(), self.settings.train.clip_grad_norm)
         self.optimiser.step()
         loss.item()
         return self.clock() - begun

@@ -38,7 +38,7 @@ def make_run(folder: Path, backbone: str, *, size: int, num: int, views: int) ->
     for line in lines[1:]:
         name = line.split(",")[0]
         shutil.copy(photos / "images" / name, data / "images" / name)
-    sets = [f"image.size={size}", f"image.flip_views={'true' if views == 2 else 'false'}"]
+    sets = [f"image.size={size}", f"image.tta_hflip={'true' if views == 2 else 'false'}"]
     sets += backbone_settings(backbone)
     return tagger.train(data, run=folder / "run", preset="quick", overrides=sets)
 

@@ -39,34 +39,34 @@ SMALL = {
     "threshold.min_positives": 5,
 }
 HEADS = {
-    "features.epochs": 8,
-    "features.repeats": 2,
-    "features.mixup": 0.2,
+    "head_stage.epochs": 8,
+    "head_stage.num_seeds": 2,
+    "head_stage.mixup": 0.2,
     "head.name": "mlp",
     "head.hidden": 32,
 }
 CROSS_FITTED = {
-    "data.folds": 3, "train.members": 3, "train.epochs": 3, "train.lr": 3e-3, "train.ema": 0.8, "train.keep": 0.2,
-    "features.epochs": 1, "features.lr": 1e-5, "train.freeze_share": 0.25, "train.layer_decay": 0.8,
+    "data.folds": 3, "train.fold_models": 3, "train.epochs": 3, "train.lr": 3e-3, "train.ema_decay": 0.8,
+    "train.wise_ft_share": 0.2, "head_stage.epochs": 1, "head_stage.lr": 1e-5, "train.freeze_share": 0.25, "train.layer_decay": 0.8,
 }  # fmt: skip
 SINGLE = {
-    "train.members": 1, "train.epochs": 2, "train.lr": 3e-3, "train.ema": 0, "train.keep": 0.1,
-    "train.freeze_epochs": 1, "features.epochs": 1, "features.lr": 1e-5, "loss.name": "focal", "loss.smoothing": 0.05,
-    "regularisers.rule-consistency": "true", "regularisers.ordinal-regression": "true",
-    "regularisers.attention-drop.mode": "soft", "image.flip_views": "false", "image.fit": "crop",
+    "train.fold_models": 1, "train.epochs": 2, "train.lr": 3e-3, "train.ema_decay": 0, "train.wise_ft_share": 0.1,
+    "train.freeze_epochs": 1, "head_stage.epochs": 1, "head_stage.lr": 1e-5, "loss.name": "focal",
+    "loss.smoothing": 0.05, "regularisers.rule-consistency": "true", "regularisers.ordinal-regression": "true",
+    "regularisers.attention-drop.mode": "soft", "image.tta_hflip": "false", "image.fit": "crop",
 }  # fmt: skip
 NOTHING = {
-    "train.members": 1, "train.epochs": 3, "train.ema": 0.9, "train.clip": 0.5, "train.patience": 2,
-    "backbone.levels": 1, "image.grow_from": 24, "image.fit": "pad", "mix.mixup": 0.4, "mix.cutmix": 1.0,
+    "train.fold_models": 1, "train.epochs": 3, "train.ema_decay": 0.9, "train.clip_grad_norm": 0.5, "train.patience": 2,
+    "backbone.levels": 1, "image.progressive_start": 24, "image.fit": "pad", "mix.mixup": 0.4, "mix.cutmix": 1.0,
     "mix.prob": 0.7, "augment.randaugment": 1, "augment.erasing": 0.3, "augment.rotate": 5,
     "sampler.name": "repeat-factor", "loss.name": "asymmetric",
     "regularisers.dropblock": "true", "regularisers.orthoreg": "true",
-    "threshold.aim": "precision>=0.5",
+    "threshold.objective": "precision>=0.5",
 }  # fmt: skip
 METHODS = {
-    "train.members": 1, "train.epochs": 1, "attention.depth": 2, "attention.width": 2, "head.name": "ecoc",
+    "train.fold_models": 1, "train.epochs": 1, "attention.depth": 2, "attention.num_heads": 2, "head.name": "ecoc",
     "loss.name": "distribution-balanced", "sampler.name": "class-aware", "regularisers.grid-dropout": "true",
-    "regularisers.camdrop": "true", "train.optimiser": "sgd", "threshold.aim": "cost fp=1 fn=5",
+    "regularisers.camdrop": "true", "train.optimiser": "sgd", "threshold.objective": "cost fp=1 fn=5",
 }  # fmt: skip
 WRITTEN = ("csv", "tsv", "jsonl", "parquet", "coco", "label-studio")
 FOLDERS = ("imagefolder", "folders", "txt", "xmp", "xmp-lightroom")

@@ -85,7 +85,7 @@ def head(drawn: Drawn, folder: Path, *more: str) -> Callable[[], Any]:
     from tagger.presets import load_settings
     from tagger.training.head.cross_fit import fit_head
 
-    settings = load_settings("quick", ["features.epochs=3", *more])
+    settings = load_settings("quick", ["head_stage.epochs=3", *more])
     rows = np.arange(len(drawn.labels))
     test, views = rows % 5 == 0, drawn.features[None].astype(np.float16)
     return lambda: fit_head(views, drawn.labels, rows[~test], rows[test], settings, name="head")

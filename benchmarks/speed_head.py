@@ -115,7 +115,7 @@ def main() -> None:
         views, labels = make(Path(folder, "features.npy"), args.images, args.labels)
         part = np.arange(args.images) % PARTS
         teach, rest = np.flatnonzero(part > 0), np.flatnonzero(part == 0)
-        num = (len(teach), args.labels, settings.features.epochs, settings.features.batch_size)
+        num = (len(teach), args.labels, settings.head_stage.epochs, settings.head_stage.batch_size)
         calls: dict[str, Callable[[], Any]] = {
             "one head": lambda: fit_head(views, labels, teach, rest, settings, name="head"),
             f"heads of {PARTS} parts": lambda: cross_fit_heads(

@@ -23,7 +23,7 @@ from tagger.runs import RunFolder
 # (global_pool).
 SETTINGS = [
     "image.size=64",
-    "image.flip_views=false",
+    "image.tta_hflip=false",
     "backbone.levels=1",
     "backbone.output_stride=8",
     "backbone.global_pool=max",
@@ -33,13 +33,13 @@ SETTINGS = [
     "augment.aspect=1.1",
     "augment.grey=0",
     "data.test=0.15",
-    "train.members=1",
+    "train.fold_models=1",
     "train.epochs=30",
     "train.lr=0.01",
     "train.head_lr_factor=1",
     "train.freeze_share=0",
-    "train.keep=0",
-    "train.ema=0.97",
+    "train.wise_ft_share=0",
+    "train.ema_decay=0.97",
 ]
 
 

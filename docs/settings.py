@@ -10,6 +10,7 @@ from tagger.config import Settings
 from tagger.heads import heads
 from tagger.losses import losses
 from tagger.regularisers import regularisers
+from tagger.renamed_settings import RENAMED
 from tagger.sections import Section
 
 PARTS = {"head": heads, "loss": losses, "sampler": samplers}
@@ -35,6 +36,7 @@ def page() -> str:
         parts += [f"## {name}", _table(field.annotation, lambda field: True)]
         if name in PARTS:
             parts += ["Options of each:", _options(PARTS[name])]
+    parts += ["## Former names", "They are still read, from `--set` and from a run's `config.toml`.", _renamed()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -49,6 +51,10 @@ def _table(model, wanted) -> str:
             default = "" if field.is_required() else f"`{field.default!r}`"
             rows.append(f"| `{name}` | {default} | {' '.join((field.description or '').split())} |")
     return "\n".join(rows)
+
+
+def _renamed() -> str:
+    return "\n".join(["| formerly | now |", "|---|---|", *(f"| `{old}` | `{new}` |" for old, new in RENAMED.items())])
 
 
 def _options(registry) -> str:

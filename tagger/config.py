@@ -11,6 +11,7 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator
 
 from tagger.errors import TaggerError, did_you_mean
+from tagger.renamed_settings import announce, announce_old_config, current_names, former_names
 from tagger.sections import (
     AttentionSettings,
     AugmentSettings,
@@ -29,10 +30,13 @@ from tagger.sections import (
     TrainSettings,
 )
 
-# Of the whole run folder, not of this file alone: it rises when a file of it could be misread by the
-# readers of before. Files and columns that are merely new need no other number: readers do without
-# (tests/faults/test_run_versions.py).
-FORMAT_VERSION = 1
+# The format of the whole run folder, not of config.toml alone. It rises when a file could be misread, or a
+# setting not be found, by the readers of before. Files and columns that are merely new need no other number:
+# readers do without (tests/faults/test_run_versions.py).
+#   1  settings under their former names (renamed_settings.py); read
+#   2  settings under the names in sections.py; written and read
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 
 
 class Settings(Section):
@@ -52,7 +56,7 @@ class Settings(Section):
     sampler: SamplerSettings = SamplerSettings()
     augment: AugmentSettings = AugmentSettings()
     mix: MixSettings = MixSettings()
-    features: HeadStageSettings = HeadStageSettings()
+    head_stage: HeadStageSettings = HeadStageSettings()
     train: TrainSettings = TrainSettings()
     threshold: ThresholdSettings = ThresholdSettings()
     preset: str = "standard"
@@ -72,7 +76,9 @@ class Settings(Section):
 
 
 def check_settings(tree: dict[str, Any]) -> Settings:
-    """Settings of nested dicts; TaggerError lists every unknown key and bad value."""
+    """Settings of nested dicts, under present or former names; TaggerError lists every unknown key and bad value."""
+    tree, used = current_names(tree)
+    announce(used)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -104,7 +110,7 @@ def dump_settings(settings: Settings) -> str:
 
 
 def read_settings(path: Path) -> Settings:
-    """Settings of a run's ``config.toml``; TaggerError for another format version, or for settings not known here."""
+    """Settings of a run's ``config.toml``; TaggerError for a version that cannot be read, or for unknown settings."""
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
     except (
@@ -115,12 +121,17 @@ def read_settings(path: Path) -> Settings:
             f"{path}: not readable as TOML ({error}). Restore it from a copy, or train again."
         ) from None
     version = tree.pop("format_version", None)
-    if version != FORMAT_VERSION:
+    if type(version) is not int or version not in READABLE_VERSIONS:
         raise TaggerError(
-            f"{path}: format_version {version!r}, but this tagger reads {FORMAT_VERSION}."
+            f"{path}: format_version {version!r}, but this tagger reads"
+            f" {' and '.join(map(str, READABLE_VERSIONS))}."
             " Use the tagger it was made with, or train again."
         )
     try:
+        if version == 1:  # all its settings have former names: one sentence, not one for each
+            tree, used = current_names(tree)
+            if used:
+                announce_old_config(path)
         return check_settings(tree)
     except TaggerError as error:
         raise TaggerError(
@@ -140,5 +151,7 @@ def _explain(error: Any, section: Any = None) -> str:
             section = section.model_fields[name].annotation
     known = list(section.model_fields)
     here = f"section {'.'.join(path[:-1])!r}" if path[:-1] else "top level"
-    hint = did_you_mean(path[-1], known) or f" It takes: {', '.join(known)}"
+    hint = (
+        did_you_mean(path[-1], known, former_names(".".join(path[:-1]))) or f" It takes: {', '.join(known)}"
+    )
     return f"unknown key {path[-1]!r} ({here}).{hint}"

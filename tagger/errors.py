@@ -1,7 +1,7 @@
 """Errors that a user can fix: one line with what is wrong, where, and what to do (exit code 2)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -43,13 +43,21 @@ def printable(text: str, *, lines: bool = True) -> str:
     return seen if lines else seen.replace("\n", "\\n")
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`` Did you mean 'focal'?`` or nothing.
+def did_you_mean(word: str, known: Iterable[str], former: Mapping[str, str] | None = None) -> str:
+    """`` Did you mean 'focal'?`` or nothing. ``former``: names of before that may be meant, and what each is now.
 
     >>> did_you_mean("focla", ["bce", "focal"])
     " Did you mean 'focal'?"
+    >>> did_you_mean("membrs", ["lr"], {"members": "fold_models"})
+    " Did you mean 'fold_models' (formerly 'members')?"
     >>> did_you_mean("zzz", ["bce", "focal"])
     ''
     """
-    near = get_close_matches(str(word), list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    former = former or {}
+    known = list(known)
+    near = get_close_matches(str(word), [*known, *former], n=1)
+    if not near:
+        return ""
+    if near[0] in known:
+        return f" Did you mean {near[0]!r}?"
+    return f" Did you mean {former[near[0]]!r} (formerly {near[0]!r})?"

@@ -129,7 +129,7 @@ class AttentionSettings(Section):
 
     depth: int = Field(0, ge=0, le=8)
     """Attention modules, one a feature map, from the last backwards; 0 is off."""
-    width: int = Field(4, ge=1, le=64)
+    num_heads: int = Field(4, ge=1, le=64)
     """Heads of each module."""
     diversity: float = Field(0.1, ge=0)
     """Weight of the penalty on heads of one module that look at the same place."""
@@ -202,7 +202,7 @@ class HeadStageSettings(Section):
     """Highest learning rate (one cycle)."""
     weight_decay: float = Field(0.01, ge=0)
     """Weight decay of AdamW."""
-    repeats: int = Field(1, ge=1, le=20)
+    num_seeds: int = Field(1, ge=1, le=20)
     """Heads trained a fold, from different seeds; their logits are averaged."""
     mixup: float = Field(0.0, ge=0)
     """Alpha of mixup between feature vectors; 0 is off."""
@@ -227,7 +227,7 @@ class TrainSettings(Section):
     """Weight decay; never on biases and normalisation."""
     warmup: float = Field(0.1, ge=0, lt=1)
     """Share of the steps in which the rate rises; then it falls as a cosine."""
-    clip: float = Field(1.0, ge=0)
+    clip_grad_norm: float = Field(1.0, ge=0)
     """Largest gradient norm; 0 is off."""
     freeze_share: float = Field(0.0, ge=0, le=1)
     """Share of the backbone's stages, from the input on, that keep their weights."""
@@ -235,10 +235,10 @@ class TrainSettings(Section):
     """First epochs in which only the head learns."""
     freeze_norm: bool | Literal["auto"] = "auto"
     """Keep the running statistics of batch normalisation; `auto`: when the weights are pretrained."""
-    ema: float = Field(0.998, ge=0, lt=1)
+    ema_decay: float = Field(0.998, ge=0, lt=1)
     """Decay of the averaged weights that are validated and kept; 0 is off."""
-    keep: float = Field(0.0, ge=0, le=1)
-    """Share of the pretrained start in the final weights; 0 is plain fine-tuning, 1 the start."""
+    wise_ft_share: float = Field(0.0, ge=0, le=1)
+    """WiSE-FT: share of the pretrained start in the final weights; 0 is plain fine-tuning, 1 the start."""
     patience: int = Field(0, ge=0)
     """Epochs without a better validation mAP after which training stops; 0 never."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -247,12 +247,12 @@ class TrainSettings(Section):
     """Compile the network with torch.compile (pays on a GPU, needs a C compiler on a CPU)."""
     verified_weight: float = Field(1.0, gt=0)
     """How much more a cell that a person verified weighs than another, in a retraining."""
-    members: int = Field(1, ge=1, le=20)
+    fold_models: int = Field(1, ge=1, le=20)
     """1: one network, trained without val. More: each without one part of train + val, then their weights averaged."""
 
 
 class ThresholdSettings(Section):
-    aim: str = "f1"
+    objective: str = "f1"
     """`f1`, `f2`, `f0.5`, `precision>=0.9`, `recall>=0.8` or `cost fp=1 fn=5`."""
     min_positives: int = Field(10, ge=1)
     """Labels with fewer known positives get the shared threshold."""

@@ -8,11 +8,11 @@ SMALL = {
     "image.size": 32,
     "image.workers": 0,
     "backbone.levels": 1,
-    "features.epochs": 3,
+    "head_stage.epochs": 3,
     "train.precision": "fp32",
     "train.epochs": 2,
     "train.batch_size": 16,
-    "train.members": 1,
+    "train.fold_models": 1,
 }
 
 

@@ -113,7 +113,7 @@ def _settings(
         named.append(f"backbone.weights={json.dumps(weights, ensure_ascii=False)}")
     paths = {"path": str(data.resolve()), "labels": "" if labels is None else str(Path(labels).resolve())}
     settings = load_settings(preset, [*named, *overrides], data=paths)
-    parse_objective(settings.threshold.aim)
+    parse_objective(settings.threshold.objective)
     return settings
 
 

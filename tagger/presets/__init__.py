@@ -7,6 +7,7 @@ from typing import Any
 
 from tagger.config import Settings, check_read_options, check_settings
 from tagger.errors import TaggerError, did_you_mean
+from tagger.renamed_settings import announce, current_key, current_names
 from tagger.sections import ReadOptions
 
 
@@ -34,8 +35,9 @@ def load_settings(
         )
     tree = tomllib.loads((files("tagger.presets") / f"{preset}.toml").read_text("utf-8"))
     tree["preset"] = preset
+    _check_names(overrides or [])
     for text in overrides or []:
-        _set_key(tree, text)
+        _set_key(tree, _with_current_key(text))
     for section, values in named.items():
         if isinstance(values, dict):
             tree.setdefault(section, {}).update(values)
@@ -54,6 +56,19 @@ def load_read_options(overrides: Sequence[str] = ()) -> ReadOptions:
     for text in overrides:
         _set_key(tree, text)
     return check_read_options(tree)
+
+
+def _check_names(overrides: Sequence[str]) -> None:
+    """Announce former names among ``section.key=value`` texts; TaggerError for one setting under both names."""
+    given: dict[str, Any] = {}
+    for text in overrides:
+        _set_key(given, text)
+    announce(current_names(given)[1])
+
+
+def _with_current_key(text: str) -> str:
+    key, equals, value = text.partition("=")
+    return current_key(key.strip()) + equals + value
 
 
 def _set_key(tree: dict[str, Any], text: str) -> None:

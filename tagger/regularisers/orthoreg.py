@@ -14,7 +14,7 @@ twice, it is applied once.
 The default gamma is for fine-tuning. The thesis found 1 best for a small network from random weights under
 plain SGD; its authors' published code has 0.001. In ImageNet's mobilenetv2, whose early expansions have
 filters at cosines of .99, the ``local`` gradient at gamma 1 is 100 times as long as the whole gradient of
-the loss, of which clipping to length 1 (``train.clip``) would leave nothing; at 0.001 it is a tenth of it,
+the loss, of which clipping to length 1 (``train.clip_grad_norm``) would leave nothing; at 0.001 it is a tenth of it,
 and half of what the loss asks of the backbone.
 """
 

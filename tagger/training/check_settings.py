@@ -25,10 +25,11 @@ def check_parts(settings: Settings) -> None:
         and needs_fixed_size(settings.backbone.name)
     ):
         raise TaggerError(
-            f"image.grow_from = {settings.image.progressive_start}, but {settings.backbone.name} takes images of one size only."
+            f"image.progressive_start = {settings.image.progressive_start}, but {settings.backbone.name} takes"
+            " images of one size only."
             " Leave it at 0, or take a convolutional backbone."
         )
-    networks_have_parts = begins_with_features(settings) and settings.train.members > 1
+    networks_have_parts = begins_with_features(settings) and settings.train.fold_models > 1
     if not settings.data.val and settings.train.epochs and not networks_have_parts:
         raise TaggerError(
             "data.val = 0: one network is compared with others on validation images. Give e.g. data.val=0.1."
@@ -43,6 +44,6 @@ def check_fits_labels(settings: Settings, num_features: int, dataset: Dataset) -
 
 def begins_with_features(settings: Settings) -> bool:
     """Whether heads are trained on the backbone's features first."""
-    if settings.features.enabled == "auto":
+    if settings.head_stage.enabled == "auto":
         return settings.backbone.weights != "none" or settings.train.epochs == 0
-    return settings.features.enabled
+    return settings.head_stage.enabled

@@ -16,19 +16,19 @@ def suggested_settings(settings: Settings, *, for_heads: bool = False) -> str:
     """The settings that help where numbers grow without bound, each with its value now, as one sentence.
 
     >>> suggested_settings(Settings(device="cpu"), for_heads=True)
-    'Begin a new run with a lower features.lr (now 0.001).'
+    'Begin a new run with a lower head_stage.lr (now 0.001).'
     """
     train = settings.train
     suggestions = [
-        f"a lower features.lr (now {settings.features.lr:g})"
+        f"a lower head_stage.lr (now {settings.head_stage.lr:g})"
         if for_heads
         else f"a lower train.lr (now {train.lr:g})"
     ]
     precision = pick_precision(settings)
     if precision != "fp32" and not for_heads:
         suggestions.append(f"train.precision=fp32 (now {precision})")
-    if not train.clip and not for_heads:
-        suggestions.append("train.clip=1 (now 0)")
+    if not train.clip_grad_norm and not for_heads:
+        suggestions.append("train.clip_grad_norm=1 (now 0)")
     if settings.loss.name != "bce":
         suggestions.append(f"loss.name=bce (now {settings.loss.name})")
     if settings.regularisers:

@@ -70,7 +70,7 @@ def train_model(
         return job.from_scratch()
     if settings.train.epochs == 0:
         return job.frozen(job.heads(training_data.fold_N))
-    return job.single_network() if settings.train.members == 1 else job.cross_fit_networks()
+    return job.single_network() if settings.train.fold_models == 1 else job.cross_fit_networks()
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class _Pipeline:
     def cross_fit_networks(self) -> TrainingResult:
         """Networks without one part each, their weights averaged."""
         m = self.training_data
-        members = min(self.settings.train.members, int(m.fold_N.max()) + 1)
+        members = min(self.settings.train.fold_models, int(m.fold_N.max()) + 1)
         fold_N = np.where(m.fold_N >= 0, m.fold_N % members, -1)
         heads = self.heads(fold_N)
         logits_NK = np.full_like(heads.logits_NK, np.nan)
@@ -295,7 +295,7 @@ class _Pipeline:
             model, task, settings, self.accelerator, files.state_path, track=self.track, dynamics=own
         )
         if shrinks_back:
-            wise_ft(model, start, settings.train.keep)
+            wise_ft(model, start, settings.train.wise_ft_share)
         with atomic_write(weights) as temporary:
             save_model(model, temporary)
         logits_RK = self.predict_rows(model, task.held_out)

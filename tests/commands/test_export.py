@@ -85,7 +85,7 @@ def test_an_onnx_file_tags_as_the_run_does(kind: str, tmp_path: Path, request: p
 
 PARTS = {
     "mlp on a transformer": (
-        ["head.name=mlp", "head.hidden=8", "image.flip_views=false"],
+        ["head.name=mlp", "head.hidden=8", "image.tta_hflip=false"],
         {"backbone": "test_vit"},
     ),
     "linear heads on a ConvNeXt": (

@@ -134,7 +134,7 @@ def test_a_group_of_which_an_image_may_have_none_is_trained_on_cached_features_t
     tmp_path: Path, tagger_cli: Cli
 ):
     data = draw_set(tmp_path / "data", 80, with_none=True)
-    argv = train_argv(data, tmp_path / "run", train__epochs=0, features__epochs=30)
+    argv = train_argv(data, tmp_path / "run", train__epochs=0, head_stage__epochs=30)
     end = tagger_cli(*argv, "--set", "regularisers.rule-consistency=true")
     assert end.code == 0, end.err
     run = RunFolder(tmp_path / "run")

@@ -180,7 +180,7 @@ def test_the_saved_model_gives_the_probabilities_that_the_metrics_were_made_of(d
 
 
 def test_quick_trains_a_head_on_features_of_weights_from_a_file(demo: Path, tmp_path: Path, weights: Path):
-    sets, given = options(train__epochs=0, image__flip_views=True), load_file(weights)
+    sets, given = options(train__epochs=0, image__tta_hflip=True), load_file(weights)
     copy = tmp_path / weights.name
     copy.write_bytes(weights.read_bytes())
     run = tagger.train(
@@ -201,7 +201,7 @@ def test_quick_trains_a_head_on_features_of_weights_from_a_file(demo: Path, tmp_
 
 
 def test_standard_averages_networks_that_begin_with_the_heads(demo: Path, tmp_path: Path, weights: Path):
-    sets = options(train__members=2, data__folds=4)
+    sets = options(train__fold_models=2, data__folds=4)
     run = tagger.train(
         demo, run=tmp_path / "run", backbone="test_resnet", weights=str(weights), overrides=sets
     )

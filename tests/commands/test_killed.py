@@ -13,7 +13,7 @@ from small import train_argv
 from tagger.runs import find_run
 
 KEPT = ("metrics.json", "history.csv", "model.safetensors", "thresholds.json", "oof.npz", "embeddings.npy")
-WAYS: tuple[dict[str, Any], ...] = ({}, {"features__enabled": True, "train__members": 2})
+WAYS: tuple[dict[str, Any], ...] = ({}, {"head_stage__enabled": True, "train__fold_models": 2})
 # A prediction of 12 images in chunks of 3 changes the disk 41 times: its beginning, samples, its end.
 EVENTS = {
     "csv": [1, 2, 3, 4, 9, 14, 19, 25, *range(28, 35), 41],

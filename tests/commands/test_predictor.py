@@ -17,7 +17,7 @@ from tagger.model import TagModel
 @pytest.fixture
 def tagger(tmp_path: Path) -> Predictor:
     """A run of random weights that looks at mirror images too."""
-    return load(make_run(tmp_path, "image.flip_views=true"))
+    return load(make_run(tmp_path, "image.tta_hflip=true"))
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from tagger.review import Decision, LabelOperation, Store
 from tagger.runs import RunFolder
 
 WAYS: dict[str, dict[str, Any]] = {
-    "heads": {"features__enabled": True, "train__epochs": 0},
-    "members": {"features__enabled": True, "train__members": 2, "data__folds": 2},
-    "single": {"features__enabled": True},
+    "heads": {"head_stage__enabled": True, "train__epochs": 0},
+    "members": {"head_stage__enabled": True, "train__fold_models": 2, "data__folds": 2},
+    "single": {"head_stage__enabled": True},
     "nothing": {},
 }
 ADDED = {

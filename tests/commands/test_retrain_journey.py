@@ -15,7 +15,7 @@ from tagger.data import read_dataset
 from tagger.review import Decision, Store
 from tagger.runs import RunFolder
 
-HEADS: dict[str, Any] = {"features__enabled": True, "train__epochs": 0}
+HEADS: dict[str, Any] = {"head_stage__enabled": True, "train__epochs": 0}
 
 
 def truth_of(run: RunFolder, demo: Path) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_from_wrong_labels_to_a_compared_run(tagger_cli: Callable[..., Any], dem
 
 def test_decisions_on_planted_errors_make_a_better_run(demo: Path, tmp_path: Path):
     """Features that show the labels, a quarter of the labels wrong: settling them is worth much."""
-    sets = options(**HEADS, data__test=0.4, features__epochs=20)
+    sets = options(**HEADS, data__test=0.4, head_stage__epochs=20)
     drawn = tagger.train(demo, run=tmp_path / "drawn", backbone="test_resnet", weights="none", overrides=sets)
     run, rng = RunFolder(copytree(drawn.path, tmp_path / "planted")), np.random.default_rng(0)
     truth_NK, test_N = truth_of(run, demo), run.load_images()["split"] == "test"

@@ -11,7 +11,7 @@ from small import train_argv
 from tagger.runs import RunFolder, find_run
 
 KEPT = ("history.csv", "model.safetensors", "thresholds.json", "oof.npz", "labels.parquet", "judged.parquet")
-WAY: dict[str, Any] = {"features__enabled": True, "train__members": 2}
+WAY: dict[str, Any] = {"head_stage__enabled": True, "train__fold_models": 2}
 Kill = Callable[[list[dict[str, Any]]], list[int]]
 
 

@@ -39,7 +39,7 @@ def test_a_training_on_a_full_disk_goes_on_when_there_is_room(
     tagger_cli: Cli, demo: Path, finished: Path, small_disk: Any, size: str
 ):
     run = small_disk(size) / "run"
-    argv = train_argv(demo, run, features__enabled=True, train__epochs=1)
+    argv = train_argv(demo, run, head_stage__enabled=True, train__epochs=1)
     refused(tagger_cli(*argv), "No space left on device", str(run), "--resume")
     small_disk("60m")
     ended = (

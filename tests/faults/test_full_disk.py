@@ -53,7 +53,7 @@ def unlike(out: Path, whole: Path) -> list[str]:
 
 
 def test_a_training_that_finds_no_room_goes_on_to_the_same_bytes(tagger_cli: Cli, demo: Path):
-    way = {"features__enabled": True, "train__epochs": 1}
+    way = {"head_stage__enabled": True, "train__epochs": 1}
     assert tagger_cli(*train_argv(demo, Path("whole"), **way)).code == 0
     run, named = Path("run"), []
     for size in (100, 8_000, 100_000, 400_000):

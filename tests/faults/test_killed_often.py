@@ -18,7 +18,7 @@ from torture import record_torture
 from tagger.runs import RunFolder
 
 CHAINS = Path(__file__).with_name("chains.py")
-WAY: dict[str, Any] = {"features__enabled": True, "train__members": 2}
+WAY: dict[str, Any] = {"head_stage__enabled": True, "train__fold_models": 2}
 
 
 def of_training(name: str, folder: Path, begin: list[str], again: list[str], kills: int) -> dict[str, Any]:

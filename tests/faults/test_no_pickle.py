@@ -200,7 +200,7 @@ def test_no_file_of_a_checkpoint_is_unpickled(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"tagger.training.{where}", stopped)
         begun = tagger_cli(
-            *train_argv(demo, run, train__epochs=1, features__enabled=where == "pipeline.fit_heads")
+            *train_argv(demo, run, train__epochs=1, head_stage__enabled=where == "pipeline.fit_heads")
         )
     assert begun.code == 130, begun.err
     found = {path.name: path for path in run.rglob("*") if path.suffix in (".npy", ".pt", ".safetensors")}

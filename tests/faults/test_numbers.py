@@ -155,14 +155,14 @@ def test_a_gradient_that_is_no_number_stops_before_it_reaches_the_weights(
     task: FitTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: float
 ):
     plant(monkeypatch, fit_module, _InfiniteSlope.apply)
-    said, seen = stop(task, settings(clip=clip), tmp_path)
+    said, seen = stop(task, settings(clip_grad_norm=clip), tmp_path)
     assert f"{ODD}.png" in seen.batches[-1][1]
     assert re.search(rf"The gradient became (nan|inf) \(network, epoch 1, batch {len(seen.batches)}\)", said)
-    assert ("train.clip=1 (now 0)" in said) == (clip == 0)
+    assert ("train.clip_grad_norm=1 (now 0)" in said) == (clip == 0)
 
 
 def test_a_rate_that_is_far_too_high_stops_and_leaves_no_checkpoint_of_it(task: FitTask, tmp_path: Path):
-    said, _ = stop(task, settings(lr=1e30, optimiser="sgd", clip=0.0, warmup=0.0), tmp_path)
+    said, _ = stop(task, settings(lr=1e30, optimiser="sgd", clip_grad_norm=0.0, warmup=0.0), tmp_path)
     assert "lower train.lr (now 1e+30)" in said
     if (tmp_path / "c.pt").is_file():
         kept = torch.load(tmp_path / "c.pt", weights_only=True)["model"]
@@ -203,7 +203,7 @@ def test_heads_stop_too(demo: Path, tagger_cli: Callable[..., Any], monkeypatch:
     end = tagger_cli(*train_argv(demo, Path("run"), train__epochs=0, loss__name="focal"))
     assert end.code == 2
     assert "The loss became nan (heads, part 0 repeat 0, epoch 1, batch 1)" in end.err
-    assert "lower features.lr (now 0.001), or loss.name=bce (now focal)" in end.err
+    assert "lower head_stage.lr (now 0.001), or loss.name=bce (now focal)" in end.err
     assert not RunFolder("run").finished
 
 

@@ -30,8 +30,8 @@ MADE_BY_LEARNING = (
 )
 WAYS: dict[str, dict[str, Any]] = {
     "from nothing": {},
-    "heads": {"features__enabled": True, "train__epochs": 0},
-    "cross-fitted": {"features__enabled": True, "train__members": 2},
+    "heads": {"head_stage__enabled": True, "train__epochs": 0},
+    "cross-fitted": {"head_stage__enabled": True, "train__fold_models": 2},
 }
 
 

@@ -24,7 +24,7 @@ def settings(name: str = "linear", **features: Any) -> Settings:
     """A quick head stage."""
     head = {"name": name, "dropout": 0.0} | ({"hidden": 16} if name == "mlp" else {})
     chosen = {"epochs": 12, "batch_size": 32, "lr": 0.02, **features}
-    return check_settings({"head": head, "features": chosen})
+    return check_settings({"head": head, "head_stage": chosen})
 
 
 def track(items: Any, description: str) -> Any:
@@ -109,7 +109,7 @@ def test_a_signal_is_found_out_of_fold():
 
 def test_the_same_seed_gives_the_same_heads_and_another_gives_others(random: Any):
     views_VND, labels_NK, part_N = random
-    chosen = check_settings({"head": {"name": "linear"}, "features": {"epochs": 2, "mixup": 0.4}})
+    chosen = check_settings({"head": {"name": "linear"}, "head_stage": {"epochs": 2, "mixup": 0.4}})
     before = torch.get_rng_state()
     one, two = (cross_fit_heads(views_VND, labels_NK, part_N, chosen, track=track) for _ in range(2))
     np.testing.assert_array_equal(one.logits_NK, two.logits_NK)
@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_heads_and_another_gives_others(random: Any
 @pytest.mark.parametrize(("name", "kind"), [("linear", LinearHead), ("mlp", HeadEnsemble)])
 def test_the_head_of_a_stage_gives_the_mean_logits_of_all(random: Any, name: str, kind: type):
     views_VND, labels_NK, part_N = random
-    stage = cross_fit_heads(views_VND, labels_NK, part_N, settings(name, epochs=1, repeats=2), track=track)
+    stage = cross_fit_heads(views_VND, labels_NK, part_N, settings(name, epochs=1, num_seeds=2), track=track)
     rows = np.arange(N)
     mean = np.mean([head_logits(head, views_VND, rows) for head in stage.heads], axis=0)
     assert isinstance(stage.head, kind)

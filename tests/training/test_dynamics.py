@@ -44,7 +44,7 @@ def test_a_wrong_label_has_a_low_mean_out_of_fold_though_it_is_learnt_by_heart()
     labels_NK[wrong_NK] = 1 - labels_NK[wrong_NK]
     part_N = np.arange(300) % 4 - 1
     settings = check_settings(
-        {"head": {"name": "linear"}, "features": {"epochs": 20, "repeats": 2, "lr": 0.02}}
+        {"head": {"name": "linear"}, "head_stage": {"epochs": 20, "num_seeds": 2, "lr": 0.02}}
     )
     stage = cross_fit_heads(
         features_ND[None].astype(np.float16), labels_NK, part_N, settings, track=lambda items, _: items

@@ -53,7 +53,7 @@ def settings(**more: Any) -> Settings:
         "device": "cpu",
         "backbone": {"name": "test_resnet", "weights": "none", "levels": 1},
         "image": {"size": 64, "workers": 0},
-        "train": {"epochs": 2, "batch_size": 4, "precision": "fp32", "ema": 0.9, "lr": 1e-3},
+        "train": {"epochs": 2, "batch_size": 4, "precision": "fp32", "ema_decay": 0.9, "lr": 1e-3},
     }
     return check_settings(tree | more)
 
@@ -152,14 +152,14 @@ def test_with_every_method_at_once_a_stopped_training_goes_on_to_the_same_bits(
     chosen = settings(
         regularisers=EVERYTHING,
         head={"name": head} if head != "mlp" else {"name": "mlp", "hidden": 8},
-        attention={"depth": 2, "width": 2},
+        attention={"depth": 2, "num_heads": 2},
         sampler={"name": "undersampling", "frequent": 0.4, "until": 0.5},
     )
     if head == "mlp":
         chosen = chosen.model_copy(
             update={"regularisers": {n: o for n, o in EVERYTHING.items() if n != "camdrop"}}
         )
-    chosen = chosen.model_copy(update={"image": chosen.image.model_copy(update={"grow_from": 32})})
+    chosen = chosen.model_copy(update={"image": chosen.image.model_copy(update={"progressive_start": 32})})
     whole = trained(task, chosen, tmp_path / "a.pt")
 
     def stop(items: Any, description: str) -> Any:

@@ -52,7 +52,7 @@ def settings(**train: Any) -> Settings:
             "backbone": {"name": "test_resnet", "weights": "none", "levels": 1},
             "head": {"name": "linear"},
             "image": {"size": 32, "workers": 0},
-            "features": {"epochs": 2},
+            "head_stage": {"epochs": 2},
             "train": {"epochs": 1, "batch_size": 16, "precision": "fp32", **train},
         }
     )
@@ -88,7 +88,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[FitTask]:
 WAYS = {
     "frozen": (True, {"epochs": 0}),
     "single": (True, {}),
-    "cross": (True, {"members": 2}),
+    "cross": (True, {"fold_models": 2}),
     "nothing": (False, {}),
 }
 
@@ -210,7 +210,7 @@ def test_a_network_that_is_done_is_not_trained_again(
 
 def weights_of(images: ImageFiles, tmp_path: Path, keep: float) -> dict[str, torch.Tensor]:
     """Weights of the averaged network that kept a share of its start."""
-    chosen = settings(members=2, keep=keep)
+    chosen = settings(fold_models=2, wise_ft_share=keep)
     folder = tmp_path / str(keep)
     folder.mkdir()
     trained = train_model(

@@ -18,7 +18,7 @@ N, D, K = 90, 12, 3
 def settings(name: str = "linear", **features: Any) -> Settings:
     """A quick head stage."""
     chosen = {"epochs": 4, "batch_size": 32, "lr": 0.02, **features}
-    return check_settings({"head": {"name": name, "dropout": 0.0}, "features": chosen})
+    return check_settings({"head": {"name": name, "dropout": 0.0}, "head_stage": chosen})
 
 
 def track(items: Any, description: str) -> Any:

@@ -36,7 +36,7 @@ def training_data() -> tuple[np.ndarray, np.ndarray]:
 def settings(dropout: float, name: str = "linear", **features: Any) -> Any:
     """A short head stage."""
     chosen = {"epochs": 3, "batch_size": 16, "lr": 0.02, **features}
-    return check_settings({"head": {"name": name, "dropout": dropout}, "features": chosen})
+    return check_settings({"head": {"name": name, "dropout": dropout}, "head_stage": chosen})
 
 
 @contextmanager
@@ -64,13 +64,13 @@ def plain(
     with torch.no_grad():
         head.fc.weight.mul_(0.1)
         head.fc.bias.copy_(torch.from_numpy(np.log((yes_K + 0.5) / (no_K + 0.5))))
-    epochs, size, p = chosen.features.epochs, chosen.features.batch_size, chosen.head.options["dropout"]
+    epochs, size, p = chosen.head_stage.epochs, chosen.head_stage.batch_size, chosen.head.options["dropout"]
     optimiser = torch.optim.AdamW(
-        head.parameters(), lr=chosen.features.lr, weight_decay=chosen.features.weight_decay
+        head.parameters(), lr=chosen.head_stage.lr, weight_decay=chosen.head_stage.weight_decay
     )
     steps = epochs * -(-len(rows) // size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, chosen.features.lr, total_steps=steps + 1, pct_start=0.1
+        optimiser, chosen.head_stage.lr, total_steps=steps + 1, pct_start=0.1
     )
     rng, dice = rng_of(0, "head", name), torch.Generator().manual_seed(seed_of(0, "head", name, "dropout"))
     for _ in range(epochs):
@@ -121,7 +121,7 @@ def test_a_head_does_not_depend_on_how_many_batches_are_made_in_one_go(
 @pytest.mark.parametrize("name", ["linear", "mlp", "ecoc"])
 def test_heads_of_parts_do_not_depend_on_the_number_of_cores(training_data: Any, name: str):
     views_VND, labels_NK = training_data
-    chosen, part_N = settings(0.3, name, repeats=2, mixup=0.2), np.arange(N) % 4 - 1
+    chosen, part_N = settings(0.3, name, num_seeds=2, mixup=0.2), np.arange(N) % 4 - 1
     stages = []
     for cores in (1, 3):
         with threads(cores):

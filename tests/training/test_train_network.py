@@ -51,7 +51,7 @@ def settings(backbone: str = "test_resnet", **train: Any) -> Settings:
                 "epochs": EPOCHS,
                 "batch_size": 4,
                 "precision": "fp32",
-                "ema": 0.9,
+                "ema_decay": 0.9,
                 "lr": 1e-3,
                 **train,
             },
@@ -191,7 +191,9 @@ def test_a_finished_training_is_not_trained_again(task: FitTask, tmp_path: Path)
     assert first[1] == again[1]
 
 
-@pytest.mark.parametrize("train", [{"ema": 0.0, "optimiser": "sgd"}, {"patience": 1}, {"freeze_epochs": 1}])
+@pytest.mark.parametrize(
+    "train", [{"ema_decay": 0.0, "optimiser": "sgd"}, {"patience": 1}, {"freeze_epochs": 1}]
+)
 def test_other_ways_of_training_go_on_to_the_same_bits_too(
     task: FitTask, tmp_path: Path, train: dict[str, Any]
 ):
@@ -262,20 +264,20 @@ def test_an_undefined_validation_score_stops_nothing(
 
 
 def test_frozen_epochs_teach_only_the_head(task: FitTask, tmp_path: Path):
-    chosen = settings(epochs=1, freeze_epochs=1, ema=0.0)
+    chosen = settings(epochs=1, freeze_epochs=1, ema_decay=0.0)
     start, (weights, _) = new_model(chosen).state_dict(), run(task, chosen, tmp_path / "c.pt")
     changed = {name for name, tensor in weights.items() if not torch.equal(tensor, start[name])}
     assert changed == {"head.fc.weight", "head.fc.bias"}
 
 
 def test_after_the_frozen_epochs_the_backbone_learns(task: FitTask, tmp_path: Path):
-    chosen = settings(epochs=2, freeze_epochs=1, ema=0.0)
+    chosen = settings(epochs=2, freeze_epochs=1, ema_decay=0.0)
     start, (weights, _) = new_model(chosen).state_dict(), run(task, chosen, tmp_path / "c.pt")
     assert not torch.equal(weights["backbone.net.conv1.0.weight"], start["backbone.net.conv1.0.weight"])
 
 
 def test_frozen_stages_keep_their_weights_and_statistics(task: FitTask, tmp_path: Path):
-    chosen = settings(epochs=1, freeze_share=0.5, ema=0.0)
+    chosen = settings(epochs=1, freeze_share=0.5, ema_decay=0.0)
     model = new_model(chosen)
     start, (weights, _) = model.state_dict(), run(task, chosen, tmp_path / "c.pt")
     stages = model.backbone.stages()
@@ -290,7 +292,7 @@ def test_frozen_stages_keep_their_weights_and_statistics(task: FitTask, tmp_path
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_batch_statistics_are_kept_when_asked(task: FitTask, tmp_path: Path, keep: bool):
-    chosen = settings(epochs=1, freeze_norm=keep, ema=0.0)
+    chosen = settings(epochs=1, freeze_norm=keep, ema_decay=0.0)
     start, (weights, _) = new_model(chosen).state_dict(), run(task, chosen, tmp_path / "c.pt")
     for name, tensor in weights.items():
         if name.endswith("running_mean"):

@@ -109,7 +109,7 @@ def judge(
     thresholds = choose_thresholds(
         labels_NK[choosing],
         probs_NK[choosing],
-        settings.threshold.aim,
+        settings.threshold.objective,
         min_positives=settings.threshold.min_positives,
         seed=settings.seed,
     )

@@ -106,7 +106,7 @@ def model_card(
 def _training_summary(settings: Settings) -> str:
     if not settings.train.epochs:
         return "frozen backbone, heads on its cached features"
-    networks = f", {settings.train.members} networks averaged" if settings.train.members > 1 else ""
+    networks = f", {settings.train.fold_models} networks averaged" if settings.train.fold_models > 1 else ""
     return f"{settings.train.epochs} epochs of the whole network{networks}"
 
 

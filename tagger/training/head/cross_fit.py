@@ -132,7 +132,7 @@ def fit_head(
     targets: TrainingTargets | None = None,
     vocabulary: Vocabulary = EMPTY_VOCABULARY,
 ) -> tuple[Head | HeadEnsemble, History]:
-    """A head (``features.repeats`` of them, averaged) trained on some rows, and its history on the held-out
+    """A head (``head_stage.num_seeds`` of them, averaged) trained on some rows, and its history on the held-out
     ones.
 
     ``watch`` takes in what it says of them after each epoch.
@@ -151,7 +151,7 @@ def fit_head(
 def _prepare_heads(
     views_VND: NDArray[np.float16], labels_NK: Cells, settings: Settings, vocabulary: Vocabulary, name: str
 ) -> list[PreparedHead]:
-    repeats = range(settings.features.repeats)
+    repeats = range(settings.head_stage.num_seeds)
     sizes = views_VND.shape[2], labels_NK.shape[1]
     return [prepare_head(*sizes, settings, vocabulary, f"{name} repeat {repeat}") for repeat in repeats]
 

@@ -106,7 +106,7 @@ def train_head(
     ``ahead``: a thread of its own reads the next batches.
     """
     head = prepared.head
-    head_settings = settings.features
+    head_settings = settings.head_stage
     loss_of = make_loss(settings, task.labels_NK, task.rows, task.held_out, task.vocabulary)
     objective = Objective(loss_of, prepared.parts)
     _fit_head_statistics(head, task)
@@ -174,7 +174,7 @@ class _HeadTrainer:
         self.step = 0
         self.prefetch = prefetch
         trainable_parameters = [*head.parameters(), *objective.trainable_parameters()]
-        head_settings = settings.features
+        head_settings = settings.head_stage
         self.optimiser = torch.optim.AdamW(
             trainable_parameters, lr=head_settings.lr, weight_decay=head_settings.weight_decay, fused=True
         )
@@ -187,7 +187,7 @@ class _HeadTrainer:
     def train_epoch(self, order: Indices, where: str) -> float:
         """One pass over the rows of ``order``; gives the mean loss. TaggerError, with ``where``, if it is no number."""
         self.head.train()
-        size = self.settings.features.batch_size
+        size = self.settings.head_stage.batch_size
         losses = list[float]()
         left = self.steps - self.step  # a sampler's epochs may differ in length
         order = order[: left * size]
@@ -200,8 +200,8 @@ class _HeadTrainer:
 
     def _make_block(self, rows: Indices) -> Iterator[HeadBatch]:
         """The batches of these rows, made in one go."""
-        size = self.settings.features.batch_size
-        alpha = self.settings.features.mixup
+        size = self.settings.head_stage.batch_size
+        alpha = self.settings.head_stage.mixup
         features_RD = sample_views(self.task.views_VND, rows, self.rng)
         targets_R = self.task.targets.batch(rows)
         if alpha:  # a vector is mixed with one of its batch

@@ -154,7 +154,9 @@ class _NetworkTrainer:
         self.schedule = make_schedule(optimiser, self.first_step_of_epoch[-1], settings.train)
         self.unwrapped = model
         # Decay min(ema, step / (step + 10)): an average over the last steps from the first step on.
-        self.ema = ModelEmaV3(model, settings.train.ema, use_warmup=True, warmup_gamma=10.0, warmup_power=1.0)
+        self.ema = ModelEmaV3(
+            model, settings.train.ema_decay, use_warmup=True, warmup_gamma=10.0, warmup_power=1.0
+        )
         self.train_step = TrainStep(model, self.objective, compiled=settings.train.compile)
         self.model, self.optimiser = accelerator.prepare(self.train_step, optimiser)
         on_processor = (
@@ -260,7 +262,9 @@ class _NetworkTrainer:
         self.accelerator.unscale_gradients()
         self.train_step.change_gradients()
         # Without a limit nothing is scaled, and the norm is asked for all the same.
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), s.train.clip or math.inf))
+        norm = float(
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), s.train.clip_grad_norm or math.inf)
+        )
         if not math.isfinite(norm) and not self._is_skipped_step():
             raise nonfinite_error(
                 f"The gradient became {norm}",
@@ -357,7 +361,7 @@ class _NetworkTrainer:
             return state["epoch"], state["best"], state["history"]
 
     def _evaluated_model(self) -> nn.Module:
-        return self.ema.module if self.settings.train.ema else self.unwrapped
+        return self.ema.module if self.settings.train.ema_decay else self.unwrapped
 
     def _set_modes(self, *, head_only: bool) -> None:
         self.model.train()

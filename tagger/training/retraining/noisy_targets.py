@@ -80,11 +80,13 @@ def calibrate_doubt(labels_NK: Cells, probs_NK: Floats, prior_NK: Floats) -> Flo
 def reduced_epochs(settings: Settings) -> Settings:
     """The settings of heads that are trained to compare or to teach: a third of the epochs.
 
-    >>> reduced_epochs(Settings()).features.epochs
+    >>> reduced_epochs(Settings()).head_stage.epochs
     10
     """
-    epochs = math.ceil(settings.features.epochs / 3)
-    return settings.model_copy(update={"features": settings.features.model_copy(update={"epochs": epochs})})
+    epochs = math.ceil(settings.head_stage.epochs / 3)
+    return settings.model_copy(
+        update={"head_stage": settings.head_stage.model_copy(update={"epochs": epochs})}
+    )
 
 
 @dataclass(frozen=True)
