@@ -47,7 +47,8 @@ HEADS = {
 }
 CROSS_FITTED = {
     "data.folds": 3, "train.fold_models": 3, "train.epochs": 3, "train.lr": 3e-3, "train.ema_decay": 0.8,
-    "train.wise_ft_share": 0.2, "head_stage.epochs": 1, "head_stage.lr": 1e-5, "train.freeze_share": 0.25, "train.layer_decay": 0.8,
+    "train.wise_ft_share": 0.2, "head_stage.epochs": 1, "head_stage.lr": 1e-5, "train.freeze_share": 0.25,
+    "train.layer_decay": 0.8,
 }  # fmt: skip
 SINGLE = {
     "train.fold_models": 1, "train.epochs": 2, "train.lr": 3e-3, "train.ema_decay": 0, "train.wise_ft_share": 0.1,

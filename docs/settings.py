@@ -36,7 +36,11 @@ def page() -> str:
         parts += [f"## {name}", _table(field.annotation, lambda field: True)]
         if name in PARTS:
             parts += ["Options of each:", _options(PARTS[name])]
-    parts += ["## Former names", "They are still read, from `--set` and from a run's `config.toml`.", _renamed()]
+    parts += [
+        "## Former names",
+        "They are still read, from `--set` and from a run's `config.toml`.",
+        _renamed(),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -54,7 +58,9 @@ def _table(model, wanted) -> str:
 
 
 def _renamed() -> str:
-    return "\n".join(["| formerly | now |", "|---|---|", *(f"| `{old}` | `{new}` |" for old, new in RENAMED.items())])
+    return "\n".join(
+        ["| formerly | now |", "|---|---|", *(f"| `{old}` | `{new}` |" for old, new in RENAMED.items())]
+    )
 
 
 def _options(registry) -> str:

@@ -2,7 +2,6 @@
 
 import logging
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +35,9 @@ VALUES: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said_before() -> Iterator[None]:
+def _nothing_said_before() -> None:
     renamed_settings._announce.cache_clear()
     renamed_settings.announce_old_config.cache_clear()
-    yield
 
 
 def text(key: str, value: Any) -> str:
@@ -155,10 +153,16 @@ def test_both_names_with_different_values_are_refused(texts: list[str], message:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("train.keeep=1", "unknown key 'keeep' (section 'train'). Did you mean 'wise_ft_share' (formerly 'keep')?"),
+        (
+            "train.keeep=1",
+            "unknown key 'keeep' (section 'train'). Did you mean 'wise_ft_share' (formerly 'keep')?",
+        ),
         ("train.wise_ft_shar=1", "(section 'train'). Did you mean 'wise_ft_share'?"),
         ("featurs.epochs=1", "'featurs' (top level). Did you mean 'head_stage' (formerly 'features')?"),
-        ("features.repeat=1", "'repeat' (section 'head_stage'). Did you mean 'num_seeds' (formerly 'repeats')?"),
+        (
+            "features.repeat=1",
+            "'repeat' (section 'head_stage'). Did you mean 'num_seeds' (formerly 'repeats')?",
+        ),
         ("features.epoch=1", "unknown key 'epoch' (section 'head_stage'). Did you mean 'epochs'?"),
         ("features=1", "head_stage = 1: input should be a"),
         ("train.keep=2", "train.wise_ft_share = 2: input should be less than or equal to 1"),

@@ -37,7 +37,7 @@ def load_settings(
     tree["preset"] = preset
     _check_names(overrides or [])
     for text in overrides or []:
-        _set_key(tree, _with_current_key(text))
+        _set_key(tree, text, _with_current_names(*_parse_override(text)))
     for section, values in named.items():
         if isinstance(values, dict):
             tree.setdefault(section, {}).update(values)
@@ -54,7 +54,7 @@ def load_read_options(overrides: Sequence[str] = ()) -> ReadOptions:
     """
     tree: dict[str, Any] = {}
     for text in overrides:
-        _set_key(tree, text)
+        _set_key(tree, text, _parse_override(text))
     return check_read_options(tree)
 
 
@@ -62,20 +62,29 @@ def _check_names(overrides: Sequence[str]) -> None:
     """Announce former names among ``section.key=value`` texts; TaggerError for one setting under both names."""
     given: dict[str, Any] = {}
     for text in overrides:
-        _set_key(given, text)
+        _set_key(given, text, _parse_override(text))
     announce(current_names(given)[1])
 
 
-def _with_current_key(text: str) -> str:
-    key, equals, value = text.partition("=")
-    return current_key(key.strip()) + equals + value
-
-
-def _set_key(tree: dict[str, Any], text: str) -> None:
+def _parse_override(text: str) -> tuple[list[str], Any]:
+    """The parts of the key and the value of ``section.key=value``."""
     key, equals, value = text.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts) or len(parts) > (3 if parts[0] == "regularisers" else 2):
         raise TaggerError(f"--set {text!r}: write it as section.key=value, e.g. --set train.lr=0.001")
+    return parts, _parse_value(value.strip())
+
+
+def _with_current_names(parts: list[str], chosen: Any) -> tuple[list[str], Any]:
+    """The same override under present names; the value may be a whole section."""
+    if len(parts) > 1 or not isinstance(chosen, dict):
+        return current_key(".".join(parts)).split("."), chosen
+    [(section, values)] = current_names({parts[0]: chosen})[0].items()
+    return [section], values
+
+
+def _set_key(tree: dict[str, Any], text: str, override: tuple[list[str], Any]) -> None:
+    parts, chosen = override
     target = tree
     for part in parts[:-1]:
         if target.get(part) is True:  # an earlier --set switched it on with its defaults
@@ -83,7 +92,6 @@ def _set_key(tree: dict[str, Any], text: str) -> None:
         target = target.setdefault(part, {})
         if not isinstance(target, dict):
             raise TaggerError(f"--set {text!r}: {part!r} is a setting, not a section")
-    chosen = _parse_value(value.strip())
     before = target.get(parts[-1])
     # `name=true` keeps options that were set before it.
     target[parts[-1]] = before if chosen is True and isinstance(before, dict) else chosen
