@@ -96,6 +96,6 @@ def page_states(run: RunFolder) -> tuple[tuple[str, str, Any, tuple[int, int], s
         ("overview-thresholds", "overview", on_thresholds, small, "light"),
         ("overview-thresholds-dark", "overview", on_thresholds, large, "dark"),
         ("overview-training", "overview", on_tab("Training"), small, "dark"),
-        ("data-together", "data", on_tab("Together"), small, "dark"),
+        ("data-together", "data", on_tab("Co-occurrence"), small, "dark"),
         ("try-it", "try", on_tried(photo), small, "light"),
     )

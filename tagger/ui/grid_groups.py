@@ -1,6 +1,4 @@
-"""Groups of suspects in the grid, by label and direction, and the order in which they come.
-
-A page of it asks one question only."""
+"""Groups of suspects in the grid, by label and direction, and their order: a page of it asks one question."""
 
 from collections.abc import Iterator, Sequence
 

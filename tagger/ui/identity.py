@@ -1,6 +1,4 @@
-"""Reviewer's name, and the (client, seq) signature of each row that a page writes.
-
-What every row in the store carries."""
+"""Reviewer's name, and the (client, seq) signature of each row that a page writes to the store."""
 
 import secrets
 from typing import TypedDict
@@ -9,7 +7,7 @@ import streamlit as st
 
 
 class RowSignature(TypedDict):
-    """reviewer, and the (client, seq) that makes a row written twice harmless."""
+    """Signature of a row: the reviewer, and the (client, seq) that makes a row written twice harmless."""
 
     reviewer: str
     client: str

@@ -11,7 +11,7 @@ from tagger.errors import TaggerError
 from tagger.ui.app_state import AppState, current_state
 from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.review_status_text import error_estimate_lines
-from tagger.ui.theme import STYLE
+from tagger.ui.streamlit_internals import LAYOUT_CSS
 
 RUN_PAGES = {
     "overview": "Overview",
@@ -27,9 +27,9 @@ HEARTBEAT_SECONDS = 5  # also what wakes an idle page after the app was restarte
 
 
 def main() -> None:
-    """Draw the page that the address names."""
+    """The app: draw the page that the address names."""
     st.set_page_config(page_title="tagger", layout="wide", initial_sidebar_state=240)
-    st.html(STYLE)
+    st.html(LAYOUT_CSS)
     try:
         app_state = current_state(sys.argv[1] if len(sys.argv) > 1 else None)
     except TaggerError as error:
@@ -68,13 +68,13 @@ def _sidebar(app_state: AppState) -> None:
         key="reviewer",
         max_chars=60,
         on_change=_keep_reviewer_in_address,
-        help="Written down with each decision.",
+        help="Recorded with each decision.",
     )
     _heartbeat(app_state)
 
 
 def _keep_reviewer_in_address() -> None:
-    """The name goes into the address, so that a refresh keeps it; an empty one is not taken."""
+    """Put the reviewer's name into the address, so that a refresh keeps it; ignore an empty one."""
     name = st.session_state["reviewer"].strip()
     if name:
         st.query_params["reviewer"] = name
@@ -98,7 +98,7 @@ def _estimate(app_state: AppState) -> None:
     except Exception:  # a table of an older version: reviewing goes on without the estimate
         log.exception("no estimate")
         st.caption(
-            "How much is left cannot be estimated with these suspects. Find them anew: tagger suspects"
+            "The number of wrong labels left cannot be estimated with these suspects. Run: tagger suspects"
         )
         return
     left, reason = error_estimate_lines(estimate)

@@ -1,6 +1,4 @@
-"""Previews of photos: small JPEGs, made once and kept on disk.
-
-As a small JPEG made once, kept on disk, and never as the file itself.
+"""Previews of photos: small JPEGs, made once and kept on disk; the file itself is never sent.
 
 Only rows of the run's table are shown, only files that really lie in the data folder, only formats that are
 photos. Re-encoding drops whatever else a file holds (GPS, scripts, a second file glued to its end).
@@ -23,13 +21,13 @@ PREVIEW_SIZES = (
     512,
     1024,
     1600,
-)  # longest side in pixels; any other wish is rounded up to one of these
+)  # longest side in pixels; another size is rounded up to one of these
 JPEG_QUALITY = 86
 HASH_LENGTH = 32  # of an image's hash in a run
 
 
 class PhotoError(Exception):
-    """A photo that cannot be shown; its text says why."""
+    """Photo that cannot be shown; its text says why."""
 
 
 class PhotoPreviews:
@@ -40,7 +38,7 @@ class PhotoPreviews:
         self.cache = cache
 
     def path(self, file: str) -> Path:
-        """Where ``file`` lies. Unseen if that is outside the data folder, or not a regular file."""
+        """Where ``file`` lies. PhotoError if that is outside the data folder, or not a regular file."""
         try:
             path = (self.root / file).resolve()
             inside = path.is_relative_to(self.root) and path.is_file()
@@ -51,10 +49,9 @@ class PhotoPreviews:
         return path
 
     def preview(self, file: str, hash: str, *, size: int = 256) -> bytes:
-        """A JPEG of at most ``size`` pixels a side of the file with this hash. Unseen says why not.
+        """A JPEG of at most ``size`` pixels a side of the file with this hash. PhotoError says why not.
 
-        Another picture under the file's name is not shown: what is said about it would be kept for the old
-        one.
+        A file that was replaced is not shown: decisions about it would count for the old photo.
         """
         size = next((known for known in PREVIEW_SIZES if known >= size), PREVIEW_SIZES[-1])
         path = self.path(file)  # also when it is in the cache: what was taken away is shown no more
@@ -69,7 +66,7 @@ class PhotoPreviews:
         return data
 
     def data_uri(self, file: str, hash: str, *, size: int = 256) -> str:
-        """``data:image/jpeg;base64,...`` of the preview, for pages without our routes; an empty text if unseen."""
+        """``data:image/jpeg;base64,...`` of the preview, for pages without our routes; empty without a photo."""
         try:
             return "data:image/jpeg;base64," + b64encode(self.preview(file, hash, size=size)).decode()
         except PhotoError:
@@ -82,7 +79,7 @@ class PhotoPreviews:
 
 
 def encode_preview(source: Path | bytes, *, size: int) -> bytes:
-    """The image, upright, in RGB, at most ``size`` pixels a side, as JPEG. Unseen says why it cannot be."""
+    """The image, upright, in RGB, at most ``size`` pixels a side, as JPEG. PhotoError says why it cannot be."""
     try:
         small, profile = load_preview(source, max_side=size)
         small = _to_srgb(small, profile)

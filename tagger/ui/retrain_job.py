@@ -42,7 +42,7 @@ START_LEASE_SECONDS = 30.0  # for which nobody else may begin, until the note is
 
 @dataclass(frozen=True)
 class RetrainJob:
-    """A retraining that was begun: from run to out (paths), by which process, since when (ISO 8601, local)."""
+    """Retraining that was started: from run to out (paths), by which process, since when (ISO 8601, local)."""
 
     run: str
     out: str
@@ -54,18 +54,18 @@ class RetrainJob:
 
     @property
     def log_path(self) -> Path:
-        """Everything that it printed."""
+        """Log: everything that the job printed."""
         return Path(self.folder) / "log.txt"
 
     @property
     def progress_path(self) -> Path:
-        """JSON lines of how far it is."""
+        """Progress file: JSON lines."""
         return Path(self.folder) / "progress.jsonl"
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """kind "running", "done", "stopped" or "failed"; the step it is at, its share done (0..1), the lines it said."""
+    """Status of a job: kind ("running", "done", "stopped", "failed"), step, share done (0..1), messages."""
 
     kind: str
     step: str
@@ -74,12 +74,12 @@ class JobStatus:
 
 
 def retrain_command(run: Path, out: Path) -> list[str]:
-    """The process to start; the store's address goes by the environment, where others do not see its password."""
+    """Command of a retraining; the store's address goes by the environment, where its password is not seen."""
     return [sys.executable, "-c", START_SCRIPT, "retrain", "--run", str(run), "--out", str(out)]
 
 
 def resume_command(run: Path, out: Path) -> list[str]:
-    """The same, to go on with one that was stopped."""
+    """Command that resumes a retraining."""
     return [*retrain_command(run, out), "--resume"]
 
 
@@ -92,18 +92,18 @@ def start_job(
     resume: bool = False,
     make_command: Callable[[Path, Path], list[str]] | None = None,
 ) -> RetrainJob:
-    """The job, begun and noted; ``resume`` goes on in an ``out`` that is there. TaggerError while another one runs."""
+    """The job, started and noted; ``resume`` continues an existing ``out``. TaggerError while another runs."""
     mine = f"retrain-{token_hex(8)}"
     if not store.lease(mine, [("the app", "retrain")], count=1, seconds=START_LEASE_SECONDS):
-        raise TaggerError("Somebody else is beginning a retraining just now. Look again in a moment.")
+        raise TaggerError("Another retraining is starting just now. Try again in a moment.")
     try:
         current = load_job(store)
         if current is not None and is_running(current):
             raise TaggerError(
-                f"A retraining is running already, since {current.begun}. Wait for it, or stop it."
+                f"A retraining is already running, since {current.begun}. Wait for it, or stop it."
             )
         if out.exists() and not resume:
-            raise TaggerError(f"{out} is there already. Name another folder.")
+            raise TaggerError(f"{out} exists already. Choose another name.")
         folder = out.parent / f".{out.name}.retrain"
         if current is None or Path(current.folder) != folder.absolute():  # the note says that it is ours
             check_claim(folder, FILES, "Move it away, or name another folder.")
@@ -158,7 +158,7 @@ def load_job(store: Store) -> RetrainJob | None:
 
 
 def dismiss_job(store: Store) -> None:
-    """Forget the job; its files stay."""
+    """Delete the note of the job; its files stay."""
     store.save_note(NOTE, "")
 
 
@@ -175,7 +175,7 @@ def is_running(job: RetrainJob) -> bool:
         process = psutil.Process(job.pid)
         same = (
             abs(process.create_time() - job.born) < 5 and job.out in process.cmdline()
-        )  # clocks are set right
+        )  # clocks get adjusted
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
@@ -187,21 +187,18 @@ def job_status(job: RetrainJob) -> JobStatus:
     lines = [line for line in map(_parse, _tail(job.progress_path).splitlines()) if line]
     step = next((line for line in reversed(lines) if "step" in line), None)
     share = step["done"] / step["total"] if step and step.get("total") else None
-    kind = (
-        "running"
-        if running
-        else "done"
-        if RunFolder(job.out).finished
-        else "stopped"
-        if job.stopped
-        else "failed"
-    )
+    if running:
+        kind = "running"
+    elif RunFolder(job.out).finished:
+        kind = "done"
+    else:
+        kind = "stopped" if job.stopped else "failed"
     messages = tuple(str(line["said"]) for line in lines if "said" in line)
     return JobStatus(kind, str(step["step"]) if step else "", share, messages)
 
 
 def log_tail(job: RetrainJob, *, lines: int = 30) -> str:
-    """The last lines of what it printed."""
+    """The last lines of the job's log."""
     return "\n".join(_tail(job.log_path).splitlines()[-lines:])
 
 

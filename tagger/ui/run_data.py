@@ -15,10 +15,9 @@ from tagger.scoring import LabelConstraints, Thresholds
 
 @dataclass(frozen=True)
 class RunData:
-    """The parts of a run that pages show. N and K are the run's. ``key`` tells it from every other run and time."""
+    """Parts of a run that pages show, N images and K labels. ``key`` names the run and its version, for caches."""
 
     key: tuple[str, int]
-
     names: tuple[str, ...]
     images: pd.DataFrame
     labels_NK: Cells
@@ -27,9 +26,7 @@ class RunData:
     constraints: LabelConstraints  # groups and rules that decisions keep to
     metrics: dict[str, Any]
     history: pd.DataFrame
-    evaluation_rows_N: (
-        np.ndarray
-    )  # rows that metrics and curves may come from: the test split, or else the out-of-fold ones
+    evaluation_rows_N: np.ndarray  # for metrics and curves: the test split, or else the out-of-fold rows
 
     @cached_property
     def evaluation_data(self) -> tuple[Cells, Floats]:
@@ -41,7 +38,10 @@ class RunData:
         """The rows of ``evaluation_rows_N`` in words."""
         if (self.images["split"].to_numpy()[self.evaluation_rows_N] == "test").all():
             return "the test split, which no training has seen"
-        return "training and validation images, each predicted by a model that had not seen it (there is no test split)"
+        return (
+            "training and validation photos, each predicted by a model that had not seen it"
+            " (there is no test split)"
+        )
 
     @property
     def headline_metrics(self) -> dict[str, Any] | None:

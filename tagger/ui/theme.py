@@ -1,6 +1,6 @@
-"""Theme of the app: colours and CSS for light and dark.
+"""Theme of the app: colours of the light and the dark mode.
 
-Calm greys, one blue for what is suggested; the same in light and dark."""
+Calm greys, and one blue for what is suggested."""
 
 THEME = {
     "theme.font": "sans-serif",
@@ -16,18 +16,3 @@ THEME = {
     "theme.dark.textColor": "#e6e9ee",
     "theme.dark.borderColor": "#363d47",
 }
-
-# Streamlit leaves six rems above the first line; a photo needs the room. Nothing a person wrote goes in here.
-STYLE = """
-<style>
-.stMainBlockContainer { padding: 4.4rem 1.6rem 0.5rem; max-width: none; }
-.stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
-[data-testid="stSidebarUserContent"] { padding-top: 0; }
-@media (max-width: 768px) {
-  .stMainBlockContainer { padding: 3.9rem 0.75rem 0.5rem; }
-  .stMainBlockContainer > .stVerticalBlock { gap: 0.3rem; }
-  .st-key-filters .stHorizontalBlock { flex-wrap: nowrap; gap: 0.4rem; }
-  .st-key-filters .stColumn { min-width: 0; flex: 1 1 0; }
-}
-</style>
-"""

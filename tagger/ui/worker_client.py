@@ -27,14 +27,14 @@ ANSWER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class ImageTags:
-    """What the model says of one image: a probability per label in the run's order, or why it could not be read."""
+    """Prediction of one image: a probability per label in the run's order, or why it could not be read."""
 
     probs: tuple[float, ...] | None
     reason: str | None
 
 
 class WorkerDied(Exception):
-    """The worker ended without an answer."""
+    """Death of the worker before it answered."""
 
 
 class WorkerClient:
@@ -58,8 +58,7 @@ class WorkerClient:
         self._asked = 0
 
     def heat_map(self, path: Path, label: str, *, method: str = "grad_cam") -> bytes:
-        """A small grey PNG (white: most) of where the model sees the label, to be stretched over the whole
-        photo.
+        """Heat map of a label: a small grey PNG (white: most), to be stretched over the whole photo.
 
         TaggerError: unreadable image, no such label or method, a network that does not allow it, or no
         answer in time.
@@ -105,7 +104,9 @@ class WorkerClient:
                 except WorkerDied:
                     self.close()
                     if attempt == 2:
-                        raise TaggerError("The model's process ended twice here. Is memory short?") from None
+                        raise TaggerError(
+                            "The model's process ended twice on this request. Is memory short?"
+                        ) from None
         if "error" in answer:
             raise TaggerError(str(answer["error"]))
         return answer["result"]
@@ -151,14 +152,14 @@ class WorkerClient:
             if self._process is not None:
                 self._process.kill()  # whatever it is busy with, the next question finds a fresh one
             self.close()
-            raise TaggerError(complaint.format(seconds) + " Try again, or with a smaller image.") from None
+            raise TaggerError(complaint.format(seconds) + " Try again, or use a smaller photo.") from None
         if line is None:
             raise WorkerDied
         return dict(json.loads(line))
 
 
 def _forward_lines(process: subprocess.Popen[str], lines: "queue.SimpleQueue[str | None]") -> None:
-    """Pass on what the worker says; None when it has ended."""
+    """Put each line of the worker's output into the queue; None when it has ended."""
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:

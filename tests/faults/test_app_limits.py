@@ -124,7 +124,7 @@ def test_all_pages_together_have_a_limit(kept: dict[str, list[int]]):
 
     async def work() -> None:
         status, said = await ask(UploadLimits(taking), UPLOAD)
-        assert (status, said) == (413, "Too many images are open here at once. Try again later.")
+        assert (status, said) == (413, "Too many photos are open in this app at once. Try again later.")
 
     run(work)
 

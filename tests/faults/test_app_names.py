@@ -185,11 +185,13 @@ def _photos(tab: Tab, server: Server) -> None:
 
 def _labels(tab: Tab, server: Server) -> None:
     tab.page.goto(f"{server.url}labels")
-    tab.page.get_by_label("Its name").fill(HOSTILE[4] + " new")
+    tab.page.get_by_label("Name of the new label").fill(HOSTILE[4] + " new")
     tab.page.get_by_role("button", name="Add", exact=True).click()
     tab.page.get_by_text("is added").wait_for()
     calm(tab, "a label was added")
-    tab.page.get_by_label("Its name").fill(HOSTILE[0])  # is there already: an error with the name in it
+    tab.page.get_by_label("Name of the new label").fill(
+        HOSTILE[0]
+    )  # is there already: an error with the name in it
     tab.page.get_by_role("button", name="Add", exact=True).click()
     tab.page.locator('[data-testid="stAlert"]').filter(has_text="evil").first.wait_for()
     calm(tab, "a label was refused")
@@ -239,5 +241,5 @@ def _retrain(tab: Tab, server: Server, tmp_path: Path) -> None:
             calm(tab, "a retraining")
         finally:
             process.kill()
-    tab.page.get_by_text("has failed").wait_for()
+    tab.page.get_by_text("failed. The end of its log").wait_for()
     calm(tab, "a retraining that failed")

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from reviewing import make_run
 from starlette.testclient import TestClient
-from streamlit.runtime import Runtime
 
 from tagger.errors import TaggerError
 from tagger.ui.app_state import AppState, clear_current_state, open_app_state
 from tagger.ui.photo_previews import PhotoError
 from tagger.ui.server.launch import build_app
 from tagger.ui.server.security import TOKEN_HEADER
+from tagger.ui.streamlit_internals import separate_runtime
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +65,10 @@ def _paths_out(folder: Path) -> list[str]:
 @pytest.fixture
 def client(place: AppState, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A browser's view of the whole app, our page's token with it; no model is ever started."""
-    monkeypatch.setattr(Runtime, "_instance", None)  # Streamlit allows one app a process
     monkeypatch.setattr("tagger.ui.server.routes.shared_worker", _no_worker)
-    with TestClient(
-        build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}
-    ) as opened:
+    app = build_app(place)
+    headers = {TOKEN_HEADER: place.token}
+    with separate_runtime(), TestClient(app, base_url="http://127.0.0.1:8501", headers=headers) as opened:
         yield opened
 
 

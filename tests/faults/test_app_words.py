@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reviewing import make_run
 from starlette.testclient import TestClient
-from streamlit.runtime import Runtime
 
 from tagger.review import cell_states
 from tagger.ui.app_state import AppState, clear_current_state, open_app_state
 from tagger.ui.server.launch import build_app
 from tagger.ui.server.security import TOKEN_HEADER
+from tagger.ui.streamlit_internals import separate_runtime
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +30,11 @@ def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def client(place: AppState, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def client(place: AppState) -> Iterator[TestClient]:
     """A browser's view of the whole app, our page's token with it."""
-    monkeypatch.setattr(Runtime, "_instance", None)  # Streamlit allows one app a process
-    with TestClient(
-        build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}
-    ) as opened:
+    app = build_app(place)
+    headers = {TOKEN_HEADER: place.token}
+    with separate_runtime(), TestClient(app, base_url="http://127.0.0.1:8501", headers=headers) as opened:
         yield opened
 
 

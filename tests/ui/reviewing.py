@@ -1,10 +1,13 @@
-"""A workplace on a small run with hand-made suspects, for the tests of the review app. No test itself."""
+"""A small run with hand-made suspects, and what AppTest shows, for the tests of the review app. No test itself."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from streamlit.testing.v1 import AppTest
 
 from tagger.runs import RunFolder
 
@@ -82,3 +85,21 @@ def page(name: str, path: str, url: str) -> None:
         import_module(f"tagger.ui.pages.{name}_page").show(RunFolder(path), store)
     finally:
         store.close()
+
+
+def texts(elements: Iterable[Any]) -> str:
+    """The texts of a page's elements of one kind, such as ``app.warning``."""
+    return "\n".join(str(element.value) for element in elements)
+
+
+def labelled(widgets: Iterable[Any], label: str) -> Any:
+    """The one widget with this label."""
+    (found,) = [widget for widget in widgets if widget.label == label]
+    return found
+
+
+def table_with(app: AppTest, *columns: str) -> pd.DataFrame:
+    """The one table on the page that has these columns (or an index of that name)."""
+    tables = [frame.value for frame in app.dataframe]
+    (found,) = [table for table in tables if set(columns) <= {*table.columns, table.index.name}]
+    return found

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from browsing import Server, Tab, open_browser
 from PIL import Image
-from reviewing import make_run
+from reviewing import make_run, texts
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
@@ -24,7 +24,7 @@ Asked = list[tuple[str, str, str]]
 
 @pytest.fixture
 def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[app_state.AppState]:
-    """The process's workplace on a small run."""
+    """The state of the process, on a small run."""
     opened = app_state.open_app_state(make_run(finished, demo, tmp_path).path, reviewer="ann")
     app_state.set_current_state(opened)
     yield opened
@@ -71,22 +71,23 @@ def open_photo(place: app_state.AppState, row: int) -> AppTest:
 def test_the_page_photos_lays_the_chosen_map_over_the_photo(place: app_state.AppState, asked: Asked):
     app = open_photo(place, 3)
     assert asked == []
-    key, way = f"heat {place.hashes[3]}", f"heat method {place.hashes[3]}"
+    key = f"heat {place.hashes[3]}"
+    method = f"heat method {place.hashes[3]}"
     name = Path(place.session.image(3).file).name
     app.selectbox(key=key).set_value(2).run()
-    app.button_group(key=way).set_value("saliency").run()
+    app.button_group(key=method).set_value("saliency").run()
     assert not app.exception, app.exception
     label = place.run_labels[1]
     assert asked == [(name, label, "grad_cam"), (name, label, "saliency")]
-    app.button_group(key=way).set_value("cam").run()
-    assert "There is no heat map: cam\\: Net keeps \\[no\\] places" in app.warning[0].value
+    app.button_group(key=method).set_value("cam").run()
+    assert "There is no heat map: cam\\: Net keeps \\[no\\] places" in texts(app.warning)
     app.selectbox(key=key).set_value(0).run()
     assert not app.warning
     app.selectbox(key=key).set_value(2).run()
-    assert app.session_state[way] == "cam"  # though the control was gone in between
+    assert app.session_state[method] == "cam"  # though the control was gone in between
 
 
-def test_the_address_of_a_heat_map_says_by_which_way(place: app_state.AppState, asked: Asked):
+def test_the_address_of_a_heat_map_names_its_method(place: app_state.AppState, asked: Asked):
     client = TestClient(Starlette(routes=build_routes(place)))
     assert client.get("/tagger/heat/3/1?method=saliency").headers["content-type"] == "image/png"
     assert client.get("/tagger/heat/3/1").status_code == 200
@@ -124,7 +125,7 @@ def serve(finished: Path, demo: Path, tmp_path: Path) -> Iterator[Callable[[], S
         server.stop()
 
 
-def test_on_the_card_m_goes_on_to_the_next_way_and_the_tab_remembers_it(serve: Callable[[], Server]):
+def test_on_the_card_m_goes_on_to_the_next_method_and_the_tab_remembers_it(serve: Callable[[], Server]):
     with open_browser() as browser:
         server = serve()
         tab = Tab(browser, server.url)

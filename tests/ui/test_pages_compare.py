@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reviewing import table_with, texts
 from streamlit.testing.v1 import AppTest
 
 from tagger.commands.compare import compare
@@ -49,7 +50,7 @@ def test_a_run_is_compared_with_the_one_that_it_came_from(runs: tuple[RunFolder,
         app = open_page(here)
         assert [box.value for box in app.selectbox] == [str(old.path), str(new.path)]
         expected = overall_differences(compare(old, new))
-        shown = app.dataframe[0].value
+        shown = table_with(app, "metric", "difference")
         assert shown.loc["mAP", "difference"] == pytest.approx(expected.loc["mAP", "difference"])
         assert float(str(shown.loc["mAP", "difference"])) > 0
 
@@ -57,10 +58,10 @@ def test_a_run_is_compared_with_the_one_that_it_came_from(runs: tuple[RunFolder,
 def test_the_same_run_twice_and_a_single_run_are_explained(runs: tuple[RunFolder, RunFolder]):
     old, new = runs
     app = open_page(old)
-    app.selectbox[1].set_value(str(old.path)).run()
-    assert "the same run" in app.info[0].value
+    app.selectbox(key="compare after").set_value(str(old.path)).run()
+    assert "the same run" in texts(app.info)
     shutil.rmtree(new.path)
-    assert "one run only" in open_page(old).info[0].value
+    assert "only one run" in texts(open_page(old).info)
     assert [run.path for run in sibling_runs(old)] == [old.path]
 
 
@@ -68,7 +69,7 @@ def test_runs_of_other_images_are_refused_in_words(runs: tuple[RunFolder, RunFol
     old, new = runs
     images = new.load_images()
     new.save_images(images.assign(hash=["0" + hash[1:][::-1] for hash in images["hash"]]))
-    assert "share no test image" in open_page(old).warning[0].value.replace("\\", "")
+    assert "share no test image" in texts(open_page(old).warning).replace("\\", "")
 
 
 def test_rows_without_an_interval_are_drawn_as_a_dot():

@@ -63,11 +63,11 @@ def test_the_note_of_a_threshold_names_its_group_and_its_rules():
     assert "likeliest label of the group age, whatever" in constraints_note(
         LabelConstraints((AGES,)), 1, NAMES
     )
-    assert "reach their threshold" in constraints_note(
+    assert "reaches its threshold" in constraints_note(
         LabelConstraints((ExclusiveGroup("age", (0, 1)),)), 1, NAMES
     )
     assert constraints_note(LabelConstraints((AGES,)), 2, NAMES) == ""
-    assert "with baby an image also gets people" in constraints_note(
+    assert "a photo with baby also gets people" in constraints_note(
         LabelConstraints(rules=((0, 2),)), 2, NAMES
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from reviewing import table_with, texts
 from streamlit.testing.v1 import AppTest
 
 from tagger.review import Decision, Store, cell_states, edit_vocabulary
@@ -60,7 +61,7 @@ def test_labels_are_added_renamed_merged_and_taken_back(finished: Path, store: S
     app = open_page("labels", finished, store)
     app.text_input(key="label added").set_value("letter")
     app.button(key="press add").click().run()
-    assert "is added" in app.success[0].value
+    assert "is added" in texts(app.success)
     app.selectbox(key="label renamed").set_value("nine")
     app.text_input(key="label renamed to").set_value(HOSTILE)
     app.button(key="press rename").click().run()
@@ -72,7 +73,7 @@ def test_labels_are_added_renamed_merged_and_taken_back(finished: Path, store: S
     assert kinds == [
         ("add", "letter", None, "cleo"), ("rename", "nine", HOSTILE, "cleo"), ("merge", "seven", "six", "cleo")
     ]  # fmt: skip
-    table = app.dataframe[0].value.set_index("label")
+    table = table_with(app, "label", "decided").set_index("label")
     assert list(table.index) == list(edit_vocabulary(names, store.operations()).names)
     labels_NK = RunFolder(finished).load_cells()
     merged = (labels_NK[:, names.index("six")] == 1) | (labels_NK[:, names.index("seven")] == 1)
@@ -104,7 +105,7 @@ def test_what_makes_no_sense_is_refused_and_not_written(
     for key, value in fields.items():
         app.text_input(key=key).set_value(value)
     app.button(key=button).click().run()
-    assert reason in app.error[0].value
+    assert reason in texts(app.error)
     assert store.operations() == []
 
 
@@ -113,7 +114,8 @@ def test_decisions_are_counted_by_label(finished: Path, store: Store):
     labels_NK, k = run.load_cells(), run.load_labels().index("two")
     absent = int((labels_NK[:, k] == 0).argmax())
     store.record([says(run, absent, "two", "yes", "ann", 1)])
-    row = open_page("labels", finished, store).dataframe[0].value.set_index("label").loc["two"]
+    app = open_page("labels", finished, store)
+    row = table_with(app, "label", "decided").set_index("label").loc["two"]
     assert row.to_dict() == {
         "images": (labels_NK[:, k] == 1).sum() + 1, "change": 1, "decided": 1, "was wrong": 1
     }  # fmt: skip
@@ -127,10 +129,10 @@ def test_a_dispute_is_settled_once_and_leaves_the_page(finished: Path, store: St
     ]  # fmt: skip
     store.record(rows)
     app = open_page("disagreements", finished, store)
-    assert any("1 cell is in dispute" in text.value for text in app.markdown)
+    assert any("1 label is in dispute" in text.value for text in app.markdown)
     for text in (*(one.value for one in (*app.markdown, *app.caption)), *(one.label for one in app.button)):
         assert not re.search(r"(?<!\\)(<b>|!\[)", str(text)), text
-    table = app.dataframe[0].value.set_index("label")
+    table = table_with(app, "label", "kappa").set_index("label")
     assert table.loc["all labels", "pairs"] == 2
     assert table.loc["all labels", "agreement"] == 50
     cell = (rows[0].hash, "one")
@@ -140,7 +142,7 @@ def test_a_dispute_is_settled_once_and_leaves_the_page(finished: Path, store: St
     assert (last.verdict, last.settles, last.reviewer, last.source) == ("no", True, "cleo", "disagreement")
     assert last.before == run.load_cells()[3, run.load_labels().index("one")]
     assert cell_states(store.decisions())[cell].value == 0
-    assert "Nobody disagrees" in app.success[0].value
+    assert "Reviewers agree" in texts(app.success)
     app.run()
     assert len(store.decisions()) == 5
 
@@ -160,4 +162,4 @@ def test_a_renamed_label_is_one_label_for_its_disputes(finished: Path, store: St
 
 
 def test_alone_nothing_is_in_dispute(finished: Path, store: Store):
-    assert "fewer than two people" in open_page("disagreements", finished, store).info[0].value
+    assert "fewer than two people" in texts(open_page("disagreements", finished, store).info)

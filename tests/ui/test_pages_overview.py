@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reviewing import page
+from reviewing import labelled, page, table_with, texts
 from streamlit.testing.v1 import AppTest
 
 from tagger.review import Store
@@ -39,14 +39,14 @@ def test_the_overview_shows_the_runs_numbers(run: RunFolder, tmp_path: Path):
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["mAP"] == f"{overall['map']['value']:.3f}"
     assert shown["Micro-F1"] == f"{overall['micro_f1']['value']:.3f}"
-    table = app.dataframe[0].value
+    table = table_with(app, "label", "AP")
     assert sorted(table["label"]) == sorted(run.load_labels())
 
 
 def test_a_threshold_that_is_moved_and_saved_comes_back_as_a_set(run: RunFolder, tmp_path: Path):
     app = open_page("overview", run.path, tmp_path)
     k = int(app.selectbox(key="threshold label").value or 0)
-    app.slider[0].set_value(0.25).run()
+    labelled(app.slider, "Threshold").set_value(0.25).run()
     shown = {metric.label: metric.value for metric in app.metric}
     labels_NK, (probs_NK, _) = run.load_cells(), run.load_oof()
     test_N = (run.load_images()["split"] == "test").to_numpy()
@@ -54,26 +54,26 @@ def test_a_threshold_that_is_moved_and_saved_comes_back_as_a_set(run: RunFolder,
     assert shown["Chosen"] == f"{int(counts.tp[k] + counts.fp[k]):,}"
     assert shown["F1"] == f"{f_beta(counts)[k]:.3f}"
     app.text_input(key="threshold name").set_value("by hand")
-    app.button[0].click().run()
+    app.button(key="save thresholds").click().run()
     assert not app.exception
-    assert "\\-\\-thresholds" in app.success[0].value
+    assert "\\-\\-thresholds" in texts(app.success)
     names, own = run.load_labels(), run.load_decision_rule()[0].values_K
     saved = run.load_threshold_set("by hand")
     assert saved[names[k]] == 0.25
     np.testing.assert_array_equal([saved[n] for n in names if n != names[k]], np.delete(own, k))
 
     app.text_input(key="threshold name").set_value("by hand")
-    app.button[0].click().run()
-    assert "already" in app.error[0].value
+    app.button(key="save thresholds").click().run()
+    assert "already" in texts(app.error)
     app.selectbox(key="threshold base").set_value("by hand").run()
-    assert app.slider[0].value == 0.25
+    assert labelled(app.slider, "Threshold").value == 0.25
 
 
 def test_a_name_that_is_no_file_name_is_refused_in_words(run: RunFolder, tmp_path: Path):
     app = open_page("overview", run.path, tmp_path)
     app.text_input(key="threshold name").set_value("../elsewhere")
-    app.button[0].click().run()
-    assert "no name for a threshold set" in app.error[0].value
+    app.button(key="save thresholds").click().run()
+    assert "no name for a threshold set" in texts(app.error)
     assert run.threshold_sets() == []
 
 
@@ -81,9 +81,9 @@ def test_the_data_page_counts_what_the_run_has(run: RunFolder, tmp_path: Path):
     app = open_page("data", run.path, tmp_path)
     labels_NK = run.load_cells()
     shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["Images"] == f"{len(labels_NK):,}"
+    assert shown["Photos"] == f"{len(labels_NK):,}"
     assert shown["Labels set"] == f"{int((labels_NK == 1).sum()):,}"
-    table = app.dataframe[0].value.set_index("label")
+    table = table_with(app, "label", "train").set_index("label")
     for k, name in enumerate(run.load_labels()):
         assert table.loc[name, "all"] == (labels_NK[:, k] == 1).sum()
         assert table.loc[name, ["train", "val", "test"]].sum() == table.loc[name, "all"]
@@ -108,7 +108,7 @@ def test_hostile_names_reach_markdown_only_escaped(name: str, finished: Path, tm
     assert run.load_labels() == changed
     app = open_page(name, run.path, tmp_path)
     if name == "overview":
-        app.slider[0].set_value(0.5).run()
+        labelled(app.slider, "Threshold").set_value(0.5).run()
     texts: list[Any] = [
         *app.markdown,
         *app.caption,
@@ -155,10 +155,10 @@ def test_without_a_test_split_validation_and_out_of_fold_rows_stand_in(run: RunF
     app = open_page("overview", run.path, tmp_path)
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["mAP"] == f"{metrics['validation']['overall']['map']['value']:.3f}"
-    assert app.info[0].value == "There is no \\*test\\* split\\."
+    assert texts(app.info) == "There is no \\*test\\* split\\."
     assert any("there is no test split" in caption.value.replace("\\", "") for caption in app.caption)
 
 
 def test_a_run_that_nothing_judges_says_so(run: RunFolder, tmp_path: Path):
     run.finish(run.load_metrics() | {"test": None, "validation": None})
-    assert "nothing to judge it by" in open_page("overview", run.path, tmp_path).warning[0].value
+    assert "its quality cannot be measured" in texts(open_page("overview", run.path, tmp_path).warning)

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from reviewing import texts
 from streamlit.testing.v1 import AppTest
 
 from tagger.errors import TaggerError
@@ -101,7 +102,7 @@ def test_its_progress_is_read_while_it_runs(store: Store, begin: Callable[[str],
 
 def test_a_second_one_is_refused_while_it_runs(begin: Callable[[str], RetrainJob], store: Store):
     first = begin(WAITS)
-    with pytest.raises(TaggerError, match="running already, since 2026-11-20 14:05"):
+    with pytest.raises(TaggerError, match="already running, since 2026-11-20 14:05"):
         begin(WAITS)
     assert load_job(store) == first
     os.kill(first.pid, signal.SIGKILL)
@@ -155,7 +156,7 @@ def test_how_it_ended_is_told_apart(begin: Callable[..., RetrainJob]):
 
 def test_a_new_run_is_never_written_over(begin: Callable[[str], RetrainJob], tmp_path: Path):
     (tmp_path / "runs" / "new").mkdir(parents=True)
-    with pytest.raises(TaggerError, match="is there already"):
+    with pytest.raises(TaggerError, match="exists already"):
         begin(WAITS)
 
 
@@ -222,21 +223,21 @@ def test_the_page_goes_from_button_to_failure_and_back(finished: Path, store: St
     kwargs = {"path": str(finished), "url": store.url}
     app = AppTest.from_function(page, kwargs=kwargs, default_timeout=60).run()
     assert not app.exception
-    assert app.button[0].disabled  # nothing to learn from yet
-    assert "no decision yet" in app.info[0].value
+    assert app.button(key="start retraining").disabled  # nothing to learn from yet
+    assert "no decision yet" in texts(app.info)
     store.record([
         Decision(hash="h", label="one", verdict="yes", before=0, suggested=1, doubt=0.5, run="run", reviewer="ann",
                  seconds=1.0, client="t", seq=1)
     ])  # fmt: skip
     app.run()
-    assert not app.button[0].disabled
+    assert not app.button(key="start retraining").disabled
     job = RetrainJob(str(finished), str(tmp_path / "![x](http:)"), 999_999_999, 0.0, "now", str(tmp_path))
     (tmp_path / "log.txt").write_text("tagger: it broke")
     store.save_note("retrain", json.dumps(job.__dict__))
     app.run()
-    assert "has failed" in app.error[0].value
-    assert "![x]" not in app.error[0].value
-    assert "tagger: it broke" in app.code[0].value
+    assert "failed" in texts(app.error)
+    assert "![x]" not in texts(app.error)
+    assert "tagger: it broke" in texts(app.code)
     app.button(key="dismiss retraining").click().run()
     assert not app.exception
     assert load_job(store) is None
@@ -255,4 +256,4 @@ def test_the_page_shows_a_running_one_and_stops_it(
     app.button(key="stop retraining").click().run()
     wait_for(lambda: not is_running(job))
     app.run()
-    assert "was stopped" in app.warning[0].value
+    assert "was stopped" in texts(app.warning)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from PIL import Image
+from reviewing import texts
 from streamlit.testing.v1 import AppTest
 
 from tagger.explain import explanations
@@ -75,7 +76,7 @@ def photo(name: str = "a.jpg") -> tuple[str, bytes, str]:
 def open_page(run: Path, uploads: list[tuple[str, bytes, str]]) -> AppTest:
     """The page with these files dropped on it."""
     app = AppTest.from_function(page, kwargs={"path": str(run)}, default_timeout=60).run()
-    assert "Nothing here yet" in app.info[0].value
+    assert "No photo yet" in texts(app.info)
     app.file_uploader(key="try images").set_value(uploads).run()
     assert not app.exception, app.exception
     return app
@@ -86,8 +87,9 @@ def test_labels_are_shown_and_the_model_is_asked_once_for_each_image(
 ):
     app = open_page(finished, [photo(), photo("![x](http:b).jpg"), ("bad.jpg", b"nothing", "image/jpeg")])
     names = RunFolder(finished).load_labels()
-    assert app.markdown[0].value == " ".join(f":blue-badge[{name}]" for name in names[1:])
-    assert "could not be read" in app.warning[0].value
+    badges = " ".join(f":blue-badge[{name}]" for name in names[1:])
+    assert [text.value for text in app.markdown if "badge" in text.value] == [badges, badges]
+    assert "could not be read" in texts(app.warning)
     assert any("\\!\\[x" in caption.value for caption in app.caption)
     assert worker.asked == 2  # the same bytes twice are one image
     app.selectbox(key="heat 0").set_value(2).run()
@@ -95,17 +97,19 @@ def test_labels_are_shown_and_the_model_is_asked_once_for_each_image(
     assert worker.asked == 2
 
 
-def test_the_way_of_the_heat_map_is_chosen_kept_and_asked_for_once(finished: Path, worker: type[FakeWorker]):
+def test_the_method_of_the_heat_map_is_chosen_kept_and_asked_for_once(
+    finished: Path, worker: type[FakeWorker]
+):
     app = open_page(finished, [photo(), photo("b.jpg")])
     assert worker.methods == []
     app.selectbox(key="heat 0").set_value(1).run()
-    way = "heat method 0"
-    app.button_group(key=way).set_value("saliency").run()
-    app.button_group(key=way).set_value(None).run()  # the chosen one clicked again: it stays
-    assert app.session_state[way] == "saliency"
+    method = "heat method 0"
+    app.button_group(key=method).set_value("saliency").run()
+    app.button_group(key=method).set_value(None).run()  # the chosen one clicked again: it stays
+    assert app.session_state[method] == "saliency"
     app.selectbox(key="heat 1").set_value(1).run()
     assert app.session_state["heat method 1"] == "saliency"  # the other photo begins with it
-    app.button_group(key=way).set_value("grad_cam").run()
+    app.button_group(key=method).set_value("grad_cam").run()
     assert not app.exception, app.exception
     assert worker.methods == ["grad_cam", "saliency"]
     assert set(METHOD_TITLES) == set(explanations.names())
@@ -113,7 +117,7 @@ def test_the_way_of_the_heat_map_is_chosen_kept_and_asked_for_once(finished: Pat
 
 def test_more_images_than_fit_are_named(finished: Path, worker: type[FakeWorker]):
     app = open_page(finished, [photo(f"{n}.jpg") for n in range(14)])
-    assert "first 12 of 14" in app.warning[0].value
+    assert "first 12 of 14" in texts(app.warning)
     assert len(app.selectbox) == 12
 
 

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from reviewing import make_run
 from starlette.testclient import TestClient
-from streamlit.runtime import Runtime
 
 from tagger.ui.app_state import AppState, open_app_state
 from tagger.ui.server.launch import build_app
 from tagger.ui.server.security import MAX_BODY_BYTES, TOKEN_HEADER
+from tagger.ui.streamlit_internals import separate_runtime
 
 
 @pytest.fixture
@@ -26,9 +26,10 @@ def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[AppState]:
 
 
 @pytest.fixture(autouse=True)
-def own_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+def own_runtime() -> Iterator[None]:
     """Streamlit allows one app a process; here each test has one, after another."""
-    monkeypatch.setattr(Runtime, "_instance", None)
+    with separate_runtime():
+        yield
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reviewing import make_run
+from reviewing import labelled, make_run, texts
 from streamlit.testing.v1 import AppTest
 
 from tagger.review import SuspectFilter
@@ -19,7 +19,7 @@ SCRIPT = Path(app_state.__file__).with_name("streamlit_app.py")
 
 @pytest.fixture
 def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[app_state.AppState]:
-    """The process's workplace, on a copy of the small run."""
+    """The state of the process, on a copy of the small run."""
     run = make_run(
         finished, demo, tmp_path, audit=20, labels={"zero": "**zero** <b>", "one": "![x](http://e.example)"}
     )
@@ -80,7 +80,7 @@ def test_without_a_run_the_app_says_what_to_do(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["app.py"])
     app = AppTest.from_file(str(SCRIPT), default_timeout=60).run()
-    assert "tagger train" in app.error[0].value
+    assert "tagger train" in texts(app.error)
 
 
 def open_photo(place: app_state.AppState, row: int) -> AppTest:
@@ -105,7 +105,7 @@ def open_photo(place: app_state.AppState, row: int) -> AppTest:
 
 def test_a_photos_labels_are_set_logged_and_taken_back(place: app_state.AppState):
     app = open_photo(place, 3)
-    pills = app.button_group[0]
+    pills = labelled(app.button_group, "Labels")
     before = list(pills.value)
     other = next(name for name in place.run_labels if name not in before)
     pills.set_value([*before, other]).run()
@@ -117,11 +117,11 @@ def test_a_photos_labels_are_set_logged_and_taken_back(place: app_state.AppState
         "edit",
         "ann",
     )
-    assert other in app.button_group[0].value
+    assert other in labelled(app.button_group, "Labels").value
     next(button for button in app.button if str(button.key).startswith("undo ")).click().run()
     assert not app.exception
     assert place.store.decisions()[-1].undoes == decision.id
-    assert sorted(app.button_group[0].value) == sorted(before)
+    assert sorted(labelled(app.button_group, "Labels").value) == sorted(before)
     assert any(text.value.startswith("~~") for text in app.markdown)
 
 
@@ -130,11 +130,11 @@ def test_a_photo_is_found_by_a_part_of_its_name(place: app_state.AppState):
     app.text_input(key="find").set_value("00007").run()
     assert app.selectbox(key="found").options == [place.session.image(7).file]
     app.text_input(key="find").set_value("nothing like it").run()
-    assert app.info[0].value
+    assert "No file name contains this text" in texts(app.info)
 
 
 def shown_names(app: AppTest) -> list[str]:
-    """The small pictures on the page, by what is written on the buttons below them."""
+    """File names of the tiles on the page, from the buttons below them."""
     return [button.help for button in app.button if str(button.key).startswith("open ")]
 
 
@@ -159,7 +159,7 @@ def test_photos_of_a_label_are_those_that_have_it_now(place: app_state.AppState)
     label = place.session.names[1]
     rows = [row for row in range(len(place.hashes)) if place.session.image(row).labels[1].current == 1]
     app = open_photo(place, rows[0])
-    pills = app.button_group[0]
+    pills = labelled(app.button_group, "Labels")
     pills.set_value([name for name in pills.value if name != label]).run()  # it has it no longer
     app.button(key="all photos").click().run()
     app.selectbox(key="browsed label").select(label).run()
@@ -176,19 +176,19 @@ def test_photos_of_a_label_are_those_that_have_it_now(place: app_state.AppState)
 def test_very_many_labels_are_searched_for_instead_of_shown(place: app_state.AppState, monkeypatch):
     monkeypatch.setattr("tagger.ui.pages.photos_page.MAX_SWITCHES", 5)
     app = open_photo(place, 3)
-    box = app.multiselect[0]
+    box = labelled(app.multiselect, "Labels")
     assert len(box.options) == len(place.session.names) > 5
     added = next(name for name in place.session.names if name not in box.value)
     box.set_value([*box.value, added]).run()
     assert not app.exception, app.exception
     (decision,) = place.store.decisions()
     assert (decision.label, decision.verdict) == (added, "yes")
-    assert added in app.multiselect[0].value
+    assert added in labelled(app.multiselect, "Labels").value
 
 
 def test_names_are_escaped_where_markdown_is_read(place: app_state.AppState):
     app = open_photo(place, 3)
-    app.button_group[0].set_value(["**zero** <b>", "![x](http://e.example)"]).run()
+    labelled(app.button_group, "Labels").set_value(["**zero** <b>", "![x](http://e.example)"]).run()
     texts = " ".join(str(text.value) for text in [*app.markdown, *app.caption])
     assert "**zero**" not in texts
     assert "![x](" not in texts
@@ -218,7 +218,7 @@ def test_the_components_source_is_one_module_that_writes_text_only():
     ("chosen", "left", "said"),
     [
         (SuspectFilter(), 0, "All done"),
-        (SuspectFilter(), 5, "Others are at work"),
+        (SuspectFilter(), 5, "Remaining cards are held by other"),
         (SuspectFilter(label="sea"), 0, "Nothing left"),
     ],
 )

@@ -40,11 +40,11 @@ def label_counts_chart(table: pd.DataFrame, *, most: int) -> alt.Chart:
         alt.Chart(table[table["label"].isin(shown)], height=row_height(len(shown)) + 90)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("images:Q", title="images", axis=alt.Axis(tickCount=8, tickMinStep=1, labelFlush=True)),
+            x=alt.X("images:Q", title="photos", axis=alt.Axis(tickCount=8, tickMinStep=1, labelFlush=True)),
             y=alt.Y("label:N", title=None, sort=shown, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
             color=colour,
             order=alt.Order("place:Q"),
-            tooltip=["label", "split", alt.Tooltip("images:Q", format=",")],
+            tooltip=["label", "split", alt.Tooltip("images:Q", title="photos", format=",")],
         )
         .transform_calculate(place=f"indexof({list(SPLITS)}, datum.split)")
     )
@@ -96,7 +96,7 @@ def cooccurrence_chart(table: pd.DataFrame) -> alt.Chart:
                 "label",
                 "other",
                 alt.Tooltip("share:Q", format=".1%"),
-                alt.Tooltip("images:Q", format=","),
+                alt.Tooltip("images:Q", title="photos", format=","),
             ],
         )
     )

@@ -19,8 +19,7 @@ def probability_table(
     thresholds_K: np.ndarray,
     constraints: LabelConstraints = NO_CONSTRAINTS,
 ) -> pd.DataFrame:
-    """label, probability, threshold, chosen (as groups and rules have it): chosen labels first, then by
-    probability.
+    """Table of label, probability, threshold, chosen (by groups and rules too): chosen first, then by probability.
 
     >>> probability_table(["cat", "dog"], [0.3, 0.4], np.array([0.2, 0.5]))["label"].tolist()
     ['cat', 'dog']
@@ -31,7 +30,7 @@ def probability_table(
 
 
 def probability_chart(table: pd.DataFrame) -> Any:
-    """The first labels of the table: all that are chosen, and the likeliest of the others."""
+    """Chart of the first labels of the table: all that are chosen, and the likeliest of the others."""
     shown = table.head(max(MIN_LABELS_SHOWN, int(table["chosen"].sum())))
     y = alt.Y(
         "label:N", sort=shown["label"].tolist(), title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False)

@@ -1,6 +1,4 @@
-"""Palette and shared parts of all charts.
-
-One calm palette that colour-blind people can tell apart, the same in light and dark.
+"""Palette and shared parts of all charts, for light and dark, safe for colour-blind people.
 
 The colours are those of Okabe and Ito (2008), moved to a middle lightness so that they stand on white and
 on near black. Everything else (fonts, grid, text colour) is left to Streamlit's theme, which follows the
@@ -23,7 +21,7 @@ HEAT_COLOURS = ["#3E8FCF10", "#3E8FCF"]  # from nearly nothing to blue, on eithe
 
 
 def show_chart(chart: Any, *, alt_text: str, key: str | None = None, **options: Any) -> Any:
-    """The chart as wide as its place, with a text for screen readers; what ``st.altair_chart`` gives."""
+    """Draw a chart at full width with a text for screen readers; gives what ``st.altair_chart`` gives."""
     return st.altair_chart(chart, width="stretch", key=key, alt=alt_text, **options)
 
 

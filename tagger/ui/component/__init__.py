@@ -28,7 +28,7 @@ def component_sources() -> tuple[str, str]:
 
 
 def declare_component() -> Any:
-    """The mounting command: ``declare()(key=..., data=..., on_ask_change=...)``."""
+    """The component's mounting function: call it with ``key``, ``data``, ``on_ask_change``."""
     import streamlit as st
 
     script, style = component_sources()

@@ -1,6 +1,6 @@
-// One photo, one question. "Yes" and "no" always answer the same question ("Does this show sea?"), whatever the label
-// says now and whatever the model thinks, so that a habit of the fingers cannot betray the eye. Enter takes the
-// suggestion; on a blind card there is none, and Enter does nothing but say so.
+// Card view: one photo, one question. "Yes" and "no" always answer the same question ("Does this show sea?"), whatever
+// the label says now and whatever the model predicts: a key always means the same answer. Enter takes the suggestion;
+// a blind card has none, and Enter only says so.
 
 const AHEAD = 8; // cards fetched and decoded ahead of the one on screen
 const DIGITS = "1234567890";
@@ -35,12 +35,12 @@ class CardView {
     this.nearTitle = el("h3", { text: "Most similar photos" });
     const small = (text, hint, shortcut, act) =>
       el("button", { class: "small", type: "button", "aria-keyshortcuts": shortcut, onclick: act }, key(hint), text);
-    this.ways = el("div", { class: "ways", role: "group", "aria-label": "Heat map by", hidden: true });
+    this.methods = el("div", { class: "ways", role: "group", "aria-label": "Method of the heat map", hidden: true });
     this.heatButton = small("Heat map", "H", "h", () => this.toggleHeat());
     this.node = el(
       "div",
       { class: "card" },
-      el("div", { class: "photo" }, el("div", { class: "frame" }, this.stage, this.heat, this.ways), this.file),
+      el("div", { class: "photo" }, el("div", { class: "frame" }, this.stage, this.heat, this.methods), this.file),
       el(
         "div",
         { class: "panel" },
@@ -77,8 +77,8 @@ class CardView {
     return { button, title, effect, enter };
   }
 
-  // what to ask the server for
-  want() {
+  // Request to the server: how many cards, and which ones the page has.
+  request() {
     const count = Math.max(0, AHEAD + 1 - this.queue.length);
     return { mode: "card", count, hold: Session.held(this.queue), exclude: [...this.answered] };
   }
@@ -90,7 +90,7 @@ class CardView {
     const have = new Set(this.queue.map((card) => card.position));
     const idle = !this.card;
     const lost = new Set(reply.lost); // while this page slept, somebody else got them
-    this.queue = this.queue.filter((card, place) => place === 0 || !lost.has(card.position));
+    this.queue = this.queue.filter((card, index) => index === 0 || !lost.has(card.position));
     for (const card of reply.cards ?? []) {
       if (have.has(card.position) || this.answered.has(card.position)) continue;
       this.queue.push(card);
@@ -155,9 +155,9 @@ class CardView {
     this.question.replaceChildren("Does this show ", name(card.label), "?");
     const missing = card.direction === "missing";
     this.node.classList.toggle("blind", card.blind);
-    if (card.blind) this.claim.textContent = "Please check. This one is asked without a suggestion.";
-    else if (card.suggested === null) this.claim.textContent = `Labelled ${word(card.given)}.`;
-    else this.claim.replaceChildren(el("span", { class: "tag", text: missing ? "Probably missing" : "Probably wrong" }));
+    if (card.blind) this.claim.textContent = "Please check. This card has no suggestion.";
+    else if (card.suggested === null) this.claim.textContent = `Label given: ${word(card.given)}.`;
+    else this.claim.replaceChildren(el("span", { class: "tag", text: missing ? "Probably missing" : "Probably not in the photo" }));
     this.reason.replaceChildren(...(card.blind ? [] : withNames(card.reason)));
     const suggested = card.blind ? null : card.suggested;
     const [adds, drops] = [card.given === 1 ? "keeps the label" : "adds the label", card.given === 0 ? "stays without it" : "removes the label"];
@@ -201,9 +201,9 @@ class CardView {
     this.app.remember({ mode: "card", cards: [card], rows });
   }
 
-  toggle(place) {
+  toggle(index) {
     const card = this.card;
-    const label = card?.labels.filter((other) => other.name !== card.label)[place];
+    const label = card?.labels.filter((other) => other.name !== card.label)[index];
     if (!label || !this.ready) return;
     const value = label.value === 1 ? 0 : 1;
     const cell = { ...card, label: label.name, current: label.value, suggested: null, doubt: null, blind: false };

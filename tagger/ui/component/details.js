@@ -1,9 +1,9 @@
-// What stands below the answers: the photo's other labels, and the photos most like it. Part of CardView.
+// Details of a card: other labels and similar photos. Part of CardView.
 
 CardView.prototype.detail = function (card) {
   const others = card.labels.filter((label) => label.name !== card.label);
   const shown = this.all ? others : others.slice(0, DIGITS.length);
-  this.chips.replaceChildren(...shown.map((label, place) => this.chip(card, label, place)));
+  this.chips.replaceChildren(...shown.map((label, index) => this.chip(card, label, index)));
   if (others.length > DIGITS.length) {
     const text = this.all ? "Fewer" : `${(others.length - DIGITS.length + card.more).toLocaleString("en")} more`;
     this.chips.append(el("button", { class: "chip more", type: "button", text, onclick: () => this.toggleAll() }));
@@ -17,7 +17,7 @@ CardView.prototype.detail = function (card) {
   this.heatButton.hidden = !this.app.data.heat || card.blind; // what the model looks at would be a hint
 };
 
-CardView.prototype.chip = function (card, label, place) {
+CardView.prototype.chip = function (card, label, index) {
   const on = label.value === 1;
   return el(
     "button",
@@ -25,11 +25,11 @@ CardView.prototype.chip = function (card, label, place) {
       class: `chip ${on ? "on" : "off"}${label.verified ? " verified" : ""}`,
       type: "button",
       "aria-pressed": String(on),
-      "aria-keyshortcuts": DIGITS[place],
+      "aria-keyshortcuts": DIGITS[index],
       title: label.verified ? "decided by a person" : undefined,
-      onclick: () => this.toggle(place),
+      onclick: () => this.toggle(index),
     },
-    place < DIGITS.length ? key(DIGITS[place]) : null,
+    index < DIGITS.length ? key(DIGITS[index]) : null,
     el("span", { class: "mark", "aria-hidden": "true", text: on ? "✓" : "" }),
     el("span", { class: "text", dir: "auto", text: label.name }),
   );
@@ -37,7 +37,7 @@ CardView.prototype.chip = function (card, label, place) {
 
 CardView.prototype.neighbour = function (card, other) {
   const has = other.has === 1;
-  const says = `${has ? "has" : other.has === 0 ? "has not" : "unknown:"} ${card.label}`;
+  const says = `${has ? "has" : other.has === 0 ? "does not have" : "unknown:"} ${card.label}`;
   const photo = el("img", { alt: "", src: this.app.url(other, 128), draggable: "false" });
   return el(
     "figure",

@@ -1,4 +1,4 @@
-// Elements without markup: every text goes in as textContent, so that a file named <script> is only a name.
+// DOM elements without markup: every text goes in as textContent, so that a file named <script> is only a name.
 
 function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
@@ -23,7 +23,7 @@ function name(text) {
 
 // "18 of its 25 nearest images have `sea`": what stands in backticks is a name
 function withNames(text) {
-  return String(text).split("`").map((part, place) => (place % 2 ? name(part) : part)).filter((part) => part !== "");
+  return String(text).split("`").map((part, index) => (index % 2 ? name(part) : part)).filter((part) => part !== "");
 }
 
 function plural(count, word) {

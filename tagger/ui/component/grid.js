@@ -1,4 +1,4 @@
-// Two dozen photos, one question: mark the exceptions, settle all of them with one key, in one transaction.
+// Grid view: two dozen photos, one question. Mark the exceptions, settle all of them with one key, in one transaction.
 
 const TILE_KEYS = [..."abcdefjklmnopqrstvwxy12345"]; // without g, h, i, u, z, which mean something
 const TILES = 24;
@@ -6,7 +6,7 @@ const TILES = 24;
 class GridView {
   constructor(app) {
     this.app = app;
-    this.pages = []; // { label, direction, cards, marks: Set of places }
+    this.pages = []; // { label, direction, cards, marks: Set of indices }
     this.answered = new Set();
     this.focus = 0;
     this.ready = false;
@@ -44,7 +44,7 @@ class GridView {
     this.node = el("div", { class: "grid" }, this.empty, this.bar, this.tiles);
   }
 
-  want() {
+  request() {
     const held = Session.held(this.pages.flatMap((page) => page.cards));
     const last = this.pages.at(-1);
     const group = last ? { label: last.label, direction: last.direction } : null;
@@ -59,7 +59,7 @@ class GridView {
     const fresh = (reply.cards ?? []).filter((card) => !have.has(card.position) && !this.answered.has(card.position));
     const idle = !this.page;
     const lost = new Set(reply.lost); // pages ahead that somebody else got a part of while this page slept
-    this.pages = this.pages.filter((page, place) => place === 0 || !page.cards.some((card) => lost.has(card.position)));
+    this.pages = this.pages.filter((page, index) => index === 0 || !page.cards.some((card) => lost.has(card.position)));
     if (fresh.length) {
       const { label, direction } = fresh[0];
       this.pages.push({ label, direction, cards: fresh, marks: new Set() });
@@ -92,7 +92,7 @@ class GridView {
     this.title.replaceChildren(`${these} ${missing ? (count === 1 ? "lacks " : "lack ") : count === 1 ? "has " : "have "}`,
       name(page.label), missing ? ", but probably show it" : ", but probably do not show it");
     this.hint.textContent = `Mark the photos that ${missing ? "do not show" : "do show"} it, then settle all.`;
-    this.nodes = page.cards.map((card, place) => this.tile(page, card, place));
+    this.nodes = page.cards.map((card, index) => this.tile(page, card, index));
     this.tiles.replaceChildren(...this.nodes);
     this.count();
     const photos = page.cards.map((card) => this.app.photos.get(card, 256).done);
@@ -107,7 +107,7 @@ class GridView {
     });
   }
 
-  tile(page, card, place) {
+  tile(page, card, index) {
     const entry = this.app.photos.get(card, 256);
     const frame = el("span", { class: "pic" });
     entry.done.then((seen) => frame.append(seen ? entry.node : el("span", { class: "spoken", text: "cannot be shown" })));
@@ -116,34 +116,34 @@ class GridView {
       {
         class: "tile",
         type: "button",
-        tabindex: place === this.focus ? "0" : "-1",
-        "aria-pressed": String(page.marks.has(place)),
+        tabindex: index === this.focus ? "0" : "-1",
+        "aria-pressed": String(page.marks.has(index)),
         "aria-label": card.file,
         title: `${card.file}\n${card.reason}`,
-        "aria-keyshortcuts": TILE_KEYS[place],
-        onclick: () => this.mark(place),
+        "aria-keyshortcuts": TILE_KEYS[index],
+        onclick: () => this.mark(index),
       },
       frame,
       el("span", { class: "badge", "aria-hidden": "true", text: "✕" }),
-      place < TILE_KEYS.length ? key(TILE_KEYS[place].toUpperCase()) : null,
+      index < TILE_KEYS.length ? key(TILE_KEYS[index].toUpperCase()) : null,
     );
   }
 
-  mark(place) {
+  mark(index) {
     const page = this.page;
-    if (!page || place < 0 || place >= page.cards.length) return;
-    if (page.marks.has(place)) page.marks.delete(place);
-    else page.marks.add(place);
-    this.nodes[place].setAttribute("aria-pressed", String(page.marks.has(place)));
-    this.move(place);
+    if (!page || index < 0 || index >= page.cards.length) return;
+    if (page.marks.has(index)) page.marks.delete(index);
+    else page.marks.add(index);
+    this.nodes[index].setAttribute("aria-pressed", String(page.marks.has(index)));
+    this.move(index);
     this.count();
   }
 
   invert() {
-    this.page?.cards.forEach((_, place) => {
-      if (this.page.marks.has(place)) this.page.marks.delete(place);
-      else this.page.marks.add(place);
-      this.nodes[place].setAttribute("aria-pressed", String(this.page.marks.has(place)));
+    this.page?.cards.forEach((_, index) => {
+      if (this.page.marks.has(index)) this.page.marks.delete(index);
+      else this.page.marks.add(index);
+      this.nodes[index].setAttribute("aria-pressed", String(this.page.marks.has(index)));
     });
     this.count();
   }
@@ -156,9 +156,9 @@ class GridView {
     this.settleEffect.textContent = `${change} ${verb}, ${marks.size} stay${marks.size === 1 ? "s" : ""} as ${marks.size === 1 ? "it is" : "they are"}`;
   }
 
-  move(place) {
+  move(index) {
     this.nodes[this.focus]?.setAttribute("tabindex", "-1");
-    this.focus = Math.max(0, Math.min(this.nodes.length - 1, place));
+    this.focus = Math.max(0, Math.min(this.nodes.length - 1, index));
     this.nodes[this.focus].setAttribute("tabindex", "0");
     this.nodes[this.focus].focus({ preventScroll: false });
   }
@@ -174,8 +174,8 @@ class GridView {
     const page = this.page;
     if (!page || !this.ready) return;
     const seconds = Math.round((performance.now() - this.since) / page.cards.length) / 1000;
-    const made = page.cards.map((card, place) => {
-      const value = page.marks.has(place) ? card.given : card.suggested;
+    const made = page.cards.map((card, index) => {
+      const value = page.marks.has(index) ? card.given : card.suggested;
       return this.app.decision(card, value === 1 ? "yes" : "no", { source: "grid", seconds });
     });
     this.pages.shift();

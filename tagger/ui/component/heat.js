@@ -1,37 +1,37 @@
-// Where does the model look? The server sends a small grey map; it is scaled, coloured and laid over the photo here.
-// There are several ways to ask (Grad-CAM, ...): the chosen one is kept while this tab is open.
+// Heat maps: the server's grey map is scaled, coloured and laid over the photo here. Part of CardView.
+// The chosen method (Grad-CAM, ...) is kept while this tab is open.
 
-const WAY = "tagger/heat";
+const METHOD_KEY = "tagger/heat";
 
 CardView.prototype.toggleHeat = function () {
   const card = this.card;
   if (!card || card.blind || !this.app.data.heat) return;
-  if (this.ways.hidden) this.showHeat(this.way());
+  if (this.methods.hidden) this.showHeat(this.method());
   else this.hideHeat();
 };
 
-CardView.prototype.way = function () {
+CardView.prototype.method = function () {
   const names = this.app.data.heat.map(([name]) => name);
-  const kept = recall(WAY, "sessionStorage");
+  const kept = recall(METHOD_KEY, "sessionStorage");
   return names.includes(kept) ? kept : names[0];
 };
 
-CardView.prototype.nextWay = function () {
+CardView.prototype.nextMethod = function () {
   const card = this.card;
   if (!card || card.blind || !this.app.data.heat) return;
-  if (this.ways.hidden) return this.toggleHeat();
+  if (this.methods.hidden) return this.toggleHeat();
   const names = this.app.data.heat.map(([name]) => name);
-  this.showHeat(names[(names.indexOf(this.way()) + 1) % names.length]);
+  this.showHeat(names[(names.indexOf(this.method()) + 1) % names.length]);
 };
 
-CardView.prototype.showHeat = async function (way) {
+CardView.prototype.showHeat = async function (method) {
   const card = this.card;
-  keep(WAY, way, "sessionStorage");
-  this.offerWays(way);
-  const asked = (this.asked = {}); // only the answer to the last question is painted
+  keep(METHOD_KEY, method, "sessionStorage");
+  this.showMethods(method);
+  const asked = (this.asked = {}); // only the answer to the latest request is painted
   const busy = setTimeout(() => this.heatButton.classList.add("busy"), 150);
   try {
-    const answer = await fetch(`/tagger/heat/${card.row}/${card.k}?method=${way}`);
+    const answer = await fetch(`/tagger/heat/${card.row}/${card.k}?method=${method}`);
     if (!answer.ok) throw new Error(await answer.text());
     const map = await createImageBitmap(await answer.blob());
     if (this.asked === asked) this.paint(map);
@@ -45,18 +45,18 @@ CardView.prototype.showHeat = async function (way) {
   }
 };
 
-CardView.prototype.offerWays = function (way) {
+CardView.prototype.showMethods = function (method) {
   const button = ([name, title]) =>
-    el("button", { class: "way", type: "button", "data-way": name, "aria-pressed": String(name === way), text: title, onclick: () => this.showHeat(name) });
-  this.ways.replaceChildren(...this.app.data.heat.map(button), key("M"));
-  this.ways.hidden = false;
+    el("button", { class: "way", type: "button", "data-way": name, "aria-pressed": String(name === method), text: title, onclick: () => this.showHeat(name) });
+  this.methods.replaceChildren(...this.app.data.heat.map(button), key("M"));
+  this.methods.hidden = false;
   this.heatButton.classList.add("active");
 };
 
 CardView.prototype.hideHeat = function () {
   this.asked = null;
   this.heat.hidden = true;
-  this.ways.hidden = true;
+  this.methods.hidden = true;
   this.heatButton.classList.remove("active", "busy");
 };
 
@@ -68,19 +68,19 @@ CardView.prototype.paint = function (map) {
   pen.drawImage(map, 0, 0, width, height);
   const pixels = pen.getImageData(0, 0, width, height);
   let most = 0;
-  for (let place = 0; place < pixels.data.length; place += 4) {
-    const heat = pixels.data[place] / 255;
-    most = Math.max(most, pixels.data[place]);
-    pixels.data[place] = 255; // yellow where it looks, through red, to nothing
-    pixels.data[place + 1] = 220 * heat * heat;
-    pixels.data[place + 2] = 40;
-    pixels.data[place + 3] = 190 * Math.min(1, heat * 1.3);
+  for (let index = 0; index < pixels.data.length; index += 4) {
+    const heat = pixels.data[index] / 255;
+    most = Math.max(most, pixels.data[index]);
+    pixels.data[index] = 255; // yellow where it looks, through red, to nothing
+    pixels.data[index + 1] = 220 * heat * heat;
+    pixels.data[index + 2] = 40;
+    pixels.data[index + 3] = 190 * Math.min(1, heat * 1.3);
   }
   this.heat.hidden = most < 8;
-  if (most < 8) return this.app.nudge("The model does not look at any place in particular.");
+  if (most < 8) return this.app.nudge("The heat map is empty: the model looks at no particular place.");
   pen.putImageData(pixels, 0, 0);
   this.placeHeat();
-  this.heat.dataset.way = this.way(); // what is on screen, for tests
+  this.heat.dataset.way = this.method(); // what is on screen, for tests
 };
 
 // The photo is fitted into its frame: the map covers the photo, not the frame.

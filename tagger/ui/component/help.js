@@ -1,4 +1,4 @@
-// The keys, on one sheet.
+// Help dialog with the keyboard shortcuts.
 
 function makeHelp(close) {
   const rows = (list) =>
@@ -8,10 +8,10 @@ function makeHelp(close) {
   const part = (title, list) => el("section", {}, el("h3", { text: title }), el("dl", {}, ...rows(list)));
   return el(
     "dialog",
-    { class: "help", "aria-label": "Keys" },
-    el("h2", { text: "Keys" }),
-    el("p", { text: "One key, one decision. Every decision is saved at once and can be taken back." }),
-    el("div", { class: "columns" }, part("One photo", CARD_KEYS), el("div", {}, part("Many photos", GRID_KEYS), part("Always", BOTH_KEYS))),
+    { class: "help", "aria-label": "Keyboard shortcuts" },
+    el("h2", { text: "Keyboard shortcuts" }),
+    el("p", { text: "Each key makes one decision. Every decision is saved at once and can be undone." }),
+    el("div", { class: "columns" }, part("One photo", CARD_KEYS), el("div", {}, part("Many photos", GRID_KEYS), part("Both views", BOTH_KEYS))),
     el("button", { class: "small", type: "button", text: "Close", "aria-keyshortcuts": "Escape", onclick: close }),
   );
 }

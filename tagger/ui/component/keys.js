@@ -1,16 +1,16 @@
-// Which key does what? One table for the handler, the help and the tests' eyes.
+// Keyboard shortcuts: one table for the handler, the help and the tests.
 
 const CARD_KEYS = [
   ["Y", "→", "yes, the photo shows the label"],
-  ["N", "←", "no, it does not"],
+  ["N", "←", "no, the photo does not show it"],
   ["Enter", "", "take the suggestion (the button marked Enter)"],
   ["K", "", "keep the label as it is"],
-  ["U", "", "unsure: somebody else may know"],
+  ["U", "", "unsure: another reviewer may know"],
   ["S", "", "skip for now"],
   ["Z", "Backspace", "undo, step by step"],
   ["1 … 9, 0", "", "turn one of the photo's other labels on or off"],
-  ["H", "", "where the model looks"],
-  ["M", "", "another way to see that"],
+  ["H", "", "heat map: where the model looks"],
+  ["M", "", "next method of the heat map"],
 ];
 const GRID_KEYS = [
   ["A … Y, 1 … 5", "", "mark a photo as an exception"],
@@ -20,7 +20,7 @@ const GRID_KEYS = [
   ["Z", "Backspace", "undo the whole page"],
 ];
 const BOTH_KEYS = [
-  ["G", "", "one photo / many photos"],
+  ["G", "", "switch between one photo and many photos"],
   ["?", "", "this help"],
 ];
 
@@ -28,7 +28,7 @@ const BOTH_KEYS = [
 function onKey(event, app) {
   if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
   const target = event.composedPath()[0];
-  if (isText(target) || document.querySelector('[role="dialog"], [data-baseweb="popover"] [role="listbox"]')) return;
+  if (isText(target) || document.querySelector('[role="dialog"], [role="listbox"]')) return;
   if (app.help.open) {
     if (["Escape", "Enter", "?"].includes(event.key)) stop(event), app.toggleHelp(false);
     else if (event.key.length === 1) stop(event);
@@ -43,7 +43,7 @@ function onKey(event, app) {
 
 function actionOf(event, app) {
   const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1]; // by place: a French keyboard has & on the 1
+  const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1]; // by position: a French keyboard has & on the 1
   if (pressed === "?") return () => app.toggleHelp(true);
   if (pressed === "g") return () => app.setMode(app.mode === "grid" ? "card" : "grid");
   if (pressed === "z" || pressed === "Backspace") return () => app.undo();
@@ -62,7 +62,7 @@ function cardAction(pressed, digit, shift, card) {
     u: () => card.decide("unsure"),
     s: () => card.decide("skip"),
     h: () => card.toggleHeat(),
-    m: () => card.nextWay(),
+    m: () => card.nextMethod(),
   };
   return acts[pressed] ?? (/^[cr]$/.test(pressed) ? () => {} : null);
 }
@@ -72,8 +72,8 @@ function gridAction(pressed, digit, grid) {
   if (pressed === "Enter") return () => grid.settle();
   if (pressed === " ") return () => grid.mark(grid.focus);
   if (pressed === "i") return () => grid.invert();
-  const place = TILE_KEYS.indexOf(digit ?? pressed);
-  return place >= 0 ? () => grid.mark(place) : null;
+  const index = TILE_KEYS.indexOf(digit ?? pressed);
+  return index >= 0 ? () => grid.mark(index) : null;
 }
 
 function isText(node) {

@@ -1,20 +1,20 @@
-// Decisions that the server has not acknowledged yet. They lie in localStorage until it has, so that neither a
-// refresh, nor a closed tab, nor a killed server loses one; (client, seq) makes sending one again harmless.
+// Outbox: decisions that the server has not acknowledged yet, kept in localStorage. Neither a refresh, nor a closed
+// tab, nor a killed server loses one; (client, seq) makes sending one again harmless.
 
 const STORED = "tagger/outbox/";
 
 class Outbox {
-  constructor(place, storage) {
-    this.prefix = `${STORED}${place}/`; // one store of decisions has one place; another app on this port has another
+  constructor(storeId, storage) {
+    this.prefix = `${STORED}${storeId}/`; // another app on this port has another store
     this.storage = storage;
     this.client = randomId(); // new for each page load: a duplicated tab must not use the same numbers
     this.seq = 0;
     this.waiting = []; // ours
     this.orphans = new Map(); // client -> decisions that an earlier page left behind
-    this.takeUpOrphans();
+    this.loadOrphans();
   }
 
-  takeUpOrphans() {
+  loadOrphans() {
     try {
       for (const name of Object.keys(this.storage)) {
         if (!name.startsWith(this.prefix)) continue;
@@ -40,7 +40,7 @@ class Outbox {
     return [...[...this.orphans.values()].flat(), ...this.waiting].slice(0, limit);
   }
 
-  // done: [[client, seq], ...] that the server has, or has refused for good
+  // done: [[client, seq], ...] that the server has saved, or refused for good
   acknowledge(done) {
     const keys = new Set(done.map(([client, seq]) => `${client}/${seq}`));
     const left = (row) => !keys.has(`${row.client}/${row.seq}`);

@@ -1,4 +1,4 @@
-// Photos that are fetched and decoded before they are wanted, so that the next one is on screen within a frame.
+// Cache of photos, fetched and decoded ahead, so that the next one is on screen within a frame.
 
 const KEPT = 120;
 

@@ -1,4 +1,4 @@
-// The review component: a head line, the card or the grid, and what both share (undo, saving, help).
+// Review component: a head line, the card or the grid, and what both share (undo, saving, help).
 // Streamlit runs the default export again on every rerun; the view lives in a WeakMap by its parent element.
 
 const UNDO_STEPS = 200;
@@ -16,8 +16,8 @@ class Review {
     this.grid = new GridView(this);
     this.mode = data.mode === "grid" ? "grid" : recall("tagger/mode") === "grid" ? "grid" : "card";
     this.replies = new Map();
-    this.onKey = (event) => this.safely(() => onKey(event, this));
-    this.onResize = () => this.safely(() => this.card.placeHeat());
+    this.onKey = (event) => this.guard(() => onKey(event, this));
+    this.onResize = () => this.guard(() => this.card.placeHeat());
     this.build(root);
   }
 
@@ -30,11 +30,11 @@ class Review {
     this.live = el("div", { class: "spoken", "aria-live": "polite" });
     this.toast = el("div", { class: "toast", role: "alert", hidden: true });
     this.help = makeHelp(() => this.toggleHelp(false));
-    const helper = el("button", { class: "small round", type: "button", "aria-label": "Keys", "aria-keyshortcuts": "?", onclick: () => this.toggleHelp(true) }, "?");
+    const helper = el("button", { class: "small round", type: "button", "aria-label": "Keyboard shortcuts", "aria-keyshortcuts": "?", onclick: () => this.toggleHelp(true) }, "?");
     this.root = el(
       "div",
       { class: "tagger", tabindex: "-1" },
-      el("div", { class: "head" }, el("div", { class: "tabs", role: "group", "aria-label": "Way to work" }, ...this.tabs), this.progress, this.saving, helper),
+      el("div", { class: "head" }, el("div", { class: "tabs", role: "group", "aria-label": "View" }, ...this.tabs), this.progress, this.saving, helper),
       this.card.node,
       this.grid.node,
       this.toast,
@@ -82,7 +82,7 @@ class Review {
     this.attached = false;
     window.removeEventListener("keydown", this.onKey, true);
     window.removeEventListener("resize", this.onResize);
-    if (this.session.view === this) this.session.view = { want: () => ({ mode: "none" }), receive() {}, show() {} };
+    if (this.session.view === this) this.session.view = { request: () => ({ mode: "none" }), receive() {}, show() {} };
   }
 
   get view() {
@@ -100,9 +100,9 @@ class Review {
     this.session.sync();
   }
 
-  want() {
+  request() {
     const { run, reviewer, filter } = this.data;
-    return { run, reviewer, filter, ...this.view.want() };
+    return { run, reviewer, filter, ...this.view.request() };
   }
 
   receive(reply, payload) {
@@ -113,7 +113,7 @@ class Review {
     for (const [, , reason] of reply.refused) this.nudge(`Not saved: ${reason}`);
     this.exhausted = reply.exhausted ?? undefined;
     this.showProgress(reply.progress);
-    this.safely(() => this.view.receive(reply, payload));
+    this.guard(() => this.view.receive(reply, payload));
   }
 
   decision(card, verdict, more = {}) {
@@ -133,15 +133,15 @@ class Review {
 
   undo() {
     const entry = this.session.history.pop();
-    if (!entry) return this.nudge("Nothing to undo on this page. Older steps: Search, then the photo's history.");
+    if (!entry) return this.nudge("Nothing to undo here. Older decisions: page Photos, history of the photo.");
     const cards = entry.mode === "edit" ? [{ ...entry.card, label: entry.label.name }] : entry.cards;
     this.session.decide(
-      entry.rows.map(({ seq }, place) => this.decision(cards[place], "undo", { position: -1, undoes_seq: seq, source: entry.mode })),
+      entry.rows.map(({ seq }, index) => this.decision(cards[index], "undo", { position: -1, undoes_seq: seq, source: entry.mode })),
     );
     const mode = entry.mode === "grid" ? "grid" : "card";
     if (mode !== this.mode) this.setMode(mode);
     this.view.takeBack(entry);
-    this.announce("Taken back");
+    this.announce("Undone");
   }
 
   url(item, size) {
@@ -168,8 +168,8 @@ class Review {
     return new Promise((resolve) => this.replies.set(id, resolve));
   }
 
-  goodbye(payload) {
-    if (this.data.served) this.post({ ...this.want(), ...payload, mode: "none" }).catch(() => {});
+  sendLast(payload) {
+    if (this.data.served) this.post({ ...this.request(), ...payload, mode: "none" }).catch(() => {});
   }
 
   showProgress(progress) {
@@ -189,7 +189,7 @@ class Review {
   }
 
   describeEmpty(node) {
-    const text = this.exhausted === undefined ? ["One moment…", ""] : this.exhausted;
+    const text = this.exhausted === undefined ? ["Loading…", ""] : this.exhausted;
     node.replaceChildren(el("h2", { text: text[0] }), el("p", { text: text[1] }));
   }
 
@@ -210,7 +210,7 @@ class Review {
   }
 
   // An exception in a callback would unmount the component.
-  safely(act) {
+  guard(act) {
     try {
       act();
     } catch (error) {

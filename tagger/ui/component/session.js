@@ -1,19 +1,19 @@
-// One talk with the server at a time: what waits in the outbox goes out, and the next cards come back with the
-// answer. What fails is tried again, later and later; what the person decided stays in the outbox meanwhile.
+// Sync with the server: the outbox goes out, the next cards come back; failures are retried, later and later.
+// One request at a time. Decisions stay in the outbox until the server has them.
 
 const RETRY_MS = [300, 600, 1200, 2500, 5000];
 const TIMEOUT_MS = 20000;
 
 class Session {
-  constructor(place) {
-    this.outbox = new Outbox(place, safeStorage());
+  constructor(storeId) {
+    this.outbox = new Outbox(storeId, safeStorage());
     this.send = null; // (payload) => Promise of the reply; set by the view
-    this.view = null; // who wants cards: { want(), receive(reply), show(status) }
+    this.view = null; // the Review: { request(), receive(reply), show(status) }
     this.busy = false;
     this.again = false;
     this.failures = 0;
     addEventListener("online", () => this.sync());
-    addEventListener("pagehide", () => this.sayGoodbye());
+    addEventListener("pagehide", () => this.sendLast());
     setInterval(() => this.sync(), 25000); // renews the leases of the cards on screen
   }
 
@@ -32,7 +32,7 @@ class Session {
     this.busy = true;
     this.again = false;
     const rows = this.outbox.rows();
-    const payload = { client: this.outbox.client, decisions: rows, ...this.view.want() };
+    const payload = { client: this.outbox.client, decisions: rows, ...this.view.request() };
     this.view.show(this.status());
     try {
       const reply = await withTimeout(this.send(payload), TIMEOUT_MS);
@@ -48,7 +48,7 @@ class Session {
     if (this.again || (this.failures === 0 && this.outbox.count > 0)) this.sync();
   }
 
-  // Which cards the page has: the server keeps them for it, and says which it had to give to somebody else meanwhile.
+  // Cards that the page has: the server keeps them for it, and says which it has given to another reviewer.
   static held(cards) {
     return cards.map((card) => [card.position, card.hash, card.label]);
   }
@@ -57,10 +57,10 @@ class Session {
     return { waiting: this.outbox.count, failures: this.failures };
   }
 
-  sayGoodbye() {
-    if (!this.view?.goodbye) return;
+  sendLast() {
+    if (!this.view?.sendLast) return;
     const rows = this.outbox.rows(100); // a page that closes may send 64 kB
-    this.view.goodbye({ client: this.outbox.client, decisions: rows, release: true });
+    this.view.sendLast({ client: this.outbox.client, decisions: rows, release: true });
   }
 }
 

@@ -16,7 +16,7 @@ def show(run: RunFolder, store: Store) -> None:
     st.title("Compare")
     runs = sibling_runs(run)
     if len(runs) < 2:
-        st.info("There is one run only. Settle some suspects, then make another on the Retrain page.")
+        st.info("There is only one run. Decide some suspects, then make another run on the Retrain page.")
         return
     paths = [str(other.path) for other in runs]
     before, after = _default_pair(run, runs)
@@ -29,7 +29,7 @@ def show(run: RunFolder, store: Store) -> None:
         right.selectbox("After", paths, format_func=_run_name, key="compare after"),
     ]
     if chosen[0] == chosen[1]:
-        st.info("These are the same run. Choose another one on either side.")
+        st.info("Both sides show the same run. Choose another run on one side.")
         return
     try:
         show_comparison(RunFolder(chosen[0]), RunFolder(chosen[1]))

@@ -1,6 +1,4 @@
-"""Page Data: labels by split, labels that occur together, rules, unreadable files.
-
-Labels by split, labels that go together and rules between them, files that were not read."""
+"""Page Data: labels by split, labels that occur together, rules, unreadable files."""
 
 from dataclasses import dataclass
 
@@ -23,7 +21,7 @@ from tagger.ui.charts.style import histogram, show_chart
 from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.run_data import RunData, run_data
 
-MAX_LABELS_SHOWN = 60  # labels in a chart; a longer one is not read but searched, in the table
+MAX_LABELS_SHOWN = 60  # in a chart; the table has all
 
 
 @dataclass(frozen=True)
@@ -55,16 +53,16 @@ def show(run: RunFolder, store: Store) -> None:
     """The page: totals, then charts by tab. All of it is what the run was trained on, before any decision."""
     data = run_data(run)
     st.title("Data")
-    st.caption("What this run was trained on, before any decision.")
+    st.caption("The data that this run was trained on, before any decision.")
     counts = _data_counts(data.key, data)
     _totals(data, counts)
-    labels, images, together, rules, unreadable = st.tabs(
-        ["Labels", "Images", "Together", "Rules", "Unreadable"]
+    labels, photos, together, rules, unreadable = st.tabs(
+        ["Labels", "Photos", "Co-occurrence", "Rules", "Unreadable"]
     )
     with labels:
         _labels(data, counts)
-    with images:
-        _images(data, counts)
+    with photos:
+        _photos(data, counts)
     with together:
         _cooccurrence(data, counts)
     with rules:
@@ -78,17 +76,21 @@ def _totals(data: RunData, counts: DataCounts) -> None:
     yes = int(counts.yes_K.sum())
     cells = max(len(data.images) * len(data.names), 1)
     numbers = [
-        ("Images", f"{len(data.images):,}", None),
+        ("Photos", f"{len(data.images):,}", None),
         ("Labels", f"{len(data.names):,}", None),
-        ("Labels set", f"{yes:,}", "Cells that are yes"),
-        ("Labels an image", f"{yes / max(len(data.images), 1):.2f}", "Mean number of labels that are set"),
-        ("Unknown cells", f"{1 - known_K.sum() / cells:.1%}", "They count in nothing"),
-        ("Size", _format_bytes(float(data.images["size"].sum())), "All image files together"),
+        ("Labels set", f"{yes:,}", "Pairs of a photo and a label that it has"),
+        ("Labels per photo", f"{yes / max(len(data.images), 1):.2f}", "Mean number of labels"),
+        (
+            "Unknown cells",
+            f"{1 - known_K.sum() / cells:.1%}",
+            "Pairs of a photo and a label that nobody has set. No count includes them.",
+        ),
+        ("Size", _format_bytes(float(data.images["size"].sum())), "All files together"),
     ]
     if "group" in data.images:
         grouped = data.images["group"].value_counts()
         numbers.append(
-            ("Near-duplicates", f"{int((grouped > 1).sum()):,}", "Groups of images that look the same")
+            ("Near-duplicates", f"{int((grouped > 1).sum()):,}", "Groups of photos that look the same")
         )
     with st.container(horizontal=True, gap="xsmall"):
         for title, value, meaning in numbers:
@@ -97,7 +99,7 @@ def _totals(data: RunData, counts: DataCounts) -> None:
 
 def _labels(data: RunData, counts: DataCounts) -> None:
     table = counts.by_split
-    show_chart(label_counts_chart(table, most=MAX_LABELS_SHOWN), alt_text="Images with each label, by split")
+    show_chart(label_counts_chart(table, most=MAX_LABELS_SHOWN), alt_text="Photos with each label, by split")
     if len(data.names) > MAX_LABELS_SHOWN:
         st.caption(f"The {MAX_LABELS_SHOWN} most frequent labels; the table has all {len(data.names)}.")
     wide = table.pivot(index="label", columns="split", values="images")
@@ -109,20 +111,20 @@ def _labels(data: RunData, counts: DataCounts) -> None:
         wide.sort_values("all", ascending=False, kind="stable"),
         hide_index=True,
         column_config={
-            "share": st.column_config.NumberColumn(format="%.1f %%", help="Of the images where it is known")
+            "share": st.column_config.NumberColumn(
+                format="%.1f %%", help="Of the photos where the label is known"
+            )
         },
     )
 
 
-def _images(data: RunData, counts: DataCounts) -> None:
+def _photos(data: RunData, counts: DataCounts) -> None:
     left, right = st.columns(2)
     per_image = counts.per_image
-    table = pd.DataFrame({"labels": per_image.index.to_numpy(), "images": per_image.to_numpy()})
+    table = pd.DataFrame({"labels": per_image.index.to_numpy(), "photos": per_image.to_numpy()})
     with left:
-        st.markdown("**Labels an image**")
-        show_chart(
-            histogram(table, x="labels", y="images"), alt_text="Number of images by how many labels they have"
-        )
+        st.markdown("**Labels per photo**")
+        show_chart(histogram(table, x="labels", y="photos"), alt_text="Number of photos by number of labels")
     with right:
         st.markdown("**File sizes**")
         sizes = data.images["size"].to_numpy(dtype=float)
@@ -130,19 +132,19 @@ def _images(data: RunData, counts: DataCounts) -> None:
         steps = np.arange(np.log2(edges.min()), np.log2(edges.max()) + 1) if len(edges) else np.zeros(0)
         found = pd.Series(np.floor(np.log2(np.maximum(sizes, 1)))).value_counts()
         rows = [
-            {"size": f"from {_format_bytes(2.0**step)}", "images": int(found.get(step, 0))} for step in steps
+            {"size": f"from {_format_bytes(2.0**step)}", "photos": int(found.get(step, 0))} for step in steps
         ]
-        show_chart(histogram(pd.DataFrame(rows, columns=["size", "images"]), x="size", y="images"),
-                   alt_text="Number of images by file size")  # fmt: skip
+        show_chart(histogram(pd.DataFrame(rows, columns=["size", "photos"]), x="size", y="photos"),
+                   alt_text="Number of photos by file size")  # fmt: skip
 
 
 def _cooccurrence(data: RunData, counts: DataCounts) -> None:
     columns_S, both_SS = counts.most_frequent
     table = cooccurrence_table(both_SS, [data.names[k] for k in columns_S])
     if table.empty:
-        st.write("No label is set.")
+        st.write("No photo has a label.")
         return
-    st.markdown("**Of the images with the row's label, the share that also has the column's**")
+    st.markdown("**Share of the photos with the row's label that also have the column's label**")
     show_chart(cooccurrence_chart(table), alt_text="Heat map of labels that occur together")
     if len(data.names) > MAX_LABELS_SHOWN:
         st.caption(f"The {MAX_LABELS_SHOWN} most frequent of {len(data.names)} labels.")
@@ -153,13 +155,13 @@ def _rules(run: RunFolder, counts: DataCounts) -> None:
     if known:
         st.markdown("**Rules of labels.toml**")
         st.dataframe(pd.DataFrame([{"if": r.premise, "then": r.implied} for r in known]), hide_index=True)
-    st.markdown("**Rules that the labels follow almost always**")
+    st.markdown("**Rules found in the labels**")
     mined = counts.mined
     if not mined:
-        st.write("None: no label implies another in at least 9 of 10 images (and 10 images or more).")
+        st.write("None. No label implies another in at least 9 of 10 photos (and in 10 photos or more).")
         return
     rows = [
-        {"if": r.premise, "then": r.implied, "images with both": r.support, "holds for": 100 * r.confidence}
+        {"if": r.premise, "then": r.implied, "photos with both": r.support, "holds for": 100 * r.confidence}
         for r in mined
     ]
     st.dataframe(
@@ -167,15 +169,17 @@ def _rules(run: RunFolder, counts: DataCounts) -> None:
         hide_index=True,
         column_config={"holds for": st.column_config.NumberColumn(format="%.1f %%")},
     )
-    st.caption("Where an image breaks such a rule, one of its two labels is often wrong: suspects use this.")
+    st.caption("A photo that breaks such a rule often has a wrong label. Suspects use these rules.")
 
 
 def _unreadable(run: RunFolder) -> None:
     problems = run.load_unreadable()
     if not problems:
-        st.write("Every image could be read.")
+        st.write("Every photo could be read.")
         return
-    st.write(escape_markdown(f"{len(problems):,} could not be read and took no part in the training."))
+    st.write(
+        escape_markdown(f"{len(problems):,} files could not be read. They took no part in the training.")
+    )
     st.dataframe(pd.DataFrame([{"file": p.file, "reason": p.reason} for p in problems]), hide_index=True)
 
 
@@ -187,10 +191,7 @@ def _format_bytes(size: float) -> str:
     """
     for unit in ("B", "KB", "MB", "GB"):
         if size < 1024 or unit == "GB":
-            return (
-                f"{size:.0f} {unit}"
-                if unit == "B" or size >= 100 or size == int(size)
-                else f"{size:.1f} {unit}"
-            )
+            decimals = 0 if unit == "B" or size >= 100 or size == int(size) else 1
+            return f"{size:.{decimals}f} {unit}"
         size /= 1024
     raise AssertionError

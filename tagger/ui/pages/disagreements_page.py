@@ -30,7 +30,7 @@ VERDICT_WORDS = {"yes": "yes", "no": "no", "unsure": "unsure", "skip": "skipped"
 
 @dataclass(frozen=True)
 class DisputedCell:
-    """A cell that reviewers judge differently: its row in the run's images, or None if the run does not have it."""
+    """Cell that reviewers judge differently; ``row`` is that of the run's images, None if it is not among them."""
 
     row: int | None
     hash: str
@@ -49,15 +49,13 @@ def show(run: RunFolder, store: Store) -> None:
     )
     if not found:
         if people > 1:
-            st.success("Nobody disagrees.")
+            st.success("Reviewers agree on every label that two of them judged.")
         else:
             st.info("Nothing to settle: fewer than two people have reviewed.")
-            st.caption(
-                "A second person opens the same address with their own name in the sidebar, and reviews."
-            )
+            st.caption("A second reviewer opens the same address and enters their own name in the sidebar.")
     else:
         st.write(
-            f"{len(found):,} {'cell is' if len(found) == 1 else 'cells are'} in dispute. Your word settles it."
+            f"{len(found):,} {'label is' if len(found) == 1 else 'labels are'} in dispute. Your answer settles it."
         )
         previews = _previews(run)
         columns = st.columns(2)
@@ -126,7 +124,7 @@ def _card(
                 )
             if dispute.row is not None:
                 word = {UNKNOWN: "unknown", YES: "yes"}.get(given, "no")
-                st.caption(f"given: {word} · {escape_markdown(data.images.iloc[dispute.row]['file'])}")
+                st.caption(f"Label given: {word} · {escape_markdown(data.images.iloc[dispute.row]['file'])}")
             key = f"{dispute.hash} {dispute.label}"
             with st.container(horizontal=True):
                 for verdict, text in (("yes", f"Yes, {label}"), ("no", f"No, not {label}")):
@@ -139,14 +137,14 @@ def _card(
 
 
 def given_value(data: RunData, names: EditedVocabulary, dispute: DisputedCell) -> int:
-    """What the cell was before any decision; unknown for a label that was added or merged, or an image not here."""
+    """The cell before any decision; unknown for a label added or merged, or an image that is not in the run."""
     origin = names.origin(dispute.label) if dispute.label in names.names else None
     column = None if origin is None or origin.parts else names.column(origin)
     return UNKNOWN if dispute.row is None or column is None else int(data.labels_NK[dispute.row, column])
 
 
 def _settle(run: RunFolder, store: Store, dispute: DisputedCell, verdict: str, given: int) -> None:
-    """Written down as this reviewer's verdict, and as the one that counts."""
+    """Record the answer as this reviewer's verdict, and as the one that counts."""
     store.record(
         [
             Decision(
@@ -168,11 +166,11 @@ def _settle(run: RunFolder, store: Store, dispute: DisputedCell, verdict: str, g
 
 
 def _agreement(table: pd.DataFrame) -> None:
-    st.markdown("**How well reviewers agree**")
+    st.markdown("**Agreement of reviewers**")
     whole = table[table["label"] == ""]
     labels = table[(table["label"] != "") & (table["pairs"] > 0)]
     if labels.empty:
-        st.write("No cell has been judged by two people yet.")
+        st.write("No label of a photo has been judged by two people yet.")
         return
     shown = pd.concat(
         [whole.assign(label="all labels"), labels.sort_values("pairs", ascending=False, kind="stable")]
@@ -184,7 +182,7 @@ def _agreement(table: pd.DataFrame) -> None:
         hide_index=True,
         column_config={
             "pairs": st.column_config.NumberColumn(
-                "cells judged by two", help="Pairs of verdicts on the same cell"
+                "judged by two", help="Pairs of answers to the same question"
             ),
             "agreement": st.column_config.NumberColumn(format="%.0f %%"),
             "kappa": st.column_config.NumberColumn(
@@ -195,5 +193,5 @@ def _agreement(table: pd.DataFrame) -> None:
         },
     )
     st.caption(
-        "Cohen's kappa with a 95 % interval. A low value often means that the label itself is not clear."
+        "Cohen's kappa with a 95 % interval. A low value often means that the label is not clearly defined."
     )

@@ -1,6 +1,6 @@
 """Controls for a heat map (label and method), and the map from the model worker.
 
-The same choice on every page, kept while the person is here."""
+The method is the same on every page and is kept for the session."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ MAPS_KEY = "heat maps"  # of the session, beside the widgets: those are forgotte
 
 
 def choose_heat_map(key: str, labels: Sequence[str]) -> tuple[str, str] | None:
-    """The label and the method of the heat map that is wanted, from two controls; None for no map."""
+    """Label and method of the heat map that is wanted, from two controls; None for no map."""
     options = [NO_MAP, *labels]
     label = st.selectbox(
         "Show where the model sees", range(len(options)), format_func=options.__getitem__, key=f"heat {key}"
@@ -27,7 +27,7 @@ def choose_heat_map(key: str, labels: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _choose_method(key: str) -> str:
-    """What was chosen last, anywhere, is where a new control starts."""
+    """The method; a new control starts with the one chosen last, on any page."""
     kept = str(st.session_state.get(METHOD_KEY, DEFAULT_METHOD))
     if st.session_state.get(key) is None:  # also when the chosen one was clicked again
         st.session_state[key] = kept
@@ -36,7 +36,7 @@ def _choose_method(key: str) -> str:
         st.session_state[METHOD_KEY] = st.session_state[key] or kept
 
     st.segmented_control(
-        "Way",
+        "Method",
         list(METHOD_TITLES),
         format_func=METHOD_TITLES.__getitem__,
         key=key,
@@ -47,13 +47,13 @@ def _choose_method(key: str) -> str:
 
 
 def fetch_heat_map(run: Path, path: Path, name: str, label: str, method: str) -> bytes:
-    """The grey PNG of the worker; asked for once in a session. ``name`` tells the photo from others.
+    """The worker's grey PNG; asked for once in a session. ``name`` identifies the photo.
 
-    TaggerError as of ``WorkerClient.fetch_heat_map``.
+    TaggerError as of ``WorkerClient.heat_map``.
     """
     known: dict[str, bytes] = st.session_state.setdefault(MAPS_KEY, {})
     key = hashlib.blake2b("\n".join((str(run), name, label, method)).encode("utf-8", "replace")).hexdigest()
     if key not in known:
-        with st.spinner("Asking the model (the first time, it is loaded)"):
+        with st.spinner("Making the heat map. The first time, the model is loaded."):
             known[key] = shared_worker(run.absolute()).heat_map(path, label, method=method)
     return known[key]

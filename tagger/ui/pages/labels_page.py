@@ -1,6 +1,4 @@
-"""Page Labels: counts by label; add, rename, merge and undo as recorded operations.
-
-Add, rename and merge, each as an operation in the log."""
+"""Page Labels: counts by label; add, rename, merge and undo as recorded operations."""
 
 from collections.abc import Sequence
 
@@ -33,32 +31,11 @@ def show(run: RunFolder, store: Store) -> None:
     operations = store.operations()
     st.title("Labels")
     st.caption(
-        "Changes here are written down, not done: your files stay as they are. tagger apply writes labels with the new"
-        " names, and a retrained run learns them."
+        "Changes here are recorded; your files do not change. tagger apply writes labels with the new names."
+        " A retrained run uses them."
     )
     table = current_counts(run, store, operations)
-    st.dataframe(
-        table.assign(change=table["change"].where(table["change"] != 0)),
-        hide_index=True,
-        placeholder="",
-        height="content" if len(table) <= 16 else 600,
-        column_config={
-            "images": st.column_config.NumberColumn(help="Images with the label, after all decisions"),
-            "change": st.column_config.NumberColumn(
-                format="%+d", help="Compared with the labels before any decision"
-            ),
-            "decided": st.column_config.NumberColumn(help="Cells that people settled"),
-            "was wrong": st.column_config.NumberColumn(
-                help="Of these, wrong in this run's labels; a retrained run has learnt of those found before"
-            ),
-        },
-    )
-    few = table.loc[table["images"] < MIN_POSITIVES, "label"]
-    if len(few):
-        text = ", ".join(escape_markdown(name) for name in few)
-        st.caption(
-            f"Fewer than {MIN_POSITIVES} images, too few to tell errors from noise, so not ranked: {text}"
-        )
+    _show_counts(table)
     for problem in edit_vocabulary(names, operations).problems:
         st.warning(escape_markdown(problem))
     current = edit_vocabulary(names, operations).names
@@ -67,6 +44,34 @@ def show(run: RunFolder, store: Store) -> None:
         good, text = message
         (st.success if good else st.error)(escape_markdown(text))
     _show_operations(run, store, operations)
+
+
+def _show_counts(table: pd.DataFrame) -> None:
+    """Table of the counts, and the labels that are too rare to be ranked."""
+    st.dataframe(
+        table.assign(change=table["change"].where(table["change"] != 0)),
+        hide_index=True,
+        placeholder="",
+        height="content" if len(table) <= 16 else 600,
+        column_config={
+            "images": st.column_config.NumberColumn(
+                "photos", help="Photos with the label, after all decisions"
+            ),
+            "change": st.column_config.NumberColumn(
+                format="%+d", help="Compared with the labels before any decision"
+            ),
+            "decided": st.column_config.NumberColumn(help="Photos on which people decided about this label"),
+            "was wrong": st.column_config.NumberColumn(
+                help="Of these, the photos where this run's label was wrong. A retrained run has earlier corrections."
+            ),
+        },
+    )
+    few = table.loc[table["images"] < MIN_POSITIVES, "label"]
+    if len(few):
+        text = ", ".join(escape_markdown(name) for name in few)
+        st.caption(
+            f"Not ranked, because fewer than {MIN_POSITIVES} photos are too few to tell errors from noise: {text}"
+        )
 
 
 def current_counts(run: RunFolder, store: Store, operations: Sequence[RecordedOperation]) -> pd.DataFrame:
@@ -125,8 +130,8 @@ def _show_forms(run: RunFolder, store: Store, current: tuple[str, ...]) -> None:
     add, rename, merge = st.columns(3)
     with add.form("add label", clear_on_submit=False):
         st.markdown("**Add a label**")
-        st.text_input("Its name", key="label added", max_chars=120)
-        st.caption("No image has it at first: toggle it on the Review or Photos page.")
+        st.text_input("Name of the new label", key="label added", max_chars=120)
+        st.caption("No photo has it at first. Set it on the Review or Photos page.")
         st.form_submit_button("Add", on_click=_submit_operation, args=(run, store, "add"), key="press add")
     with rename.form("rename label"):
         st.markdown("**Rename a label**")
@@ -137,8 +142,8 @@ def _show_forms(run: RunFolder, store: Store, current: tuple[str, ...]) -> None:
         )
     with merge.form("merge labels"):
         st.markdown("**Merge two labels**")
-        st.selectbox("This label", current, key="label merged")
-        st.selectbox("becomes part of", current, key="label merged into", index=min(1, len(current) - 1))
+        st.selectbox("Label", current, key="label merged")
+        st.selectbox("Merge into", current, key="label merged into", index=min(1, len(current) - 1))
         st.form_submit_button(
             "Merge", on_click=_submit_operation, args=(run, store, "merge"), key="press merge"
         )
@@ -167,22 +172,23 @@ def _submit_operation(run: RunFolder, store: Store, kind: str) -> None:
 def _show_operations(run: RunFolder, store: Store, operations: Sequence[RecordedOperation]) -> None:
     if not operations:
         return
-    st.markdown("**What was changed, newest first**")
+    st.markdown("**Changes, newest first**")
     undone = undone_ids(operations)
     for one in sorted(operations, key=lambda one: -one.id)[:MAX_OPERATIONS_SHOWN]:
         if one.kind == "undo":
             continue
         with st.container(horizontal=True, vertical_alignment="center", key=f"operation {one.id}"):
-            text = f"{escape_markdown(_sentence(one))} · {escape_markdown(one.reviewer)}, {escape_markdown(one.time[:16].replace('T', ' '))}"
-            st.markdown(f"~~{text}~~ (taken back)" if one.id in undone else text, width="stretch")
+            time = one.time[:16].replace("T", " ")
+            text = f"{escape_markdown(_sentence(one))} · {escape_markdown(f'{one.reviewer}, {time}')}"
+            st.markdown(f"~~{text}~~ (undone)" if one.id in undone else text, width="stretch")
             if one.id not in undone:
                 st.button("Undo", key=f"undo operation {one.id}", on_click=_undo, args=(run, store, one))
     if len(operations) > MAX_OPERATIONS_SHOWN:
-        st.caption(f"The last {MAX_OPERATIONS_SHOWN} of {len(operations):,}.")
+        st.caption(f"The newest {MAX_OPERATIONS_SHOWN} of {len(operations):,} changes.")
 
 
 def undone_ids(operations: Sequence[RecordedOperation]) -> set[int]:
-    """The ids of the operations that were taken back.
+    """Ids of the operations that were undone.
 
     >>> undone_ids([])
     set()
@@ -208,4 +214,4 @@ def _undo(run: RunFolder, store: Store, one: RecordedOperation) -> None:
     except TaggerError as error:
         st.session_state["label message"] = (False, str(error))
         return
-    st.session_state["label message"] = (True, f"Taken back: {_sentence(one)}.")
+    st.session_state["label message"] = (True, f"Undone: {_sentence(one)}.")

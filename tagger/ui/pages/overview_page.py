@@ -18,13 +18,13 @@ HEADLINES = (
     (
         "map",
         "mAP",
-        "How well each label's images are ranked before the others, averaged over labels. 1 is perfect.",
+        "Mean average precision: how well photos with a label rank above the others. 1 is perfect.",
     ),
-    ("micro_f1", "Micro-F1", "F1 over all cells together, so that frequent labels count most."),
-    ("macro_f1", "Macro-F1", "F1 averaged over labels, so that rare labels count as much."),
-    ("micro_precision", "Precision", "Of the labels that the model chooses, the share that is right."),
-    ("micro_recall", "Recall", "Of the labels that are right, the share that the model chooses."),
-    ("exact_match", "Exact match", "Images with every label right."),
+    ("micro_f1", "Micro-F1", "F1 over all labels of all photos together: frequent labels count most."),
+    ("macro_f1", "Macro-F1", "Mean F1 of the labels: rare labels count as much as frequent ones."),
+    ("micro_precision", "Precision", "Share of the chosen labels that are right."),
+    ("micro_recall", "Recall", "Share of the right labels that are chosen."),
+    ("exact_match", "Exact match", "Share of photos with every label right."),
 )
 
 
@@ -36,11 +36,11 @@ def show(run: RunFolder, store: Store) -> None:
     for note in data.metrics.get("notes", []):
         st.info(escape_markdown(note), icon=":material/info:")
     if data.headline_metrics is None:
-        st.warning("This run has neither a test nor a validation split, so there is nothing to judge it by.")
+        st.warning("This run has neither a test nor a validation split, so its quality cannot be measured.")
     else:
         _headlines(data.headline_metrics, "test" if data.metrics.get("test") else "validation")
-    labels, thresholds, training, trust, card = st.tabs(
-        ["Labels", "Thresholds", "Training", "Probabilities", "Model card"]
+    labels, thresholds, training, calibration, card = st.tabs(
+        ["Labels", "Thresholds", "Training", "Calibration", "Model card"]
     )
     with labels:
         _label_table(data)
@@ -49,12 +49,15 @@ def show(run: RunFolder, store: Store) -> None:
         threshold_panel(run, data)
     with training:
         _training(data)
-    with trust:
+    with calibration:
         _reliability(data)
     with card:
-        st.caption("What the run folder's README.md says, as text.")
+        st.caption("README.md of the run folder, as text.")
         st.code(
-            run.card_path.read_text("utf-8") if run.card_path.is_file() else "There is none.", language=None
+            run.card_path.read_text("utf-8")
+            if run.card_path.is_file()
+            else "The run folder has no README.md.",
+            language=None,
         )
 
 
@@ -62,7 +65,7 @@ def _subtitle(run: RunFolder, data: RunData) -> str:
     settings = run.load_settings()
     counts = data.images["split"].value_counts()
     parts = ", ".join(f"{counts.get(part, 0):,} {word}" for part, word in _SPLIT_WORDS if counts.get(part, 0))
-    return f"{run.path.name} · {settings.backbone.name} · {len(data.names)} labels · images: {parts}"
+    return f"{run.path.name} · {settings.backbone.name} · {len(data.names)} labels · photos: {parts}"
 
 
 _SPLIT_WORDS = (("train", "training"), ("val", "validation"), ("test", "test"))
@@ -76,8 +79,8 @@ def _headlines(table: dict[str, Any], split: str) -> None:
             between = None if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
             st.metric(title, value, between, delta_color="off", delta_arrow="off", help=meaning, border=True)
     st.caption(
-        f"Measured on {table['num_images']:,} images of the {split} split; below each value its 95 % interval."
-        " Labels there may hold errors too: settle suspects, and these numbers get more honest."
+        f"Measured on {table['num_images']:,} photos of the {split} split. Below each value: its 95 % interval."
+        " Labels of this split may be wrong too. Deciding its suspects makes these numbers more reliable."
     )
 
 
@@ -111,7 +114,7 @@ def _label_table(data: RunData) -> None:
         height="content" if len(table) <= 20 else 740,
         column_config={
             "AP": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1),
-            "images": st.column_config.NumberColumn(help="Images of the split that have the label"),
+            "images": st.column_config.NumberColumn("photos", help="Photos of the split that have the label"),
             **dict.fromkeys(("Precision", "Recall", "F1", "threshold"), number),
             "note": None if not any(table["note"]) else st.column_config.TextColumn(width="medium"),
         },
@@ -119,11 +122,12 @@ def _label_table(data: RunData) -> None:
 
 
 def _group_table(data: RunData) -> None:
-    """How good the decisions within groups are, if labels.toml declares some."""
+    """Metrics of the groups of labels.toml, if it declares some."""
     groups = (data.headline_metrics or {}).get("groups", {})
     if groups:
-        st.markdown("**Groups: an image gets one label at most**")
-        st.dataframe(group_table(groups), hide_index=True, placeholder="")
+        st.markdown("**Groups: a photo gets at most one label of each**")
+        columns = {"images": st.column_config.NumberColumn("photos")}
+        st.dataframe(group_table(groups), hide_index=True, placeholder="", column_config=columns)
 
 
 def group_table(groups: dict[str, Any]) -> pd.DataFrame:
@@ -160,7 +164,8 @@ def _training(data: RunData) -> None:
             st.markdown(f"**{title}**")
             show_chart(chart, alt_text=f"{title} by epoch")
     st.caption(
-        "One line for each network that was trained; the run's own is the last, the others gave suspects."
+        "One line for each trained network. The last is the run's model; the others predict the photos that they have"
+        " not seen, for the suspects."
     )
 
 
@@ -170,10 +175,10 @@ def _reliability(data: RunData) -> None:
     with left:
         show_chart(reliability_chart(table), alt_text="Observed share of yes by predicted probability")
     with right:
-        st.markdown("**Can the probabilities be taken at their word?**")
+        st.markdown("**Calibration**")
         st.write(
-            "Of all cells that the model gives 0.8, about 80 % should have the label: then the dots lie on the"
-            " diagonal. Each dot stands for as many cells as any other."
+            "Of all predictions of 0.8, about 80 % should be right. Then the dots lie on the diagonal."
+            " Every dot stands for the same number of predictions."
         )
         st.caption(f"Measured on {data.evaluation_source}.")
 

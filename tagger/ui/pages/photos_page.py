@@ -19,28 +19,28 @@ MAX_FOUND = 50
 MAX_HISTORY_STEPS = 40
 MAX_SWITCHES = 120  # labels
 GRID_ROWS = 4
-GRID_COLUMNS = 6  # of the pages of small pictures
-MAX_NAME_LENGTH = 18
-MAX_TILE_LABELS = 4  # letters of a file name below one, and how many of its labels
+GRID_COLUMNS = 6
+MAX_NAME_LENGTH = 18  # letters of the file name below a tile
+MAX_TILE_LABELS = 4
 
 
 def show(app_state: AppState) -> None:
-    """Draw the page: one photo, or as long as none is chosen all of them."""
+    """Draw the page: the chosen photo, or all photos while none is chosen."""
     row = _chosen_row(app_state)
     if row is None:
         return
     view = app_state.session.image(row)
-    picture, side = st.columns([3, 2], gap="medium")
+    photo, side = st.columns([3, 2], gap="medium")
     with side:
         _labels(app_state, view)
         wanted = choose_heat_map(view.hash, app_state.run_labels)
         _history(app_state, view)
-    with picture:
+    with photo:
         _show_photo(app_state, view, wanted)
 
 
 def _show_photo(app_state: AppState, view: ImageView, wanted: tuple[str, str] | None) -> None:
-    """The photo; if that is wanted, with where the model sees a label, by a method, laid over it."""
+    """The photo, with the heat map of a label (``wanted``: label and method) over it."""
     try:
         photo = app_state.previews.preview(view.file, view.hash, size=1024)
         if wanted is not None:
@@ -68,7 +68,7 @@ def _chosen_row(app_state: AppState) -> int | None:
         _browse(app_state, hits)
         return None
     if not rows:
-        st.info("No photo's name holds this.")
+        st.info("No file name contains this text.")
         return None
     files = {row: app_state.session.image(row).file for row in rows}
     found, back = hits.columns([3, 1], gap="small", vertical_alignment="bottom")
@@ -85,21 +85,8 @@ def _open_photo(file: str) -> None:
 
 
 def _browse(app_state: AppState, beside: Any) -> None:
-    """All photos, or those that have a label now, as pages of small pictures."""
-    labels = [None, *app_state.session.names]
-    kept = st.session_state.get("browsed")
-    label = beside.selectbox(
-        "Label",
-        labels,
-        index=labels.index(kept)
-        if kept in labels
-        else 0,  # a photo was looked at meanwhile, where the box is not
-        format_func=lambda name: name or "Any label",
-        key="browsed label",
-        on_change=_go_to_page,
-        args=(0,),
-    )
-    st.session_state["browsed"] = label
+    """All photos, or those that have a label now, as pages of tiles."""
+    label = _label_filter(app_state, beside)
     size = GRID_ROWS * GRID_COLUMNS
     start = st.session_state.get("browsed from", 0)
     rows = app_state.session.browse(label, start=start, limit=size + 1)
@@ -111,33 +98,53 @@ def _browse(app_state: AppState, beside: Any) -> None:
         st.info("No photo has this label." if label else "There are no photos.")
         return
     shown = rows[:size]
-    for first in range(0, len(shown), GRID_COLUMNS):
-        for column, row in zip(
-            st.columns(GRID_COLUMNS, gap="small"), shown[first : first + GRID_COLUMNS], strict=False
-        ):
+    _tiles(app_state, shown)
+    _page_buttons(start, len(shown), more=len(rows) > size)
+
+
+def _label_filter(app_state: AppState, beside: Any) -> str | None:
+    """The label whose photos are shown; None for all photos."""
+    labels = [None, *app_state.session.names]
+    kept = st.session_state.get("browsed")  # the box forgets it while a single photo is shown
+    label = beside.selectbox(
+        "Label",
+        labels,
+        index=labels.index(kept) if kept in labels else 0,
+        format_func=lambda name: name or "Any label",
+        key="browsed label",
+        on_change=_go_to_page,
+        args=(0,),
+    )
+    st.session_state["browsed"] = label
+    return label
+
+
+def _tiles(app_state: AppState, rows: Sequence[int]) -> None:
+    """Grid of photos."""
+    for first in range(0, len(rows), GRID_COLUMNS):
+        columns = st.columns(GRID_COLUMNS, gap="small")
+        for column, row in zip(columns, rows[first : first + GRID_COLUMNS], strict=False):
             with column, st.container(gap=None):
                 _tile(app_state, row)
-    earlier, text, later = st.columns([1, 4, 1], vertical_alignment="center")
-    earlier.button(
-        "Earlier",
-        key="earlier",
-        disabled=not start,
-        on_click=_go_to_page,
-        args=(start - size,),
-        width="stretch",
-    )
-    text.markdown(f":gray[Photos {start + 1:,} to {start + len(shown):,}]", text_alignment="center")
-    later.button("Later", key="later", disabled=len(rows) <= size, on_click=_go_to_page, args=(start + size,),
-                 width="stretch")  # fmt: skip
+
+
+def _page_buttons(start: int, count: int, *, more: bool) -> None:
+    """Buttons to the previous and the next page of tiles, and where this one is."""
+    size = GRID_ROWS * GRID_COLUMNS
+    previous, text, following = st.columns([1, 4, 1], vertical_alignment="center")
+    click: dict[str, Any] = {"on_click": _go_to_page, "width": "stretch"}
+    previous.button("Previous", key="earlier", disabled=not start, args=(start - size,), **click)
+    text.markdown(f":gray[Photos {start + 1:,} to {start + count:,}]", text_alignment="center")
+    following.button("Next", key="later", disabled=not more, args=(start + size,), **click)
 
 
 def _go_to_page(start: int) -> None:
-    """Go to the page of small pictures that begins with this one."""
+    """Go to the page of tiles that begins with this photo."""
     st.session_state["browsed from"] = max(0, start)
 
 
 def _tile(app_state: AppState, row: int) -> None:
-    """One small picture with its labels; the button below it opens the photo."""
+    """Tile of a photo with its labels; the button below it opens the photo."""
     view = app_state.session.image(row)
     try:
         st.image(app_state.previews.preview(view.file, view.hash, size=256), width="stretch")
@@ -145,15 +152,21 @@ def _tile(app_state: AppState, row: int) -> None:
         st.caption(f"cannot be shown: {escape_markdown(error)}")
     name = view.file.rsplit("/", 1)[-1]
     short = name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
-    st.button(escape_markdown(short), key=f"open {row}", help=escape_markdown(view.file), type="tertiary", on_click=_open_photo,
-              args=(view.file,))  # fmt: skip
+    st.button(
+        escape_markdown(short),
+        key=f"open {row}",
+        help=escape_markdown(view.file),
+        type="tertiary",
+        on_click=_open_photo,
+        args=(view.file,),
+    )
     labels = [label.name for label in view.labels if label.current == YES]
     more = f" and {len(labels) - MAX_TILE_LABELS} more" if len(labels) > MAX_TILE_LABELS else ""
     st.caption(escape_markdown(", ".join(labels[:MAX_TILE_LABELS])) + more if labels else "no label")
 
 
 def _labels(app_state: AppState, view: ImageView) -> None:
-    """All labels as switches; the key holds the last decision, so that a change from elsewhere shows."""
+    """Labels as switches; the key holds the last decision, so that a change from elsewhere shows."""
     key = f"labels {view.hash} {view.history[-1].id if view.history else 0}"
     names = [label.name for label in view.labels]
     chosen = [label.name for label in view.labels if label.current == YES]
@@ -168,7 +181,7 @@ def _labels(app_state: AppState, view: ImageView) -> None:
             wrap=True,
             on_change=lambda: _record_labels(app_state, view, st.session_state[key]),
         )
-    else:  # so many are searched, not read
+    else:  # too many to look through
         st.multiselect(
             "Labels",
             names,
@@ -178,7 +191,7 @@ def _labels(app_state: AppState, view: ImageView) -> None:
         )
     disputed = [label.name for label in view.labels if label.disputed]
     if disputed:
-        st.caption(f"Reviewers differ on {escape_markdown(', '.join(disputed))}.")
+        st.caption(f"Reviewers disagree on {escape_markdown(', '.join(disputed))}.")
 
 
 def _record_labels(app_state: AppState, view: ImageView, chosen: Sequence[str]) -> None:
@@ -202,7 +215,7 @@ def _record_labels(app_state: AppState, view: ImageView, chosen: Sequence[str]) 
 def _decision(
     app_state: AppState, hash: str, label: str, verdict: str, *, before: int, **more: Any
 ) -> Decision:
-    """What this page writes, about one cell."""
+    """Decision of this page about one cell."""
     return Decision(
         hash=hash,
         label=label,
@@ -219,9 +232,9 @@ def _decision(
 
 
 def _history(app_state: AppState, view: ImageView) -> None:
-    """What was decided, newest first, each step with a button that takes it back."""
+    """Decisions on the photo, newest first, each with a button that undoes it."""
     if not view.history:
-        st.caption("Nobody has decided anything about this photo yet.")
+        st.caption("There is no decision about this photo yet.")
         return
     st.markdown("**History**")
     undone = {step.undoes for step in view.history if step.verdict == "undo"}
@@ -233,10 +246,9 @@ def _history(app_state: AppState, view: ImageView) -> None:
 
 
 def _sentence(step: RecordedDecision, undone: bool) -> str:
-    what = (
-        f"took back a decision on {step.label}" if step.verdict == "undo" else f"{step.label}: {step.verdict}"
-    )
-    line = f"{escape_markdown(what)} :gray[{escape_markdown(step.reviewer)}, {escape_markdown(step.time[:16].replace('T', ' '))}]"
+    what = f"undid a decision on {step.label}" if step.verdict == "undo" else f"{step.label}: {step.verdict}"
+    time = step.time[:16].replace("T", " ")
+    line = f"{escape_markdown(what)} :gray[{escape_markdown(f'{step.reviewer}, {time}')}]"
     return f"~~{line}~~" if undone else line
 
 

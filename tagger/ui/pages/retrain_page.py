@@ -26,7 +26,7 @@ REFRESH_SECONDS = 2
 
 
 def show(run: RunFolder, store: Store) -> None:
-    """The page: a button, or the retraining that goes on, or its result."""
+    """The page: the form to start a retraining, its progress, or its result."""
     st.title("Retrain")
     if message := st.session_state.pop("retrain message", None):
         st.error(escape_markdown(message))
@@ -45,21 +45,20 @@ def _show_start_form(run: RunFolder, store: Store) -> None:
     rows = store.decisions()
     verdicts = sum(row.verdict in ("yes", "no") for row in rows)
     st.write(
-        f"A new run learns from this one and from all decisions so far ({verdicts:,}). It trusts what people decided,"
-        " doubts what is still suspect, and keeps the test images, so that both runs can be compared. You can go on"
-        " reviewing while it trains, close this page, and even end the app."
+        f"Retraining makes a new run from this one and all decisions so far ({verdicts:,}). Decided labels count as"
+        " right. Undecided suspects count less. The test photos stay the same, so both runs can be compared. While it"
+        " trains, you can review, close this page or stop the app."
     )
     if not verdicts:
-        st.info(
-            "There is no decision yet. Settle some suspects on the Review page first: a retraining learns from them."
-        )
+        st.info("There is no decision yet. Decide some suspects on the Review page first.")
     names = {path.name for path in run.path.absolute().parent.iterdir()}
     st.session_state.setdefault("retrain name", _free_name(names))
     with st.form("begin retraining", border=False, enter_to_submit=False):
         left, right = st.columns([3, 1], vertical_alignment="bottom")
         left.text_input("Name of the new run", key="retrain name", max_chars=80)
         right.form_submit_button(
-            "Begin retraining",
+            "Start retraining",
+            key="start retraining",
             type="primary",
             width="stretch",
             on_click=_start_retraining,
@@ -77,7 +76,7 @@ def _start_retraining(run: RunFolder, store: Store) -> None:
     name = str(st.session_state["retrain name"]).strip()
     try:
         if not name or name != Path(name).name or name.startswith("."):
-            raise TaggerError(f"{name!r} is no name for a folder.")
+            raise TaggerError(f"{name!r} cannot be the name of a folder. Choose another name.")
         start_job(run.path, run.path.absolute().parent / name, store, now=datetime.now())
     except (TaggerError, OSError) as error:
         st.session_state["retrain message"] = str(error)
@@ -85,7 +84,7 @@ def _start_retraining(run: RunFolder, store: Store) -> None:
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def _show_running(store: Store) -> None:
-    """The retraining as it goes on; looks by itself every other second."""
+    """Progress of the retraining, refreshed every other second."""
     job = load_job(store)
     status = job_status(job) if job is not None else None
     if job is None or status is None or status.kind != "running":
@@ -96,16 +95,14 @@ def _show_running(store: Store) -> None:
         )
         st.progress(
             status.share if status.share is not None else 0.0,
-            text=escape_markdown(status.step or "beginning"),
+            text=escape_markdown(status.step or "starting"),
         )
         for line in status.messages[-6:]:
             st.caption(escape_markdown(line))
         if job.stopped:
-            st.caption("Stopping: it finishes its step first.")
+            st.caption("Stopping after the current step.")
         st.button("Stop", on_click=_stop, args=(job, store), disabled=job.stopped, key="stop retraining")
-    st.caption(
-        "This goes on when you leave the page or close the browser, and when the app is started again."
-    )
+    st.caption("Training continues when you leave this page, close the browser or restart the app.")
 
 
 def _stop(job: RetrainJob, store: Store) -> None:
@@ -123,7 +120,7 @@ def _show_result(job: RetrainJob, status: JobStatus, run: RunFolder, store: Stor
     name = escape_markdown(Path(job.out).name)
     if status.kind == "done":
         st.success(f"{name} is ready.")
-        st.caption("Review with it:")
+        st.caption("Review this run:")
         st.code(f"tagger review --run {quote(job.out)}", language=None)
         try:
             show_comparison(RunFolder(job.run), RunFolder(job.out))
@@ -133,12 +130,10 @@ def _show_result(job: RetrainJob, status: JobStatus, run: RunFolder, store: Stor
         if status.kind == "stopped":
             st.warning(f"{name} was stopped.")
         else:
-            st.error(f"{name} has failed. The end of its log:")
-        st.code(log_tail(job) or "It printed nothing.", language=None, wrap_lines=True)
-        st.caption(escape_markdown(f"The whole log: {job.log_path}"))
+            st.error(f"{name} failed. The end of its log:")
+        st.code(log_tail(job) or "The log is empty.", language=None, wrap_lines=True)
+        st.caption(escape_markdown(f"Full log: {job.log_path}"))
     with st.container(horizontal=True):
         if status.kind != "done" and RunFolder(job.out).exists:
-            st.button(
-                "Go on with it", type="primary", on_click=_resume, args=(job, store), key="resume retraining"
-            )
-        st.button("Begin another", on_click=dismiss_job, args=(store,), key="dismiss retraining")
+            st.button("Resume", type="primary", on_click=_resume, args=(job, store), key="resume retraining")
+        st.button("Start another", on_click=dismiss_job, args=(store,), key="dismiss retraining")

@@ -13,13 +13,13 @@ from tagger.ui.app_state import AppState
 from tagger.ui.component import declare_component
 from tagger.ui.server.review_sync import sync_review
 
-DIRECTION_TITLES = {"missing": "Probably missing", "spurious": "Probably wrong"}
+DIRECTION_TITLES = {"missing": "Probably missing", "spurious": "Probably not in the photo"}
 SIGNAL_TITLES = {
     "self_confidence": "The model disagrees",
     "neighbours": "Similar photos disagree",
-    "label_context": "Unusual beside the other labels",
+    "label_context": "Unusual with the other labels",
     "rules": "Breaks a rule",
-    "duplicates": "Copies disagree",
+    "duplicates": "Near-duplicates disagree",
     "dynamics": "Hard to learn",
 }
 DECIDED_OPTIONS = {"To decide": False, "Decided": True, "All": None}
@@ -40,7 +40,7 @@ def show(app_state: AppState) -> None:
 def component_data(
     app_state: AppState, chosen: SuspectFilter, reviewer: str, reply: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """What the component is told; ``reply`` answers its last question where there are no routes."""
+    """Data for the component; ``reply`` answers its last request where there are no routes."""
     return {
         "served": app_state.served,
         "token": app_state.token if app_state.served else "",
@@ -59,14 +59,14 @@ def _filters(app_state: AppState) -> SuspectFilter:
     label, direction, signal, text, more = row.columns([3, 3, 3, 3, 1.4], vertical_alignment="bottom")
     with more.popover("More", width="stretch"):
         state = st.segmented_control("State", list(DECIDED_OPTIONS), default="To decide", key="decided")
-        judged = st.text_input("Judged by", key="judged_by", placeholder="anybody").strip() or None
+        judged = st.text_input("Decided by", key="judged_by", placeholder="any reviewer").strip() or None
         disputed = st.toggle("Only disagreements", key="disputed")
     return SuspectFilter(
         label=_select_or_any("Label", app_state.session.names, "Any label", key="label", where=label),
         direction=_select_or_any(
             "Direction",
             list(DIRECTION_TITLES),
-            "Missing or wrong",
+            "Any direction",
             DIRECTION_TITLES,
             key="direction",
             where=direction,
@@ -84,7 +84,7 @@ def _filters(app_state: AppState) -> SuspectFilter:
 def _select_or_any(
     label: str, options: Any, anything: str, words: dict[str, str] | None = None, *, key: str, where: Any = st
 ) -> str | None:
-    """A select box whose first entry is None; names in it are shown as they are, without Markdown."""
+    """Select box whose first entry is None; it shows names as they are, without Markdown."""
     return where.selectbox(
         label,
         [None, *options],
@@ -100,7 +100,7 @@ def _component() -> Any:
 
 
 def _answer_component(app_state: AppState) -> None:
-    """Without routes the component's questions come as events; the answer goes back with its data."""
+    """Answer a request of the component that came as an event, for want of routes; the reply goes with its data."""
     payload = st.session_state["review"].get("ask")
     if payload:
         st.session_state["review_reply"] = {

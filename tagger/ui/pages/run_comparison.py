@@ -26,15 +26,15 @@ MAX_LABELS_SHOWN = 40
 
 
 def show_comparison(before: RunFolder, after: RunFolder) -> None:
-    """What changed from one run to another. TaggerError if they cannot be compared."""
+    """Comparison on the page: a sentence, charts, tables. TaggerError if the runs cannot be compared."""
     stamps = tuple((run.path / "metrics.json").stat().st_mtime_ns for run in (before, after))
     result = _compare(str(before.path.absolute()), str(after.path.absolute()), stamps)
     overall = overall_differences(result)
     if "mAP" in overall.index and overall["low"].notna()["mAP"]:
         _show_map_change(overall.loc[["mAP"]].iloc[0].to_dict())
     st.caption(
-        f"On {result['num_images']:,} test images that neither run was trained on. The line beside a difference is its"
-        " paired 95 % interval: one that leaves out 0 speaks for a real change."
+        f"Measured on {result['num_images']:,} test photos that neither run was trained on. Each line is the paired"
+        " 95 % interval of a difference. An interval without 0 means a real change."
     )
     for note in result["notes"]:
         st.caption(escape_markdown(note))
@@ -57,7 +57,8 @@ def show_comparison(before: RunFolder, after: RunFolder) -> None:
     tables = {"Overall": overall, "By label (average precision)": labels}
     if result.get("groups"):
         tables["By group"] = group_differences(result["groups"])
-    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in COLUMNS[:2]}
+    numbers: dict[str, Any] = {"images": st.column_config.NumberColumn("photos")}
+    numbers |= {name: st.column_config.NumberColumn(format="%.3f") for name in COLUMNS[:2]}
     numbers |= {name: st.column_config.NumberColumn(format="%+.3f") for name in COLUMNS[2:]}
     for tab, table in zip(st.tabs(list(tables)), tables.values(), strict=True):
         tab.dataframe(
@@ -66,8 +67,7 @@ def show_comparison(before: RunFolder, after: RunFolder) -> None:
 
 
 def overall_differences(result: dict[str, Any]) -> pd.DataFrame:
-    """before, after, difference, low, high by metric, for metrics where more is better and then those where
-    less is.
+    """Table of before, after, difference, low, high by metric; metrics where lower is better come last.
 
     >>> row = {"a": 0.5, "b": 0.6, "difference": 0.1, "low": 0.0, "high": 0.2}
     >>> overall_differences({"overall": {"map": row}}).loc["mAP", "difference"].item()
@@ -82,7 +82,7 @@ def overall_differences(result: dict[str, Any]) -> pd.DataFrame:
 
 
 def group_differences(groups: dict[str, Any]) -> pd.DataFrame:
-    """The same of each group's metrics.
+    """Table of the same columns, of each group's metrics.
 
     >>> row = {"a": 0.5, "b": 0.6, "difference": 0.1, "low": 0.0, "high": 0.2}
     >>> group_differences({"age": {"accuracy": row}}).index.tolist()
@@ -97,7 +97,7 @@ def group_differences(groups: dict[str, Any]) -> pd.DataFrame:
 
 
 def label_differences(result: dict[str, Any]) -> pd.DataFrame:
-    """The same of each label's average precision; labels without a difference are left out."""
+    """Table of the same columns, of each label's average precision; labels without a difference are left out."""
     rows = {name: row["average_precision"] for name, row in result["per_label"].items()}
     rows = {name: row for name, row in rows.items() if row["difference"] is not None}
     table = _difference_table(list(rows.values()), list(rows), "label")
@@ -140,7 +140,7 @@ def _show_map_change(row: dict[Any, Any]) -> None:
     elif row["high"] < 0:
         st.error(f"Worse: {text}")
     else:
-        st.info(f"Too close to call on these images: {text}")
+        st.info(f"No clear difference on these photos: {text}")
 
 
 @st.cache_resource(max_entries=8, show_spinner="Comparing the two runs")

@@ -1,14 +1,11 @@
 """Threshold panel: try other thresholds, see their metrics, save them as a named set.
 
-Drag it, see precision and recall at once, and keep the result under a name.
-
-The rule in the chart is dragged in the browser, which knows every value already; the app hears of it a
-moment later and brings slider, numbers and the precision-recall curve after it. The chart itself is drawn
-anew only when the slider moves, so that a drag is never interrupted.
+The rule in the chart is dragged in the browser, which has every value already. The app gets the new value a moment
+later and updates slider, numbers and precision-recall curve. It draws the chart anew only when the slider moves, so
+that a drag is never interrupted.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -23,7 +20,7 @@ from tagger.scoring import (
     confusion_counts,
     micro_macro_averages,
 )
-from tagger.scoring.threshold_curves import threshold_curve
+from tagger.scoring.threshold_curves import ThresholdCurve, threshold_curve
 from tagger.ui.charts.style import show_chart
 from tagger.ui.charts.threshold_charts import THRESHOLD_GRID, precision_recall_chart, threshold_chart
 from tagger.ui.markdown_escape import escape_markdown
@@ -40,16 +37,9 @@ def threshold_panel(run: RunFolder, data: RunData) -> None:
     yes_K = (own.tp + own.fn).astype(int)
     usable = [k for k in np.argsort(-yes_K, kind="stable").tolist() if yes_K[k]]
     if not usable:
-        st.write("No label has an image to judge a threshold by.")
+        st.write("No label has a photo to measure a threshold on.")
         return
-    chosen, start, _ = st.columns([2, 2, 1])
-    k = chosen.selectbox(
-        "Label", usable, format_func=lambda k: f"{data.names[k]} ({yes_K[k]:,} images)", key="threshold label"
-    )
-    sets = [RUN_THRESHOLDS, *run.threshold_sets()]
-    base = start.selectbox(
-        "Begin with the thresholds of", sets, key="threshold base", on_change=_reset_thresholds, args=(run,)
-    )
+    k, base = _choose_label_and_set(run, data, usable, yes_K)
     values = _current_thresholds(run, data, base)
     key = f"threshold of {k} from {base}"
     if key not in st.session_state:
@@ -60,6 +50,30 @@ def threshold_panel(run: RunFolder, data: RunData) -> None:
     if f"{key} slider" not in st.session_state:  # shown for the first time, or again
         st.session_state[f"{key} slider"] = st.session_state[f"{key} drawn"] = value
 
+    _show_charts(run, k, key, value, curve)
+    _label_metrics(data, k, value, curve, float(data.thresholds.values_K[k]))
+    if note := constraints_note(data.constraints, k, data.names):
+        st.caption(escape_markdown(note))
+    _all_labels(run, data, values, own)
+
+
+def _choose_label_and_set(
+    run: RunFolder, data: RunData, usable: list[int], yes_K: np.ndarray
+) -> tuple[int, str]:
+    """The label (its column) and the threshold set to start from, out of two boxes."""
+    chosen, start, _ = st.columns([2, 2, 1])
+    k = chosen.selectbox(
+        "Label", usable, format_func=lambda k: f"{data.names[k]} ({yes_K[k]:,} photos)", key="threshold label"
+    )
+    sets = [RUN_THRESHOLDS, *run.threshold_sets()]
+    base = start.selectbox(
+        "Start from the thresholds of", sets, key="threshold base", on_change=_reset_thresholds, args=(run,)
+    )
+    return k, base
+
+
+def _show_charts(run: RunFolder, k: int, key: str, value: float, curve: ThresholdCurve) -> None:
+    """The two charts of a label's threshold, and its slider."""
     left, right = st.columns([3, 2])
     with left:
         st.markdown("**Drag in the chart to move the threshold**")
@@ -80,34 +94,28 @@ def threshold_panel(run: RunFolder, data: RunData) -> None:
         "Threshold", 0.0, 1.0, step=0.005, format="%.3f", key=f"{key} slider",
         on_change=_on_slider_change, args=(run, k, key), help="Left and right arrow keys move it by 0.005.",
     )  # fmt: skip
-    _label_metrics(data, k, value, curve, float(data.thresholds.values_K[k]))
-    if note := constraints_note(data.constraints, k, data.names):
-        st.caption(escape_markdown(note))
-    _all_labels(run, data, values, own)
 
 
 def constraints_note(constraints: LabelConstraints, k: int, names: Sequence[str]) -> str:
-    """What a prediction does beyond this label's threshold, in words; nothing for a label without group or rule.
+    """Note on the groups and rules that a prediction of this label follows; empty without any.
 
     >>> constraints_note(LabelConstraints(rules=((0, 1),)), 0, ["baby", "people"])
-    'Here thresholds alone are counted. In a prediction: with baby an image also gets people.'
+    'These numbers use thresholds only. In a prediction, a photo with baby also gets people.'
     """
     parts = []
     for one in constraints.groups:
         if k in one.columns and one.always:
-            parts.append(
-                f"an image gets the likeliest label of the group {one.name}, whatever the thresholds"
-            )
+            parts.append(f"a photo gets the likeliest label of the group {one.name}, whatever the thresholds")
         elif k in one.columns:
             parts.append(
-                f"of the group {one.name} an image gets the likeliest of the labels that reach their threshold"
+                f"a photo gets, of the group {one.name}, the likeliest label that reaches its threshold"
             )
-    parts += [f"with {names[a]} an image also gets {names[b]}" for a, b in constraints.rules if k in (a, b)]
-    return f"Here thresholds alone are counted. In a prediction: {'; '.join(parts)}." if parts else ""
+    parts += [f"a photo with {names[a]} also gets {names[b]}" for a, b in constraints.rules if k in (a, b)]
+    return f"These numbers use thresholds only. In a prediction, {'; '.join(parts)}." if parts else ""
 
 
 def _current_thresholds(run: RunFolder, data: RunData, base: str) -> np.ndarray:
-    """All thresholds (K,): those of the chosen set, with what was dragged since."""
+    """Thresholds of all labels (K,): those of the chosen set, with what was dragged since."""
     values = data.thresholds.values_K.copy()
     if base != RUN_THRESHOLDS:
         known = run.load_threshold_set(base)
@@ -122,14 +130,14 @@ def _changed_thresholds(run: RunFolder) -> dict[int, float]:
 
 
 def _reset_thresholds(run: RunFolder) -> None:
-    """Another set to begin with: what was dragged before is gone."""
+    """Forget what was dragged, when another set is chosen to start from."""
     _changed_thresholds(run).clear()
     for key in [key for key in st.session_state if str(key).startswith("threshold of ")]:
         del st.session_state[key]
 
 
 def _on_chart_drag(run: RunFolder, k: int, key: str) -> None:
-    """The chart says where the rule is now."""
+    """Take the threshold from the rule in the chart."""
     points = st.session_state[f"{key} chart"].selection.get("pick", [])
     if points:
         value = _round_to_grid(points[0]["threshold"])
@@ -146,7 +154,7 @@ def _round_to_grid(value: float) -> float:
     return round(float(np.clip(round(value / 0.005) * 0.005, 0, 1)), 3)
 
 
-def _label_metrics(data: RunData, k: int, value: float, curve: Any, own: float) -> None:
+def _label_metrics(data: RunData, k: int, value: float, curve: ThresholdCurve, own: float) -> None:
     t = int(np.argmin(abs(THRESHOLD_GRID - value)))
     was = int(np.argmin(abs(THRESHOLD_GRID - own)))
     cells_N = data.evaluation_data[0][:, k]
@@ -162,12 +170,12 @@ def _label_metrics(data: RunData, k: int, value: float, curve: Any, own: float) 
             st.metric(title, "–" if np.isnan(now) else f"{now:.3f}", moved, border=True, width=150)
         chosen = int(curve.chosen_T[t])
         st.metric("Chosen", f"{chosen:,}", None if t == was else f"{chosen - int(curve.chosen_T[was]):+,}",
-                  delta_color="off", border=True, width=150, help="Images that get the label")  # fmt: skip
+                  delta_color="off", border=True, width=150, help="Photos that get the label")  # fmt: skip
     label = data.thresholds.labels[k]
     between = "" if label.low is None else f", 95 % interval {label.low:.3f} to {label.high:.3f}"
     st.caption(
-        f"The run's own threshold is {own:.3f} ({escape_markdown(label.how)}{between}); small numbers: the change from there."
-        f" Measured on {int((cells_N != UNKNOWN).sum()):,} images: {data.evaluation_source}."
+        f"The run's own threshold is {own:.3f} ({escape_markdown(label.how)}{between}). Small numbers show the"
+        f" change from it. Measured on {int((cells_N != UNKNOWN).sum()):,} photos: {data.evaluation_source}."
     )
 
 
@@ -191,7 +199,7 @@ def counts_at(own: ConfusionCounts, data: RunData, values_K: np.ndarray) -> Conf
 
 
 def _all_labels(run: RunFolder, data: RunData, values_K: np.ndarray, own_counts: ConfusionCounts) -> None:
-    """All labels at once, and a place to keep the set."""
+    """Metrics of all labels together, and the form that saves the set."""
     now = micro_macro_averages(counts_at(own_counts, data, values_K))
     own = micro_macro_averages(own_counts)
     moved = sorted(_changed_thresholds(run))
@@ -199,7 +207,7 @@ def _all_labels(run: RunFolder, data: RunData, values_K: np.ndarray, own_counts:
         names = ", ".join(escape_markdown(data.names[k]) for k in moved[:8]) + (
             " ..." if len(moved) > 8 else ""
         )
-        st.markdown(f"**All labels together** · {f'moved: {names}' if moved else 'nothing moved yet'}")
+        st.markdown(f"**All labels together** · {f'moved: {names}' if moved else 'no threshold moved yet'}")
         titles = (("micro_f1", "Micro-F1"), ("macro_f1", "Macro-F1"), ("micro_precision", "precision"),
                   ("micro_recall", "recall"))  # fmt: skip
         st.markdown(
@@ -210,7 +218,9 @@ def _all_labels(run: RunFolder, data: RunData, values_K: np.ndarray, own_counts:
             left.text_input(
                 "Save as a new threshold set", placeholder="a name, such as strict", key="threshold name"
             )
-            right.form_submit_button("Save", width="stretch", on_click=_save, args=(run, data, values_K))
+            right.form_submit_button(
+                "Save", key="save thresholds", width="stretch", on_click=_save, args=(run, data, values_K)
+            )
         if message := st.session_state.pop("threshold message", None):
             good, text = message
             (st.success if good else st.error)(text)
@@ -221,7 +231,7 @@ def _save(run: RunFolder, data: RunData, values_K: np.ndarray) -> None:
     known = run.threshold_sets()
     try:
         if name in known:
-            raise TaggerError(f"There is a threshold set {name!r} already. Choose another name.")
+            raise TaggerError(f"A threshold set {name!r} exists already. Choose another name.")
         run.save_threshold_set(name, dict(zip(data.names, values_K.tolist(), strict=True)))
     except (TaggerError, OSError) as error:
         st.session_state["threshold message"] = (False, escape_markdown(error))

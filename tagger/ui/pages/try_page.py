@@ -1,6 +1,4 @@
-"""Page Try it: predictions and heat maps for uploaded images.
-
-Drop some, see labels, probabilities and where the model looked."""
+"""Page Try it: predictions and heat maps for uploaded photos."""
 
 import hashlib
 import tempfile
@@ -29,22 +27,23 @@ TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 
 
 def show(run: RunFolder, store: Store) -> None:
-    """The page: a place to drop images, and a card for each."""
+    """The page: a field to drop photos on, and a card for each photo."""
     st.title("Try it")
     st.caption(
-        f"Drop up to {MAX_IMAGES} images. They go to the model on this machine, are kept nowhere and sent to nobody."
+        f"Drop up to {MAX_IMAGES} photos. The model on this machine reads them."
+        " They are not stored and not sent anywhere."
     )
     uploads: Any = st.file_uploader(
-        "Images", type=TYPES, accept_multiple_files=True, max_upload_size=MAX_MEGABYTES, key="try images",
+        "Photos", type=TYPES, accept_multiple_files=True, max_upload_size=MAX_MEGABYTES, key="try images",
         label_visibility="collapsed",
     )  # fmt: skip
     data = run_data(run)
     if not uploads:
-        st.info("Nothing here yet. Drag photos onto the field above, or press its button.")
+        st.info("No photo yet. Drag photos onto the field above, or use its button.")
         return
     if len(uploads) > MAX_IMAGES:
         st.warning(
-            f"The first {MAX_IMAGES} of {len(uploads)} images are shown. For a folder: tagger predict FOLDER"
+            f"The first {MAX_IMAGES} of {len(uploads)} photos are shown. For a folder: tagger predict FOLDER"
         )
     images = [(str(upload.name), bytes(upload.getvalue())) for upload in uploads[:MAX_IMAGES]]
     try:
@@ -85,13 +84,13 @@ def _card(run: RunFolder, data: RunData, index: int, name: str, content: bytes, 
 
 
 def _predict(run: RunFolder, contents: Sequence[bytes]) -> list[ImageTags]:
-    """What the model says of each image; what it said before is remembered for the session."""
+    """Predictions of the images, in order; those made before in this session are not made again."""
     known: dict[str, ImageTags] = st.session_state.setdefault("tried", {})
     keys = [_key(run, content) for content in contents]
     new = {key: content for key, content in zip(keys, contents, strict=True) if key not in known}
     if new:
         with (
-            st.spinner("The model looks at them (the first time, it is loaded)"),
+            st.spinner("Predicting. The first time, the model is loaded."),
             _temporary_files(list(new.values())) as paths,
         ):
             known.update(zip(new, shared_worker(run.path.absolute()).predict(paths), strict=True))

@@ -1,6 +1,4 @@
-"""Conversion of cards to JSON for the page, and of the page's JSON to decisions and filters.
-
-Pure translation, with nothing taken on trust."""
+"""Conversion of cards to JSON for the page, and of the page's JSON (checked) to decisions and filters."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,7 +20,7 @@ MAX_NEIGHBOUR_LABELS = 12  # labels of a similar photo
 def card_to_json(
     card: Card, columns: Mapping[str, int], hashes: NDArray[np.object_], previews: PhotoPreviews | None = None
 ) -> dict[str, Any]:
-    """What the page needs of a card. ``columns``: the run's column of each label; ``pictures``: put them inside."""
+    """Card as JSON. ``columns``: the run's column of each label; ``previews``: put the photos inside."""
     near = card.neighbours[:MAX_NEIGHBOURS]
     labels = visible_labels(card, near)
     found: dict[str, Any] = {
@@ -43,19 +41,7 @@ def card_to_json(
             for name, value, verified in labels
         ],
         "more": len(card.labels) - len(labels),
-        "neighbours": [
-            {
-                "row": other.row,
-                "file": other.file,
-                "hash": str(hashes[other.row]),
-                "has": int(card.label in other.labels),
-                "labels": [
-                    *other.labels[:MAX_NEIGHBOUR_LABELS],
-                    *("…" for _ in other.labels[MAX_NEIGHBOUR_LABELS:][:1]),
-                ],
-            }
-            for other in near
-        ],
+        "neighbours": [_neighbour_to_json(other, card.label, str(hashes[other.row])) for other in near],
     }
     if previews is not None:
         found["src"] = previews.data_uri(card.file, card.hash, size=1024)
@@ -64,9 +50,20 @@ def card_to_json(
     return found
 
 
+def _neighbour_to_json(other: NeighbourView, label: str, hash: str) -> dict[str, Any]:
+    """Similar photo as JSON: whether it has the label that is asked for, and its first labels."""
+    more = ["…"] if len(other.labels) > MAX_NEIGHBOUR_LABELS else []
+    return {
+        "row": other.row,
+        "file": other.file,
+        "hash": hash,
+        "has": int(label in other.labels),
+        "labels": [*other.labels[:MAX_NEIGHBOUR_LABELS], *more],
+    }
+
+
 def visible_labels(card: Card, near: Sequence[NeighbourView]) -> list[tuple[str, int, bool]]:
-    """The card's labels, such that the first ten that are not asked for are the likely ones; of very many the
-    likely.
+    """Labels of the card that the page shows; the digit keys are for the first ten beside the one asked for.
 
     Up to ten stay in the vocabulary's order, so that a digit always means the same label; of more, those
     that the photo has come first, then those of similar photos. The label that is asked for is always among
@@ -80,7 +77,7 @@ def visible_labels(card: Card, near: Sequence[NeighbourView]) -> list[tuple[str,
 
 
 def decision_from_json(row: Mapping[str, Any], reviewer: str) -> Decision:
-    """The decision in a page's words. KeyError, TypeError, ValueError or TaggerError if it makes no sense."""
+    """Decision from a page's JSON. KeyError, TypeError, ValueError or TaggerError if it makes no sense."""
     undoes = row.get("undoes_seq")
     return Decision(
         hash=str(row["hash"]),
@@ -102,7 +99,7 @@ def decision_from_json(row: Mapping[str, Any], reviewer: str) -> Decision:
 
 
 def filter_from_json(data: Mapping[str, Any]) -> SuspectFilter:
-    """The filter in a page's words; a word that is not text counts as none.
+    """Filter from a page's JSON; a word that is not text counts as none.
 
     >>> filter_from_json({"label": "sea", "direction": None, "decided": False}).label
     'sea'

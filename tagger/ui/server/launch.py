@@ -41,7 +41,7 @@ def serve(
     browser: bool = True,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Nothing, when the person stops the app. TaggerError if there is nothing to review or the port is taken."""
+    """Run the app until it is stopped. TaggerError if there is nothing to review or the port is taken."""
     app_state = open_app_state(run, store=store, reviewer=reviewer)
     port = free_port(host, port)
     key = None if is_local(host) else _access_key(app_state)
@@ -50,7 +50,7 @@ def serve(
     address = f"http://{shown}:{port}/{f'?token={key}' if key else ''}"
     if key is not None:
         say(
-            f"Warning: everybody who can reach {host}:{port} and knows the address below can see and label the images."
+            f"Warning: everybody who can reach {host}:{port} and knows the address below can see and label the photos."
         )
     say(f"Review {app_state.run.path.name} here: {address}")
     say(f"Decisions go to {app_state.store.url}. Stop with Ctrl-C.")
@@ -65,7 +65,7 @@ def serve(
 
 
 def build_app(app_state: AppState, *, host: str = "127.0.0.1", key: str | None = None) -> Any:
-    """The ASGI app of a workplace: Streamlit's pages, our routes, and the guards in front of both."""
+    """The ASGI app: Streamlit's pages, our routes, and the guards in front of both."""
     set_current_state(app_state)
     hosts = (
         [*LOCAL_HOSTS, host] if is_local(host) else ["*"]

@@ -1,8 +1,8 @@
 """Sync between a page and the review session: decisions come in, the next cards go out.
 
-The page may say the same thing twice (it does, until it hears that it was saved), so nothing here may
-depend on being asked once. What can never be saved (an unknown label, a photo of another run) is refused by
-name; anything else that fails leaves the decision in the page's hands.
+The page sends a decision again until it learns that it was saved, so a request must have the same effect once and
+twice. A decision that can never be saved (an unknown label, a photo of another run) is refused with the reason; with
+any other failure the page keeps it and sends it again.
 """
 
 from dataclasses import replace
@@ -22,8 +22,7 @@ Refusal = tuple[str, int, str]  # the same, and why
 
 
 def sync_review(app_state: AppState, payload: dict[str, Any], *, embed: bool = False) -> dict[str, Any]:
-    """What the page gets back: saved and refused (client, seq), cards, progress. ``embed`` puts the photos
-    inside.
+    """Reply to the page: saved and refused (client, seq), cards, progress. ``embed`` puts the photos inside.
 
     ValueError, TypeError or KeyError if the payload makes no sense; TaggerError if the store cannot be
     reached.
@@ -47,9 +46,7 @@ def sync_review(app_state: AppState, payload: dict[str, Any], *, embed: bool = F
             cards = _grid_cards(
                 app_state, client, reviewer, chosen, payload.get("group"), count=count, exclude=exclude
             )
-    if (
-        hold and not cards
-    ):  # else the leases were renewed just now; cards that came back by an undo, or slept, get theirs
+    if hold and not cards:  # else just renewed; cards that came back by an undo, or slept, get theirs
         kept = set(app_state.store.lease(client, hold, count=len(hold), seconds=LEASE_SECONDS))
         reply["lost"] = [position for cell, position in hold.items() if cell not in kept]
     columns = {label: k for k, label in enumerate(app_state.run_labels)}
@@ -65,7 +62,7 @@ def sync_review(app_state: AppState, payload: dict[str, Any], *, embed: bool = F
 def ingest_decisions(
     app_state: AppState, rows: list[dict[str, Any]]
 ) -> tuple[list[DecisionKey], list[Refusal]]:
-    """(client, seq) of what is in the store now, and of what never can be, with the reason."""
+    """Record decisions: (client, seq) of what is in the store now, and of what never can be, with the reason."""
     refused = []
     good = []
     for row in rows:
@@ -87,7 +84,7 @@ def ingest_decisions(
 def _record_one_by_one(
     app_state: AppState, good: list[Decision], refused: list[Refusal]
 ) -> tuple[list[DecisionKey], list[Refusal]]:
-    """One of them cannot be written (an undo of nothing): it must not keep back the others."""
+    """Record each alone, when one of them cannot be written (an undo of nothing): the others must be."""
     saved = []
     for decision in good:
         try:

@@ -12,7 +12,6 @@ from base64 import b64encode
 from collections.abc import Callable
 from hmac import compare_digest
 from http.cookies import SimpleCookie
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -21,6 +20,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tagger.ui.streamlit_internals import index_html
+
 ROUTE_PREFIX = "/tagger/"
 TOKEN_HEADER = "x-tagger-token"
 MAX_BODY_BYTES = 1 << 20  # bytes of one request to our routes; 500 waiting decisions are about 150 kB
@@ -28,13 +29,13 @@ COOKIE_NAME = "tagger_key"
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
 
-def content_policy(index_html: str = "") -> str:
-    """The Content-Security-Policy of every answer; inline scripts of ``index_html`` are allowed by their hash.
+def content_policy(html: str = "") -> str:
+    """The Content-Security-Policy of every answer; inline scripts of ``html`` are allowed by their hash.
 
     >>> "script-src 'self' blob:;" in content_policy()
     True
     """
-    inline = re.findall(r"<script>(.*?)</script>", index_html, flags=re.DOTALL)
+    inline = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
     hashes = "".join(
         f" 'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in inline
     )
@@ -43,14 +44,6 @@ def content_policy(index_html: str = "") -> str:
         f" script-src 'self' blob:{hashes}; connect-src 'self'; object-src 'none'; base-uri 'self';"
         f" form-action 'self'; frame-ancestors 'none'"
     )
-
-
-def streamlit_index_html() -> str:
-    """The text of the page that Streamlit serves, whose one inline script the policy must allow."""
-    import streamlit
-
-    path = Path(streamlit.__file__).parent / "static" / "index.html"
-    return path.read_text("utf-8") if path.is_file() else ""
 
 
 class RequestGuard:
@@ -64,7 +57,7 @@ class RequestGuard:
         self.app = app
         self.token = token
         self.key = key
-        self.policy = policy or content_policy(streamlit_index_html())
+        self.policy = policy or content_policy(index_html())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
@@ -88,14 +81,14 @@ class RequestGuard:
         ours = scope["path"].startswith(ROUTE_PREFIX)
         writes = scope["method"] not in ("GET", "HEAD")
         if (ours or writes) and _is_cross_site(headers, writes=writes):
-            return PlainTextResponse("Only the app's own pages may ask this.", 403)
+            return PlainTextResponse("Only the app's own pages may send this request.", 403)
         if not ours:
             return None
         if writes and not _secrets_equal(headers.get(TOKEN_HEADER, ""), self.token):
             return PlainTextResponse("The token is missing or wrong. Reload the page.", 403)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
-            return PlainTextResponse(f"At most {MAX_BODY_BYTES:,} bytes.", 413)
+            return PlainTextResponse(f"The request is too long: at most {MAX_BODY_BYTES:,} bytes.", 413)
         return None
 
     async def _ask_key(self, scope: Scope, receive: Receive, send: Send) -> None:

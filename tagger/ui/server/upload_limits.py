@@ -1,12 +1,9 @@
 """Upload limits: number, total size, and the time a request body may take.
 
-Streamlit bounds one upload; here the number of them, their sum, and their patience.
-
-What is uploaded stays in memory until its page is left. A body that trickles in keeps nobody else waiting,
-but it keeps a connection, so it has to be there after a while.
+Streamlit bounds one upload only. An upload stays in memory until its page is left. A body that trickles in
+keeps nobody else waiting, but it keeps a connection, so it has a time limit.
 """
 
-import re
 from time import monotonic
 from typing import Any
 
@@ -16,7 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-UPLOAD_PATH = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+")
+from tagger.ui.streamlit_internals import UPLOAD_PATH, uploads_by_page
+
 MEGABYTE = 1 << 20
 MAX_UPLOAD_BYTES = 21 * MEGABYTE  # of one: 20 MB and the words around it
 MAX_UPLOADS_PER_PAGE = 48  # of one page; 12 are shown
@@ -52,15 +50,15 @@ class UploadLimits:
     def _refusal(self, scope: Scope, page: str) -> Response | None:
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_UPLOAD_BYTES:
-            return PlainTextResponse(f"At most {MAX_UPLOAD_BYTES // MEGABYTE - 1} MB an image.", 413)
+            return PlainTextResponse(f"A photo may have at most {MAX_UPLOAD_BYTES // MEGABYTE - 1} MB.", 413)
         kept = uploads_by_page()
         waiting = sum(num for name, num in self._under_way.items() if name)
         if len(kept.get(page, ())) + self._under_way.get(page, 0) >= MAX_UPLOADS_PER_PAGE:
             return PlainTextResponse(
-                f"At most {MAX_UPLOADS_PER_PAGE} images. Reload the page to begin anew.", 413
+                f"A page takes at most {MAX_UPLOADS_PER_PAGE} photos. Reload the page to start again.", 413
             )
         if sum(map(sum, kept.values())) + (waiting + 1) * MAX_UPLOAD_BYTES > MAX_TOTAL_BYTES:
-            return PlainTextResponse("Too many images are open here at once. Try again later.", 413)
+            return PlainTextResponse("Too many photos are open in this app at once. Try again later.", 413)
         return None
 
     def _in_time(self, receive: Receive) -> Receive:
@@ -81,20 +79,10 @@ class UploadLimits:
 
 
 class _suppress_disconnect:
-    """Whoever hung up, or was hung up on, needs no answer and no traceback in the log."""
+    """Context that swallows a disconnect: no answer, and no traceback in the log."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         return isinstance(error, ClientDisconnect)
-
-
-def uploads_by_page() -> dict[str, list[int]]:
-    """Sizes in bytes of what is kept for each page (a browser session of Streamlit)."""
-    from streamlit.runtime import Runtime
-
-    if not Runtime.exists():
-        return {}
-    kept = getattr(Runtime.instance().uploaded_file_mgr, "file_storage", {})
-    return {page: [len(file.data) for file in list(files.values())] for page, files in list(kept.items())}
