@@ -48,7 +48,7 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded():
     whole = saved(NOISE.resize((3000, 2000)), "JPEG", progressive=True)
     scan = whole[whole.rindex(b"\xff\xda") : -2]
     with pytest.raises(
-        UnreadableImage, match=r"\d\d\d scans of 3,000 x 2,000 pixels: too many to be decoded"
+        UnreadableImage, match=r"\d\d\d scans of 3,000 x 2,000 pixels: too many to decode"
     ):
         load_image(whole[:-2] + scan * 700 + whole[-2:], size=32)
 
@@ -152,7 +152,7 @@ def test_a_photo_to_look_at_is_no_larger_than_asked_for_and_never_enlarged():
 
 def test_a_file_too_long_is_refused_unread(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(decoding, "MAX_FILE_BYTES_IN_MEMORY", 100)
-    with pytest.raises(UnreadableImage, match="bytes; at most 100 are read of its kind"):
+    with pytest.raises(UnreadableImage, match="bytes; at most 100 are read of its format"):
         load_image(saved(NOISE, "PNG"))
     assert load_image(saved(NOISE, "BMP")).shape == (48, 64, 3)
 

@@ -67,7 +67,7 @@ def test_pipes_and_broken_links_are_reported(folder):
     listing = list_images(root)
     assert listing.files == ("a.jpg",)
     assert [str(p) for p in listing.problems] == [
-        "gone.jpg: a link to nothing",
+        "gone.jpg: a broken link",
         "pipe.jpg: not a regular file",
     ]
 

@@ -95,7 +95,7 @@ MUTILATED: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "a group broken": (group, ["b.jpg: has 'cat' and 'animal' of the group 'g', which allows one"]),
     "no TOML, and cut off": (no_toml, ["labels.toml: this is not valid TOML", "a.jpg: cut off after"]),
     "not in labels.toml": (closed_list, ["'dog'"]),
-    "a link to nothing": (lambda f: (f / "l.jpg").symlink_to("nowhere"), ["l.jpg: a link to nothing"]),
+    "a broken link": (lambda f: (f / "l.jpg").symlink_to("nowhere"), ["l.jpg: a broken link"]),
 }
 
 

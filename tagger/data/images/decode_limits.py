@@ -1,10 +1,8 @@
 """Limits on decoding an image: pixels, file bytes, memory and JPEG scans, by format.
 
-Bounds on pixels, bytes and passes, by its kind.
-
-Measured on flat images of 119 megapixels with Pillow 13 (the peak of the process, less what it had before):
-a WebP took 15 bytes a pixel, JPEG 2000 18, AVIF 9, a progressive JPEG 6, a PNG as much as Pillow stores.
-Deep and Lab pixels are slow to convert: 0.1 and 0.2 seconds a megapixel.
+Measured on flat images of 119 megapixels with Pillow 13 (growth of the process's peak memory): WebP 15 bytes
+a pixel, JPEG 2000 18, AVIF 9, progressive JPEG 6, PNG as much as Pillow stores. Deep and Lab pixels are slow
+to convert: 0.1 and 0.2 seconds a megapixel.
 """
 
 from PIL import Image
@@ -12,40 +10,30 @@ from PIL import Image
 from tagger.data.images.jpeg_header import JpegHeader
 from tagger.data.images.memory_budget import BUDGET_BYTES
 
-MAX_PIXELS = 120_000_000  # decoded at once; a 102-megapixel camera still fits
-MAX_JPEG_PIXELS = 1_000_000_000  # of a baseline JPEG, decoded at 1/2 to 1/8 of its sides in bounded memory
+MAX_PIXELS = 120_000_000  # a photo of a 102-megapixel camera fits
+MAX_JPEG_PIXELS = 1_000_000_000  # of a baseline JPEG, which is decoded at 1/2 to 1/8 of its sides
 MAX_DEEP_PIXELS = 60_000_000
 MAX_LAB_PIXELS = 20_000_000
 MAX_ARITHMETIC_PIXELS = 40_000_000
-MAX_SCANNED_PIXELS = (
-    4_000_000_000  # pixels times scans: 30 scans of the largest, 300 of a photo of 12 megapixels
-)
-SMALL_PIXELS = 1_000_000  # a JPEG's coefficients fit ROOM, however many components it has
+MAX_SCANNED_PIXELS = 4_000_000_000  # pixels times scans: 30 scans of the largest image, 300 of 12 megapixels
+SMALL_PIXELS = 1_000_000  # the coefficients of such a JPEG fit BUDGET_BYTES, with any number of components
 MAX_FILE_BYTES = 1 << 30
-MAX_FILE_BYTES_IN_MEMORY = (
-    1 << 28
-)  # of formats whose files, or what they hold beside the pixels, are read as a whole
+MAX_FILE_BYTES_IN_MEMORY = 1 << 28  # of formats that are read as a whole, or with large metadata
 
-_STORED_BYTES = {
-    "1": 1,
-    "L": 1,
-    "P": 1,
-    "I;16": 2,
-    "I;16L": 2,
-    "I;16B": 2,
-    "I;16N": 2,
-}  # bytes a pixel; of all others 4
-_DECODER_BYTES = {"WEBP": 12, "AVIF": 6}  # beside what is stored
+# Bytes a pixel that Pillow stores, by mode; 4 in all other modes.
+_STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
+_DECODER_BYTES = {"WEBP": 12, "AVIF": 6}  # bytes a pixel that the decoder takes beside those
 _JPEG_2000_BYTES = 5  # the same, for each band
+# TIFF tags.
 _ROWS_PER_STRIP = 278
 _SAMPLES = 277
 _BITS = 258
 _TILE_WIDTH = 322
-_TILE_LENGTH = 323  # TIFF tags
+_TILE_LENGTH = 323
 
 
 class ImageTooLarge(Exception):
-    """An image that would take too much memory or time; its text says of what and how much is read."""
+    """An image that would take too much memory or time; its text names the limit."""
 
 
 def check_size(size: tuple[int, int], limit: int = MAX_PIXELS, kind: str = "") -> None:
@@ -60,10 +48,9 @@ def check_size(size: tuple[int, int], limit: int = MAX_PIXELS, kind: str = "") -
 
 
 def check_jpeg(size: tuple[int, int], header: JpegHeader, *, shrinks: bool) -> int:
-    """Bytes that the decoder of a JPEG keeps beside its output; ImageTooLarge if those or its passes are too
-    many.
+    """Bytes that a JPEG's decoder keeps beside its output; ImageTooLarge if these or its scans are too many.
 
-    ``size`` is that in the file; ``shrinks``: it is to be decoded at 1/2 to 1/8 of its sides.
+    ``size`` is the stored one; ``shrinks`` means that it is decoded at 1/2 to 1/8 of its sides.
 
     >>> check_jpeg((1000, 1000), JpegHeader(buffered=True, scans=10), shrinks=True)
     6000000
@@ -75,27 +62,23 @@ def check_jpeg(size: tuple[int, int], header: JpegHeader, *, shrinks: bool) -> i
     if header.arithmetic:
         check_size(size, MAX_ARITHMETIC_PIXELS, "a JPEG with arithmetic coding")
     if size[0] * size[1] * header.scans > MAX_SCANNED_PIXELS:
-        raise ImageTooLarge(
-            f"{header.scans:,} scans of {size[0]:,} x {size[1]:,} pixels: too many to be decoded"
-        )
+        raise ImageTooLarge(f"{header.scans:,} scans of {size[0]:,} x {size[1]:,} pixels: too many to decode")
     return size[0] * size[1] * kept
 
 
 def is_safe_jpeg(size: tuple[int, int], num_bytes: int) -> bool:
-    """Whether ``check_jpeg`` passes a JPEG of this size and of so many bytes whatever its marks are: no need
-    to look.
+    """True if ``check_jpeg`` passes any JPEG of this size and of so many bytes: its header need not be read.
 
     >>> is_safe_jpeg((128, 128), 10_000), is_safe_jpeg((128, 128), 1_000_000)
     (True, False)
     """
     pixels = size[0] * size[1]
-    return (
-        0 < pixels <= SMALL_PIXELS and pixels * (num_bytes // 2) <= MAX_SCANNED_PIXELS
-    )  # a scan's mark has two bytes
+    max_scans = num_bytes // 2  # a scan has a marker of two bytes
+    return 0 < pixels <= SMALL_PIXELS and pixels * max_scans <= MAX_SCANNED_PIXELS
 
 
 def check_image(image: Image.Image, *, whole: bool) -> int:
-    """Bytes that decoding an opened image takes; ImageTooLarge if they are too many. ``whole``: all pixels are wanted."""
+    """Bytes that decoding an opened image takes (``whole``: in full size); ImageTooLarge if they are too many."""
     check_size(image.size)
     decoder = _DECODER_BYTES.get(image.format or "", 0)
     if image.format == "JPEG2000":
@@ -108,17 +91,17 @@ def check_image(image: Image.Image, *, whole: bool) -> int:
         check_size(image.size, MAX_LAB_PIXELS, kind)
     if image.mode.startswith("I") or image.mode == "F":
         check_size(image.size, MAX_DEEP_PIXELS, kind)
-    room = image.width * image.height * pixel
+    num_bytes = image.width * image.height * pixel
     strip = _strip_bytes(image)
-    if strip and room + strip > BUDGET_BYTES:
+    if strip and num_bytes + strip > BUDGET_BYTES:
         raise ImageTooLarge(
-            f"its pixels and one strip or tile take {room + strip:,} bytes; at most {BUDGET_BYTES:,} are read"
+            f"its pixels and one strip or tile take {num_bytes + strip:,} bytes; at most {BUDGET_BYTES:,} are read"
         )
-    return room + strip
+    return num_bytes + strip
 
 
 def _strip_bytes(image: Image.Image) -> int:
-    """Bytes of one strip or tile of a TIFF when it is unpacked; 0 for others, and where it is not compressed."""
+    """Bytes of one unpacked strip or tile of a compressed TIFF; 0 for all others."""
     tags = getattr(image, "tag_v2", None)
     tiles = getattr(image, "tile", None)
     if tags is None or not tiles or tiles[0][0] != "libtiff":
@@ -132,6 +115,6 @@ def _strip_bytes(image: Image.Image) -> int:
 
 
 def _number(value: object, default: int) -> int:
-    """A tag as a number: the first of several; ``default`` for none that is one."""
+    """The (first) number of a tag; ``default`` if it is not a positive number."""
     first = value[0] if isinstance(value, tuple) and value else value
     return first if isinstance(first, int) and first > 0 else default

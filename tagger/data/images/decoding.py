@@ -1,11 +1,12 @@
 """Decoding of image files to upright RGB pixels, or a short reason why one cannot be read.
 
-A data set holds whatever people saved: this is the one place that meets it. Two choices worth a question:
-what may be decoded is bounded, so that no file takes a process past a gigabyte or keeps it for more than
-seconds (``bounds``), and a JPEG is first scaled down by its decoder to no less than twice the wanted size:
-a 12-megapixel photo is read 3 times as fast and, after the final antialiased resize, differs by 0.2 grey
-levels on average (``tests/data/test_decoding.py`` bounds it). So is a large image whose pixels have to be
-converted, while that is done.
+All images of users are decoded here. Two choices:
+
+* Size and memory are limited (``decode_limits``): no file takes a process past a gigabyte or more than seconds.
+* The decoder of a JPEG first scales it down to no less than twice the wanted size. A photo of 12 megapixels
+  is read 3 times as fast and, after the final antialiased resize, differs by 0.2 grey levels on average
+  (``tests/data/test_decoding.py`` bounds it). A large image whose pixels must be converted is scaled down
+  during the conversion.
 """
 
 import os
@@ -38,8 +39,8 @@ Fit = Literal["squash", "crop", "pad"]
 ImageSource = str | os.PathLike[str] | bytes
 IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 STREAMED_MAGIC_BYTES = (b"II*\0", b"MM\0*", b"BM")  # TIFF and BMP are read in pieces
-MAX_BYTES_READ_AT_ONCE = 1 << 18  # bytes of a file that is read in one go
-SHRINK_ABOVE_PIXELS = 30_000_000  # pixels; what has to be converted is shrunk while it is
+MAX_BYTES_READ_AT_ONCE = 1 << 18  # a smaller file is read as a whole
+SHRINK_ABOVE_PIXELS = 30_000_000  # a larger image is shrunk during conversion
 PAD_COLOUR = (124, 116, 104)  # ImageNet's mean: about 0 once normalised
 _HINTS = (
     (b"ftyphei", "HEIC images are not supported; save it as JPEG"),
@@ -50,7 +51,7 @@ _memory = MemoryBudget()
 
 
 class UnreadableImage(Exception):
-    """An image that cannot be shown to a model. Its text, also ``reason``, is short and for people."""
+    """An image that cannot be decoded. Its text, also ``reason``, is a short phrase for messages."""
 
     def __init__(self, reason: str):
         super().__init__(reason)
@@ -61,9 +62,8 @@ def load_image(source: ImageSource, *, size: int | None = None, fit: Fit = "squa
     """Upright RGB pixels (H, W, 3) of the first frame; (size, size, 3) when ``size`` is given.
 
     ``fit`` makes the square: ``squash`` resizes both sides, ``crop`` takes the centre, ``pad`` adds a grey
-    frame. Grey, palette, 16-bit, float, CMYK, transparent (over white) and EXIF-rotated images are all
-    converted. Raises UnreadableImage for anything that is not a whole image of an allowed format in a
-    readable, regular file.
+    frame. Grey, palette, 16-bit, float, CMYK, transparent (over white) and EXIF-rotated images are
+    converted. Raises UnreadableImage for any file that is not a complete image of a supported format.
     """
     if fit not in ("squash", "crop", "pad"):
         raise ValueError(f"fit is {fit!r}; it must be squash, crop or pad")
@@ -73,8 +73,7 @@ def load_image(source: ImageSource, *, size: int | None = None, fit: Fit = "squa
 
 
 def load_preview(source: ImageSource, *, max_side: int) -> tuple[Image.Image, bytes | None]:
-    """(upright RGB image of at most ``max_side`` pixels a side, its colour profile if it is one of RGB), for
-    people to see.
+    """(upright RGB image of at most ``max_side`` pixels a side, its RGB colour profile or None), for screens.
 
     It is never enlarged, and deep pixels are stretched over their own range. Raises UnreadableImage.
     """
@@ -97,42 +96,39 @@ def image_size(source: ImageSource) -> tuple[int, int]:
 
 @contextmanager
 def _errors_as_unreadable() -> Iterator[None]:
-    """Whatever goes wrong is an UnreadableImage with a reason for people."""
-    # Pillow warns of odd metadata, which says nothing of the pixels, and of large images, which we bound
-    # below.
+    """Context manager: every error becomes an UnreadableImage with a short reason."""
+    # Pillow warns of odd metadata, which does not concern the pixels, and of large images, which are limited here.
     with _without_warnings:
         try:
             yield
         except UnreadableImage:
             raise
-        except (
-            Exception
-        ) as error:  # decoders raise nearly every type on damaged input; a bad file is never our crash
+        except Exception as error:  # decoders raise nearly every type on damaged input
             raise UnreadableImage(_error_reason(error)) from error
 
 
 @contextmanager
 def _open_checked(source: ImageSource) -> Iterator[Image.Image]:
-    """The image, only its header read."""
+    """Context manager: the image with only its header read, if its file is not too large."""
     with _open_file(source) as file:
         num_bytes = file.seek(0, os.SEEK_END)
         file.seek(0)
         if (
             num_bytes <= MAX_BYTES_READ_AT_ONCE
-        ):  # decoders read a few bytes at a time, which from memory takes half as long
+        ):  # decoders read a few bytes at a time: half as long from memory
             file = BytesIO(file.read())
         head = file.read(4096)
         most = MAX_FILE_BYTES if head.startswith(STREAMED_MAGIC_BYTES) else MAX_FILE_BYTES_IN_MEMORY
         if num_bytes == 0:
             raise UnreadableImage("0 bytes")
         if num_bytes > most:
-            raise UnreadableImage(f"{num_bytes:,} bytes; at most {most:,} are read of its kind")
+            raise UnreadableImage(f"{num_bytes:,} bytes; at most {most:,} are read of its format")
         with _open_image(file, head) as image:
             yield image
 
 
 def _check_limits(image: Image.Image, size: int | None) -> int:
-    """Bytes that decoding takes; a JPEG is told to shrink to what is wanted. ImageTooLarge if they are too many."""
+    """Bytes that decoding takes; a JPEG is set to be scaled down. ImageTooLarge if they are too many."""
     kept = 0
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         assert image.fp, "it has just been opened"
@@ -175,7 +171,7 @@ def _open_file(source: ImageSource) -> BinaryIO:
 
 
 def _open_image(file: BinaryIO, head: bytes) -> Image.Image:
-    """The image, only its header read. JPEG goes straight to its plugin: Image.open refuses large ones too early."""
+    """The image with only its header read. A JPEG bypasses Image.open, which refuses large ones too early."""
     file.seek(0)
     try:
         if head.startswith(b"\xff\xd8\xff"):
@@ -188,8 +184,8 @@ def _open_image(file: BinaryIO, head: bytes) -> Image.Image:
         TypeError,
         struct.error,
         OSError,
-    ) as error:  # as Image.open does, for both
-        if isinstance(error, OSError) and error.strerror:  # the disk's fault, not the file's
+    ) as error:  # those that Image.open catches
+        if isinstance(error, OSError) and error.strerror:  # the disk failed; the file may be whole
             raise
         hints = [hint for mark, hint in _HINTS if mark in head]
         if hints:
@@ -199,13 +195,13 @@ def _open_image(file: BinaryIO, head: bytes) -> Image.Image:
 
 
 def _num_bytes(image: Image.Image) -> int:
-    """How long the file of an image is."""
+    """The size of an image's file."""
     file: Any = getattr(image, "fp", None)
     return int(file.seek(0, os.SEEK_END)) if file else 0
 
 
 def _array(rgb: Image.Image) -> NDArray[np.uint8]:
-    """The pixels (H, W, 3), copied a band of rows at a time: Pillow would hold them twice."""
+    """The pixels (H, W, 3), copied in bands of rows, so that they are not in memory twice."""
     pixels_HW3 = np.empty((rgb.height, rgb.width, 3), np.uint8)
     rows = max(1, 4_000_000 // rgb.width)
     for top in range(0, rgb.height, rows):
@@ -214,7 +210,7 @@ def _array(rgb: Image.Image) -> NDArray[np.uint8]:
 
 
 def _upright(rgb: Image.Image, image: Image.Image) -> Image.Image:
-    """``rgb`` turned as the EXIF data of ``image`` says; damaged EXIF data counts as none."""
+    """``rgb`` rotated by the EXIF orientation of ``image``; damaged EXIF data is ignored."""
     try:
         orientation = image.getexif().get(0x0112, 1)
     except Exception:
@@ -239,7 +235,7 @@ def _fit_square(rgb: Image.Image, size: int, fit: Fit) -> Image.Image:
 
 
 def _error_reason(error: Exception) -> str:
-    """A few words for the errors that files and decoders raise."""
+    """A short phrase for an error of the file system or a decoder."""
     if isinstance(error, ImageTooLarge):
         return str(error)
     if isinstance(error, FileNotFoundError):

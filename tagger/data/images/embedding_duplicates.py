@@ -1,9 +1,8 @@
 """Groups of images whose features have nearly the same direction (cosine similarity, all pairs).
 
-All pairs are compared, a block at a time.
-
-Exact, since a search tree or a hash gains little on features of a hundred numbers and more: 100,000 images
-of 128 numbers each take half a minute of one core, in the memory of the features and one block.
+All pairs are compared, in blocks: a search tree or hashing gains little on features of a hundred numbers and
+more. 100,000 images of 128 numbers each take half a minute on one core, in the memory of the features and
+one block.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,20 +24,19 @@ def embedding_duplicate_groups(
     group_N: NDArray[np.int64] | None = None,
     blocks: Iterable[tuple[int, int]] | None = None,
 ) -> NDArray[np.int64]:
-    """The group of each image: the smallest row among those whose cosine with it is ``least`` or more, and
-    theirs.
+    """The group of each image (its smallest row): images joined by cosines of at least ``min_similarity``.
 
-    ``unit_ND`` are unit vectors (float32); a row of zeros is like nothing. Images of one group in
-    ``group_N`` stay together. ``blocks`` is what ``block_starts`` gives, when a progress bar goes along.
+    ``unit_ND`` are unit vectors (float32); a row of zeros is similar to no other. Images of one group in
+    ``group_N`` stay together. ``blocks`` are those of ``block_starts``, wrapped to show progress.
 
-    >>> embedding_duplicate_groups(np.array([[1, 0], [0, 1], [0.99, 0.14]], np.float32), min_similarity=0.95).tolist()
+    >>> unit_ND = np.array([[1, 0], [0, 1], [0.99, 0.14]], np.float32)
+    >>> embedding_duplicate_groups(unit_ND, min_similarity=0.95).tolist()
     [0, 1, 0]
     """
     num = len(unit_ND)
     found_N = np.arange(num) if group_N is None else connected_groups(num, np.arange(num), group_N)
-    for left_E, right_E in _similar_pairs(
-        unit_ND, min_similarity, block_starts(num) if blocks is None else blocks
-    ):
+    blocks = block_starts(num) if blocks is None else blocks
+    for left_E, right_E in _similar_pairs(unit_ND, min_similarity, blocks):
         left_E = found_N[left_E]
         right_E = found_N[right_E]
         new_E = left_E != right_E
@@ -49,7 +47,7 @@ def embedding_duplicate_groups(
 
 
 def block_starts(num: int) -> list[tuple[int, int]]:
-    """First rows and first columns of the blocks that hold every pair of ``num`` images once.
+    """(first row, first column) of the blocks that cover every pair of ``num`` images once.
 
     >>> block_starts(2000)
     [(0, 0), (1024, 0)]
@@ -65,7 +63,7 @@ def block_starts(num: int) -> list[tuple[int, int]]:
 def _similar_pairs(
     unit_ND: Floats, min_similarity: float, blocks: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """(rows, columns) of the cosines of each block that are ``least`` or more; columns below rows."""
+    """(rows, columns) of each block's cosines of at least ``min_similarity``; columns are below rows."""
     for row, column in blocks:
         cosines = unit_ND[row : row + BLOCK_ROWS] @ unit_ND[column : column + BLOCK_COLUMNS].T
         at_E, other_E = np.nonzero(cosines >= min_similarity)

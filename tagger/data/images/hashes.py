@@ -1,6 +1,4 @@
-"""Content hashes of image files, by which an image is known after it is renamed.
-
-The hash of its bytes, so that decisions survive renaming."""
+"""Content hashes of image files, by which an image is known after it is renamed."""
 
 import hashlib
 import os
@@ -28,14 +26,13 @@ from tagger.data.io_watchdog import watch_read
 from tagger.errors import Problem
 from tagger.progress import ProgressCallback, no_progress
 
-# Batches so that memory stays bounded and Ctrl-C is heard. Threads where files are waited for (a network
-# disk) or large (hashing lets other threads run); small files that are at hand go four times as fast in
-# one, as threads would only hand Python's lock to and fro. So a batch is looked at alone, and if it took
-# long, the next ones in threads.
+# Files are read in batches, so that memory is bounded and Ctrl-C works. Threads help on a network disk and with
+# large files (hashing releases Python's lock); small local files are four times as fast in one thread. So one
+# batch is read in one thread, and if it was slow, the next ones in several.
 THREADS = 4
 BATCH = 512
 BATCHES_IN_THREADS = 32
-SLOW_SECONDS = 100e-6  # seconds a file
+SLOW_SECONDS = 100e-6  # per file
 BLOCK = 2**20
 
 Result = TypeVar("Result")
@@ -44,32 +41,32 @@ Result = TypeVar("Result")
 def hash_files(
     root: str | Path, files: Sequence[str], *, progress: ProgressCallback | None = None
 ) -> tuple[list[str], NDArray[np.int64], list[Problem]]:
-    """Hashes (32 hex digits, blake2b of 16 bytes), sizes in bytes, and what could not be read; rows follow
-    ``files``.
+    """(hashes, sizes in bytes, problems) of files; hashes are blake2b of 16 bytes as 32 hex digits.
 
     An empty, vanished or unreadable file gets the hash ``""``, its size (or 0) and a Problem. ``progress``
-    is called with the number of files done so far. Of many files those that have not changed since the last
-    time are not read again (``file_index``).
+    is called with the number of files done so far. If there are many, files that have not changed since the
+    last time are not read again (``hash_cache``).
     """
-    if (
-        len(files) < MIN_CACHED_FILES or os.name == "nt"
-    ):  # Windows does not say when a file was last changed in any way
-        return _hash_all(root, files, progress or no_progress)
+    report = progress or no_progress
+    if len(files) < MIN_CACHED_FILES or os.name == "nt":  # Windows has no ctime that shows every change
+        return _hash_all(root, files, report)
     now = file_system_time(root)
-    index = load_hash_cache(root)
+    cache = load_hash_cache(root)
     stats_NF = _stat_files(root, files)
-    hashes = index.lookup(files, stats_NF)
+    hashes = cache.lookup(files, stats_NF)
     sizes = stats_NF[:, 0].copy()
     unknown = [n for n, digest in enumerate(hashes) if not digest]
-    tell = progress or no_progress
     num_known = len(files) - len(unknown)
-    tell(num_known)
-    found = _hash_all(root, [files[n] for n in unknown], lambda done: tell(num_known + done))
-    for n, digest, size in zip(unknown, found[0], found[1].tolist(), strict=True):
-        hashes[n], sizes[n] = digest, size
+    report(num_known)
+    new_hashes, new_sizes, problems = _hash_all(
+        root, [files[n] for n in unknown], lambda done: report(num_known + done)
+    )
+    for n, digest, size in zip(unknown, new_hashes, new_sizes.tolist(), strict=True):
+        hashes[n] = digest
+        sizes[n] = size
     if unknown:
-        save_hash_cache(root, index.updated(files, stats_NF, hashes, now))
-    return hashes, sizes, found[2]
+        save_hash_cache(root, cache.updated(files, stats_NF, hashes, now))
+    return hashes, sizes, problems
 
 
 def _hash_all(
@@ -95,7 +92,7 @@ def _hash_all(
 
 
 def _map_files(work: Callable[[str], Result], files: Sequence[str]) -> Iterator[Result]:
-    """``work(file)`` of each, in their order: in threads while that is slow."""
+    """``work(file)`` of each file, in order; in threads if one thread is slow."""
     at = 0
     with ThreadPoolExecutor(THREADS) as pool:
         while at < len(files):
@@ -109,19 +106,19 @@ def _map_files(work: Callable[[str], Result], files: Sequence[str]) -> Iterator[
 
 
 def _stat_files(root: str | Path, files: Sequence[str]) -> NDArray[np.int64]:
-    """What the system knows of each file (N, ``STAT_FIELDS``); zeros for what is not there or no file."""
+    """The ``STAT_FIELDS`` of each file (N, F); zeros if it does not exist or is not a regular file."""
     folder = os.path.join(root, "")
     nothing = (0,) * len(STAT_FIELDS)
 
-    def look(file: str) -> FileStat:
+    def stat_one(file: str) -> FileStat:
         try:
             status = os.stat(folder + file)
         except OSError:
             return nothing
         return file_stat(status) if stat.S_ISREG(status.st_mode) else nothing
 
-    facts = chain.from_iterable(_map_files(look, files))
-    return np.fromiter(facts, np.int64, len(files) * len(STAT_FIELDS)).reshape(len(files), len(STAT_FIELDS))
+    stats = chain.from_iterable(_map_files(stat_one, files))
+    return np.fromiter(stats, np.int64, len(files) * len(STAT_FIELDS)).reshape(len(files), len(STAT_FIELDS))
 
 
 def hash_file(path: str | Path) -> tuple[str, int, str]:
@@ -133,9 +130,7 @@ def hash_file(path: str | Path) -> tuple[str, int, str]:
         digest = hashlib.blake2b(digest_size=16)
         size = 0
         with open(path, "rb", buffering=0) as file:
-            while block := file.read(
-                min(status.st_size + 1, BLOCK)
-            ):  # mostly the whole file: each call costs
+            while block := file.read(min(status.st_size + 1, BLOCK)):  # mostly the whole file in one call
                 digest.update(block)
                 size += len(block)
     except FileNotFoundError:

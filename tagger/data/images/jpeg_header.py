@@ -1,20 +1,14 @@
 """JPEG header fields that decide how much memory and how many passes decoding takes.
 
-And in how many scans?
-
-A file of some kilobytes can ask for thousands of passes over a hundred megapixels (CVE-2018-11813 and its
-kin; libjpeg leaves the limit to its callers), or be spread over several scans without being progressive.
+A file of some kilobytes can demand thousands of passes over a hundred megapixels (CVE-2018-11813 and
+others; libjpeg leaves the limit to its callers). A JPEG can have several scans without being progressive.
 """
 
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {
-    0xC4,
-    0xC8,
-    0xCC,
-}  # SOF0 to SOF15; the others are tables and extensions
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 without tables and extensions
 _ARITHMETIC = frozenset(range(0xC9, 0xD0))
 _SCAN = b"\xff\xda"
 _BLOCK = 1 << 20
@@ -22,7 +16,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class JpegHeader:
-    """``components`` of its frame; ``buffered``: all coefficients are kept until the last of its ``scans``."""
+    """Header fields of a JPEG; ``buffered``: all coefficients are kept until the last of the ``scans``."""
 
     components: int = 3
     buffered: bool = False
@@ -31,7 +25,7 @@ class JpegHeader:
 
 
 def read_jpeg_header(file: BinaryIO) -> JpegHeader:
-    """The marks of a JPEG, from its segments up to the first scan; of a damaged one, as far as they go.
+    """The header of a JPEG, from its segments up to the first scan; of a damaged one, as far as it goes.
 
     >>> import io
     >>> frame, scan = "ffc2 000b 08 0001 0001 01 011100", "ffda 0008 01 0100 000000"
@@ -48,11 +42,11 @@ def read_jpeg_header(file: BinaryIO) -> JpegHeader:
         kind = head[1]
         size = struct.unpack(">H", head[2:])[0]
         if kind == 0xDA:
-            inside = file.read(1)
-            buffered = frame in (0xC2, 0xC6, 0xCA, 0xCE) or bool(inside and inside[0] < components)
-            return JpegHeader(
-                components, buffered, frame in _ARITHMETIC, _count(file, _SCAN) + 1 if buffered else 1
-            )
+            in_scan = file.read(1)
+            progressive = frame in (0xC2, 0xC6, 0xCA, 0xCE)
+            buffered = progressive or bool(in_scan and in_scan[0] < components)
+            scans = _count(file, _SCAN) + 1 if buffered else 1
+            return JpegHeader(components, buffered, frame in _ARITHMETIC, scans)
         content = file.read(max(size - 2, 0))
         if kind in _FRAMES and len(content) >= 6:
             frame = kind
@@ -61,7 +55,7 @@ def read_jpeg_header(file: BinaryIO) -> JpegHeader:
 
 
 def _count(file: BinaryIO, mark: bytes) -> int:
-    """How often a mark of two bytes occurs in the rest of a file, read a block at a time."""
+    """The number of times that a marker of two bytes occurs in the rest of a file, read in blocks."""
     count = 0
     last = b""
     while block := file.read(_BLOCK):

@@ -1,6 +1,4 @@
-"""Listing of the images in a folder: found by suffix, in sorted order, with what cannot be used.
-
-Found by suffix, in one fixed order, with everything odd reported."""
+"""Listing of the images in a folder: found by suffix, in sorted order, with what cannot be used."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -22,19 +20,19 @@ class Listing:
 
 
 def list_images(root: str | Path) -> Listing:
-    """All images in ``root`` and below it. TaggerError if ``root`` is no folder or cannot be read."""
+    """All images in ``root`` and below it. TaggerError if ``root`` is not a folder or cannot be read."""
     problems: list[Problem] = []
     files = tuple(iter_images(root, on_problem=problems.append))
     return Listing(files, tuple(problems))
 
 
 def iter_images(root: str | Path, *, on_problem: Callable[[Problem], None] | None = None) -> Iterator[str]:
-    """Paths of images relative to ``root`` (posix), one by one, in the order that ``sorted`` would give them.
+    """Iterate over the paths of images relative to ``root`` (posix), in sorted order.
 
-    Memory is that of one chain of folders, however many images there are. Hidden files and folders
-    (``.name``) are passed over. Links are followed, each target once, and never into what is walked anyway.
-    Unreadable folders, broken links, pipes, and names that are not UTF-8 go to ``on_problem``. TaggerError
-    if ``root`` itself cannot be read.
+    Only the names of the folders on the current path are held in memory. Hidden files and folders
+    (``.name``) are skipped. Links are followed, each target once, and never into a folder that is listed
+    anyway. Unreadable folders, broken links, pipes, and names that are not UTF-8 go to ``on_problem``.
+    TaggerError if ``root`` itself cannot be read.
     """
     root = check_folder(root)
     report = on_problem or (lambda problem: None)
@@ -58,13 +56,8 @@ def iter_images(root: str | Path, *, on_problem: Callable[[Problem], None] | Non
                 if _should_enter(root, path, followed):
                     stack.append(_scan_folder(root, path))
             except OSError as error:
-                report(
-                    Problem(
-                        path,
-                        None,
-                        f"the folder cannot be read ({_os_reason(error)}): its images are left out",
-                    )
-                )
+                reason = f"the folder cannot be read ({_os_reason(error)}): its images are left out"
+                report(Problem(path, None, reason))
         elif (name in folder.irregular or not path.isascii()) and (reason := _unusable_reason(root, path)):
             report(Problem(_escaped(path), None, reason))
         else:
@@ -84,7 +77,7 @@ def check_folder(root: str | Path) -> Path:
 
 
 def suggest_sibling(path: Path) -> str:
-    """`` Did you mean 'x'?`` for a path that does not exist, from what lies in its parent; or nothing."""
+    """`` Did you mean 'x'?`` for a path that does not exist, from the names in its parent folder; or nothing."""
     try:
         return did_you_mean(path.name, sorted(entry.name for entry in path.absolute().parent.iterdir()))
     except OSError:
@@ -92,11 +85,9 @@ def suggest_sibling(path: Path) -> str:
 
 
 class _Folder(NamedTuple):
-    """What matters in one folder: names, last first, those of folders with a slash; ``odd`` are no regular
-    files.
+    """Names of one folder in reverse order, folders with a slash; ``irregular`` ones are not regular files.
 
-    A folder sorts as its name with the slash, so that the walk as a whole comes out as a sorted list of
-    paths.
+    A folder is sorted as its name with the slash, so that the paths come out in sorted order.
     """
 
     prefix: str
@@ -105,7 +96,7 @@ class _Folder(NamedTuple):
 
 
 def _scan_folder(root: Path, path: str) -> _Folder:
-    """The folder's names. The system tells with a name whether it is a regular file: those are not asked for again."""
+    """The names in a folder. ``scandir`` says which are regular files, without a ``stat`` of each."""
     found = _Folder(f"{path}/" if path else "", [], set())
     with os.scandir(root / path) as entries:
         for entry in entries:
@@ -133,7 +124,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _should_enter(root: Path, path: str, followed: list[Path]) -> bool:
-    """True for a real folder, and for a link to what is not walked anyway; the latter joins ``followed``."""
+    """True for a real folder, and for a link to a folder that is not listed anyway; it is added to ``followed``."""
     if not (root / path).is_symlink():
         return True
     target = Path(os.path.realpath(root / path))
@@ -152,7 +143,7 @@ def _unusable_reason(root: Path, path: str) -> str:
     """Why a path with an image's suffix cannot be used, or nothing."""
     full_path = root / path
     if not os.path.isfile(full_path):
-        return "a link to nothing" if os.path.islink(full_path) else "not a regular file"
+        return "a broken link" if os.path.islink(full_path) else "not a regular file"
     return "" if path.isascii() or path == _escaped(path) else "its name is not valid UTF-8. Rename it"
 
 

@@ -1,18 +1,17 @@
 """Near-duplicate images: re-encoded, resized, brightened, mirrored or slightly cropped copies.
 
-Two images are near-duplicates if their thumbnails, without the smooth part (light that falls from one side,
-a vignette: the best quadratic surface), correlate by 0.96 or more. Measured: of 8000 photos and 1,955 faces
-15 pairs lie above 0.97 and show the same picture, recoloured in one case; different pictures stay below
-0.90 (2,000 sheets of the demo: 0.96). Without taking the smooth part away 20 wrong pairs of photos and
-2,000 of sheets reach 0.96. All photos encoded at quality 40, halved and enlarged, 15 % brighter or darker,
-or mirrored are found, 99 % of those cut by 2 % about the middle, and half of those cut by 4 %, or by 2 % on
-one side.
+Two images are near duplicates if their thumbnails correlate by 0.96 or more after the smooth part (light from
+one side, a vignette) has been subtracted: the best quadratic surface. Measured on 8,000 photos and 1,955
+faces: 15 pairs lie above 0.97 and show the same picture, recoloured in one case; different pictures stay
+below 0.90 (2,000 photos of the demo: 0.96). With the smooth part, 20 wrong pairs of photos and 2,000 of the
+demo reach 0.96. Found are all photos encoded at quality 40, halved and enlarged, 15 % brighter or darker, or
+mirrored; 99 % of those cut by 2 % about the middle; half of those cut by 4 %, or by 2 % on one side.
 
-Candidates come from locality-sensitive hashing: 256 signs of differences between neighbouring cells, sorted
-by the bytes in a random order, sixteen times; copies come to lie beside one another (Charikar 2002,
-"Similarity estimation techniques from rounding algorithms"). Unlike buckets of a fixed number of bits this
-needs no tuning to the number of images, and a thousand images that look alike cost no more than others.
-Mirror images are hashed beside the images.
+Candidates come from locality-sensitive hashing: 256 signs of differences between neighbouring cells are
+sorted by their bytes in a random order, sixteen times, so that copies become neighbours (Charikar 2002,
+"Similarity estimation techniques from rounding algorithms"). Unlike buckets of a fixed number of bits, this
+needs no tuning to the number of images, and a thousand similar images cost no more than others. Mirror images
+are hashed as well.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,9 +27,9 @@ Standardised = NDArray[np.int8]
 NUM_ORDERS = 16
 WINDOW = 4
 MAX_DIFFERING_BITS = 64
-MIN_DETAIL = 2.0  # grey levels; images with less detail than that are told apart by colour and light only
-INT8_SCALE = 32  # of a standardised shape in int8: four standard deviations
-COLOUR_STEP = 4  # grey levels, to which their colours and light must be equal
+MIN_DETAIL = 2.0  # grey levels; images with less detail are compared by colour and brightness only
+INT8_SCALE = 32  # a standard deviation as int8: four of them fit
+COLOUR_STEP = 4  # grey levels; step in which colours and brightness must be equal
 CHUNK = 8192
 
 
@@ -42,13 +41,12 @@ def near_duplicate_groups(
     min_similarity: float = 0.96,
     seed: int = 0,
 ) -> Indices:
-    """The group of each image: the smallest row among its near-duplicates, and theirs; its own row if it has
-    none.
+    """The group of each image: the smallest row among its near duplicates and theirs; its own row without any.
 
-    Grey thumbnails (N, 16, 16) and mean colours (N, 3) as ``batches.fingerprint`` makes them; images with
-    equal ``hashes`` belong together in any case. Images without detail (a wall, the night) are
-    near-duplicates only if light and colour are equal to 4 levels, so that they form no chains. 100,000
-    images take 1 s, a million 17 s, on one core.
+    ``batches.fingerprint`` makes the grey thumbnails (N, 16, 16) and mean colours (N, 3). Images with equal
+    ``hashes`` are always in one group. Images without detail (a wall, the night sky) are near duplicates
+    only if brightness and colour are equal within 4 levels, so that they form no chains. 100,000 images take
+    1 s, a million 17 s, on one core.
 
     >>> thumbs = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
     >>> thumbs[2] = thumbs[0, :, ::-1]
@@ -72,7 +70,7 @@ def near_duplicate_groups(
 
 
 def connected_groups(num: int, left_E: Indices, right_E: Indices) -> Indices:
-    """The smallest of all numbers that each of 0..num-1 is joined to by pairs, directly or through others.
+    """Connected components of the graph on 0..num-1 with these edges: the smallest number in each one's component.
 
     >>> connected_groups(5, np.array([4, 3]), np.array([3, 1])).tolist()
     [0, 1, 2, 1, 1]
@@ -94,7 +92,7 @@ def connected_groups(num: int, left_E: Indices, right_E: Indices) -> Indices:
 
 
 def _standardise(thumbs_NTT: Bytes) -> tuple[Standardised, NDArray[np.float32]]:
-    """Standardised thumbnails (N, S) without their smooth part, times ``INT8_SCALE``; the deviation taken out, in levels."""
+    """(shapes_NS, detail_N): thumbnails without smooth part, standardised and times ``INT8_SCALE``; deviations."""
     num = len(thumbs_NTT)
     side = thumbs_NTT.shape[1]
     x, y = (grid.ravel() for grid in np.meshgrid(*[np.linspace(-1, 1, side)] * 2))
@@ -112,7 +110,7 @@ def _standardise(thumbs_NTT: Bytes) -> tuple[Standardised, NDArray[np.float32]]:
 
 
 def _gradient_signs(shapes_NS: Standardised, shuffle: Indices) -> NDArray[np.uint64]:
-    """(4, N): 240 signs of differences to the right and downwards, over pairs of cells; shuffled, and 16 zeros."""
+    """240 signs of differences to the right and downwards, and 16 zeros, shuffled, as four words (4, N)."""
     side = round(shapes_NS.shape[1] ** 0.5)
     half = side // 2
     words_4N = np.empty((4, len(shapes_NS)), dtype=np.uint64)
@@ -132,7 +130,7 @@ def _gradient_signs(shapes_NS: Standardised, shuffle: Indices) -> NDArray[np.uin
 def _candidates(
     shapes_NS: Standardised, rng: np.random.Generator
 ) -> Iterator[tuple[Indices, Indices, NDArray[np.bool_]]]:
-    """Pairs of rows whose signs differ in few places, and whether one of the two is to be mirrored."""
+    """Pairs of rows whose signs differ in few bits, and whether one of the two is mirrored."""
     num = len(shapes_NS)
     side = round(shapes_NS.shape[1] ** 0.5)
     shuffle = rng.permutation(256)
@@ -152,9 +150,7 @@ def _candidates(
             differ = sum(np.bitwise_count(word[step:] ^ word[:-step]).astype(np.int16) for word in sorted_4M)
             at = np.flatnonzero(differ <= MAX_DIFFERING_BITS)
             found.append(_pair_code(order_M[at], order_M[at + step], num))
-        new = np.sort(
-            np.concatenate(found)
-        )  # np.unique of so many integers is ten times slower, as it hashes them
+        new = np.sort(np.concatenate(found))  # np.unique hashes so many integers, ten times slower
         new = new[(np.diff(new, prepend=-1) > 0) & ~_contains(seen, new)]
         seen = np.sort(np.concatenate([seen, new]))
         pair, mirrored = np.divmod(new, 2)
@@ -168,7 +164,7 @@ def _contains(sorted_S: Indices, sought_E: Indices) -> NDArray[np.bool_]:
 
 
 def _pair_code(one_E: Indices, other_E: Indices, num: int) -> Indices:
-    """A number for each pair of rows and whether to mirror one of them; -1 for an image and itself."""
+    """A number for each pair of images and whether one is mirrored; -1 for an image with itself."""
     low_E = np.minimum(one_E % num, other_E % num)
     high_E = np.maximum(one_E % num, other_E % num)
     return np.where(low_E == high_E, -1, 2 * (low_E * num + high_E) + ((one_E >= num) != (other_E >= num)))
@@ -191,13 +187,13 @@ def _correlation(
 
 
 def _light_and_colour(thumbs_NTT: Bytes, colours_N3: Bytes) -> NDArray[np.float64]:
-    """What tells images without detail apart: the means of their quarters and their colours, in steps of 4 levels."""
+    """Keys of images without detail: the means of their quarters and their colours, in steps of 4 levels."""
     half = thumbs_NTT.shape[1] // 2
     quarters_N4 = thumbs_NTT.reshape(-1, 2, half, 2, half).mean((2, 4)).reshape(-1, 4)
     return np.rint(np.concatenate([quarters_N4, colours_N3], axis=1) / COLOUR_STEP)
 
 
 def _first_occurrence(keys: NDArray[np.generic]) -> Indices:
-    """For each key (or row of keys) the place where it occurs first."""
+    """The row where each key (or row of keys) occurs first."""
     _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     return first[inverse.ravel()]

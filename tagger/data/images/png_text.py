@@ -1,6 +1,6 @@
 """Text chunks of a PNG file, those after the pixel data included.
 
-All of them, also behind its pixels, where Pillow looks only after decoding those."""
+Pillow reads those after the pixel data only when it decodes the pixels."""
 
 import struct
 import zlib
@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_TEXT_BYTES = (
-    1 << 24
-)  # bytes of one text, packed or not; keywords take thousands, and damaged files claim anything
+MAX_TEXT_BYTES = 1 << 24  # of one text, packed or not; keywords take thousands, damaged files claim anything
 
 
 def is_png(path: Path) -> bool:
-    """True for a PNG, whatever its name. OSError if it cannot be read."""
+    """True for a PNG file of any name. OSError if it cannot be read."""
     with path.open("rb") as file:
         return file.read(8) == SIGNATURE
 
 
 def png_texts(path: Path) -> dict[bytes, bytes]:
-    """{keyword: text} of a PNG's tEXt, zTXt and iTXt chunks, as far as it is whole. OSError if it cannot be
-    read.
+    """{keyword: text} of a PNG's tEXt, zTXt and iTXt chunks; of a damaged file, as far as it goes.
 
-    Beside the texts only the heads of chunks are read, so that it is fast however large the image is.
+    Of all other chunks only the headers are read, so that large images are fast. OSError if it cannot be read.
     """
     texts: dict[bytes, bytes] = {}
     with path.open("rb") as file:
@@ -36,8 +33,7 @@ def png_texts(path: Path) -> dict[bytes, bytes]:
 
 
 def raw_profile(text: bytes) -> bytes:
-    """The bytes of a "raw profile", which ImageMagick and exiftool write as a name, a length and hexadecimal
-    digits.
+    """The bytes of a "raw profile": ImageMagick and exiftool write a name, a length and hexadecimal digits.
 
     >>> raw_profile(b"\\niptc\\n       3\\n6361\\n74\\n")
     b'cat'
@@ -59,7 +55,7 @@ def _text_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _text(kind: bytes, rest: bytes) -> bytes:
-    """The text of a chunk behind its keyword, unpacked.
+    """The text of a chunk after its keyword, unpacked.
 
     >>> _text(b"iTXt", b"\\0\\0en\\0word\\0cat"), _text(b"zTXt", b"\\0" + zlib.compress(b"cat")), _text(b"tEXt", b"cat")
     (b'cat', b'cat', b'cat')

@@ -1,7 +1,8 @@
 """Conversion of every Pillow mode to 8-bit RGB: value ranges, transparency, CMYK and palettes.
 
-Pillow's own ``convert`` clips 16-bit and float pixels and drops transparency onto black; both are mended
-here. Large images are converted band by band, since whole copies took 2.7 GB for 120 megapixels of floats.
+Pillow's own ``convert`` clips 16-bit and float pixels and shows transparent ones as black; this module scales
+the former and puts the latter over white. Large images are converted in bands of rows: whole copies took
+2.7 GB for 120 megapixels of floats.
 """
 
 from collections.abc import Iterator
@@ -16,12 +17,11 @@ _BAND_PIXELS = 4_000_000
 
 
 def to_rgb(image: Image.Image, *, shrink: int = 1, own_range: bool = False) -> Image.Image:
-    """The loaded image in mode RGB: deep pixels scaled to 8 bits, transparent ones over white, CMYK and
-    palettes mixed.
+    """The loaded image in mode RGB: deep pixels are scaled to 8 bits, transparent ones put over white.
 
-    ``shrink``: what has to be converted comes out at one such part of its sides, each pixel the mean of
-    those it stands for, and the whole is never there in RGB. ``own_range``: deep pixels go from the image's
-    darkest to its brightest.
+    With ``shrink``, an image that must be converted is reduced by this factor, each pixel the mean of those
+    it replaces; the full size is never in memory as RGB. With ``own_range``, deep pixels are scaled from
+    the image's darkest to its brightest.
 
     >>> to_rgb(Image.new("LA", (1, 1), (0, 0))).getpixel((0, 0))
     (255, 255, 255)
@@ -43,7 +43,7 @@ def to_rgb(image: Image.Image, *, shrink: int = 1, own_range: bool = False) -> I
 
 
 def _bands(image: Image.Image, multiple: int = 1) -> Iterator[tuple[Image.Image, int]]:
-    """The image in slices from top to bottom, each with its first row, which is a multiple."""
+    """The image in bands from top to bottom, each with its first row, which is a multiple of ``multiple``."""
     rows = max(1, _BAND_PIXELS // (image.width * multiple)) * multiple
     for top in range(0, image.height, rows):
         yield image.crop((0, top, image.width, min(top + rows, image.height))), top

@@ -1,8 +1,8 @@
 """Thread-safe suppression of Python warnings while images are decoded.
 
-``warnings.catch_warnings`` puts the filters of the whole process back when its block ends: of two threads,
-the one that began second may so keep warnings off for good. Here the first to come turns them off and the
-last to go puts them back.
+``warnings.catch_warnings`` restores the filters of the whole process when its block ends: of two threads, the
+one that began second may switch warnings off for good. Here the first block switches them off and the last
+one restores them.
 """
 
 import os
@@ -11,15 +11,15 @@ import warnings
 
 
 class SuppressWarnings:
-    """``with quiet:`` nothing warns, in any thread, until all such blocks have ended.
+    """Context manager: no warnings are shown, in any thread, until all its blocks have ended.
 
-    >>> quiet = SuppressWarnings()
-    >>> with quiet, quiet: warnings.warn("not heard")
+    >>> suppress = SuppressWarnings()
+    >>> with suppress, suppress: warnings.warn("not shown")
     """
 
     def __init__(self) -> None:
         self._reset()
-        if hasattr(os, "register_at_fork"):  # a process forked by another thread's block is not in that block
+        if hasattr(os, "register_at_fork"):  # a forked process is not inside another thread's block
             os.register_at_fork(after_in_child=self._reset)
 
     def __enter__(self) -> None:
