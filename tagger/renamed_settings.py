@@ -97,7 +97,8 @@ def _announce(old: str, new: str) -> None:
 def announce_old_config(path: Path) -> None:
     """Say once for each file that its settings have former names."""
     log.warning(
-        "%s: from an earlier version of tagger. Its settings are read under their present names (docs/settings.md).",
+        "%s: from an earlier version of tagger. Its settings are read under their present names"
+        " (docs/reference/settings.md).",
         path,
     )
 
