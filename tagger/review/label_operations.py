@@ -21,112 +21,124 @@ class LabelOrigin:
     after: int = 0
 
 
+@dataclass(eq=False)
+class _TrackedLabel:
+    """One label through all operations: its number, its present name, and what became of it."""
+
+    number: int  # a node of ``LabelOrigin``
+    name: str
+    origin: LabelOrigin
+    column: int | None = None  # of the run's labels
+    visible: bool = False
+    added: bool = False  # by an operation
+    same_as: "_TrackedLabel | None" = None  # the label that it turned out to be
+    merged_into: "_TrackedLabel | None" = None
+
+    @property
+    def outside_run(self) -> bool:
+        """Whether the run has no such label: renamed or merged before the run was made, or added since."""
+        return self.column is None and self.merged_into is None
+
+    def is_now(self, name: str) -> bool:
+        """Whether this is a label of the vocabulary, and called so."""
+        return self.visible and self.name == name
+
+
 @dataclass
 class EditedVocabulary:
     """The labels after the operations. Made by ``edit_vocabulary``; not changed afterwards."""
 
     names: tuple[str, ...] = ()  # current, in the run's order, added ones last
     problems: list[str] = field(default_factory=list)  # operations left out, and why
-    _node: dict[str, int] = field(default_factory=dict)  # every name ever used
-    _same: list[int] = field(default_factory=list)  # nodes found to be one label point to it
-    _name: list[str] = field(default_factory=list)
-    _column: list[int | None] = field(default_factory=list)  # of the run's labels
-    _visible: list[bool] = field(default_factory=list)
-    _merged: list[int | None] = field(default_factory=list)
-    _origin: list[LabelOrigin] = field(default_factory=list)
-    _added: set[int] = field(default_factory=set)  # nodes that an operation added
+    _labels: list[_TrackedLabel] = field(default_factory=list)  # by number
+    _by_name: dict[str, _TrackedLabel] = field(default_factory=dict)  # every name ever used
 
     def resolve(self, name: str) -> str | None:
         """The current name of what was ever called ``name``, or None if no label is."""
-        node = self.node(name)
-        while node is not None and (into := self._merged[node]) is not None:
-            node = self._find(into)
-        return None if node is None or not self._visible[node] else self._name[node]
+        label = self._find(name)
+        while label is not None and label.merged_into is not None:
+            label = _identified(label.merged_into)
+        return label.name if label is not None and label.visible else None
 
     def origin(self, name: str) -> LabelOrigin:
         """Where the cells of a current label come from."""
-        return self._origin[self._find(self._node[name])]
+        return _identified(self._by_name[name]).origin
 
     def node(self, name: str) -> int | None:
         """The number of the label that ``name`` was used for, merged or not."""
-        return self._find(self._node[name]) if name in self._node else None
+        label = self._find(name)
+        return None if label is None else label.number
 
     def column(self, origin: LabelOrigin) -> int | None:
         """The run's column of an unmerged label, or None if it has none."""
-        return self._column[self._find(min(origin.nodes))]
+        return self._of_origin(origin).column
 
     def added(self, origin: LabelOrigin) -> bool:
         """Whether an unmerged label without a column was added by a person, and not merged before the run was made."""
-        return self._find(min(origin.nodes)) in self._added
+        return self._of_origin(origin).added
 
-    def _find(self, node: int) -> int:
-        while self._same[node] != node:
-            node = self._same[node]
-        return node
+    def _of_origin(self, origin: LabelOrigin) -> _TrackedLabel:
+        return _identified(self._labels[min(origin.nodes)])
 
-    def _new(self, name: str, column: int | None = None, *, visible: bool = False) -> int:
-        node = len(self._same)
-        self._node[name] = node
-        self._same.append(node)
-        self._name.append(name)
-        self._column.append(column)
-        self._visible.append(visible)
-        self._merged.append(None)
-        self._origin.append(LabelOrigin(frozenset([node])))
-        return node
+    def _find(self, name: str) -> _TrackedLabel | None:
+        return _identified(self._by_name[name]) if name in self._by_name else None
 
-    def _get(self, name: str) -> int:
-        node = self.node(name)
-        return self._new(name) if node is None else node
+    def _find_or_track(self, name: str) -> _TrackedLabel:
+        return self._find(name) or self._track(name)
 
-    def _current(self, node: int | None, name: str) -> bool:
-        return node is not None and self._visible[node] and self._name[node] == name
+    def _track(self, name: str, column: int | None = None, *, visible: bool = False) -> _TrackedLabel:
+        number = len(self._labels)
+        label = _TrackedLabel(number, name, LabelOrigin(frozenset([number])), column, visible)
+        self._labels.append(label)
+        self._by_name[name] = label
+        return label
 
-    def _away(self, node: int) -> bool:
-        """Whether the run has no such label: it was renamed or merged before the run was made, or added since."""
-        return self._column[node] is None and self._merged[node] is None
-
-    def _add(self, label: str, *, undone: bool) -> bool:
+    def _add(self, name: str, *, undone: bool) -> bool:
+        label = self._find_or_track(name)  # also when undone: the name stays taken
         if undone:
-            self._get(label)  # the name stays taken
             return True
-        node = self._get(label)
-        if self._away(node) and self._name[node] == label:
-            self._visible[node] = True
-            self._added.add(node)
-        return self._current(node, label)
+        if label.outside_run and label.name == name:
+            label.visible = label.added = True
+        return label.is_now(name)
 
-    def _rename(self, label: str, target: str, *, undone: bool) -> bool:
-        node, other = self._get(label), self.node(target)
-        if other is None or other == node:
-            self._node[target] = node  # also when undone: decisions may have been written under this name
-            if undone or self._merged[node] is not None or self._name[node] != label:
+    def _rename(self, name: str, target: str, *, undone: bool) -> bool:
+        label = self._find_or_track(name)
+        other = self._find(target)
+        if other is None or other is label:
+            self._by_name[target] = label  # also when undone: decisions may have been written under this name
+            if undone or label.merged_into is not None or label.name != name:
                 return undone
-            self._name[node] = target
+            label.name = target
             return True
-        if self._away(node) and self._column[other] is not None and self._visible[other]:
-            self._same[node], self._origin[other] = other, self._origin[node]
-            self._origin[other] = _with_node(self._origin[other], other)
+        if label.outside_run and other.column is not None and other.visible:
+            label.same_as = other
+            other.origin = _with_node(label.origin, other.number)
             if undone:
-                self._name[other] = label
+                other.name = name
             return True
         return undone
 
-    def _merge(self, label: str, target: str, after: int, *, undone: bool) -> bool:
-        node = self._get(label)
-        into = self._get(target)
+    def _merge(self, name: str, target: str, after: int, *, undone: bool) -> bool:
+        label = self._find_or_track(name)
+        into = self._find_or_track(target)
         if undone:
-            if self._away(node) and self._visible[into] and self._name[node] == label:
-                self._visible[node] = True
+            if label.outside_run and into.visible and label.name == name:
+                label.visible = True
             return True
-        known = self._current(into, target) or (self._away(into) and self._away(node))
-        if node == into or not known or not (self._away(node) or self._current(node, label)):
+        known = into.is_now(target) or (into.outside_run and label.outside_run)
+        if label is into or not known or not (label.outside_run or label.is_now(name)):
             return False
-        old = self._origin[into]
-        away = self._origin[node]
-        self._origin[into] = LabelOrigin(old.nodes | away.nodes, (old, away), after)
-        self._merged[node], self._visible[node] = into, False
+        into.origin = LabelOrigin(into.origin.nodes | label.origin.nodes, (into.origin, label.origin), after)
+        label.merged_into = into
+        label.visible = False
         return True
+
+
+def _identified(label: _TrackedLabel) -> _TrackedLabel:
+    """The label itself, or the one that it turned out to be."""
+    while label.same_as is not None:
+        label = label.same_as
+    return label
 
 
 def _with_node(origin: LabelOrigin, node: int) -> LabelOrigin:
@@ -146,32 +158,37 @@ def edit_vocabulary(names: Sequence[str], operations: Iterable[RecordedOperation
     """
     result = EditedVocabulary()
     for column, name in enumerate(names):
-        result._new(name, column, visible=True)
+        result._track(name, column, visible=True)
     ordered = sorted(operations, key=lambda one: one.id)
+    undone = _undone_ids(ordered)
+    for one in ordered:
+        if not _apply(result, one, undone=one.id in undone):
+            what = f"{one.kind} {one.label!r}" + (f" to {one.target!r}" if one.target else "")
+            result.problems.append(
+                f"operation {one.id} ({what}, {one.reviewer}) no longer makes sense and is left out"
+            )
+    result.names = tuple(label.name for label in result._labels if label.visible and label.same_as is None)
+    return result
+
+
+def _undone_ids(ordered: Sequence[RecordedOperation]) -> set[int]:
+    """The ids of the operations that an undo takes back. An undo can itself be undone."""
     undone: set[int] = set()
     for one in reversed(ordered):
         if one.kind == "undo" and one.id not in undone and one.undoes is not None and one.undoes < one.id:
             undone.add(one.undoes)
-    for one in ordered:
-        back = one.id in undone
-        target = one.target or ""
-        if one.kind == "add":
-            done = result._add(one.label, undone=back)
-        elif one.kind == "rename":
-            done = result._rename(one.label, target, undone=back)
-        elif one.kind == "merge":
-            done = result._merge(one.label, target, one.after, undone=back)
-        else:
-            continue
-        if not done:
-            what = f"{one.kind} {one.label!r}" + (f" to {target!r}" if target else "")
-            result.problems.append(
-                f"operation {one.id} ({what}, {one.reviewer}) no longer makes sense and is left out"
-            )
-    result.names = tuple(
-        name for at, name in enumerate(result._name) if result._visible[at] and result._find(at) == at
-    )
-    return result
+    return undone
+
+
+def _apply(vocabulary: EditedVocabulary, one: RecordedOperation, *, undone: bool) -> bool:
+    """Whether an operation, done or undone, makes sense; the vocabulary has changed if so."""
+    if one.kind == "add":
+        return vocabulary._add(one.label, undone=undone)
+    if one.kind == "rename":
+        return vocabulary._rename(one.label, one.target or "", undone=undone)
+    if one.kind == "merge":
+        return vocabulary._merge(one.label, one.target or "", one.after, undone=undone)
+    return True  # an undo: ``_undone_ids`` has taken it into account
 
 
 def check_operation(

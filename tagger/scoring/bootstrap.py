@@ -1,13 +1,11 @@
 """Bootstrap intervals of metrics, from resampling whole images.
 
-Intervals from resampling images.
-
 Images, not cells, are drawn with replacement, because the cells of one image depend on each other. A draw
 is a column of whole-number image weights, so all draws go through the same matrix products as the value
 itself.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -43,16 +41,28 @@ def bootstrap_draws(
     >>> bootstrap_draws(lambda weights_NB: {"total": weights_NB.sum(axis=0)}, 4, draws=3)["total"].tolist()
     [4.0, 4.0, 4.0]
     """
+    return _bootstrap_draws_by_set({"": metrics}, num_images, draws=draws, seed=seed)[""]
+
+
+def _bootstrap_draws_by_set(
+    metrics_by_set: Mapping[str, WeightedMetrics], num_images: int, *, draws: int, seed: int
+) -> MetricsBySet:
+    """``bootstrap_draws`` of each set over the same resampled images."""
     parts = [
-        metrics(weights_NB) for weights_NB in image_weights(num_images, draws if num_images else 0, seed=seed)
+        {name: metrics(weights_NB) for name, metrics in metrics_by_set.items()}
+        for weights_NB in image_weights(num_images, draws if num_images else 0, seed=seed)
     ]
-    return (
-        {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]} if parts else {}
-    )
+    return {name: _concatenate_draws([part[name] for part in parts]) for name in metrics_by_set}
+
+
+def _concatenate_draws(parts: Sequence[Metrics]) -> Metrics:
+    """Blocks of draws joined along the last axis; {} without any."""
+    names = parts[0] if parts else ()
+    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in names}
 
 
 class BlockwiseMetrics(Protocol):
-    """Something that is measured: ``MetricSet`` or ``DecisionMetrics``."""
+    """Metrics that are summed over blocks of labels: ``MetricSet`` or ``DecisionMetrics``."""
 
     def block(self, at: slice) -> WeightedMetrics: ...
     def image_means(self, weights_NB: Floats) -> Metrics: ...
@@ -67,11 +77,11 @@ def resample(
     draws: int = 1000,
     seed: int = 0,
 ) -> tuple[MetricsBySet, MetricsBySet]:
-    """Overall values (1,) and draws (draws,) of each side, side -> name -> array, over the same resampled
+    """Overall values (1,) and draws (draws,) of each set, as set -> metric -> array, over the same resampled
     images.
 
-    ``told`` gets the same per label (L, .), a block of labels at a time: they are not kept. Without images,
-    or with ``draws`` 0, there are no draws: {} for each side.
+    ``on_block`` gets a slice of labels, and values and draws per label of them (L, .): these are not kept.
+    Without images, or with ``draws`` 0, there are no draws: {} for each set.
 
     >>> from tagger.scoring.metric_set import DecisionMetrics
     >>> labels, chosen = np.array([[1, 0], [0, 1]]), np.array([[True, True], [False, True]])
@@ -81,48 +91,30 @@ def resample(
     """
     once_N1 = np.ones((shape[0], 1))
 
-    def both(weigh: WeightedMetrics) -> tuple[MetricsBySet, MetricsBySet]:
-        return _split_by_set(metric_sets, weigh(once_N1)), _split_by_set(
-            metric_sets, bootstrap_draws(weigh, shape[0], draws=draws, seed=seed)
-        )
+    def values_and_draws(metrics: Mapping[str, WeightedMetrics]) -> tuple[MetricsBySet, MetricsBySet]:
+        values = {name: weigh(once_N1) for name, weigh in metrics.items()}
+        return values, _bootstrap_draws_by_set(metrics, shape[0], draws=draws, seed=seed)
 
-    sums: tuple[MetricsBySet, MetricsBySet] = (
-        {side: {} for side in metric_sets},
-        {side: {} for side in metric_sets},
-    )
+    value_sums: MetricsBySet = {name: {} for name in metric_sets}
+    draw_sums: MetricsBySet = {name: {} for name in metric_sets}
     for at in label_blocks(shape, draws):
-        found = both(_join_by_set({side: one.block(at) for side, one in metric_sets.items()}))
-        on_block(at, *found)
-        for totals, block in zip(sums, found, strict=True):
-            for side, metrics in block.items():
-                add_totals(totals[side], metrics)
-    image_means = both(_join_by_set({side: one.image_means for side, one in metric_sets.items()}))
-    values, drawn = (
-        {
-            side: one.aggregate(totals[side], found[side]) if found[side] else {}
-            for side, one in metric_sets.items()
-        }
-        for totals, found in zip(sums, image_means, strict=True)
-    )
-    return values, drawn
+        values, drawn = values_and_draws({name: one.block(at) for name, one in metric_sets.items()})
+        on_block(at, values, drawn)
+        for name in metric_sets:
+            add_totals(value_sums[name], values[name])
+            add_totals(draw_sums[name], drawn[name])
+    values, drawn = values_and_draws({name: one.image_means for name, one in metric_sets.items()})
+    return _aggregate(metric_sets, value_sums, values), _aggregate(metric_sets, draw_sums, drawn)
 
 
-def _join_by_set(parts: Mapping[str, WeightedMetrics]) -> WeightedMetrics:
-    """All sides in one call, their names before those of the metrics."""
-    return lambda weights_NB: {
-        f"{side} {name}": values
-        for side, weigh in parts.items()
-        for name, values in weigh(weights_NB).items()
+def _aggregate(
+    metric_sets: Mapping[str, BlockwiseMetrics], sums: MetricsBySet, image_means: MetricsBySet
+) -> MetricsBySet:
+    """The overall metrics of each set; {} where nothing was drawn."""
+    return {
+        name: one.aggregate(sums[name], image_means[name]) if image_means[name] else {}
+        for name, one in metric_sets.items()
     }
-
-
-def _split_by_set(metric_sets: Iterable[str], metrics: Metrics) -> MetricsBySet:
-    """What ``_join_by_set`` gave, side by side."""
-    found: MetricsBySet = {side: {} for side in metric_sets}
-    for name, values in metrics.items():
-        side, metric = name.split(" ", 1)
-        found[side][metric] = values
-    return found
 
 
 def percentile_interval(
