@@ -27,7 +27,7 @@ import pandas as pd
 import psutil
 
 from tagger.config import Settings, check_settings
-from tagger.review import Card, Decision, ReviewSession, Store, SuspectFilter
+from tagger.review import Card, Decision, ReviewedRun, ReviewSession, Store, SuspectFilter
 from tagger.runs import RunFolder
 
 
@@ -123,14 +123,15 @@ def paging(run: RunFolder, pages: int) -> list[float]:
     """Milliseconds that the desk takes for each of some pages of 24 cards, each settled before the next."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(f"sqlite:///{folder}/review.db")
-        tables = (
-            run.load_suspects(),
-            run.load_images(),
-            run.load_cells(),
-            run.load_labels(),
-            run.load_neighbours(),
+        reviewed = ReviewedRun(
+            name="run",
+            suspects=run.load_suspects(),
+            images=run.load_images(),
+            labels_NK=run.load_cells(),
+            labels=run.load_labels(),
+            neighbours=run.load_neighbours(),
         )
-        session = ReviewSession(*tables, store, run="run")
+        session = ReviewSession(reviewed, store)
         chosen, after, times = SuspectFilter(label="label 0", direction="missing"), None, []
         for _ in range(pages):
             began = perf_counter()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagger.commands.suspects import make_rescorer
-from tagger.review import Decision, ReviewSession, Store, default_url
+from tagger.review import Decision, DoubtModel, ReviewedRun, ReviewSession, Store, default_url
 from tagger.runs import RunFolder
 
 CARDS_AT_ONCE = 20
@@ -37,16 +37,15 @@ def answer_suspects(
     """
     url = store or default_url(Path(run.load_settings().data.path))
     with closing(Store.open(url)) as opened:
-        session = ReviewSession(
-            run.load_suspects(),
-            run.load_images(),
-            run.load_cells(),
-            run.load_labels(),
-            run.load_neighbours(),
-            opened,
-            run=run.path.name,
-            rescore=make_rescorer(run, url),
+        reviewed = ReviewedRun(
+            name=run.path.name,
+            suspects=run.load_suspects(),
+            images=run.load_images(),
+            labels_NK=run.load_cells(),
+            labels=run.load_labels(),
+            neighbours=run.load_neighbours(),
         )
+        session = ReviewSession(reviewed, opened, doubt_model=DoubtModel(rescore=make_rescorer(run, url)))
         asked = wrong = 0
         while asked < count:
             cards = session.next_cards("truthful", reviewer, count=min(CARDS_AT_ONCE, count - asked))

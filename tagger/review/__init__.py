@@ -4,9 +4,11 @@ from tagger.review.agreement import kappa_table
 from tagger.review.cell_state import CellState, cell_states
 from tagger.review.corrected_labels import CorrectedLabels, apply_decisions, label_table
 from tagger.review.decision import Decision, LabelOperation, RecordedDecision, RecordedOperation
+from tagger.review.doubt_ranking import DoubtModel
 from tagger.review.label_operations import EditedVocabulary, check_operation, edit_vocabulary
 from tagger.review.review_queue import SuspectFilter
 from tagger.review.review_session import ReviewSession
+from tagger.review.reviewed_run import ReviewedRun
 from tagger.review.store import Store, utc_now
 from tagger.review.store_engine import default_url
 from tagger.review.views import (
@@ -25,6 +27,7 @@ __all__ = [
     "CorrectedLabels",
     "Decision",
     "Disagreement",
+    "DoubtModel",
     "EditedVocabulary",
     "ImageView",
     "LabelOperation",
@@ -35,6 +38,7 @@ __all__ = [
     "RecordedOperation",
     "ReviewProgress",
     "ReviewSession",
+    "ReviewedRun",
     "Store",
     "SuspectFilter",
     "apply_decisions",

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
-from tagger.arrays import UNKNOWN, YES, Cells, Floats
+from tagger.arrays import UNKNOWN, YES, Cells
 from tagger.review.cell_replay import ReplayedCells, replay_decisions
 from tagger.review.decision import RecordedDecision
 from tagger.review.decision_index import DecisionIndex
+from tagger.review.reviewed_run import ReviewedRun
 from tagger.review.views import Card, ImageView, LabelView, NeighbourView
 
 BLIND_REASON = "Please check."
@@ -17,25 +17,15 @@ ROWS_PER_BLOCK = 4096  # whose labels are made out at a time
 
 
 class CardBuilder:
-    """The images of a run and its suspects, turned into cards. What people decided comes in as a ledger."""
+    """Cards and image views of a run. What people decided comes in as a ``DecisionIndex``."""
 
-    def __init__(
-        self,
-        suspects: pd.DataFrame,
-        images: pd.DataFrame,
-        labels_NK: Cells,
-        names: tuple[str, ...],
-        neighbours: tuple[np.ndarray, Floats] | None,
-        probs_NK: Floats | None,
-        *,
-        num_neighbours: int,
-    ):
-        self.files = images["file"].to_numpy(object)
-        self.hashes = images["hash"].to_numpy(object)
-        self.labels_NK = labels_NK
-        self.names = names
-        self._probs_NK = probs_NK
-        self._neighbours = neighbours
+    def __init__(self, run: ReviewedRun, *, num_neighbours: int):
+        suspects = run.suspects
+        self.files = run.images["file"].to_numpy(object)
+        self.hashes = run.images["hash"].to_numpy(object)
+        self.labels_NK = run.labels_NK
+        self._probs_NK = run.probs_NK
+        self._neighbours = run.neighbours
         self._num_neighbours = num_neighbours
         self._row_S = suspects["row"].to_numpy(np.int64)
         wanted = ("label", "given", "suggested", "direction", "reason", "main_signal")

@@ -68,8 +68,8 @@ def cell_states(rows: Iterable[RecordedDecision]) -> dict[Cell, CellState]:
 
     All yes and no agree: verified. They differ: disputed, without a value, until a settling verdict.
 
-    >>> row = RecordedDecision(id=1, time="", hash="a1", label="sea", verdict="yes", before=0, suggested=1, doubt=None, run="r",
-    ...                reviewer="ann", seconds=None, client="t", seq=1)
+    >>> row = RecordedDecision(id=1, time="", hash="a1", label="sea", verdict="yes", before=0, suggested=1,
+    ...                        doubt=None, run="r", reviewer="ann", seconds=None, client="t", seq=1)
     >>> cell_states([row])["a1", "sea"].value
     1
     """

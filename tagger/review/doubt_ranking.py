@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,32 +13,44 @@ from tagger.suspects.review_priority import review_order
 
 log = logging.getLogger(__name__)
 
-
 RESCORE_EVERY = 200  # verdicts
 
 
-class DoubtRanking:
-    """``doubt_S`` of every suspect, ``order`` (positions, most doubtful first) and ``rank_S`` (where each one
-    is).
+def _refit_doubt(table: pd.DataFrame, verdicts: pd.DataFrame) -> np.ndarray:
+    from tagger import suspects  # here, because the app starts without scikit-learn
 
-    After ``refit_every`` new verdicts the doubts are learnt from all of them. After ``RESCORE_EVERY``,
-    every cell is first judged anew by ``reconsider(table, verdicts) -> table``, if that is given.
+    return suspects.refit_doubt(table, verdicts)
+
+
+def _estimate_errors(
+    table: pd.DataFrame, doubt_S: np.ndarray, verdicts: pd.DataFrame, queue: np.ndarray
+) -> Any:
+    from tagger import suspects
+
+    return suspects.estimate_errors(table, doubt_S, verdicts, queue)
+
+
+@dataclass(frozen=True)
+class DoubtModel:
+    """Functions that learn from verdicts (by default those of ``tagger.suspects``), and how often they are called.
+
+    ``refit(table, verdicts)`` gives the doubts of all suspects; it is called after ``refit_every`` new verdicts.
+    ``rescore(table, verdicts)`` gives the table with every cell scored anew; it is called before a refit, after
+    ``RESCORE_EVERY`` verdicts. ``estimate_errors(table, doubt, verdicts, queue)`` gives the errors left.
     """
 
-    def __init__(
-        self,
-        suspects: pd.DataFrame,
-        *,
-        refit_every: int,
-        refit_doubt: Callable[..., np.ndarray] | None,
-        estimate_errors: Callable[..., Any] | None,
-        rescore: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None,
-    ):
+    refit: Callable[[pd.DataFrame, pd.DataFrame], np.ndarray] = _refit_doubt
+    estimate_errors: Callable[[pd.DataFrame, np.ndarray, pd.DataFrame, np.ndarray], Any] = _estimate_errors
+    rescore: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None
+    refit_every: int = 20  # verdicts
+
+
+class DoubtRanking:
+    """``doubt_S`` of every suspect, ``order`` (positions, most doubtful first) and ``rank_S`` (place of each one)."""
+
+    def __init__(self, suspects: pd.DataFrame, model: DoubtModel):
         self._table = suspects
-        self._refit_every = refit_every
-        self._refit_doubt = refit_doubt
-        self._estimate_errors = estimate_errors
-        self._rescore = rescore
+        self._model = model
         self._num_rescored = 0
         self.num_refits = 0
         self._num_new_verdicts = 0
@@ -45,21 +58,17 @@ class DoubtRanking:
         self._set_doubt(suspects["doubt"].to_numpy(np.float32))
 
     def on_verdicts(self, num_verdicts: int, verdicts: Callable[[], pd.DataFrame]) -> None:
-        """Count new verdicts, and begin to learn from all of them when there are enough new ones."""
+        """Count new verdicts; start a refit to all verdicts when there are enough new ones."""
         self._num_new_verdicts += num_verdicts
-        if self._num_new_verdicts < self._refit_every or (self._thread and self._thread.is_alive()):
+        if self._num_new_verdicts < self._model.refit_every or (self._thread and self._thread.is_alive()):
             return
         self._num_new_verdicts = 0
         self._thread = threading.Thread(target=self._refit, args=(verdicts(),), name="refit", daemon=True)
         self._thread.start()
 
     def estimate_errors(self, doubt_S: np.ndarray, verdicts: pd.DataFrame, queue: np.ndarray) -> Any:
-        """What ``tagger.suspects.estimate_errors`` says about the errors left."""
-        if self._estimate_errors is None:
-            from tagger import suspects
-
-            self._estimate_errors = suspects.estimate_errors
-        return self._estimate_errors(self._table, doubt_S, verdicts, queue)
+        """How many errors are left (``DoubtModel.estimate_errors``)."""
+        return self._model.estimate_errors(self._table, doubt_S, verdicts, queue)
 
     def wait(self) -> None:
         """Return when no refit is under way."""
@@ -68,14 +77,11 @@ class DoubtRanking:
 
     def _refit(self, verdicts: pd.DataFrame) -> None:
         try:
-            if self._refit_doubt is None:
-                from tagger import suspects
-
-                self._refit_doubt = suspects.refit_doubt
-            if self._rescore and len(verdicts) - self._num_rescored >= RESCORE_EVERY:
+            rescore = self._model.rescore
+            if rescore and len(verdicts) - self._num_rescored >= RESCORE_EVERY:
                 self._num_rescored = len(verdicts)
-                self._table = self._rescore(self._table, verdicts)
-            self._set_doubt(np.asarray(self._refit_doubt(self._table, verdicts), np.float32))
+                self._table = rescore(self._table, verdicts)
+            self._set_doubt(np.asarray(self._model.refit(self._table, verdicts), np.float32))
         except Exception:  # reviewing goes on in the old order
             log.exception("The ranking could not be learnt from %d verdicts; the order stays.", len(verdicts))
         self.num_refits += 1

@@ -2,76 +2,59 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from tagger.arrays import Cells, Floats
 from tagger.errors import TaggerError, did_you_mean
 from tagger.review.candidate_selector import CandidateSelector
 from tagger.review.card_builder import CardBuilder
 from tagger.review.decision import Cell, Decision
 from tagger.review.decision_index import DecisionIndex
-from tagger.review.doubt_ranking import DoubtRanking
+from tagger.review.doubt_ranking import DoubtModel, DoubtRanking
 from tagger.review.review_progress import progress
 from tagger.review.review_queue import SuspectFilter, interleave_audit
+from tagger.review.reviewed_run import ReviewedRun
 from tagger.review.store import Store
 from tagger.review.views import Card, Disagreement, ImageView, ReviewProgress
 
 LEASE_SECONDS = 90.0
 NUM_NEIGHBOURS = 12
 
+WantedCell = tuple[int, Cell, bool]  # position, cell, whether it is asked blindly
+
 
 class ReviewSession:
     """The review of one run, shared by all threads of an app. Decisions of other processes are taken in as
     they come.
 
-    ``suspects``, ``images``, ``labels_NK``, ``names`` and ``neighbours`` (index_NM, similarity_NM; or None)
-    are the run's, ``probs_NK`` its out-of-fold probabilities. After every ``refit_every`` verdicts the
-    doubts are learnt anew in the background and the queue takes the new order. ``learn``, ``estimate``: of
-    ``tagger.suspects`` unless given. ``reconsider``: see ``DoubtRanking``.
+    What is learnt from verdicts is up to the ``doubt_model``; it works in the background, and the queue then takes
+    the new order. A card is held for a client for ``lease_seconds``.
     """
 
     def __init__(
         self,
-        suspects: pd.DataFrame,
-        images: pd.DataFrame,
-        labels_NK: Cells,
-        names: Sequence[str],
-        neighbours: tuple[np.ndarray, Floats] | None,
+        run: ReviewedRun,
         store: Store,
         *,
-        run: str,
-        refit_every: int = 20,
-        probs_NK: Floats | None = None,
-        refit_doubt: Callable[..., np.ndarray] | None = None,
-        estimate_errors: Callable[..., Any] | None = None,
-        rescore: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None,
+        doubt_model: DoubtModel | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ):
-        self.run = run
+        run = replace(run, suspects=run.suspects.reset_index(drop=True))
+        suspects = run.suspects
         self.store = store
         self._lease_seconds = lease_seconds
-        self._table = suspects = suspects.reset_index(drop=True)
-        tables = suspects, images, labels_NK, tuple(names), neighbours, probs_NK
-        self._card_builder = CardBuilder(*tables, num_neighbours=NUM_NEIGHBOURS)
+        self._card_builder = CardBuilder(run, num_neighbours=NUM_NEIGHBOURS)
         given_S = suspects["given"].to_numpy(np.int8)
         cells = suspects["hash"].tolist(), suspects["label"].tolist(), given_S
-        self._index = DecisionIndex(*cells, tuple(names), self._card_builder.given)
-        self._selector = CandidateSelector(suspects, self._index, run)
+        self._index = DecisionIndex(*cells, tuple(run.labels), self._card_builder.given)
+        self._selector = CandidateSelector(suspects, self._index, run.name)
         self._lock = threading.RLock()
-        self._ranking = DoubtRanking(
-            suspects,
-            refit_every=refit_every,
-            refit_doubt=refit_doubt,
-            estimate_errors=estimate_errors,
-            rescore=rescore,
-        )
+        self._ranking = DoubtRanking(suspects, doubt_model or DoubtModel())
         self.poll()
-        threading.Thread(
-            target=self._card_builder.row, args=("",), name="rows", daemon=True
-        ).start()  # a second, for a million
+        # maps hashes to rows: a second, for a million images
+        threading.Thread(target=self._card_builder.row, args=("",), name="rows", daemon=True).start()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -113,34 +96,12 @@ class ReviewSession:
         filter = filter or SuspectFilter()
         has = list(exclude)
         with self._lock:
-            reviewer_state = self._index.reviewer_state(reviewer)
-            order = self._selector.candidates(self._ranking.order, reviewer_state, filter, has)
-            skipped = reviewer_state.skipped_S[order]
-            order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
-            audits = self._selector.audits(reviewer_state, has) if filter == SuspectFilter() else []
-            since = reviewer_state.since_blind
-            for position in has:
-                since = (
-                    0 if self._selector.has_row(position) and self._selector.audit_S[position] else since + 1
-                )
-
-            def wanted(others: set[Cell]) -> Iterator[tuple[int, Cell, bool]]:
-                if filter.disputed:
-                    disputed = ((self.position(*cell), cell, False) for cell in self._disputed(filter))
-                    return (one for one in disputed if one[0] not in has)
-                # what cannot be had must not count as a card between two blind ones
-                ranked = (
-                    position for position in map(int, order) if self._selector.cell(position) not in others
-                )
-                free = (audit for audit in audits if self._selector.cell(audit[0]) not in others)
-                return self._selector.cells(interleave_audit(ranked, free, since=since))
-
+            wanted = self._wanted_cells(reviewer, filter, has)
             undecided = filter.decided is False and not filter.disputed
             cards, num_gone = self._lease_cards(client, reviewer if undecided else None, wanted, count)
-        if num_gone:  # somebody else had decided them; now we know of it
-            return cards + self.next_cards(
-                client, reviewer, filter, count=num_gone, exclude=[*has, *(card.position for card in cards)]
-            )
+        if num_gone:  # others had decided them; we know of it now
+            has += [card.position for card in cards]
+            return cards + self.next_cards(client, reviewer, filter, count=num_gone, exclude=has)
         return cards
 
     def grid(
@@ -240,11 +201,37 @@ class ReviewSession:
         """Return when no refit is under way."""
         self._ranking.wait()
 
+    def _wanted_cells(
+        self, reviewer: str, filter: SuspectFilter, has: Sequence[int]
+    ) -> Callable[[set[Cell]], Iterator[WantedCell]]:
+        """A function from the cells that others hold to the cells to ask this reviewer, in order."""
+        if filter.disputed:
+            disputed = [(self.position(*cell), cell, False) for cell in self._disputed(filter)]
+            return lambda others: (one for one in disputed if one[0] not in has)
+        selector = self._selector
+        reviewer_state = self._index.reviewer_state(reviewer)
+        order = selector.candidates(self._ranking.order, reviewer_state, filter, has)
+        skipped = reviewer_state.skipped_S[order]
+        order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
+        audits = selector.audits(reviewer_state, has) if filter == SuspectFilter() else []
+        since_blind = reviewer_state.since_blind
+        for position in has:
+            blind = selector.has_row(position) and selector.audit_S[position]
+            since_blind = 0 if blind else since_blind + 1
+
+        def wanted(others: set[Cell]) -> Iterator[WantedCell]:
+            # cells of others are left out first: they must not count as cards between two blind ones
+            ranked = (position for position in map(int, order) if selector.cell(position) not in others)
+            free = (audit for audit in audits if selector.cell(audit[0]) not in others)
+            return selector.cells(interleave_audit(ranked, free, since=since_blind))
+
+        return wanted
+
     def _lease_cards(
         self,
         client: str,
         reviewer: str | None,
-        wanted: Callable[[set[Cell]], Iterable[tuple[int, Cell, bool]]],
+        wanted: Callable[[set[Cell]], Iterable[WantedCell]],
         count: int,
     ) -> tuple[list[Card], int]:
         """Cards of the first wanted cells that others do not hold, and how many more were decided meanwhile.

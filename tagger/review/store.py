@@ -94,6 +94,10 @@ class Store:
         """Where it is, with the password hidden."""
         return self._engine.url.render_as_string(hide_password=True)
 
+    def url_with_password(self) -> str:
+        """The URL as another process needs it to open the same store. Show it to nobody."""
+        return self._engine.url.render_as_string(hide_password=False)
+
     def close(self) -> None:
         """Let go of the database."""
         self._kept.close()

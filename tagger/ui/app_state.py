@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tagger.arrays import Cells
 from tagger.errors import TaggerError
-from tagger.review import ReviewSession, Store, default_url
+from tagger.review import DoubtModel, ReviewedRun, ReviewSession, Store, default_url
 from tagger.runs import RunFolder, find_run
 from tagger.ui.grid_groups import GridGroup, ordered_groups
 from tagger.ui.photo_previews import PhotoPreviews
@@ -63,17 +63,16 @@ def open_app_state(
             f"{root}: the images of this run are not there. Restore the folder, or train again."
         )
     opened = Store.open(store or default_url(root))
-    session = ReviewSession(
-        tables.suspects,
-        tables.images,
-        tables.labels_NK,
-        names,
-        tables.neighbours,
-        opened,
-        run=folder.path.name,
+    reviewed = ReviewedRun(
+        name=folder.path.name,
+        suspects=tables.suspects,
+        images=tables.images,
+        labels_NK=tables.labels_NK,
+        labels=names,
+        neighbours=tables.neighbours,
         probs_NK=None if tables.oof is None else tables.oof[0],
-        rescore=_lazy_rescore(folder, store),
     )
+    session = ReviewSession(reviewed, opened, doubt_model=DoubtModel(rescore=_lazy_rescore(folder, store)))
     return AppState(
         run=folder,
         store=opened,

@@ -126,10 +126,10 @@ def _start(
     make_command: Callable[[Path, Path], list[str]],
     now: datetime,
 ) -> RetrainJob:
-    address = store._engine.url.render_as_string(
-        hide_password=False
-    )  # shown to nobody: it goes to our own process
-    env = os.environ | {"TAGGER_PROGRESS": str(folder / "progress.jsonl"), "TAGGER_STORE": address}
+    env = os.environ | {
+        "TAGGER_PROGRESS": str(folder / "progress.jsonl"),
+        "TAGGER_STORE": store.url_with_password(),  # goes to our own process only
+    }
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             make_command(run.absolute(), out.absolute()),

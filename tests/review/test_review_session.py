@@ -1,4 +1,4 @@
-"""The review session asks in the right order, everybody what they should be asked, and never two people the same at once."""
+"""The review session asks each reviewer the right cells in the right order, and no two the same at once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +12,9 @@ from tagger.errors import TaggerError
 from tagger.review import (
     Card,
     Decision,
+    DoubtModel,
     LabelOperation,
+    ReviewedRun,
     ReviewSession,
     Store,
     SuspectFilter,
@@ -36,13 +38,19 @@ class Place:
     labels_NK: np.ndarray
     seq: int = 0
 
-    def session(self, **options) -> ReviewSession:
+    def session(self, **model) -> ReviewSession:
         near = np.stack([(np.arange(N) + step) % N for step in (1, 2)], 1), np.full((N, 2), 0.9, np.float16)
         near[0][0, 1] = -1
-        fakes = {"refit_doubt": lambda table, verdicts: table["doubt"].to_numpy(), "refit_every": 10**9} | options
-        return ReviewSession(
-            self.table, self.images, self.labels_NK, NAMES, near, self.store, run="r", **fakes
+        run = ReviewedRun(
+            name="r",
+            suspects=self.table,
+            images=self.images,
+            labels_NK=self.labels_NK,
+            labels=NAMES,
+            neighbours=near,
         )
+        fakes = {"refit": lambda table, verdicts: table["doubt"].to_numpy(), "refit_every": 10**9}
+        return ReviewSession(run, self.store, doubt_model=DoubtModel(**(fakes | model)))
 
     def say(self, card: Card, verdict: str, reviewer: str = "ann", **more) -> Decision:
         self.seq += 1
@@ -279,7 +287,7 @@ def test_the_queue_learns_from_verdicts_in_the_background(place: Place):
         seen.append(verdicts)
         return table["doubt"].to_numpy()[::-1].copy()
 
-    session = place.session(refit_doubt=refit_doubt, refit_every=3)
+    session = place.session(refit=refit_doubt, refit_every=3)
     cards = session.next_cards("a", "ann", count=3)
     for card in cards:
         session.record([place.say(card, WORD[1 - card.given])])
@@ -315,7 +323,7 @@ def test_reviewing_goes_on_when_learning_fails(place: Place, caplog: pytest.LogC
     def refit_doubt(table: pd.DataFrame, verdicts: pd.DataFrame) -> np.ndarray:
         raise ValueError("singular")
 
-    session = place.session(refit_doubt=refit_doubt, refit_every=1)
+    session = place.session(refit=refit_doubt, refit_every=1)
     (card,) = session.next_cards("a", "ann", count=1)
     session.record([place.say(card, "yes")])
     session.wait()

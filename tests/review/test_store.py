@@ -11,8 +11,10 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import make_url
 
 from tagger.errors import TaggerError
 from tagger.review import Decision, LabelOperation, Store, default_url
@@ -113,6 +115,14 @@ def test_a_store_opened_again_has_everything(tmp_path: Path):
     store = Store.open(default_url(tmp_path))
     assert store.last_id() == 2
     store.close()
+
+
+def test_only_the_url_for_other_processes_has_the_password(store: Store, monkeypatch: pytest.MonkeyPatch):
+    url = "postgresql://ann:secret@server/photos"
+    monkeypatch.setattr(store, "_engine", SimpleNamespace(url=make_url(url)))
+    assert store.url_with_password() == url
+    assert store.url == "postgresql://ann:***@server/photos"
+    monkeypatch.undo()
 
 
 def test_what_cannot_be_opened_is_said_in_words(tmp_path: Path):
