@@ -119,7 +119,7 @@ def learn(
             step = StepContext(targets[rows].float(), torch.tensor(epoch / epochs), generator)
             shown = images[rows]
             for part in active:
-                shown = part.batch(shown, step)
+                shown = part.on_images(shown, step)
             outputs = model(shown)
             loss = F.cross_entropy(outputs.logits_BK, classes[rows])
             seen.append(loss.item())

@@ -47,7 +47,7 @@ class TrainingDynamics:
         self._mean_NK[rows] += np.divide(delta_RK, self._count_N[rows][:, None], dtype=np.float32)
         self._squared_deviations_NK[rows] += delta_RK * (probs_RK - self._mean_NK[rows])
 
-    def state(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         """What a checkpoint has to hold: the rows seen so far and theirs alone."""
         rows = np.flatnonzero(self._count_N)
         return {
@@ -57,7 +57,7 @@ class TrainingDynamics:
             "squares": torch.from_numpy(self._squared_deviations_NK[rows]),
         }
 
-    def load(self, state: dict[str, Tensor]) -> None:
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from ``state`` of another, whose rows replace those here."""
         rows = state["rows"].numpy()
         self._count_N[rows], self._mean_NK[rows] = state["count"].numpy(), state["mean"].numpy()

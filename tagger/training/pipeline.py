@@ -274,7 +274,7 @@ class _Pipeline:
             model.to("cpu").load_state_dict(load_file(weights))
         if dynamics is not None:
             with wrap_read_errors(files.dynamics_path, files.again):
-                dynamics.load(load_file(files.dynamics_path))
+                dynamics.load_state_dict(load_file(files.dynamics_path))
         logits_RK, history = files.load()
         return model, history, logits_RK
 
@@ -300,7 +300,7 @@ class _Pipeline:
             save_model(model, temporary)
         logits_RK = self.predict_rows(model, task.held_out)
         with atomic_write(files.dynamics_path) as temporary:
-            save_file(own.state(), temporary)
+            save_file(own.state_dict(), temporary)
         files.finish(logits_RK, history)
 
     def predict_rows(self, model: TagModel, rows: Indices, forward: ForwardFn = TagModel.__call__) -> Floats:

@@ -192,7 +192,9 @@ def test_an_impossible_option_is_named_with_what_it_may_be(name, option, value):
 
 def test_undersampling_in_two_stages_uses_every_image_in_the_second():
     sampler = samplers.build("undersampling", long_tail(), drop=1.0, drop_unlabelled=1.0, until=0.5)
-    first, second = (sampler.at(progress).draw_epoch(np.random.default_rng(0)) for progress in (0.49, 0.5))
+    first, second = (
+        sampler.at_progress(progress).draw_epoch(np.random.default_rng(0)) for progress in (0.49, 0.5)
+    )
     assert len(first) < 2000
     assert sorted(second) == list(range(2000))
     with pytest.raises(TaggerError, match="until"):
@@ -202,4 +204,4 @@ def test_undersampling_in_two_stages_uses_every_image_in_the_second():
 @every_sampler
 def test_most_samplers_are_the_same_at_any_time(name):
     sampler = samplers.build(name, long_tail())
-    assert sampler.at(0.0) is sampler.at(0.9)
+    assert sampler.at_progress(0.0) is sampler.at_progress(0.9)

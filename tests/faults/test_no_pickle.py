@@ -179,10 +179,10 @@ def test_a_parquet_whose_column_names_a_pickle_is_read_without_it(tmp_path: Path
 @pytest.mark.parametrize(
     ("where", "held"),
     [
-        ("pipeline.fit_heads", {"features.npy", "pixels.npy", "fingerprints.npy"}),
+        ("pipeline.cross_fit_heads", {"features.npy", "pixels.npy", "fingerprints.npy"}),
         ("pipeline.save_file", {"half-1-of-2.pt"}),
         (
-            "beginning.group_head",
+            "network.model_init.set_head_groups",
             {"half-1-of-2.npy", "half-1-of-2.dynamics.safetensors", "half-1-of-2.safetensors"},
         ),
     ],
@@ -194,13 +194,13 @@ def test_no_file_of_a_checkpoint_is_unpickled(
     run, calls = tmp_path / "run", iter(range(9))
 
     def stopped(*args: Any, **kwargs: Any) -> None:
-        if where != "beginning.group_head" or next(calls) == 2:
+        if where != "network.model_init.set_head_groups" or next(calls) == 2:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"tagger.training.{where}", stopped)
         begun = tagger_cli(
-            *train_argv(demo, run, train__epochs=1, head_stage__enabled=where == "pipeline.fit_heads")
+            *train_argv(demo, run, train__epochs=1, head_stage__enabled=where == "pipeline.cross_fit_heads")
         )
     assert begun.code == 130, begun.err
     found = {path.name: path for path in run.rglob("*") if path.suffix in (".npy", ".pt", ".safetensors")}

@@ -31,7 +31,7 @@ from tagger.model.attention import (
 )
 from tagger.model.feature_layout import to_feature_map
 from tagger.model.feature_maps import FeatureMapInfo, find_feature_maps, forward_feature_maps
-from tagger.training.pipeline import average_weights
+from tagger.training.network.weight_averaging import average_weights
 
 PRIORS = np.array([0.5, 0.1, 0.02, 0.3, 0.9], dtype=np.float32)
 OPTIONS: dict[str, dict[str, Any]] = {

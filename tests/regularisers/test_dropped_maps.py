@@ -31,7 +31,7 @@ def a_step(num: int) -> StepContext:
 
 
 def make(chosen: dict[str, dict[str, Any]], backbone: str = "test_resnet", head: str = "linear") -> TrainStep:
-    """A learner of a small network with these regularisers."""
+    """A train_step of a small network with these regularisers."""
     settings = check_settings({"regularisers": chosen})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -43,15 +43,15 @@ def make(chosen: dict[str, dict[str, Any]], backbone: str = "test_resnet", head:
         ).train()
 
 
-def learn(learner: TrainStep) -> tuple[Tensor, dict[str, Tensor]]:
+def learn(train_step: TrainStep) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of one step and all gradients."""
     images_BCHW = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     step = a_step(4)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        loss = learner(images_BCHW, step.targets_BK, None, step)
+        loss = train_step(images_BCHW, step.targets_BK, None, step)
     loss.backward()
-    gradients = {name: p.grad for name, p in learner.model.named_parameters() if p.grad is not None}
+    gradients = {name: p.grad for name, p in train_step.model.named_parameters() if p.grad is not None}
     return loss.detach(), gradients
 
 
@@ -67,21 +67,21 @@ def test_switched_off_a_step_is_the_same_to_the_bit(name: str):
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_vit", "test_mambaout"])
 @pytest.mark.parametrize("name", STRONG)
 def test_switched_on_it_acts_while_learning_only_and_until_it_is_released(name: str, backbone: str):
-    learner, plain = make({name: STRONG[name]}, backbone), make({}, backbone)
+    train_step, plain = make({name: STRONG[name]}, backbone), make({}, backbone)
     images_BCHW = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
-    loss, gradients = learn(learner)
+    loss, gradients = learn(train_step)
     assert not torch.equal(loss, learn(plain)[0])
     assert all(gradient.isfinite().all() for gradient in gradients.values())
-    for module in (learner, plain):
+    for module in (train_step, plain):
         module.zero_grad()
         module.load_state_dict(
             make({}, backbone).state_dict(), strict=True
         )  # no batch statistics of the steps above
     with torch.no_grad():
-        assert torch.equal(learner.eval().model(images_BCHW), plain.eval().model(images_BCHW))
-    learner.train().release()
+        assert torch.equal(train_step.eval().model(images_BCHW), plain.eval().model(images_BCHW))
+    train_step.train().release()
     plain.train()
-    assert torch.equal(learn(learner)[0], learn(plain)[0])
+    assert torch.equal(learn(train_step)[0], learn(plain)[0])
 
 
 @pytest.mark.parametrize("name", STRONG)
@@ -94,9 +94,9 @@ def test_a_step_is_finite_in_bfloat16(name: str):
 
 def test_a_compiled_step_with_all_of_them_is_finite_and_differs_from_one_without():
     torch.compiler.reset()
-    learner, plain = make(STRONG), make({})
-    learner._forward_outputs = torch.compile(learner.model.forward_outputs, backend="aot_eager")
-    loss, gradients = learn(learner)
+    train_step, plain = make(STRONG), make({})
+    train_step._forward_outputs = torch.compile(train_step.model.forward_outputs, backend="aot_eager")
+    loss, gradients = learn(train_step)
     assert loss.isfinite()
     assert not torch.isclose(loss, learn(plain)[0])
     assert all(gradient.isfinite().all() for gradient in gradients.values())

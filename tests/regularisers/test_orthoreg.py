@@ -90,7 +90,14 @@ def test_with_the_lengths_in_the_loss_only_the_part_along_each_row_differs(mode:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    ("name", "limit"), [("CELLS", 1), ("CELLS", 64), ("BLOCK", 1), ("BLOCK", 2), ("BLOCK", 8)]
+    ("name", "limit"),
+    [
+        ("MAX_COSINES", 1),
+        ("MAX_COSINES", 64),
+        ("CPU_BLOCK_ROWS", 1),
+        ("CPU_BLOCK_ROWS", 2),
+        ("CPU_BLOCK_ROWS", 8),
+    ],
 )
 def test_a_layer_done_in_blocks_gives_the_same(
     monkeypatch: pytest.MonkeyPatch, mode: str, name: str, limit: int

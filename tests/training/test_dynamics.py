@@ -30,7 +30,7 @@ def test_going_on_from_a_state_is_going_on():
     for epoch, logits_RK in enumerate(logits_ERK):
         whole.add(np.arange(4), logits_RK)
         if epoch == 2:
-            second.load(first.state())
+            second.load_state_dict(first.state_dict())
         (first if epoch < 2 else second).add(np.arange(4), logits_RK)
     np.testing.assert_array_equal(whole.mean_NK, second.mean_NK)
     np.testing.assert_array_equal(whole.std_NK, second.std_NK)

@@ -80,7 +80,7 @@ class Toy(Regulariser):
         self.strength, self.head = strength, nn.Linear(context.num_features, 1)
 
     def on_images(self, images_BCHW: Tensor, step: StepContext) -> Tensor:
-        Toy.seen.append("batch")
+        Toy.seen.append("images")
         step.shared["toy"] = images_BCHW.mean((1, 2, 3))
         return images_BCHW + 0.1 * self.strength
 
@@ -116,7 +116,7 @@ def toy() -> Iterator[None]:
 def test_a_method_from_outside_is_switched_on_by_a_line_of_settings(task: FitTask, tmp_path: Path):
     plain = trained(task, settings(), tmp_path / "a.pt")
     with_toy = trained(task, settings(regularisers={"toy": {"strength": 0.5}}), tmp_path / "b.pt")
-    assert Toy.seen[:4] == ["batch", "map", "loss", "gradients"]
+    assert Toy.seen[:4] == ["images", "map", "loss", "gradients"]
     assert len(Toy.seen) == 4 * 2 * 3  # two epochs of three steps; validation asks none of it
     assert plain.keys() == with_toy.keys()  # its head is no part of the model
     assert not same(plain, with_toy)
@@ -131,7 +131,7 @@ def test_a_method_from_outside_works_through_the_command(demo: Path, tmp_path: P
         demo, run=tmp_path / "run", backbone="test_resnet", weights="none", overrides=overrides
     )
     assert "strength = 0.5" in (run.path / "config.toml").read_text("utf-8")
-    assert {"batch", "map", "loss", "gradients"} == set(Toy.seen)
+    assert {"images", "map", "loss", "gradients"} == set(Toy.seen)
     table = tagger.load(run).predict(demo)
     assert np.isfinite(table.iloc[:, 2:].to_numpy(dtype=float)).all()
 

@@ -19,7 +19,7 @@ class Sampler:
         self.labelled_N = self.yes_NK.any(axis=1)
         self.shares_K = positive_shares(labels_NK)
 
-    def at(self, progress: float) -> "Sampler":
+    def at_progress(self, progress: float) -> "Sampler":
         """The sampler for an epoch that begins when ``progress`` (0..1) of the training is done: mostly this one."""
         return self
 

@@ -42,7 +42,7 @@ class UndersamplingSampler(Sampler):
         self.until = until
         self.labels_NK = labels_NK
 
-    def at(self, progress: float) -> Sampler:
+    def at_progress(self, progress: float) -> Sampler:
         """Itself in the first stage, every image in the second."""
         return self if progress < self.until else UniformSampler(self.labels_NK)
 

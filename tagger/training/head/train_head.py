@@ -67,7 +67,7 @@ class PreparedHead(NamedTuple):
     """A head that has weights and generators, the regularisers that act on it, and what it is called."""
 
     head: Head
-    parts: Sequence[Regulariser]
+    regularisers: Sequence[Regulariser]
     name: str
 
 
@@ -88,9 +88,10 @@ def prepare_head(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(settings.seed, "head", name))
         head = new_head(num_features, num_labels, settings)
-        parts = make_regularisers(settings, regulariser_context(num_features, vocabulary), features_only=True)
+        context = regulariser_context(num_features, vocabulary)
+        regularisers = make_regularisers(settings, context, features_only=True)
     head.set_dropout_generator(torch.Generator().manual_seed(seed_of(settings.seed, "head", name, "dropout")))
-    return PreparedHead(head, parts, name)
+    return PreparedHead(head, regularisers, name)
 
 
 def train_head(
@@ -108,10 +109,10 @@ def train_head(
     head = prepared.head
     head_settings = settings.head_stage
     loss_of = make_loss(settings, task.labels_NK, task.rows, task.held_out, task.vocabulary)
-    objective = Objective(loss_of, prepared.parts)
+    objective = Objective(loss_of, prepared.regularisers)
     _fit_head_statistics(head, task)
     sampler = samplers.build(settings.sampler.name, task.labels_NK[task.rows], **settings.sampler.options)
-    stages = [sampler.at(epoch / head_settings.epochs) for epoch in range(head_settings.epochs)]
+    stages = [sampler.at_progress(epoch / head_settings.epochs) for epoch in range(head_settings.epochs)]
     loop = _HeadTrainer(
         head,
         objective,

@@ -19,13 +19,13 @@ def parameter_groups(
     model: TagModel,
     settings: TrainSettings,
     attention_lr_factor: float = 10.0,
-    more: Sequence[nn.Parameter] = (),
+    extra_parameters: Sequence[nn.Parameter] = (),
 ) -> list[dict[str, Any]]:
     """Groups with an ``lr_scale`` each: backbone stages at 1 (times ``layer_decay`` for each stage further
     from the head), attention at its own factor, everything else at ``head_lr_factor``; no weight decay on
     biases and normalisation.
 
-    ``more`` are parameters outside the model: those of regularisers. Frozen stages are in no group and stop
+    ``extra_parameters`` are parameters outside the model: those of regularisers. Frozen stages are in no group and stop
     taking gradients.
     """
     stages = model.backbone.stages()
@@ -42,7 +42,7 @@ def parameter_groups(
         id(parameter): attention_lr_factor for parameter in (attention.parameters() if attention else ())
     }
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for parameter in [*model.parameters(), *more]:
+    for parameter in [*model.parameters(), *extra_parameters]:
         if parameter.requires_grad:
             key = (scale_of.get(id(parameter), settings.head_lr_factor), parameter.ndim > 1)
             groups.setdefault(key, []).append(parameter)
@@ -89,9 +89,9 @@ def make_optimiser(groups: list[dict[str, Any]], settings: TrainSettings) -> tor
             "fused"
             in inspect.signature(get_optimizer_class(settings.optimiser, bind_defaults=False)).parameters
         )
-        more: dict[str, Any] = {"fused": True} if fused else {}
+        fused_option: dict[str, Any] = {"fused": True} if fused else {}
         return create_optimizer_v2(
-            groups, opt=settings.optimiser, lr=settings.lr, weight_decay=settings.weight_decay, **more
+            groups, opt=settings.optimiser, lr=settings.lr, weight_decay=settings.weight_decay, **fused_option
         )
     except ValueError as error:
         raise TaggerError(

@@ -146,7 +146,7 @@ class _NetworkTrainer:
         batch = settings.train.batch_size * accelerator.num_processes
         epochs = range(settings.train.epochs)
         rng = rng_of(settings.seed, "length")
-        draws = [len(self.sampler.at(epoch / len(epochs)).draw_epoch(rng)) for epoch in epochs]
+        draws = [len(self.sampler.at_progress(epoch / len(epochs)).draw_epoch(rng)) for epoch in epochs]
         self.first_step_of_epoch = np.cumsum([0, *(max(1, num // batch) for num in draws)]).tolist()
         self.frozen_norms = batch_norms_to_freeze(
             model, settings, single_image_batches=min([*draws, settings.train.batch_size]) == 1
@@ -199,7 +199,9 @@ class _NetworkTrainer:
         train = self.settings.train
         task = self.task
         seed = seed_of(self.settings.seed, task.key.seed_name, "epoch", epoch)
-        order = task.rows[self.sampler.at(epoch / train.epochs).draw_epoch(np.random.default_rng(seed))]
+        order = task.rows[
+            self.sampler.at_progress(epoch / train.epochs).draw_epoch(np.random.default_rng(seed))
+        ]
         mine = order[self.accelerator.process_index :: self.accelerator.num_processes]
         batches = make_loader(
             task.images,
@@ -334,7 +336,7 @@ class _NetworkTrainer:
             "epoch": epoch,
             "best": best,
             "history": history,
-            "dynamics": self.dynamics.state(),
+            "dynamics": self.dynamics.state_dict(),
             "model": self.unwrapped.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -357,7 +359,7 @@ class _NetworkTrainer:
             self.objective.load_state_dict(state["regularisers"])
             if self.accelerator.scaler:
                 self.accelerator.scaler.load_state_dict(state["scaler"])
-            self.dynamics.load(state["dynamics"])
+            self.dynamics.load_state_dict(state["dynamics"])
             return state["epoch"], state["best"], state["history"]
 
     def _evaluated_model(self) -> nn.Module:
