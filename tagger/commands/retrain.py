@@ -206,7 +206,7 @@ def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets
         images,
         data,
         stats_when_hashed(job.run.checkpoint, scanned.rows) if job.settings.train.epochs else None,
-        warm_start=load_warm_start(inputs.previous, job.settings, inputs.names, priors_K, job.screen),
+        warm_start=load_warm_start(inputs, job.settings, priors_K, job.screen),
         eval_mask_NK=inputs.eval_mask_NK[scanned.rows],
         notes=(f"Retrained from {inputs.previous.path} with {number}.",),
     )

@@ -73,7 +73,7 @@ class AttentionModule(nn.Module):
 class GatedAttention(nn.Module):
     """Modules on several maps and the gates that mix them with the base path's scores.
 
-    ``places`` are the maps from first to last, ``num_last_features`` the size of the network's pooled last
+    ``map_infos`` describe the maps from first to last, ``num_last_features`` the size of the network's pooled last
     features, whose ``mean`` and ``std`` are 0 and 1 until ``init_from_priors``.
     """
 
@@ -93,7 +93,7 @@ class GatedAttention(nn.Module):
         self.map_infos = list(map_infos)
         self.diversity = diversity
         self.reads: list[AttentionModule] = nn.ModuleList(  # type: ignore[assignment]
-            AttentionModule(place.channels, num_labels, width=width) for place in map_infos
+            AttentionModule(info.channels, num_labels, width=width) for info in map_infos
         )
         self.register_buffer("mean", torch.zeros(num_last_features))
         self.register_buffer("std", torch.ones(num_last_features))
@@ -112,7 +112,7 @@ class GatedAttention(nn.Module):
         """
         with torch.autocast(base_BK.device.type, enabled=False):
             scores_MBK, attention_maps = zip(
-                *(read(part) for read, part in zip(self.reads, maps, strict=True)), strict=True
+                *(module(map_BCHW) for module, map_BCHW in zip(self.reads, maps, strict=True)), strict=True
             )
             gates_BG = self.gates(last_BD)
             mixed_BK = mix_scores([base_BK.float(), *scores_MBK], gates_BG)
@@ -135,25 +135,24 @@ class GatedAttention(nn.Module):
         num_last_features = len(self.mean)
         self.mean.copy_(known.mean[-num_last_features:])
         self.std.copy_(known.std[-num_last_features:])
-        for place, read in zip(self.map_infos, self.reads, strict=True):
-            read.offset.copy_(known.scores_from_priors(priors_K))
-            if place.columns is not None:
-                read.mean.copy_(known.mean[place.columns])
-                read.std.copy_(known.std[place.columns])
+        for info, module in zip(self.map_infos, self.reads, strict=True):
+            module.offset.copy_(known.scores_from_priors(priors_K))
+            if info.columns is not None:
+                module.mean.copy_(known.mean[info.columns])
+                module.std.copy_(known.std[info.columns])
 
     @torch.no_grad()
-    def remap_labels(self, before: Sequence[str], after: Sequence[str], priors_K: Floats) -> "GatedAttention":
-        """The same modules for the labels ``after``: scores go by name, labels that are new start at ``priors_K``."""
+    def remap_labels(self, old_columns: Sequence[int | None], priors_K: Floats) -> "GatedAttention":
+        """The same modules with other columns: ``old_columns[k]`` of these, or a new one at its prior where None."""
         width = self.reads[0].width
         new = GatedAttention(
-            self.map_infos, self.gate.in_features, len(after), width=width, diversity=self.diversity
+            self.map_infos, self.gate.in_features, len(old_columns), width=width, diversity=self.diversity
         )
         new.gate.load_state_dict(self.gate.state_dict())
         new.mean.copy_(self.mean)
         new.std.copy_(self.std)
-        place = {name: k for k, name in enumerate(before)}
-        known = [k for k, name in enumerate(after) if name in place]
-        from_old = [place[after[k]] for k in known]
+        known = [k for k, column in enumerate(old_columns) if column is not None]
+        from_old = [column for column in old_columns if column is not None]
         for theirs, ours in zip(self.reads, new.reads, strict=True):
             ours.mean.copy_(theirs.mean)
             ours.std.copy_(theirs.std)

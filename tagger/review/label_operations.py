@@ -73,6 +73,21 @@ class EditedVocabulary:
         """The run's column of an unmerged label, or None if it has none."""
         return self._of_origin(origin).column
 
+    def run_column(self, name: str) -> int | None:
+        """The run's column that a current label goes on from; None for a label that the run does not know.
+
+        Of merged labels it is the column of the one that the others were merged into, if it has one.
+
+        >>> edit_vocabulary(["dog", "sea"]).run_column("sea")
+        1
+        """
+        return self._first_column(self.origin(name))
+
+    def _first_column(self, origin: LabelOrigin) -> int | None:
+        if not origin.parts:
+            return self.column(origin)
+        return next((k for part in origin.parts if (k := self._first_column(part)) is not None), None)
+
     def added(self, origin: LabelOrigin) -> bool:
         """Whether an unmerged label without a column was added by a person, and not merged before the run was made."""
         return self._of_origin(origin).added

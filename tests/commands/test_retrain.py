@@ -13,9 +13,11 @@ from small import options, train_argv
 
 import tagger
 from tagger.commands.retrain import retrain
+from tagger.commands.steps import retrain_inputs
 from tagger.errors import TaggerError
 from tagger.review import Decision, LabelOperation, Store
 from tagger.runs import RunFolder
+from tagger.training.retraining.warm_start import remap_head_labels
 
 WAYS: dict[str, dict[str, Any]] = {
     "heads": {"head_stage__enabled": True, "train__epochs": 0},
@@ -217,7 +219,9 @@ def test_the_test_split_teaches_nothing(heads: RunFolder, tmp_path: Path, url: s
 
 
 @pytest.mark.parametrize("way", ["heads", "nothing"])
-def test_labels_that_were_added_renamed_and_merged(way: str, demo: Path, tmp_path: Path, url: str):
+def test_labels_that_were_added_renamed_and_merged(
+    way: str, demo: Path, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+):
     sets = options(**WAYS[way])
     old = tagger.train(demo, run=tmp_path / "old", backbone="test_resnet", weights="none", overrides=sets)
     names, cells_NK = old.load_labels(), old.load_cells()
@@ -238,8 +242,24 @@ def test_labels_that_were_added_renamed_and_merged(way: str, demo: Path, tmp_pat
         ]
     )  # fmt: skip
     store.close()
+    remapped = []
+
+    def remap(head: Any, old_columns: list[int | None], *rest: Any) -> Any:
+        remapped.append(old_columns)
+        return remap_head_labels(head, old_columns, *rest)
+
+    monkeypatch.setattr(retrain_inputs, "remap_head_labels", remap)
     new = retrain(old, out=tmp_path / "new", store=url)
     now = new.load_labels()
+    if (
+        way == "nothing"
+    ):  # networks go on: each label with its own weights, a new one with the same in every process
+        known = {**{name: k for k, name in enumerate(names)}, "<b>new | name</b>": names.index(a)}
+        assert remapped
+        assert all(columns == [known.get(name) for name in now] for columns in remapped)
+        torch.manual_seed(5)
+        same = retrain(old, out=tmp_path / "same", store=url)
+        assert new.model_path.read_bytes() == same.model_path.read_bytes()
     assert set(now) == {*names, "<b>new | name</b>", "added"} - {a, b}
     column = {name: new.load_cells()[:, now.index(name)] for name in now}
     np.testing.assert_array_equal(column["<b>new | name</b>"], cells_NK[:, names.index(a)])

@@ -399,10 +399,10 @@ def test_networks_average_with_their_attention():
         )
 
 
-def test_a_retraining_takes_scores_over_by_name_and_starts_new_labels_at_their_share():
+def test_a_retraining_keeps_the_scores_of_old_labels_and_starts_new_labels_at_their_share():
     attention, maps, base_BK, last_BD = drawn()
     priors = np.array([0.2, 0.4, 0.6], dtype=np.float32)
-    new = attention.eval().remap_labels(["a", "b", "c", "d"], ["d", "new", "b"], priors)
+    new = attention.eval().remap_labels([3, None, 1], priors)
     with torch.no_grad():
         before_BK, _ = attention(base_BK, maps, last_BD)
         after_BK, _ = new(base_BK[:, [3, 0, 1]], maps, last_BD)

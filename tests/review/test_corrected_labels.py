@@ -150,6 +150,20 @@ def test_two_who_rename_at_once_get_one_name_and_a_note():
     assert len(now.problems) == 1
 
 
+def test_a_renamed_label_and_one_that_others_were_merged_into_go_on_from_their_own_columns():
+    renamed = edit_vocabulary(NAMES, [did(1, "rename", "sea", "ocean"), did(2, "merge", "lake", "ocean")])
+    assert [renamed.run_column(name) for name in renamed.names] == [0, 2]
+    added = edit_vocabulary(
+        NAMES, [did(1, "add", "pet"), did(2, "merge", "dog", "pet"), did(3, "add", "cat")]
+    )
+    assert {name: added.run_column(name) for name in added.names} == {
+        "sea": 0,
+        "lake": 1,
+        "pet": 2,
+        "cat": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("operation", "complaint"),
     [

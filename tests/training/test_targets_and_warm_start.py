@@ -133,13 +133,11 @@ def test_a_batch_carries_targets_and_weights_side_by_side():
 
 
 @pytest.mark.parametrize("name", heads.names())
-def test_columns_go_by_name_and_a_new_label_starts_at_its_share(name: str):
+def test_columns_are_kept_and_a_new_label_starts_at_its_share(name: str):
     torch.manual_seed(0)
     old = heads.build(name, D, 3).eval()
     old.fit_standardisation(torch.randn(20, D))
-    new = remap_head_labels(
-        old, ["a", "b", "c"], ["c", "new", "a"], np.array([0.5, 0.5, 0.5]), settings(name)
-    ).eval()
+    new = remap_head_labels(old, [2, None, 0], np.array([0.5, 0.5, 0.5]), settings(name)).eval()
     features_BD = torch.randn(5, D)
     torch.testing.assert_close(new(features_BD)[:, [0, 2]], old(features_BD)[:, [2, 0]])
     # Hardly an opinion: one half. A new code word is a random direction, half the range away from it at
@@ -150,9 +148,29 @@ def test_columns_go_by_name_and_a_new_label_starts_at_its_share(name: str):
 
 def test_a_mean_of_heads_is_matched_head_by_head():
     old = HeadEnsemble([LinearHead(D, 2), LinearHead(D, 2)]).eval()
-    new = remap_head_labels(old, ["a", "b"], ["b"], np.array([0.5]), settings()).eval()
+    new = remap_head_labels(old, [1], np.array([0.5]), settings()).eval()
     features_BD = torch.randn(5, D)
     torch.testing.assert_close(new(features_BD)[:, 0], old(features_BD)[:, 1])
+
+
+@pytest.mark.parametrize("name", heads.names())
+def test_new_columns_depend_on_the_seed_alone(name: str):
+    old = HeadEnsemble([heads.build(name, D, 2), heads.build(name, D, 2)])
+    priors_K = np.array([0.5, 0.2, 0.1])
+
+    def remapped(seed: int) -> dict[str, torch.Tensor]:
+        chosen = settings(name).model_copy(update={"seed": seed})
+        return remap_head_labels(old, [1, None, None], priors_K, chosen).state_dict()
+
+    torch.manual_seed(1)
+    first = remapped(0)
+    torch.manual_seed(2)  # as after other fold models, or in the process that resumes
+    state = torch.random.get_rng_state()
+    second = remapped(0)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(tensor, second[key]) for key, tensor in first.items())
+    if name != "ecoc":  # its new code words come from the code, and its weights from the old head
+        assert any(not torch.equal(tensor, first[key]) for key, tensor in remapped(1).items())
 
 
 def test_going_on_is_gentler_than_beginning():

@@ -87,26 +87,25 @@ def remap_constraints(inputs: RetrainInputs) -> tuple[dict[str, LabelGroup], tup
     )
 
 
-def load_warm_start(
-    previous: RunFolder, settings: Settings, names: tuple[str, ...], priors_K: Floats, screen: Screen
-) -> WarmStart:
-    """The networks of the last run, with a column for each label of now."""
-    before = previous.load_labels()
+def load_warm_start(inputs: RetrainInputs, settings: Settings, priors_K: Floats, screen: Screen) -> WarmStart:
+    """The networks of the previous run, with a column for each current label."""
+    previous = inputs.previous
+    num_labels = len(previous.load_labels())
+    now = edit_vocabulary(previous.load_labels(), inputs.corrected.operations)
+    columns = [now.run_column(name) for name in inputs.names]
 
     def fold_model(stem: str) -> TagModel | None:
         path = previous.fold_models_path / f"{stem}.safetensors"
         if not path.is_file():
             return None
-        model = load_model(path, settings, len(before))
-        attention = model.attention.remap_labels(before, names, priors_K) if model.attention else None
-        return TagModel(
-            model.backbone, remap_head_labels(model.head, before, names, priors_K, settings), attention
-        )
+        model = load_model(path, settings, num_labels)
+        attention = model.attention.remap_labels(columns, priors_K) if model.attention else None
+        return TagModel(model.backbone, remap_head_labels(model.head, columns, priors_K, settings), attention)
 
     def backbone() -> Backbone:
         frozen = settings.train.epochs == 0
         return (
-            load_model(previous.model_path, settings, len(before)).backbone
+            load_model(previous.model_path, settings, num_labels).backbone
             if frozen
             else new_backbone(settings)
         )

@@ -1,9 +1,11 @@
 """Warm start of a retraining: the last run's fold models, with a column for each current label.
 
-With the networks of the last run, each to be taught without the part it never saw.
+A run keeps its fold models: the networks that were trained without one part each (``members/``). A
+retraining trains each on without the same part, so that out-of-fold probabilities stay honest. They would
+not from the one averaged network.
 
-A run keeps the networks that were trained without one part (``members/``). Going on with each on the same
-parts keeps out-of-fold probabilities honest, which going on from the one averaged network would not.
+The columns of new labels are drawn from the run's seed alone. A resumed retraining begins with the same
+weights as an uninterrupted one, and so do all fold models, which are averaged later.
 """
 
 import math
@@ -12,17 +14,21 @@ from dataclasses import dataclass
 
 import torch
 
+from tagger.arrays import Floats
 from tagger.config import Settings
 from tagger.heads import Head, HeadEnsemble
 from tagger.model import Backbone, TagModel, new_head
+from tagger.training.seeds import seed_of
 
-FINETUNE_DIVISOR = 3  # a retraining goes on for a third of the epochs at a third of the rate
+FINETUNE_DIVISOR = 3  # a warm start takes a third of the epochs, at a third of the rate
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """``member(name)`` is the last run's network of that name with a column for each label of now, or None if
-    it kept none; ``backbone()`` is the pretrained backbone (TaggerError if it cannot be had any more).
+    """Where a retraining starts.
+
+    ``fold_model(stem)`` is the last run's network of that file stem, with a column for each current label, or
+    None if the run kept none. ``backbone()`` is the pretrained backbone; TaggerError if its weights are gone.
     """
 
     fold_model: Callable[[str], TagModel | None]
@@ -30,7 +36,7 @@ class WarmStart:
 
 
 def finetune_settings(settings: Settings) -> Settings:
-    """The settings of a training that goes on: fewer epochs, a lower rate, nothing frozen for a while first.
+    """The settings of a warm-started training: fewer epochs, a lower rate, and no epochs for the head alone.
 
     >>> train = finetune_settings(Settings()).train
     >>> train.epochs, round(train.lr, 6)
@@ -46,35 +52,36 @@ def finetune_settings(settings: Settings) -> Settings:
 
 
 def remap_head_labels(
-    old: Head | HeadEnsemble,
-    before: Sequence[str],
-    after: Sequence[str],
-    priors_K: object,
-    settings: Settings,
+    old: Head | HeadEnsemble, old_columns: Sequence[int | None], priors_K: Floats, settings: Settings
 ) -> Head | HeadEnsemble:
-    """The head ``old`` for the labels ``after``: columns go by name, labels that are new start at ``priors_K``."""
+    """The head ``old`` with other columns: ``old_columns[k]`` of the old head, or a new one where that is None.
+
+    A new column starts at its prior, with weights that depend on ``settings.seed`` alone.
+    """
     if isinstance(old, HeadEnsemble):
-        return HeadEnsemble(_remap_head(head, before, after, priors_K, settings) for head in old.members)
-    return _remap_head(old, before, after, priors_K, settings)
+        members = enumerate(old.members)
+        return HeadEnsemble(_remap_head(head, old_columns, priors_K, settings, n) for n, head in members)
+    return _remap_head(old, old_columns, priors_K, settings, 0)
 
 
 def _remap_head(
-    old: Head, before: Sequence[str], after: Sequence[str], priors_K: object, settings: Settings
+    old: Head, old_columns: Sequence[int | None], priors_K: Floats, settings: Settings, member: int
 ) -> Head:
-    new = new_head(old.num_features, len(after), settings)
-    new.match_size(old)
-    new.init_from_priors(priors_K)  # type: ignore[arg-type]
-    index_of = {name: k for k, name in enumerate(before)}
-    known = [k for k, name in enumerate(after) if name in index_of]
-    from_old = [index_of[after[k]] for k in known]
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed_of(settings.seed, "new labels", member))
+        new = new_head(old.num_features, len(old_columns), settings)
+        new.match_size(old)
+        new.init_from_priors(priors_K)
+    kept = [k for k, column in enumerate(old_columns) if column is not None]
+    from_old = [column for column in old_columns if column is not None]
     per_label_tensors = new.per_label_tensors()
-    theirs = dict(old.named_parameters()) | dict(old.named_buffers())
+    old_tensors = dict(old.named_parameters()) | dict(old.named_buffers())
     with torch.no_grad():
         for name, tensor in [*new.named_parameters(), *new.named_buffers()]:
             if name in ("group_K", "none_K"):
                 continue  # labels and what is known of them may be others now: the training sets groups anew
             if name in per_label_tensors:
-                tensor[known] = theirs[name][from_old]
+                tensor[kept] = old_tensors[name][from_old]
             else:
-                tensor.copy_(theirs[name])
+                tensor.copy_(old_tensors[name])
     return new
