@@ -54,7 +54,7 @@ def write_fingerprints(batches: Iterable[ImageBatch], images: ImageFiles, path: 
 
 
 def load_fingerprints(path: Path) -> Fingerprints | None:
-    """What ``write_fingerprints`` wrote: thumbnails (N, 16, 16) and colours (N, 3), mapped; None if there is no file."""
+    """Thumbnails (N, 16, 16) and colours (N, 3) from ``write_fingerprints``, mapped; None without a file."""
     if not path.is_file():
         return None
     prints = load_array(path, "Remove it, and go on with --resume")

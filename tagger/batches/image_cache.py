@@ -35,8 +35,8 @@ class CachedImages(Dataset[ImageItem]):
 def fits_cache(images: ImageFiles, most_gigabytes: float) -> bool:
     """Whether the decoded images take no more than so many gigabytes (10^9 bytes).
 
-    >>> fits_cache(ImageFiles(".", ["a.jpg"] * 1000, size=100), 0.03), fits_cache(ImageFiles(".", ["a.jpg"] * 1001, size=100), 0.03)
-    (True, False)
+    >>> [fits_cache(ImageFiles(".", ["a.jpg"] * num, size=100), 0.03) for num in (1000, 1001)]
+    [True, False]
     """
     return len(images) * 3 * images.size**2 <= most_gigabytes * 1e9
 

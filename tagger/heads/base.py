@@ -73,7 +73,7 @@ class Head(nn.Module):
         return group_logits(raw_BK, GroupLayout(self.members_GM, self.none_G1, self.pick_K))
 
     def set_groups(self, group_K: ArrayLike | Tensor, none_K: ArrayLike | Tensor) -> None:
-        """Take these groups (see ``grouping.set_head_groups``): each label's number, -1 for free ones; where none may be."""
+        """Set groups (see ``grouping.set_head_groups``): each label's number (-1: in no group); which may have none."""
         self.group_K.copy_(torch.as_tensor(group_K))
         self.none_K.copy_(torch.as_tensor(none_K))
         _update_group_layout(self)

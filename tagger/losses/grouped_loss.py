@@ -24,7 +24,7 @@ from tagger.losses.base import Loss
 from tagger.scoring.label_constraints import ExclusiveGroup, always_labelled_groups, exclusive_groups
 
 YES_TARGET = 0.999  # from here on a soft target is a yes
-MIN_REST_SHARE = 1e-4  # the share of "not the likeliest label" below which the rest of a group's probability is not told apart
+MIN_REST_SHARE = 1e-4  # share of "not the likeliest label" below which float32 cannot resolve a group's rest
 
 
 def grouped_loss(

@@ -28,8 +28,14 @@ class AttentionDrop(Regulariser):
     """
 
     def __init__(
-        self, context: RegulariserContext, *, mode: str = "attention", beta: float = 20.0, alpha: float = 0.1, layers: int = 1
-    ):  # fmt: skip
+        self,
+        context: RegulariserContext,
+        *,
+        mode: str = "attention",
+        beta: float = 20.0,
+        alpha: float = 0.1,
+        layers: int = 1,
+    ):
         super().__init__(context)
         if mode not in MODES:
             hint = did_you_mean(mode, MODES) or f" It is one of {', '.join(MODES)}."

@@ -1,12 +1,12 @@
 """Training targets for doubted cells: four strategies, and the choice of one by validation.
 
-Four ways, and an honest choice among them.
+A doubted cell is one whose label is probably wrong.
 
-A probability that shapes the targets of other images carries what its teacher saw: with targets made from
-the run's own out-of-fold probabilities, out-of-fold mAP rose by .028 on photos with planted errors, and
-held-out mAP by nothing. So for every part that is held out the doubt comes from teachers that have not seen
-that part either, and the suspects' own doubt only says how many cells are wrong: even which cells are on
-its list would tell. Teachers and the heads that are compared train for a third of the epochs.
+Targets made from the run's own out-of-fold probabilities leak: the probabilities carry what their models
+saw of the held-out part. On photos with planted errors out-of-fold mAP rose by .028 and held-out mAP not at
+all. So for every held-out part the doubt comes from teachers that have not seen that part either. Of the
+suspects only the number of wrong cells is used, as even the list of cells would leak. Teachers and the
+compared heads train for a third of the epochs.
 """
 
 import math
@@ -24,8 +24,8 @@ from tagger.training.head.cross_fit import fit_head, head_logits
 from tagger.training.targets import TrainingTargets
 
 STRATEGIES = ("trust", "smooth", "relabel", "leave-out")
-DOUBT_THRESHOLD = 0.3  # from here on a cell counts as doubted: it is left out, or is no judge
-MIN_MAP_GAIN = 0.003  # mAP by which another way has to beat trust, about the chance of one held-out part
+DOUBT_THRESHOLD = 0.3  # a cell of this doubt or more is doubted: it is left out, and no validation counts it
+MIN_MAP_GAIN = 0.003  # mAP by which a strategy has to beat trust: about the noise of one held-out part
 
 
 def soft_targets(labels_NK: Cells, doubt_NK: Floats, strategy: str) -> Floats:
@@ -91,7 +91,7 @@ def reduced_epochs(settings: Settings) -> Settings:
 
 @dataclass(frozen=True)
 class NoisyTargets:
-    """Makes what the cells teach while some rows are held out.
+    """Makes training targets while some rows are held out.
 
     ``prior_NK`` is the suspects' doubt, 0 for cells that are none, NaN for those that people decided.
     """
@@ -105,7 +105,7 @@ class NoisyTargets:
     vocabulary: Vocabulary = EMPTY_VOCABULARY
 
     def targets(self, strategy: str, held_out: Indices) -> TrainingTargets:
-        """Targets of the way ``mode``, and weights, that no held-out row's label has any part in."""
+        """Targets of a strategy, and weights; the labels of held-out rows have no influence on them."""
         doubt_NK = (
             np.zeros(self.labels_NK.shape) if strategy == "trust" else self.cross_fitted_doubt(held_out)
         )
@@ -114,7 +114,7 @@ class NoisyTargets:
         )
 
     def cross_fitted_doubt(self, held_out: Indices) -> Floats:
-        """doubt_NK of all other rows that learn, each by a teacher that saw neither it nor the held-out rows."""
+        """doubt_NK of all other training rows, each by a teacher that saw neither it nor the held-out rows."""
         learns_N = self.fold_N >= 0
         settings = reduced_epochs(self.settings)
         learns_N[held_out] = False
@@ -124,19 +124,19 @@ class NoisyTargets:
             rows = np.flatnonzero(learns_N & (half_N != half))
             others = np.flatnonzero(learns_N & (half_N == half))
             if len(rows) and len(others):
+                targets = TrainingTargets.from_labels(self.labels_NK, None, self.weights_NK)
                 teacher, _ = fit_head(
-                    self.views_VND, self.labels_NK, rows, others, settings, name=f"teacher {half}",
-                    targets=TrainingTargets.from_labels(self.labels_NK, None, self.weights_NK), vocabulary=self.vocabulary,
+                    self.views_VND, self.labels_NK, rows, others, settings,
+                    name=f"teacher {half}", targets=targets, vocabulary=self.vocabulary,
                 )  # fmt: skip
                 probs_NK[others] = sigmoid(head_logits(teacher, self.views_VND, others))
         return calibrate_doubt(self.labels_NK, probs_NK, np.where(learns_N[:, None], self.prior_NK, np.nan))
 
     def choose_strategy(self, *, track: Track) -> tuple[str, dict[str, float]]:
-        """(the way that validates best, mAP by way) on one part held out; ``trust`` alone where nothing is
-        doubted.
+        """(the best strategy, mAP by strategy), validated on one part; ``trust`` alone where nothing is doubted.
 
-        Judged on cells that can be trusted: those that a person verified, and those that are not doubted.
-        Another way has to beat ``trust`` by ``MIN_MAP_GAIN``.
+        Validation counts only the cells that a person verified and those that are not doubted. Another
+        strategy has to beat ``trust`` by ``MIN_MAP_GAIN``.
         """
         if not (self.prior_NK > 0).any():
             return "trust", {}
@@ -148,7 +148,7 @@ class NoisyTargets:
         validation_labels_NK = np.where(self.prior_NK >= DOUBT_THRESHOLD, UNKNOWN, self.labels_NK).astype(
             np.int8
         )[held_out]
-        for strategy in track(list(STRATEGIES), "ways to treat doubt"):
+        for strategy in track(list(STRATEGIES), "strategies for doubted cells"):
             targets = TrainingTargets.from_labels(
                 self.labels_NK, soft_targets(self.labels_NK, doubt_NK, strategy), self.weights_NK
             )
