@@ -63,13 +63,13 @@ def test_copies_with_other_labels_are_listed(folder):
     dataset = read_dataset(root)
     assert len(dataset.images) == 3
     assert texts(dataset) == [
-        "b.jpg: the same image as 'a.jpg', but they disagree on 'cat', 'dog'; left as they are"
+        "b.jpg: a copy of 'a.jpg', but their labels differ in 'cat', 'dog'; they stay as they are"
     ]
 
 
 def test_labels_that_differ_in_case_only_are_pointed_out(folder):
     dataset = read_dataset(folder(**{"labels.csv": "file,labels\na.jpg,Cat\nb.jpg,cat\n"}))
-    assert any("'Cat', 'cat' differ in case only" in text for text in texts(dataset))
+    assert any("'Cat', 'cat' differ only in case" in text for text in texts(dataset))
 
 
 def test_labels_toml_fixes_the_order_and_adds_labels(folder):

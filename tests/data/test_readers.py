@@ -103,7 +103,7 @@ def test_files_are_found_by_path_beside_the_label_file_or_by_a_bare_name(folder)
 def test_an_ambiguous_bare_name_names_the_candidates(folder):
     root = folder(["x/a.jpg", "y/a.jpg", "b.jpg"], **{"labels.csv": "file,labels\na.jpg,cat\nb.jpg,cat\n"})
     problems = map(str, read_dataset(root).problems)
-    assert "labels.csv, row 2: 'a.jpg' could be 'x/a.jpg' or 'y/a.jpg': write the path" in problems
+    assert "labels.csv, row 2: 'a.jpg' may be 'x/a.jpg' or 'y/a.jpg': give the path" in problems
 
 
 def test_rows_of_absent_images_are_each_listed_with_the_nearest(folder):
@@ -154,15 +154,15 @@ BROKEN = {
     "file\na.jpg\n": "there are no labels",
     "file,labels\nx.jpg,cat\ny.jpg,cat\n": r"none of its 2 rows names an image .*'x.jpg', 'y.jpg'",
     "file,labels\n": "no rows",
-    "file,labels\na.jpg,\n": "no label at all",
+    "file,labels\na.jpg,\n": "lists images, but no label",
     "": "is empty",
     " \n\n": "is empty",
     ",,\n": "no column 'file'; the columns are none",
-    "file,labels\na.jpg,cat,dog\nb.jpg\nc.jpg,x\n": r"2 rows of another width .* 2 cells: row 2 \(3\), row 3 \(1\)",
+    "file,labels\na.jpg,cat,dog\nb.jpg\nc.jpg,x\n": r"2 rows do not have 2 cells .*: row 2 \(3\), row 3 \(1\)",
     'file,labels\na.jpg,"cat\nb.jpg,dog\n': "row 2: broken quoting",
     'file,labels\na.jpg,"cat"x\n': "row 2: broken quoting",
-    "file,labels\na.jpg,c\0t\n": "row 2: holds a NUL",
-    "file,cat,cat\na.jpg,1,0\n": "more than once: 'cat'",
+    "file,labels\na.jpg,c\0t\n": "row 2: there is a NUL byte",
+    "file,cat,cat\na.jpg,1,0\n": "several columns are called 'cat'",
     "file,cat,,dog\na.jpg,1,0,1\n": "column 3 has no name",
     "file,cat,dog,sea\na.jpg,1,yes,0\nb.jpg,2,no,1\n": r"2 columns .*'dog' \(row 2: 'yes'\), 'cat' \(row 3: '2'\)",
     "file,label\na.jpg,cat\n": r"'label' \(row 2: 'cat'\)\. If 'label' holds names .* --set data\.labels_column=label$",
@@ -183,7 +183,7 @@ def test_bytes_that_are_no_text_or_no_parquet_are_errors(folder):
     with pytest.raises(TaggerError, match="row 2: this is not UTF-8"):
         read_dataset(root)
     (root / "bad.parquet").write_bytes(b"PAR1 but no more")
-    with pytest.raises(TaggerError, match="not a Parquet file"):
+    with pytest.raises(TaggerError, match="cannot be read as a Parquet file"):
         read_dataset(root, root / "bad.parquet")
 
 
@@ -256,7 +256,7 @@ def test_one_file_in_two_folders_has_both_labels(folder):
     dataset = read_dataset(root)
     assert as_dict(dataset) == {"cat/1.jpg": ["cat", "dog"], "dog/deep/2.jpg": ["dog"]}
     assert dataset.unlisted == ("top.jpg",)
-    assert any("1 file too many: copies" in str(p) for p in dataset.problems)
+    assert any("1 file is a copy of other images" in str(p) for p in dataset.problems)
 
 
 def test_labels_named_by_the_user_go_before_what_is_recognised(folder):
@@ -266,5 +266,5 @@ def test_labels_named_by_the_user_go_before_what_is_recognised(folder):
     with pytest.raises(TaggerError, match=r"Did you mean 'labels\.csv'"):
         read_dataset(root, root / "label.csv")
     (root / "labels.docx").touch()
-    with pytest.raises(TaggerError, match="no known form"):
+    with pytest.raises(TaggerError, match="no known label format"):
         read_dataset(root, root / "labels.docx")

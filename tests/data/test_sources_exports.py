@@ -226,7 +226,7 @@ def test_rows_without_labels_are_listed_and_broken_rows_are_one_error(folder):
     assert as_dict(dataset) == {"a.jpg": ["cat"]}
     assert "metadata.jsonl, row 2: 'labels' is null" in " ".join(map(str, dataset.problems))
     assert "metadata.jsonl, row 3: 'file_name' is no text" in " ".join(map(str, dataset.problems))
-    with pytest.raises(TaggerError, match="2 rows that cannot be read as a JSON object: row 4, row 5"):
+    with pytest.raises(TaggerError, match="2 rows cannot be read as a JSON object: row 4, row 5"):
         read_dataset(folder(**{"metadata.jsonl": text + '{"file_name": "a.j\n[]\n'}))
 
 

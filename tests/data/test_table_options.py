@@ -186,9 +186,9 @@ def test_json_rows_without_labels_are_listed_and_broken_lines_are_one_error(fold
     told = [str(problem) for problem in dataset.problems][:2]
     assert told[0] == "labels.jsonl, row 3: 'labels' is null or absent: left out"
     assert told[1].startswith("labels.jsonl, row 4: 'labels' is [{'x': 1}], not a list of names")
-    with pytest.raises(TaggerError, match="2 rows that cannot be read as a JSON object: row 5, row 6"):
+    with pytest.raises(TaggerError, match="2 rows cannot be read as a JSON object: row 5, row 6"):
         read_dataset(folder(**{"labels.jsonl": rows + "[]\n{\n"}))
-    with pytest.raises(TaggerError, match="holds no rows"):
+    with pytest.raises(TaggerError, match="it has no rows"):
         read_dataset(folder(**{"labels.jsonl": "\n"}))
 
 

@@ -89,7 +89,7 @@ MUTILATED: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     ),
     "a label in capitals": (
         lambda f: more_rows(f, "b.jpg,Cat\n"),
-        ["labels 'Cat', 'cat' differ in case only"],
+        ["labels 'Cat', 'cat' differ only in case"],
     ),
     "a rule broken": (rule, ["a.jpg: has 'cat', but not 'animal' that it implies"]),
     "a group broken": (group, ["b.jpg: has 'cat' and 'animal' of the group 'g', which allows one"]),

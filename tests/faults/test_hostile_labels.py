@@ -162,7 +162,7 @@ def test_parquet_with_names_that_are_no_text_and_dates_beyond_the_calendar_is_on
     path.write_bytes(path.read_bytes().replace(b"zzzz", b"zz\x8bz"))  # found by test_fuzz.py
     for labels in (None, path):
         read(tmp_path, labels)
-    assert "not a Parquet file that can be read" in read(tmp_path, path)
+    assert "cannot be read as a Parquet file" in read(tmp_path, path)
     path.unlink()
     far = pa.array([10**15], pa.timestamp("s"))
     pq.write_table(pa.table({"file": far, "labels": far}), tmp_path / "labels.parquet")
@@ -299,7 +299,7 @@ def _toml(tree: dict[str, Any]) -> str:
 def test_a_name_of_100_000_characters_is_not_compared_with_others(tmp_path: Path):
     (photos(tmp_path) / "labels.csv").write_text(f"file,labels\na.jpg,cat\nb.jpg,dog\n{'x' * 100_000},cat\n")
     said = [str(problem) for problem in read_dataset(tmp_path).problems]
-    assert any("a name of 100,000 characters is no image's" in line and len(line) < 200 for line in said)
+    assert any("a name of 100,000 characters cannot be an image's" in line and len(line) < 200 for line in said)
 
 
 @pytest.mark.torture

@@ -1,9 +1,8 @@
 """Escaping of CSV cells that a spreadsheet would run as formulas (OWASP, "CSV injection").
 
-A cell that begins with ``= + - @``, a tab or a line end gets an apostrophe before it (OWASP, "CSV
-injection"), and so does one in which such a sign follows apostrophes, so that taking one away again gives
-back exactly what was there. Reports are written so; labels and predictions are data for programs and stay
-as they are.
+A cell that begins with ``= + - @``, a tab or a line end gets an apostrophe before it; so does a cell in which
+such a sign follows apostrophes, so that removing one apostrophe restores every cell. Reports are escaped;
+labels and predictions are data for programs and are not.
 """
 
 import re
@@ -14,7 +13,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 
 
 def escape_formula(cell: str) -> str:
-    """The text as no spreadsheet runs it.
+    """The text, escaped if a spreadsheet would run it as a formula.
 
     >>> escape_formula("=1+1"), escape_formula("'=x"), escape_formula("cat"), escape_formula("it's")
     ("'=1+1", "''=x", 'cat', "it's")
@@ -23,7 +22,7 @@ def escape_formula(cell: str) -> str:
 
 
 def unescape_formula(cell: str) -> str:
-    """What ``escape_formula`` was given.
+    """The text that ``escape_formula`` escaped.
 
     >>> unescape_formula(escape_formula("'=x")), unescape_formula("'quoted'")
     ("'=x", "'quoted'")
@@ -32,7 +31,7 @@ def unescape_formula(cell: str) -> str:
 
 
 def escape_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its texts, and the names of its columns, guarded; numbers stay numbers.
+    """The table with its texts and column names escaped; numbers stay numbers.
 
     >>> escape_formulas(pd.DataFrame({"file": ["-a.jpg"], "doubt": [-0.5]})).values.tolist()
     [["'-a.jpg", -0.5]]

@@ -1,6 +1,4 @@
-"""Lookup of images by the names that label files use: a path, a bare name or a number.
-
-A path, a bare name that occurs once, or a number that occurs once."""
+"""Lookup of images by the names that label files use: a path, a bare name or a number."""
 
 import os
 import re
@@ -11,27 +9,23 @@ from unicodedata import normalize
 
 from tagger.errors import did_you_mean
 
-# Names that are compared with every image for a suggestion, and images up to which that is done: difflib
-# takes up to 50 microseconds a pair. The same name in other capitals or with another suffix is suggested at
-# any size.
+# Suggestions by difflib take up to 50 microseconds a pair of names, so their number and that of the images are
+# limited. The same name in other capitals or with another suffix is always suggested.
 MAX_SUGGESTIONS = 10
 MAX_IMAGES_COMPARED = 10_000
-MAX_NAME_LENGTH = (
-    8192  # characters of a path or a URL; difflib would take gigabytes for a damaged file's one line
-)
+MAX_NAME_LENGTH = 8192  # characters; difflib would take gigabytes for a damaged file that is one line
 
 
 class ImageLookup:
-    """The images found in a folder, searchable by what people write for them: ``a/x.png``, ``x.png``, ``x``,
-    ``7``.
+    """The images of a folder by the names that people write: ``a/x.png``, ``x.png``, ``x`` or ``7``.
 
-    Names are compared as Unicode NFC, since macOS stores 'é' as two characters and label files hold one.
+    Names are compared as Unicode NFC: macOS stores 'é' as two characters, label files hold one.
 
     >>> index = ImageLookup("/data", ["a/im7.jpg", "a/x.png", "b/x.png"])
     >>> index.find("im7.jpg"), index.find("a/x.png"), index.find("7", by_number=True)
     (('a/im7.jpg', ''), ('a/x.png', ''), ('a/im7.jpg', ''))
     >>> index.find("x.png")
-    ('', "'x.png' could be 'a/x.png' or 'b/x.png': write the path")
+    ('', "'x.png' may be 'a/x.png' or 'b/x.png': give the path")
     """
 
     def __init__(self, root: str | Path, files: Sequence[str]):
@@ -53,17 +47,17 @@ class ImageLookup:
                 self._numbers[int(digits[0])].append(file)
 
     def find(self, name: str, *, beside: Path | None = None, by_number: bool = False) -> tuple[str, str]:
-        """(file, "") or ("", reason). ``beside`` is the label file's folder: paths may be relative to it or to
-        root.
+        """(file, "") of the image that ``name`` means, or ("", reason) if it means none or several.
 
-        The end of a path is enough when it occurs once, also without its suffix, and an image may be named
-        with folders above ``root``. With ``by_number`` the only number in a name is enough too.
+        Paths may be relative to ``root`` or to ``beside``, the label file's folder. The end of a path is
+        enough if it is unique, with or without its suffix, and the path may include folders above ``root``.
+        With ``by_number`` the only number in a name is enough too.
         """
         name = normalize("NFC", name.strip())
         if not name:
             return "", "the file name is empty"
         if len(name) > MAX_NAME_LENGTH:
-            return "", f"{name[:60]!r}...: a name of {len(name):,} characters is no image's"
+            return "", f"{name[:60]!r}...: a name of {len(name):,} characters cannot be an image's"
         if file := self._by_path(name, beside) or self._by_path(name.replace("\\", "/"), beside):
             return file, ""
         path = name.replace("\\", "/")
@@ -76,11 +70,11 @@ class ImageLookup:
         return "", f"there is no image {name!r}.{self._suggestion(name)}"
 
     def has_stem(self, stem: str) -> bool:
-        """True if some image has this name without its suffix."""
+        """True if an image has this name without its suffix."""
         return normalize("NFC", stem) in self._stems
 
     def has_path(self, path: str) -> bool:
-        """True if a file or folder has this path relative to the root. Each folder is listed once, then remembered."""
+        """True if a file or folder has this path relative to the root. The list of each folder is cached."""
         folder, _, name = path.rpartition("/")
         if folder not in self._folder_entries:
             try:
@@ -90,7 +84,7 @@ class ImageLookup:
         return name in self._folder_entries[folder]
 
     def below(self, folder: Path) -> list[str]:
-        """The images that lie in ``folder`` or below it.
+        """The images in ``folder`` and below it.
 
         >>> ImageLookup("/data", ["a/im7.jpg", "ab/x.png"]).below(Path("/data/a"))
         ['a/im7.jpg']
@@ -123,8 +117,10 @@ class ImageLookup:
 def _same_path_end(file: str, name: str) -> bool:
     """True if one of the two paths is the end of the other, with the file's suffix or without it.
 
-    >>> _same_path_end("b/x.png", "old/b/x.png"), _same_path_end("a/b/x.png", "b/x"), _same_path_end("c/x.png", "b/x.png")
-    (True, True, False)
+    >>> _same_path_end("b/x.png", "old/b/x.png"), _same_path_end("a/b/x.png", "b/x")
+    (True, True)
+    >>> _same_path_end("c/x.png", "b/x.png")
+    False
     """
     path = f"/{normalize('NFC', file)}"
     wanted = f"/{name.lstrip('/')}"
@@ -137,4 +133,4 @@ def _unique_match(name: str, files: list[str]) -> tuple[str, str]:
     if len(files) == 1:
         return files[0], ""
     more = f" or {len(files) - 3} others" if len(files) > 3 else ""
-    return "", f"{name!r} could be {' or '.join(map(repr, files[:3]))}{more}: write the path"
+    return "", f"{name!r} may be {' or '.join(map(repr, files[:3]))}{more}: give the path"

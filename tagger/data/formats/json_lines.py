@@ -1,6 +1,4 @@
-"""JSON lines: the objects of a file, one a line, and one error that lists all broken lines.
-
-One a line, or one error that lists every line that is none."""
+"""JSON lines: the objects of a file, one per line, and one error that lists all broken lines."""
 
 import json
 from collections.abc import Iterator
@@ -11,8 +9,7 @@ from tagger.text import counted, shortlist
 
 
 def parse_json_lines(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(row, object) of each line that is not blank. At its end TaggerError, begun with ``name``, if some are
-    none.
+    """(row, object) of each line that is not blank; at the end a TaggerError that lists all broken lines.
 
     >>> list(parse_json_lines("a.jsonl", '{"file": "a.jpg"}\\n\\n{}'))
     [(1, {'file': 'a.jpg'}), (3, {})]
@@ -23,10 +20,7 @@ def parse_json_lines(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]
             continue
         try:
             row = json.loads(line)
-        except (
-            ValueError,
-            RecursionError,
-        ):  # also numbers of thousands of digits, brackets nested by the thousand
+        except (ValueError, RecursionError):  # also huge numbers, thousands of nested brackets
             row = None
         if isinstance(row, dict):
             yield number, row
@@ -34,12 +28,12 @@ def parse_json_lines(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]
             bad.append(f"row {number}")
     if bad:
         raise TaggerError(
-            f"{name}: {counted(len(bad), 'row')} that cannot be read as a JSON object: {shortlist(bad)}"
+            f"{name}: {counted(len(bad), 'row')} cannot be read as a JSON object: {shortlist(bad)}"
         )
 
 
 def json_columns(name: str, text: str) -> tuple[str, ...]:
-    """All keys of all objects, in the order in which they are met.
+    """All keys of all objects, in the order in which they occur.
 
     >>> json_columns("a.jsonl", '{"file": "a.jpg"}\\n{"labels": [], "file": "b.jpg"}')
     ('file', 'labels')

@@ -1,6 +1,4 @@
-"""Labels as a label file states them: the images listed and the cells that are yes or unknown.
-
-The images it lists, and the cells that are not *no*."""
+"""Labels as a label file states them: the images listed and the cells that are yes or unknown."""
 
 from array import array
 from collections import defaultdict
@@ -13,18 +11,17 @@ from numpy.typing import NDArray
 from tagger.arrays import NO, UNKNOWN, YES, Cells
 from tagger.errors import Problem
 
-MAX_LOCATIONS = 5  # places remembered for each label, to be named in messages
+MAX_LOCATIONS = 5  # per label, for messages
 
 
 @dataclass(frozen=True)
 class LongTable:
-    """A label source as read: C cells of the images that it lists; every other cell of a listed image is *no*.
+    """The labels that a reader has read: C cells that are YES or UNKNOWN; all others of a listed image are *no*.
 
-    ``image_C`` and ``label_C`` index ``files`` and ``labels``; ``value_C`` is YES or UNKNOWN. ``places``
-    says where a label was first used ("row 12", "annotations/cat.txt"). ``summary`` names the form;
-    ``merge_copies`` is set where a second copy of a file is only a way to give it a second label;
-    ``closed`` where a label that the source does not know at all is *no* for every image, rather than
-    *unknown*.
+    ``image_C`` and ``label_C`` index ``files`` and ``labels``; ``value_C`` is YES or UNKNOWN. ``locations``
+    says where each label was first used ("row 12", "annotations/cat.txt"). ``summary`` describes the format.
+    ``merge_copies`` is true where a copy of a file is a way to give it a second label. ``closed_world``: a
+    label that the file never names is *no* for every image; otherwise it is *unknown*.
     """
 
     source_name: str
@@ -41,7 +38,7 @@ class LongTable:
 
 
 class LongTableBuilder:
-    """Collects a LongTable image by image, in numbers only, so that memory is that of the set cells.
+    """A builder of a LongTable, image by image; memory grows with the cells that are not *no*.
 
     >>> builder = LongTableBuilder()
     >>> builder.add_image("a.jpg", yes=["cat"], location="row 2")
@@ -64,7 +61,7 @@ class LongTableBuilder:
         return file in self._files
 
     def add_label(self, label: str, location: str = "") -> int:
-        """The column of ``label``, made if it is new; ``place`` is remembered for messages."""
+        """The column of ``label``, added if it is new; ``location`` is kept for messages."""
         if location and len(self._locations[label]) < MAX_LOCATIONS:
             self._locations[label].append(location)
         return self._labels.setdefault(label, len(self._labels))
@@ -72,19 +69,19 @@ class LongTableBuilder:
     def add_image(
         self, file: str, *, yes: Iterable[str] = (), unknown: Iterable[str] = (), location: str = ""
     ) -> None:
-        """List an image, with the labels that it has and those that nobody has settled."""
+        """Add an image, with the labels that it has and those that are unknown."""
         image = self._files.setdefault(file, len(self._files))
+        images, columns, values = self._cells
         for labels, value in ((yes, YES), (unknown, UNKNOWN)):
             for label in labels:
-                for column, item in zip(
-                    self._cells, (image, self.add_label(label, location), value), strict=True
-                ):
-                    column.append(item)
+                images.append(image)
+                columns.append(self.add_label(label, location))
+                values.append(value)
 
     def build(
         self, source_name: str, summary: str, *, merge_copies: bool = False, closed_world: bool = True
     ) -> LongTable:
-        """The table as it stands."""
+        """The table of all images and labels added so far."""
         return LongTable(
             source_name=source_name,
             summary=summary,
@@ -101,10 +98,10 @@ class LongTableBuilder:
 
 
 def convert_underscores(table: LongTable, underscores: str) -> LongTable:
-    """The table with its labels' underscores as spaces (``spaces``), or the other way (``join``); those alike
-    are one.
+    """The table with underscores in labels as spaces (``spaces``), or spaces as underscores (``join``).
 
-    Faces that are labels in booru collections, of three signs (``>_<``), stay as they are.
+    Labels that become equal are merged. Labels of three characters or fewer stay as they are: booru
+    collections use faces such as ``>_<``.
 
     >>> builder = LongTableBuilder(["long_hair", "long hair", "o_o"])
     >>> convert_underscores(builder.build("labels.csv", ""), "spaces").labels
@@ -124,7 +121,7 @@ def convert_underscores(table: LongTable, underscores: str) -> LongTable:
 
 
 def to_dense(table: LongTable, labels: Iterable[str]) -> Cells:
-    """labels_NK: rows follow ``table.files``, columns ``labels``; labels that are not asked for are dropped.
+    """labels_NK: rows are ``table.files``, columns ``labels``; the table's other labels are dropped.
 
     A cell that is *yes* in one place and *unknown* in another is *yes*.
     """

@@ -1,6 +1,4 @@
-"""Table files (CSV, TSV, Parquet, JSON lines) as column names and a stream of text rows.
-
-CSV, TSV, Parquet, JSON lines as one stream of texts, or what is broken."""
+"""Table files (CSV, TSV, Parquet, JSON lines) as column names and a stream of text rows."""
 
 import csv
 import io
@@ -17,25 +15,25 @@ from tagger.data.formats.json_lines import json_columns, parse_json_lines
 from tagger.errors import TaggerError
 from tagger.text import counted, quoted, shortlist
 
-WRITABLE_SUFFIXES = (".csv", ".tsv", ".parquet")  # those that can be written, too
+WRITABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 READABLE_SUFFIXES = (*WRITABLE_SUFFIXES, ".jsonl")
-READ_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError)  # or not UTF-8, or beyond the calendar
+READ_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError)  # also not UTF-8, impossible dates
 
 
 class ListCell(str):
-    """A cell that was a list; its text joins the parts by ``|``, which the parts themselves may hold."""
+    """A cell that was a list: ``parts``. Its text joins them by ``|``, which the parts may hold themselves."""
 
     parts: tuple[str, ...]
 
     def __new__(cls, parts: tuple[str, ...]) -> "ListCell":
-        """The cell of these parts."""
+        """A cell of these parts."""
         cell = super().__new__(cls, "|".join(parts))
         cell.parts = parts
         return cell
 
 
 class NonTextCell(str):
-    """A cell of JSON or Parquet that holds neither a name nor a list of names: null, a table, a list of lists."""
+    """A cell of JSON or Parquet that is neither a name nor a list of names: null, an object, a list of lists."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,10 @@ class TableStream:
 
 
 def read_table(path: Path, *, delimiter: str = "auto") -> TableStream:
-    """The rows of a table file. TaggerError (file, row, what to do) for a file that cannot be taken at its word.
+    """The columns and rows of a table file. TaggerError (file, row, what to do) if it is broken.
 
-    Every row must have as many cells as the first has names; an all-empty tail, as spreadsheets write it,
-    is cut. ``delimiter`` stands between the columns of a CSV or TSV.
+    Every row must have as many cells as the header; empty cells at the end, as spreadsheets write them, are
+    cut. ``delimiter`` separates the columns of a CSV or TSV.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -59,7 +57,7 @@ def read_table(path: Path, *, delimiter: str = "auto") -> TableStream:
         stream = _read_json_lines(path) if suffix == ".jsonl" else _read_delimited(path, delimiter)
     repeated = sorted(name for name, times in Counter(stream.columns).items() if times > 1)
     if repeated:
-        raise TaggerError(f"{path.name}: columns named more than once: {quoted(repeated)}. Rename them")
+        raise TaggerError(f"{path.name}: several columns are called {quoted(repeated)}. Rename them")
     return stream
 
 
@@ -79,7 +77,7 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         row = text.count("\n", 0, text.index("\0")) + 1
         raise TaggerError(
-            f"{path.name}, row {row}: holds a NUL byte, so this is no text file, or a damaged one"
+            f"{path.name}, row {row}: there is a NUL byte, so this is not a text file, or it is damaged"
         )
     return text
 
@@ -99,10 +97,10 @@ def _read_delimited(path: Path, delimiter: str) -> TableStream:
 
 
 def _guess_delimiter(header: str, suffix: str) -> str:
-    """What separates the columns: of the suffix, unless only another one occurs (spreadsheets also write ``;``).
+    """The delimiter: that of the suffix, unless only another one occurs (spreadsheets also write ``;``).
 
-    >>> _guess_delimiter("file,labels", ".csv"), _guess_delimiter("path;labels", ".csv"), _guess_delimiter("file|tags", ".csv")
-    (',', ';', '|')
+    >>> _guess_delimiter("file,labels", ".csv"), _guess_delimiter("path;labels", ".csv")
+    (',', ';')
     """
     usual = "\t" if suffix == ".tsv" else ","
     return usual if usual in header else next((mark for mark in ",;\t|" if mark in header), usual)
@@ -117,7 +115,7 @@ def _delimited_rows(name: str, text: str, delimiter: str) -> Iterator[tuple[int,
             cells = next(reader, None)
         except csv.Error as error:
             raise TaggerError(
-                f"{name}, row {row}: broken quoting ({error}). Look for a lone quotation mark"
+                f"{name}, row {row}: broken quoting ({error}). Look for a single quotation mark"
             ) from None
         if cells is None:
             return
@@ -128,7 +126,7 @@ def _delimited_rows(name: str, text: str, delimiter: str) -> Iterator[tuple[int,
 def _check_widths(
     name: str, rows: Iterator[tuple[int, list[str]]], width: int
 ) -> Iterator[tuple[int, list[str]]]:
-    """The rows, and at their end one error that lists every row of another width."""
+    """The rows; at the end one error that lists all rows with another number of cells."""
     bad = []
     for row, cells in rows:
         while len(cells) > width and not cells[-1].strip():
@@ -138,10 +136,11 @@ def _check_widths(
         else:
             bad.append(f"row {row} ({len(cells)})")
     if bad:
+        verb = "does" if len(bad) == 1 else "do"
         raise TaggerError(
-            f"{name}: {counted(len(bad), 'row')} of another width than the first line's {counted(width, 'cell')}:"
+            f"{name}: {counted(len(bad), 'row')} {verb} not have {counted(width, 'cell')} as the first line does:"
             f" {shortlist(bad)}."
-            " Put names that hold a comma in quotation marks; join labels by |; or say what stands between the columns:"
+            " Put names that hold a comma in quotation marks; join labels by |; or name the delimiter of the columns:"
             " --set data.delimiter=tab"
         )
 
@@ -151,11 +150,10 @@ def _read_parquet(path: Path) -> TableStream:
         file = pq.ParquetFile(path)
     except READ_ERRORS as error:
         raise TaggerError(
-            f"{path.name}: this is not a Parquet file that can be read ({_first_line(error)})"
+            f"{path.name}: this cannot be read as a Parquet file ({_first_line(error)})"
         ) from None
-    columns = [
-        name for name in file.schema_arrow.names if not name.startswith("__index_level_")
-    ]  # the index of pandas
+    index = "__index_level_"  # a column of pandas' index
+    columns = [name for name in file.schema_arrow.names if not name.startswith(index)]
     return TableStream(tuple(name.strip() for name in columns), _parquet_rows(path.name, file, columns))
 
 
@@ -171,12 +169,12 @@ def _parquet_rows(name: str, file: pq.ParquetFile, columns: list[str]) -> Iterat
 
 
 def _read_json_lines(path: Path) -> TableStream:
-    """An object a line; its keys are the columns, and a key that it lacks is an empty cell."""
+    """JSON lines as a table: the keys are the columns, and a missing key is an empty cell."""
     text = read_text(path)
     columns = json_columns(path.name, text)
     if not columns:
         raise TaggerError(
-            f'{path.name}: it holds no rows. A row is an object: {{"file": "a.jpg", "labels": ["cat"]}}'
+            f'{path.name}: it has no rows. A row is an object: {{"file": "a.jpg", "labels": ["cat"]}}'
         )
     rows = (
         (number, [_cell_text(row.get(key)) for key in columns])
@@ -201,7 +199,7 @@ def _cell_text(cell: Any) -> str:
 
 
 def replace_surrogates(text: str) -> str:
-    """The text with halves of characters, which JSON can spell but no file or screen takes, as question marks.
+    """The text with lone surrogates as question marks: JSON can spell them, but they cannot be written.
 
     >>> replace_surrogates("a\\ud800")
     'a?'
