@@ -29,13 +29,13 @@ def promises() -> dict[str, list[tuple[str, list[str]]]]:
 def page() -> str:
     """docs/promises.md."""
     parts = [
-        "# What is promised",
-        "Each promise is held by tests that put the fault in: they kill, mutilate, fill the disk, send what nobody"
-        " should. The fast ones run in `make test`; those that take minutes run in `make torture`, whose last results"
-        " are below. Made by `python docs/promises.py > docs/promises.md`.",
+        "# What you can rely on",
+        "Each promise has a test that causes the fault: it kills processes, damages files, fills the disk, sends invalid"
+        " requests. The fast tests run in `make test`. Those that take minutes run in `make torture`; its last results"
+        " are at the end. Made by `python docs/promises.py > docs/promises.md`.",
     ]
     for title, rows in promises().items():
-        lines = ["| promise | held by |", "|---|---|"]
+        lines = ["| promise | test |", "|---|---|"]
         lines += [f"| {promise} | {', '.join(map(_short, tests))} |" for promise, tests in rows]
         parts += [f"## {title}", "\n".join(lines)]
     return "\n\n".join([*parts, "## The last `make torture`", _torture()]) + "\n"

@@ -201,7 +201,7 @@ def data_names() -> list[tuple[str, str]]:
 def _classes_of(hint: Any) -> Iterator[tuple[str, type]]:
     """Our classes in a type, such as that of a function's return value."""
     for kind in (hint, *typing.get_args(hint)):
-        if isinstance(kind, type) and kind.__module__.split(".")[0] in ("tagger", "data_tools"):
+        if isinstance(kind, type) and _is_ours(kind):
             yield kind.__name__, kind
 
 
@@ -247,22 +247,35 @@ def _spaced(argument: str) -> str:
 
 def _members(name: str, kind: type) -> str:
     """The public fields, properties and methods of a class, each with its type or first paragraph."""
-    (node,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(node, ast.ClassDef)
-    rows = [
-        [f"`{field.target.id}`", f"`{ast.unparse(field.annotation)}`"]
-        for field in node.body
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-    ]
-    for key, member in vars(kind).items():
-        if key.startswith("_"):
-            continue
-        if isinstance(member, property):
-            rows.append([f"`{key}`", _line(_paragraph(member))])
-        elif inspect.isfunction(member):
-            arguments = ", ".join(list(inspect.signature(member).parameters)[1:])
-            rows.append([f"`{key}({arguments})`", _line(_paragraph(member))])
+    rows = []
+    for owner in reversed([owner for owner in kind.__mro__ if _is_ours(owner)]):
+        (node,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+        assert isinstance(node, ast.ClassDef)
+        rows += [
+            [f"`{field.target.id}`", f"`{ast.unparse(field.annotation)}`"]
+            for field in node.body
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        ]
+        rows += [
+            row
+            for key, member in vars(owner).items()
+            if not key.startswith("_")
+            for row in _member(key, member)
+        ]
     return f"### {name}\n\n{_line(_paragraph(kind))}\n\n{_table(['member', 'what it is'], rows)}"
+
+
+def _member(key: str, member: Any) -> Iterator[list[str]]:
+    """The row of a property or method."""
+    if isinstance(member, property):
+        yield [f"`{key}`", _line(_paragraph(member))]
+    elif inspect.isfunction(member):
+        arguments = ", ".join(list(inspect.signature(member).parameters)[1:])
+        yield [f"`{key}({arguments})`", _line(_paragraph(member))]
+
+
+def _is_ours(kind: type) -> bool:
+    return kind.__module__.split(".")[0] in ("tagger", "data_tools")
 
 
 def _paragraph(thing: Any) -> str:
