@@ -1,4 +1,4 @@
-"""What the pages beside the review are brought to before their picture is taken (see screenshots.py)."""
+"""States of the pages beside the review, for their screenshots (see screenshots.py)."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,10 @@ PAIRS = 40  # cells that two people judge; they differ on a few
 
 def fill(url: str, run: RunFolder) -> None:
     """Write what two people would have: decisions that mostly agree, one label renamed and one added."""
-    rng, images, labels_NK, names = (
-        np.random.default_rng(0),
-        run.load_images(),
-        run.load_cells(),
-        run.load_labels(),
-    )
+    rng = np.random.default_rng(0)
+    images = run.load_images()
+    labels_NK = run.load_cells()
+    names = run.load_labels()
     store = Store.open(url)
     rows = rng.choice(len(images), min(PAIRS, len(images)), replace=False)
     decisions = []

@@ -31,7 +31,7 @@ _CURRENT: list["AppState"] = []
 
 @dataclass(frozen=True, kw_only=True)
 class AppState:
-    """The run under review, where decisions go, who hands out cards, and how photos get on screen."""
+    """State of the app: the run under review, its store, the session that hands out cards, and the previews."""
 
     run: RunFolder
     store: Store

@@ -8,7 +8,7 @@ GridGroup = tuple[str, str]  # (label, "missing" or "spurious")
 
 
 def ordered_groups(suspects: pd.DataFrame) -> tuple[GridGroup, ...]:
-    """(label, direction) of the suspects, those with the most doubt in all first.
+    """Groups of the suspects, (label, direction), those with the most doubt in all first.
 
     >>> ordered_groups(pd.DataFrame({"label": ["a", "b", "b"], "direction": ["missing"] * 3, "doubt": [0.9, 0.5, 0.6]}))
     (('b', 'missing'), ('a', 'missing'))
@@ -20,8 +20,7 @@ def ordered_groups(suspects: pd.DataFrame) -> tuple[GridGroup, ...]:
 def groups_to_try(
     groups: Sequence[GridGroup], latest: dict[str, str] | None, *, label: str | None, direction: str | None
 ) -> Iterator[GridGroup]:
-    """The groups to try: the latest one, then the others in order; only those of ``label`` and ``direction``
-    if given.
+    """Groups to try, the latest first, then the others in order; only of ``label`` and ``direction`` if given.
 
     >>> groups, latest = [("a", "missing"), ("b", "missing")], {"label": "b", "direction": "missing"}
     >>> list(groups_to_try(groups, latest, label=None, direction=None))

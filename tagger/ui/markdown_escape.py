@@ -13,8 +13,7 @@ _MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@=^\"'/])")
 
 
 def escape_markdown(text: object) -> str:
-    """The text such that Markdown shows exactly it, on one line: no image, link, formula, icon or tag comes of
-    it.
+    """Escaped text: Markdown shows it as it is, on one line, without image, link, formula, icon or tag.
 
     A web or mail address is shown as it is, but has an invisible word joiner in it: it is no link.
 

@@ -152,7 +152,7 @@ def _start(
 
 
 def load_job(store: Store) -> RetrainJob | None:
-    """The last job that anybody began, or None; dismissed ones are forgotten."""
+    """The job that was started last, or None; a dismissed one is forgotten."""
     text = store.load_note(NOTE)
     return RetrainJob(**json.loads(text)) if text else None
 
@@ -182,7 +182,7 @@ def is_running(job: RetrainJob) -> bool:
 
 
 def job_status(job: RetrainJob) -> JobStatus:
-    """How far the job is, from its process and its files."""
+    """Status of the job, from its process and its files."""
     running = is_running(job)  # before the files: what it writes last is then in them
     lines = [line for line in map(_parse, _tail(job.progress_path).splitlines()) if line]
     step = next((line for line in reversed(lines) if "step" in line), None)

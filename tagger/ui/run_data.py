@@ -50,7 +50,7 @@ class RunData:
 
 
 def run_data(run: RunFolder) -> RunData:
-    """What the run holds; from memory, unless it was written anew. TaggerError for a run that lacks a file."""
+    """Data of the run; from memory, unless the run was written anew. TaggerError for a run that lacks a file."""
     return _read(str(run.path.absolute()), (run.path / "metrics.json").stat().st_mtime_ns)
 
 

@@ -38,7 +38,7 @@ class WorkerDied(Exception):
 
 
 class WorkerClient:
-    """A model in a process of its own. Safe to call from several threads; questions wait for one another."""
+    """Client of a model in a process of its own. Safe to call from several threads; requests wait for one another."""
 
     def __init__(
         self,

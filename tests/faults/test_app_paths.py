@@ -19,8 +19,8 @@ from tagger.ui.streamlit_internals import separate_runtime
 
 
 @pytest.fixture(scope="module")
-def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
-    """A workplace on a copy of the small run, some rows of whose tables lead out of the data folder."""
+def state(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
+    """State of the app on a copy of the small run, some rows of whose tables lead out of the data folder."""
     folder = tmp_path_factory.mktemp("strangers")
     run = make_run(finished, demo, folder, audit=20)
     Image.new("RGB", (8, 8), "red").save(folder / "secret.jpg")
@@ -63,11 +63,11 @@ def _paths_out(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def client(place: AppState, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def client(state: AppState, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A browser's view of the whole app, our page's token with it; no model is ever started."""
     monkeypatch.setattr("tagger.ui.server.routes.shared_worker", _no_worker)
-    app = build_app(place)
-    headers = {TOKEN_HEADER: place.token}
+    app = build_app(state)
+    headers = {TOKEN_HEADER: state.token}
     with separate_runtime(), TestClient(app, base_url="http://127.0.0.1:8501", headers=headers) as opened:
         yield opened
 
@@ -76,14 +76,14 @@ def _no_worker(run: Path) -> None:
     raise TaggerError("There is no model here.")
 
 
-def test_rows_that_lead_out_of_the_data_folder_show_nothing(client: TestClient, place: AppState):
+def test_rows_that_lead_out_of_the_data_folder_show_nothing(client: TestClient, state: AppState):
     num = len(_paths_out(Path()))
     for row in range(num):
-        assert client.get(f"/tagger/img/{row}").status_code == 404, place.session.image(row).file
+        assert client.get(f"/tagger/img/{row}").status_code == 404, state.session.image(row).file
         if row < num - 1:  # the last is in the data folder, though no photo
-            assert client.get(f"/tagger/heat/{row}/0").status_code == 404, place.session.image(row).file
+            assert client.get(f"/tagger/heat/{row}/0").status_code == 404, state.session.image(row).file
             with pytest.raises(PhotoError):
-                place.previews.path(place.session.image(row).file)
+                state.previews.path(state.session.image(row).file)
     assert client.get(f"/tagger/img/{num}").status_code == 200
 
 

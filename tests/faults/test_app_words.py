@@ -19,8 +19,8 @@ from tagger.ui.streamlit_internals import separate_runtime
 
 
 @pytest.fixture(scope="module")
-def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
-    """A workplace on a copy of the small run."""
+def state(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
+    """State of the app on a copy of the small run."""
     opened = open_app_state(
         make_run(finished, demo, tmp_path_factory.mktemp("words"), audit=20).path, reviewer="ann"
     )
@@ -30,10 +30,10 @@ def place(finished: Path, demo: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def client(place: AppState) -> Iterator[TestClient]:
+def client(state: AppState) -> Iterator[TestClient]:
     """A browser's view of the whole app, our page's token with it."""
-    app = build_app(place)
-    headers = {TOKEN_HEADER: place.token}
+    app = build_app(state)
+    headers = {TOKEN_HEADER: state.token}
     with separate_runtime(), TestClient(app, base_url="http://127.0.0.1:8501", headers=headers) as opened:
         yield opened
 
@@ -107,23 +107,23 @@ def payloads(draw: Any, hash: str = "") -> dict[str, Any]:
 
 @settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_whatever_a_page_says_the_others_go_on(client: TestClient, place: AppState, data: st.DataObject):
-    payload = data.draw(payloads(place.hashes[30]))
-    before = place.store.last_id()
+def test_whatever_a_page_says_the_others_go_on(client: TestClient, state: AppState, data: st.DataObject):
+    payload = data.draw(payloads(state.hashes[30]))
+    before = state.store.last_id()
     answer = client.post("/tagger/review", content=json.dumps(payload))
     assert answer.status_code in (200, 400, 409), answer.text
     if answer.status_code == 200:
         reply = answer.json()
         told = {(client, seq) for client, seq in map(tuple, reply["saved"])}
-        assert {(row.client, row.seq) for row in place.store.decisions(before)} <= told
-    cell_states(place.store.decisions())
+        assert {(row.client, row.seq) for row in state.store.decisions(before)} <= told
+    cell_states(state.store.decisions())
     ask = {"client": "d", "mode": "card", "count": 1, "decisions": [], "release": True}
     assert client.post("/tagger/review", json=ask).status_code == 200
 
 
-def test_what_can_never_be_saved_does_not_keep_back_the_rest(client: TestClient, place: AppState):
+def test_what_can_never_be_saved_does_not_keep_back_the_rest(client: TestClient, state: AppState):
     good = {
-        "hash": place.hashes[31],
+        "hash": state.hashes[31],
         "label": "zero",
         "verdict": "yes",
         "before": 0,
@@ -157,14 +157,14 @@ def test_what_can_never_be_saved_does_not_keep_back_the_rest(client: TestClient,
     reply = answer.json()
     assert {1, 99} <= {seq for _, seq in reply["saved"]}
     assert len(reply["saved"]) + len(reply["refused"]) == len(rows)
-    stored = {row.seq for row in place.store.decisions() if row.client == "rest"}
+    stored = {row.seq for row in state.store.decisions() if row.client == "rest"}
     assert stored == {seq for client, seq in map(tuple, reply["saved"]) if client == "rest"}
     assert all(reason for _, _, reason in reply["refused"])
 
 
 @pytest.mark.parametrize("mode", ["card", "grid"])
-def test_a_page_left_open_from_a_longer_list_gets_cards(client: TestClient, place: AppState, mode: str):
-    have = [len(place.run.load_suspects()), 10**6, 10**400, -7]
+def test_a_page_left_open_from_a_longer_list_gets_cards(client: TestClient, state: AppState, mode: str):
+    have = [len(state.run.load_suspects()), 10**6, 10**400, -7]
     ask = {"client": "old", "mode": mode, "count": 2, "hold": [[have[0], "gone", "zero"]], "exclude": have}
     answer = client.post("/tagger/review", content=json.dumps(ask))
     assert answer.status_code == 200, answer.text

@@ -45,12 +45,12 @@ class Server:
             text=True, env=os.environ | {"HOME": str(self.home), "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         try:
-            self._heed(self.process.stdout)
+            self._wait_for_start(self.process.stdout)
         except BaseException:
             self.stop(signal.SIGKILL)
             raise
 
-    def _heed(self, lines: Any) -> None:
+    def _wait_for_start(self, lines: Any) -> None:
         """Wait for its address, then for its answer."""
         seen = []
         for line in lines:
@@ -112,10 +112,10 @@ class Tab:
         self.page.on(
             "dialog", lambda dialog: (self.errors.append(f"dialog {dialog.message}"), dialog.dismiss())
         )
-        self.context.on("request", self._heed)
+        self.context.on("request", self._check_request)
         self.page.goto(url)
 
-    def _heed(self, request: Any) -> None:
+    def _check_request(self, request: Any) -> None:
         address = urlsplit(request.url)
         if address.scheme not in ("data", "blob") and address.hostname != "127.0.0.1":
             self.errors.append(f"request to {request.url}")

@@ -27,15 +27,15 @@ def card() -> Card:
 
 
 def test_of_very_many_labels_the_likely_ones_travel_and_the_one_asked_for(card: Card):
-    told = card_to_json(card, {}, np.array(["aa", "bb", "cc"], object))
-    names = [label["name"] for label in told["labels"]]
+    sent = card_to_json(card, {}, np.array(["aa", "bb", "cc"], object))
+    names = [label["name"] for label in sent["labels"]]
     assert names[:4] == [*NAMES[4000:4003], NAMES[3005]]  # those it has, then what most similar photos have
     assert set(NAMES[3000:3030]) < set(names)
     assert names[-1] == card.label
-    assert (len(names), told["more"]) == (MAX_CHIPS + 1, 5000 - MAX_CHIPS - 1)
-    assert told["neighbours"][0]["labels"] == [*NAMES[3000 : 3000 + MAX_NEIGHBOUR_LABELS], "…"]
-    assert told["neighbours"][1]["labels"] == [NAMES[3005]]
-    assert told["neighbours"][0]["has"] == 0
+    assert (len(names), sent["more"]) == (MAX_CHIPS + 1, 5000 - MAX_CHIPS - 1)
+    assert sent["neighbours"][0]["labels"] == [*NAMES[3000 : 3000 + MAX_NEIGHBOUR_LABELS], "…"]
+    assert sent["neighbours"][1]["labels"] == [NAMES[3005]]
+    assert sent["neighbours"][0]["has"] == 0
 
 
 def test_few_labels_all_travel_in_their_order(card: Card):

@@ -23,7 +23,7 @@ Asked = list[tuple[str, str, str]]
 
 
 @pytest.fixture
-def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[app_state.AppState]:
+def state(finished: Path, demo: Path, tmp_path: Path) -> Iterator[app_state.AppState]:
     """The state of the process, on a small run."""
     opened = app_state.open_app_state(make_run(finished, demo, tmp_path).path, reviewer="ann")
     app_state.set_current_state(opened)
@@ -51,7 +51,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return questions
 
 
-def open_photo(place: app_state.AppState, row: int) -> AppTest:
+def open_photo(state: app_state.AppState, row: int) -> AppTest:
     """The page Photos at one photo."""
 
     def script() -> None:
@@ -64,20 +64,20 @@ def open_photo(place: app_state.AppState, row: int) -> AppTest:
         photos_page.show(current_state())
 
     app = AppTest.from_function(script, default_timeout=60)
-    app.query_params["image"] = place.hashes[row]
+    app.query_params["image"] = state.hashes[row]
     return app.run()
 
 
-def test_the_page_photos_lays_the_chosen_map_over_the_photo(place: app_state.AppState, asked: Asked):
-    app = open_photo(place, 3)
+def test_the_page_photos_lays_the_chosen_map_over_the_photo(state: app_state.AppState, asked: Asked):
+    app = open_photo(state, 3)
     assert asked == []
-    key = f"heat {place.hashes[3]}"
-    method = f"heat method {place.hashes[3]}"
-    name = Path(place.session.image(3).file).name
+    key = f"heat {state.hashes[3]}"
+    method = f"heat method {state.hashes[3]}"
+    name = Path(state.session.image(3).file).name
     app.selectbox(key=key).set_value(2).run()
     app.button_group(key=method).set_value("saliency").run()
     assert not app.exception, app.exception
-    label = place.run_labels[1]
+    label = state.run_labels[1]
     assert asked == [(name, label, "grad_cam"), (name, label, "saliency")]
     app.button_group(key=method).set_value("cam").run()
     assert "There is no heat map: cam\\: Net keeps \\[no\\] places" in texts(app.warning)
@@ -87,8 +87,8 @@ def test_the_page_photos_lays_the_chosen_map_over_the_photo(place: app_state.App
     assert app.session_state[method] == "cam"  # though the control was gone in between
 
 
-def test_the_address_of_a_heat_map_names_its_method(place: app_state.AppState, asked: Asked):
-    client = TestClient(Starlette(routes=build_routes(place)))
+def test_the_address_of_a_heat_map_names_its_method(state: app_state.AppState, asked: Asked):
+    client = TestClient(Starlette(routes=build_routes(state)))
     assert client.get("/tagger/heat/3/1?method=saliency").headers["content-type"] == "image/png"
     assert client.get("/tagger/heat/3/1").status_code == 200
     refused = client.get("/tagger/heat/3/1?method=cam")

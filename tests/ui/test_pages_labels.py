@@ -129,7 +129,7 @@ def test_a_dispute_is_settled_once_and_leaves_the_page(finished: Path, store: St
     ]  # fmt: skip
     store.record(rows)
     app = open_page("disagreements", finished, store)
-    assert any("1 label is in dispute" in text.value for text in app.markdown)
+    assert any("1 question is in dispute" in text.value for text in app.markdown)
     for text in (*(one.value for one in (*app.markdown, *app.caption)), *(one.label for one in app.button)):
         assert not re.search(r"(?<!\\)(<b>|!\[)", str(text)), text
     table = table_with(app, "label", "kappa").set_index("label")

@@ -17,8 +17,8 @@ from tagger.ui.streamlit_internals import separate_runtime
 
 
 @pytest.fixture
-def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[AppState]:
-    """A workplace on a copy of the small run."""
+def state(finished: Path, demo: Path, tmp_path: Path) -> Iterator[AppState]:
+    """State of the app on a copy of the small run."""
     run = make_run(finished, demo, tmp_path, audit=20)
     opened = open_app_state(run.path, reviewer="ann")
     yield opened
@@ -33,10 +33,10 @@ def own_runtime() -> Iterator[None]:
 
 
 @pytest.fixture
-def client(place: AppState) -> Iterator[TestClient]:
+def client(state: AppState) -> Iterator[TestClient]:
     """A browser's view of the whole app, our page's token with it."""
     with TestClient(
-        build_app(place), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: place.token}
+        build_app(state), base_url="http://127.0.0.1:8501", headers={TOKEN_HEADER: state.token}
     ) as opened:
         yield opened
 
@@ -61,12 +61,12 @@ def decide(card: dict[str, Any], seq: int, verdict: str = "yes", **more: Any) ->
 # What our page gets
 
 
-def test_cards_come_with_everything_the_page_shows(client: TestClient, place: AppState):
+def test_cards_come_with_everything_the_page_shows(client: TestClient, state: AppState):
     card = ask(client)["cards"][0]
     assert card["direction"] in ("missing", "spurious")
     assert len(card["neighbours"]) == 6
-    assert {label["name"] for label in card["labels"]} == set(place.run_labels)
-    assert place.run_labels[card["k"]] == card["label"]
+    assert {label["name"] for label in card["labels"]} == set(state.run_labels)
+    assert state.run_labels[card["k"]] == card["label"]
 
 
 def test_a_blind_card_tells_nothing(client: TestClient):
@@ -78,24 +78,24 @@ def test_a_blind_card_tells_nothing(client: TestClient):
         assert card["reason"] == "Please check."
 
 
-def test_what_is_sent_again_is_recorded_once(client: TestClient, place: AppState):
+def test_what_is_sent_again_is_recorded_once(client: TestClient, state: AppState):
     cards = ask(client)["cards"]
     sent = [decide(card, seq) for seq, card in enumerate(cards)]
     for upto in (3, 9, 9, 5):
         reply = ask(client, decisions=sent[:upto])
         assert [tuple(one) for one in reply["saved"]] == [("c", seq) for seq in range(upto)]
-    assert [(one.client, one.seq) for one in place.store.decisions()] == [("c", seq) for seq in range(9)]
+    assert [(one.client, one.seq) for one in state.store.decisions()] == [("c", seq) for seq in range(9)]
 
 
-def test_an_undo_names_the_pages_own_number(client: TestClient, place: AppState):
+def test_an_undo_names_the_pages_own_number(client: TestClient, state: AppState):
     card = ask(client)["cards"][0]
     undo = decide(card, 2, "undo", undoes_seq=1)
     ask(
         client, decisions=[decide(card, 1), undo]
     )  # in one breath: the page has not heard of the first one's id
-    first, second = place.store.decisions()
+    first, second = state.store.decisions()
     assert second.undoes == first.id
-    assert place.session.progress("ann").decided == 0
+    assert state.session.progress("ann").decided == 0
 
 
 def held(cards: list[dict[str, Any]]) -> list[list[Any]]:
@@ -109,10 +109,10 @@ def test_cards_that_the_page_has_do_not_come_again(client: TestClient):
     assert len({card["position"] for card in first + second}) == 18
 
 
-def test_a_page_that_slept_hears_which_cards_went_to_somebody_else(client: TestClient, place: AppState):
+def test_a_page_that_slept_hears_which_cards_went_to_somebody_else(client: TestClient, state: AppState):
     mine = ask(client)["cards"]
     assert ask(client, count=0, hold=held(mine))["lost"] == []
-    place.store.release("c")  # its time has run out
+    state.store.release("c")  # its time has run out
     theirs = [card["position"] for card in ask(client, client="d", count=4)["cards"]]
     lost = ask(client, count=0, hold=held(mine))["lost"]
     assert lost
@@ -137,8 +137,8 @@ def test_a_grid_holds_one_label_and_direction_and_goes_on_to_the_next(client: Te
     assert len(seen) == len(set(seen)) == 320
 
 
-def test_the_filter_holds(client: TestClient, place: AppState):
-    label = place.run_labels[2]
+def test_the_filter_holds(client: TestClient, state: AppState):
+    label = state.run_labels[2]
     cards = ask(client, filter={"label": label, "direction": "missing"})["cards"]
     assert cards
     assert {(card["label"], card["direction"]) for card in cards} == {(label, "missing")}
@@ -146,7 +146,7 @@ def test_the_filter_holds(client: TestClient, place: AppState):
 
 
 def test_what_can_never_be_saved_is_refused_by_name_and_the_rest_is_saved(
-    client: TestClient, place: AppState
+    client: TestClient, state: AppState
 ):
     card = ask(client)["cards"][0]
     sent = [
@@ -158,27 +158,27 @@ def test_what_can_never_be_saved_is_refused_by_name_and_the_rest_is_saved(
     reply = ask(client, decisions=sent)
     assert reply["saved"] == [["c", 4]]
     assert [one[1] for one in reply["refused"]] == [1, 2, 3]
-    assert [one.seq for one in place.store.decisions()] == [4]
+    assert [one.seq for one in state.store.decisions()] == [4]
 
 
-def test_without_routes_the_photos_come_inside(place: AppState):
+def test_without_routes_the_photos_come_inside(state: AppState):
     from tagger.ui.server.review_sync import sync_review
 
     payload = {"client": "c", "mode": "card", "count": 2, "decisions": []}
-    card = sync_review(place, payload, embed=True)["cards"][0]
+    card = sync_review(state, payload, embed=True)["cards"][0]
     assert card["src"].startswith("data:image/jpeg;base64,")
 
 
 # Photos
 
 
-def test_a_photo_is_a_small_jpeg_made_once_and_kept_by_the_browser(client: TestClient, place: AppState):
-    hash = place.hashes[3]
+def test_a_photo_is_a_small_jpeg_made_once_and_kept_by_the_browser(client: TestClient, state: AppState):
+    hash = state.hashes[3]
     answer = client.get(f"/tagger/img/3?s=128&v={hash[:16]}")
     assert answer.headers["content-type"] == "image/jpeg"
     assert "immutable" in answer.headers["cache-control"]
     assert max(Image.open(io.BytesIO(answer.content)).size) <= 128
-    kept = place.previews.root / ".tagger" / "previews" / hash[:2] / f"{hash}-128.jpg"
+    kept = state.previews.root / ".tagger" / "previews" / hash[:2] / f"{hash}-128.jpg"
     assert kept.read_bytes() == answer.content
 
 
@@ -200,36 +200,36 @@ def test_no_size_is_larger_than_the_largest(client: TestClient, size: str):
 
 
 def test_a_photo_that_leads_out_of_the_data_folder_is_not_shown(
-    client: TestClient, place: AppState, tmp_path: Path
+    client: TestClient, state: AppState, tmp_path: Path
 ):
     secret = tmp_path / "secret.jpg"
     Image.new("RGB", (8, 8)).save(secret)
-    path = place.previews.root / place.session.image(5).file
+    path = state.previews.root / state.session.image(5).file
     path.unlink()
     path.symlink_to(secret)
     assert client.get("/tagger/img/5").status_code == 404
 
 
-def test_a_file_that_is_no_photo_is_not_shown(client: TestClient, place: AppState):
-    path = place.previews.root / place.session.image(6).file
+def test_a_file_that_is_no_photo_is_not_shown(client: TestClient, state: AppState):
+    path = state.previews.root / state.session.image(6).file
     path.write_bytes(b"<svg onload='alert(1)'/>")
     assert client.get("/tagger/img/6").status_code == 404
 
 
-def test_a_photo_in_the_cache_is_gone_with_its_file(client: TestClient, place: AppState):
+def test_a_photo_in_the_cache_is_gone_with_its_file(client: TestClient, state: AppState):
     assert client.get("/tagger/img/7").status_code == 200
-    (place.previews.root / place.session.image(7).file).unlink()
+    (state.previews.root / state.session.image(7).file).unlink()
     assert client.get("/tagger/img/7").status_code == 404
 
 
 # Strangers
 
 
-def test_nothing_is_written_without_the_token(client: TestClient, place: AppState):
+def test_nothing_is_written_without_the_token(client: TestClient, state: AppState):
     for headers in ({TOKEN_HEADER: ""}, {TOKEN_HEADER: "x" * 32}, {TOKEN_HEADER: "ü"}):
         raw = {name: value.encode() for name, value in headers.items()}
         assert client.post("/tagger/review", json={}, headers=raw).status_code == 403
-    assert place.store.last_id() == 0
+    assert state.store.last_id() == 0
 
 
 @pytest.mark.parametrize(
@@ -277,8 +277,8 @@ def test_every_answer_carries_the_policy(client: TestClient):
         assert "unsafe-eval" not in policy
 
 
-def test_beyond_this_machine_everything_needs_the_key(place: AppState):
-    app = build_app(place, host="0.0.0.0", key="the-key")
+def test_beyond_this_machine_everything_needs_the_key(state: AppState):
+    app = build_app(state, host="0.0.0.0", key="the-key")
     with TestClient(app, base_url="http://photos.example:8501", follow_redirects=False) as client:
         for path in ("/", "/tagger/img/0", "/_stcore/health", "/?token=wrong"):
             assert client.get(path).status_code == 401
@@ -288,8 +288,8 @@ def test_beyond_this_machine_everything_needs_the_key(place: AppState):
         assert client.get("/tagger/img/0").status_code == 200  # the cookie is enough from now on
 
 
-def test_the_token_outlives_a_restart(place: AppState):
-    again = open_app_state(place.run.path)
-    assert again.token == place.token
+def test_the_token_outlives_a_restart(state: AppState):
+    again = open_app_state(state.run.path)
+    assert again.token == state.token
     assert len(again.token) >= 24
     again.store.close()

@@ -18,7 +18,7 @@ SCRIPT = Path(app_state.__file__).with_name("streamlit_app.py")
 
 
 @pytest.fixture
-def place(finished: Path, demo: Path, tmp_path: Path) -> Iterator[app_state.AppState]:
+def state(finished: Path, demo: Path, tmp_path: Path) -> Iterator[app_state.AppState]:
     """The state of the process, on a copy of the small run."""
     run = make_run(
         finished, demo, tmp_path, audit=20, labels={"zero": "**zero** <b>", "one": "![x](http://e.example)"}
@@ -41,15 +41,15 @@ def open_app(page: str | None = None, **query: str) -> AppTest:
     return app
 
 
-def test_the_first_page_is_review_with_its_filters_and_the_reviewers_name(place: app_state.AppState):
+def test_the_first_page_is_review_with_its_filters_and_the_reviewers_name(state: app_state.AppState):
     app = open_app()
     assert app.text_input(key="reviewer").value == "ann"
     assert app.selectbox(key="label").options[0] == "Any label"
-    assert set(app.selectbox(key="label").options[1:]) == set(place.run_labels)
+    assert set(app.selectbox(key="label").options[1:]) == set(state.run_labels)
     assert any("wrong labels are left" in caption.value for caption in app.caption)
 
 
-def test_the_reviewers_name_comes_from_the_address_and_goes_back_there(place: app_state.AppState):
+def test_the_reviewers_name_comes_from_the_address_and_goes_back_there(state: app_state.AppState):
     app = open_app(reviewer="bob")
     assert app.text_input(key="reviewer").value == "bob"
     app.text_input(key="reviewer").set_value("carol").run()
@@ -58,21 +58,21 @@ def test_the_reviewers_name_comes_from_the_address_and_goes_back_there(place: ap
     assert app.text_input(key="reviewer").value.strip()
 
 
-def test_a_chosen_filter_goes_to_the_component(place: app_state.AppState):
+def test_a_chosen_filter_goes_to_the_component(state: app_state.AppState):
     app = open_app()
     app.selectbox(key="label").select("**zero** <b>").run()
     app.selectbox(key="direction").select("missing").run()
     assert not app.exception
-    told = component_data(place, SuspectFilter(label="sea", decided=None), "ann", None)
-    assert told["filter"]["label"] == "sea"
-    assert told["filter"]["decided"] is None
-    assert told["token"] == place.token
+    sent = component_data(state, SuspectFilter(label="sea", decided=None), "ann", None)
+    assert sent["filter"]["label"] == "sea"
+    assert sent["filter"]["decided"] is None
+    assert sent["token"] == state.token
 
 
-def test_a_page_without_routes_learns_no_token(place: app_state.AppState):
+def test_a_page_without_routes_learns_no_token(state: app_state.AppState):
     from dataclasses import replace
 
-    assert component_data(replace(place, served=False), SuspectFilter(), "ann", None)["token"] == ""
+    assert component_data(replace(state, served=False), SuspectFilter(), "ann", None)["token"] == ""
 
 
 def test_without_a_run_the_app_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -83,7 +83,7 @@ def test_without_a_run_the_app_says_what_to_do(monkeypatch: pytest.MonkeyPatch, 
     assert "tagger train" in texts(app.error)
 
 
-def open_photo(place: app_state.AppState, row: int) -> AppTest:
+def open_photo(state: app_state.AppState, row: int) -> AppTest:
     """The page Photos at one photo."""
     from streamlit.testing.v1 import AppTest
 
@@ -97,20 +97,20 @@ def open_photo(place: app_state.AppState, row: int) -> AppTest:
         photos_page.show(current_state())
 
     app = AppTest.from_function(script, default_timeout=60)
-    app.query_params["image"] = place.hashes[row]
+    app.query_params["image"] = state.hashes[row]
     app.run()
     assert not app.exception, app.exception
     return app
 
 
-def test_a_photos_labels_are_set_logged_and_taken_back(place: app_state.AppState):
-    app = open_photo(place, 3)
+def test_a_photos_labels_are_set_logged_and_taken_back(state: app_state.AppState):
+    app = open_photo(state, 3)
     pills = labelled(app.button_group, "Labels")
     before = list(pills.value)
-    other = next(name for name in place.run_labels if name not in before)
+    other = next(name for name in state.run_labels if name not in before)
     pills.set_value([*before, other]).run()
     assert not app.exception
-    (decision,) = place.store.decisions()
+    (decision,) = state.store.decisions()
     assert (decision.label, decision.verdict, decision.source, decision.reviewer) == (
         other,
         "yes",
@@ -120,15 +120,15 @@ def test_a_photos_labels_are_set_logged_and_taken_back(place: app_state.AppState
     assert other in labelled(app.button_group, "Labels").value
     next(button for button in app.button if str(button.key).startswith("undo ")).click().run()
     assert not app.exception
-    assert place.store.decisions()[-1].undoes == decision.id
+    assert state.store.decisions()[-1].undoes == decision.id
     assert sorted(labelled(app.button_group, "Labels").value) == sorted(before)
     assert any(text.value.startswith("~~") for text in app.markdown)
 
 
-def test_a_photo_is_found_by_a_part_of_its_name(place: app_state.AppState):
-    app = open_photo(place, 3)
+def test_a_photo_is_found_by_a_part_of_its_name(state: app_state.AppState):
+    app = open_photo(state, 3)
     app.text_input(key="find").set_value("00007").run()
-    assert app.selectbox(key="found").options == [place.session.image(7).file]
+    assert app.selectbox(key="found").options == [state.session.image(7).file]
     app.text_input(key="find").set_value("nothing like it").run()
     assert "No file name contains this text" in texts(app.info)
 
@@ -138,56 +138,56 @@ def shown_names(app: AppTest) -> list[str]:
     return [button.help for button in app.button if str(button.key).startswith("open ")]
 
 
-def test_without_a_name_the_page_goes_through_all_photos(place: app_state.AppState):
-    app = open_photo(place, 3)
+def test_without_a_name_the_page_goes_through_all_photos(state: app_state.AppState):
+    app = open_photo(state, 3)
     app.text_input(key="find").set_value("").run()
-    files = [escape_markdown(place.session.image(row).file) for row in range(50)]
+    files = [escape_markdown(state.session.image(row).file) for row in range(50)]
     assert shown_names(app) == files[:24]
     assert app.button(key="earlier").disabled
     app.button(key="later").click().run()
     assert shown_names(app) == files[24:48]
     app.button(key="open 30").click().run()
     assert not app.exception, app.exception
-    assert place.hashes[30] in app.query_params["image"]
+    assert state.hashes[30] in app.query_params["image"]
     app.button(key="all photos").click().run()
     assert shown_names(app) == files[24:48]
     app.button(key="earlier").click().run()
     assert shown_names(app) == files[:24]
 
 
-def test_photos_of_a_label_are_those_that_have_it_now(place: app_state.AppState):
-    label = place.session.names[1]
-    rows = [row for row in range(len(place.hashes)) if place.session.image(row).labels[1].current == 1]
-    app = open_photo(place, rows[0])
+def test_photos_of_a_label_are_those_that_have_it_now(state: app_state.AppState):
+    label = state.session.names[1]
+    rows = [row for row in range(len(state.hashes)) if state.session.image(row).labels[1].current == 1]
+    app = open_photo(state, rows[0])
     pills = labelled(app.button_group, "Labels")
     pills.set_value([name for name in pills.value if name != label]).run()  # it has it no longer
     app.button(key="all photos").click().run()
     app.selectbox(key="browsed label").select(label).run()
-    assert shown_names(app) == [escape_markdown(place.session.image(row).file) for row in rows[1:25]]
+    assert shown_names(app) == [escape_markdown(state.session.image(row).file) for row in rows[1:25]]
     app.button(key=f"open {rows[2]}").click().run()
     app.button(key="all photos").click().run()
     assert app.selectbox(key="browsed label").value == label
-    assert shown_names(app)[0] == escape_markdown(place.session.image(rows[1]).file)
+    assert shown_names(app)[0] == escape_markdown(state.session.image(rows[1]).file)
     app.selectbox(key="browsed label").select_index(0).run()
-    assert shown_names(app)[0] == escape_markdown(place.session.image(0).file)
+    assert shown_names(app)[0] == escape_markdown(state.session.image(0).file)
     assert not app.exception, app.exception
 
 
-def test_very_many_labels_are_searched_for_instead_of_shown(place: app_state.AppState, monkeypatch):
+def test_very_many_labels_are_searched_for_instead_of_shown(state: app_state.AppState, monkeypatch):
     monkeypatch.setattr("tagger.ui.pages.photos_page.MAX_SWITCHES", 5)
-    app = open_photo(place, 3)
+    app = open_photo(state, 3)
     box = labelled(app.multiselect, "Labels")
-    assert len(box.options) == len(place.session.names) > 5
-    added = next(name for name in place.session.names if name not in box.value)
+    assert len(box.options) == len(state.session.names) > 5
+    added = next(name for name in state.session.names if name not in box.value)
     box.set_value([*box.value, added]).run()
     assert not app.exception, app.exception
-    (decision,) = place.store.decisions()
+    (decision,) = state.store.decisions()
     assert (decision.label, decision.verdict) == (added, "yes")
     assert added in labelled(app.multiselect, "Labels").value
 
 
-def test_names_are_escaped_where_markdown_is_read(place: app_state.AppState):
-    app = open_photo(place, 3)
+def test_names_are_escaped_where_markdown_is_read(state: app_state.AppState):
+    app = open_photo(state, 3)
     labelled(app.button_group, "Labels").set_value(["**zero** <b>", "![x](http://e.example)"]).run()
     texts = " ".join(str(text.value) for text in [*app.markdown, *app.caption])
     assert "**zero**" not in texts

@@ -13,7 +13,7 @@ SPLITS = {"train": BLUE, "val": ORANGE, "test": GREEN}
 
 
 def label_counts(labels_NK: Cells, split_N: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
-    """label, split, images: how many images of the split have the label; a row for every pair.
+    """Table of label, split, images: how many images of the split have the label; a row for every pair.
 
     >>> label_counts(np.array([[1], [0]]), np.array(["train", "test"]), ["cat"])["images"].tolist()
     [1, 0, 0]
@@ -28,7 +28,7 @@ def label_counts(labels_NK: Cells, split_N: np.ndarray, names: Sequence[str]) ->
 
 
 def label_counts_chart(table: pd.DataFrame, *, most: int) -> alt.Chart:
-    """A bar a label, stacked by split, the most frequent first."""
+    """Bar chart of the labels, stacked by split, the most frequent first."""
     totals = table.groupby("label")["images"].sum().sort_values(ascending=False, kind="stable")
     shown = totals.index[:most].tolist()
     colour = alt.Color(
@@ -51,9 +51,9 @@ def label_counts_chart(table: pd.DataFrame, *, most: int) -> alt.Chart:
 
 
 def cooccurrence_table(both_SS: Floats, names: Sequence[str]) -> pd.DataFrame:
-    """label, other, share, images of every pair of these labels; a label with itself has no share.
+    """Table of label, other, share, images of every pair of these labels.
 
-    ``both_SS`` images have both, the diagonal those that have the label (see ``frequent_cooccurrence``).
+    ``both_SS``: images with both labels, on the diagonal those with the label (see ``frequent_cooccurrence``).
 
     >>> cooccurrence_table(np.array([[4.0, 1.0], [1.0, 2.0]]), ["cat", "dog"])["share"].round(2).tolist()
     [0.25, 0.5]
@@ -75,7 +75,7 @@ def cooccurrence_table(both_SS: Floats, names: Sequence[str]) -> pd.DataFrame:
 
 
 def cooccurrence_chart(table: pd.DataFrame) -> alt.Chart:
-    """The shares as a heat map, most frequent labels first."""
+    """Heat map of the shares, most frequent labels first."""
     order = table["label"].drop_duplicates().tolist()
     below = alt.Axis(labelAngle=-60, labelLimit=160, labelOverlap=False)
     beside = alt.Axis(labelLimit=160, labelOverlap=False)

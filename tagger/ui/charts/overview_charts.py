@@ -14,7 +14,7 @@ LOSSES = {"train_loss": "training", "val_loss": "validation"}
 
 
 def learning_chart(history: pd.DataFrame) -> list[tuple[str, alt.Chart]]:
-    """(title, chart) of loss, validation mAP and learning rate by epoch, as far as the history has them.
+    """Charts with their titles: loss, validation mAP and learning rate by epoch, as far as the history has them.
 
     >>> [title for title, _ in learning_chart(pd.DataFrame({"stage": ["a"], "epoch": [1], "val_map": [0.5]}))]
     ['Validation mAP']
@@ -54,7 +54,7 @@ def _lines(table: pd.DataFrame, field: str, colour: object) -> alt.Chart:
 
 
 def reliability_table(labels_NK: Cells, probs_NK: Floats) -> pd.DataFrame:
-    """predicted, observed, low, high (95 % of a binomial's normal approximation), cells: one row a bin.
+    """Table of predicted, observed, low, high (95 % of a binomial's normal approximation), cells: one row a bin.
 
     >>> reliability_table(np.array([[1], [0]]), np.array([[0.9], [0.2]]))["observed"].tolist()
     [0.0, 1.0]
@@ -73,7 +73,7 @@ def reliability_table(labels_NK: Cells, probs_NK: Floats) -> pd.DataFrame:
 
 
 def reliability_chart(table: pd.DataFrame) -> Any:
-    """Observed against predicted, with intervals, and the diagonal where they should lie."""
+    """Reliability diagram: observed against predicted, with intervals, and the diagonal where they should lie."""
     scale = alt.Scale(domain=[0, 1])
     ideal = alt.Chart(pd.DataFrame({"at": [0.0, 1.0]})).mark_line(
         color=GREY, strokeDash=[4, 4], strokeWidth=1.2

@@ -26,12 +26,12 @@ def show_chart(chart: Any, *, alt_text: str, key: str | None = None, **options: 
 
 
 def legend(*, offset: int = 4) -> alt.Legend:
-    """A legend on one line above the chart, close to it; ``offset`` pixels leave room for a line of text."""
+    """Legend on one line above the chart, close to it; ``offset`` pixels leave room for a line of text."""
     return alt.Legend(orient="top", title=None, offset=offset, padding=0)
 
 
 def histogram(table: pd.DataFrame, *, x: str, y: str, colour: str = BLUE, height: int = HEIGHT) -> alt.Chart:
-    """A histogram: column ``x`` in its given order, column ``y`` as counts."""
+    """Histogram: column ``x`` in its given order, column ``y`` as counts."""
     return (
         alt.Chart(table, height=height)
         .mark_bar(color=colour, cornerRadiusEnd=2)
@@ -44,7 +44,7 @@ def histogram(table: pd.DataFrame, *, x: str, y: str, colour: str = BLUE, height
 
 
 def row_height(rows: int, *, pixels_per_row: int = 22, minimum: int = 120) -> int:
-    """Pixels for a chart with one row a label.
+    """Height in pixels of a chart with one row a label.
 
     >>> row_height(100), row_height(1)
     (2200, 120)

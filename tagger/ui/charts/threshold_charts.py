@@ -14,7 +14,7 @@ SERIES_COLOURS = {"precision": BLUE, "recall": ORANGE, "F1": GREEN}
 
 
 def curve_table(curve: ThresholdCurve) -> pd.DataFrame:
-    """threshold, precision, recall, F1: one row a threshold."""
+    """Table of threshold, precision, recall, F1: one row a threshold."""
     return pd.DataFrame(
         {
             "threshold": curve.thresholds_T,
@@ -26,7 +26,7 @@ def curve_table(curve: ThresholdCurve) -> pd.DataFrame:
 
 
 def threshold_chart(curve: ThresholdCurve, value: float) -> Any:
-    """Precision, recall and F1 by threshold, with a rule at ``value`` that can be dragged (selection ``pick``)."""
+    """Chart of precision, recall and F1 by threshold; the rule at ``value`` can be dragged (selection ``pick``)."""
     wide = curve_table(curve)
     long = wide.melt("threshold", list(SERIES_COLOURS), "which", "value").dropna()
     pick = alt.selection_point(
@@ -68,7 +68,7 @@ def threshold_chart(curve: ThresholdCurve, value: float) -> Any:
 
 
 def precision_recall_chart(curve: ThresholdCurve, value: float) -> Any:
-    """Precision against recall over all thresholds, with a dot at ``value``."""
+    """Chart of precision against recall over all thresholds, with a dot at ``value``."""
     table = curve_table(curve).dropna(subset=["precision"])
     scale = alt.Scale(domain=[0, 1])
     encoded = {

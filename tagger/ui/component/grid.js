@@ -88,10 +88,11 @@ class GridView {
     this.focus = 0;
     const missing = page.direction === "missing";
     const count = page.cards.length;
-    const these = count === 1 ? "This photo" : `These ${count}`;
-    this.title.replaceChildren(`${these} ${missing ? (count === 1 ? "lacks " : "lack ") : count === 1 ? "has " : "have "}`,
-      name(page.label), missing ? ", but probably show it" : ", but probably do not show it");
-    this.hint.textContent = `Mark the photos that ${missing ? "do not show" : "do show"} it, then settle all.`;
+    const one = count === 1;
+    const verb = missing ? (one ? "lacks" : "lack") : one ? "has" : "have";
+    const shows = missing ? (one ? "shows" : "show") : one ? "does not show" : "do not show";
+    this.title.replaceChildren(`${plural(count, "photo")} ${verb} the label `, name(page.label), `, but probably ${shows} it`);
+    this.hint.textContent = `Mark the photos that ${missing ? "do not show" : "do show"} it. Then settle all.`;
     this.nodes = page.cards.map((card, index) => this.tile(page, card, index));
     this.tiles.replaceChildren(...this.nodes);
     this.count();
@@ -152,8 +153,8 @@ class GridView {
     const { cards, marks, direction } = this.page;
     const change = cards.length - marks.size;
     this.settleText.textContent = `Settle all ${cards.length}`;
-    const verb = direction === "missing" ? "get the label" : "lose the label";
-    this.settleEffect.textContent = `${change} ${verb}, ${marks.size} stay${marks.size === 1 ? "s" : ""} as ${marks.size === 1 ? "it is" : "they are"}`;
+    const verb = (direction === "missing" ? "get" : "lose") + (change === 1 ? "s" : "");
+    this.settleEffect.textContent = `${change} ${verb} the label, ${marks.size} stay${marks.size === 1 ? "s" : ""} as ${marks.size === 1 ? "it is" : "they are"}`;
   }
 
   move(index) {

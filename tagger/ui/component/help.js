@@ -10,7 +10,7 @@ function makeHelp(close) {
     "dialog",
     { class: "help", "aria-label": "Keyboard shortcuts" },
     el("h2", { text: "Keyboard shortcuts" }),
-    el("p", { text: "Each key makes one decision. Every decision is saved at once and can be undone." }),
+    el("p", { text: "Every decision is saved at once and can be undone." }),
     el("div", { class: "columns" }, part("One photo", CARD_KEYS), el("div", {}, part("Many photos", GRID_KEYS), part("Both views", BOTH_KEYS))),
     el("button", { class: "small", type: "button", text: "Close", "aria-keyshortcuts": "Escape", onclick: close }),
   );

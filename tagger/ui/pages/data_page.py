@@ -26,7 +26,7 @@ MAX_LABELS_SHOWN = 60  # in a chart; the table has all
 
 @dataclass(frozen=True)
 class DataCounts:
-    """What is counted over all images, once."""
+    """Counts over all images."""
 
     yes_K: np.ndarray
     known_K: np.ndarray
@@ -81,7 +81,7 @@ def _totals(data: RunData, counts: DataCounts) -> None:
         ("Labels set", f"{yes:,}", "Pairs of a photo and a label that it has"),
         ("Labels per photo", f"{yes / max(len(data.images), 1):.2f}", "Mean number of labels"),
         (
-            "Unknown cells",
+            "Unknown labels",
             f"{1 - known_K.sum() / cells:.1%}",
             "Pairs of a photo and a label that nobody has set. No count includes them.",
         ),

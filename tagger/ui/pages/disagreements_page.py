@@ -49,13 +49,15 @@ def show(run: RunFolder, store: Store) -> None:
     )
     if not found:
         if people > 1:
-            st.success("Reviewers agree on every label that two of them judged.")
+            st.success("Reviewers agree on every question that two of them answered.")
         else:
             st.info("Nothing to settle: fewer than two people have reviewed.")
             st.caption("A second reviewer opens the same address and enters their own name in the sidebar.")
     else:
+        one = len(found) == 1
         st.write(
-            f"{len(found):,} {'label is' if len(found) == 1 else 'labels are'} in dispute. Your answer settles it."
+            f"{len(found):,} {'question is' if one else 'questions are'} in dispute."
+            f" Your answer settles {'it' if one else 'each of them'}."
         )
         previews = _previews(run)
         columns = st.columns(2)
@@ -170,7 +172,7 @@ def _agreement(table: pd.DataFrame) -> None:
     whole = table[table["label"] == ""]
     labels = table[(table["label"] != "") & (table["pairs"] > 0)]
     if labels.empty:
-        st.write("No label of a photo has been judged by two people yet.")
+        st.write("No question has been answered by two people yet.")
         return
     shown = pd.concat(
         [whole.assign(label="all labels"), labels.sort_values("pairs", ascending=False, kind="stable")]
@@ -182,7 +184,7 @@ def _agreement(table: pd.DataFrame) -> None:
         hide_index=True,
         column_config={
             "pairs": st.column_config.NumberColumn(
-                "judged by two", help="Pairs of answers to the same question"
+                "answered by two", help="Pairs of answers to the same question"
             ),
             "agreement": st.column_config.NumberColumn(format="%.0f %%"),
             "kappa": st.column_config.NumberColumn(

@@ -75,7 +75,7 @@ def _show_counts(table: pd.DataFrame) -> None:
 
 
 def current_counts(run: RunFolder, store: Store, operations: Sequence[RecordedOperation]) -> pd.DataFrame:
-    """label, images, change, decided, was wrong of the current vocabulary, after all decisions in the store."""
+    """Table of label, images, change, decided, was wrong, after all decisions in the store."""
     data = run_data(run)
     before_K = _counts_before_decisions(data.key, store.url, len(operations), data, operations)
     return _counts_after_decisions(
@@ -91,7 +91,7 @@ def _counts_before_decisions(
     _data: RunData,
     _operations: Sequence[RecordedOperation],
 ) -> np.ndarray:
-    """How many images have each current label without any decision (K,)."""
+    """Number of images with each current label, without any decision (K,)."""
     files, hashes = (_data.images[column].tolist() for column in ("file", "hash"))
     done = apply_decisions(files, hashes, _data.labels_NK, _data.names, [], _operations)
     return (done.labels_NK == YES).sum(axis=0)
@@ -107,7 +107,7 @@ def _counts_after_decisions(
     _operations: Sequence[RecordedOperation],
     _before_K: np.ndarray,
 ) -> pd.DataFrame:
-    """The table. Only images that somebody decided on are looked at again."""
+    """Table of the counts. Only images that somebody decided on are counted again."""
     rows = _store.decisions()
     touched_N = _data.images["hash"].isin({row.hash for row in rows}).to_numpy(dtype=bool)
     files, hashes = (_data.images[column][touched_N].tolist() for column in ("file", "hash"))

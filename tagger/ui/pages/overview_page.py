@@ -131,7 +131,7 @@ def _group_table(data: RunData) -> None:
 
 
 def group_table(groups: dict[str, Any]) -> pd.DataFrame:
-    """group, images, metric, value, 95 % interval: one row a metric of a group.
+    """Table of group, images, metric, value, 95 % interval: one row a metric of a group.
 
     >>> row = {"num_images": 9, "accuracy": {"value": 0.5, "low": 0.25, "high": 0.75}}
     >>> group_table({"age": row})["metric"].tolist()

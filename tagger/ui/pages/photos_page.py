@@ -25,7 +25,7 @@ MAX_TILE_LABELS = 4
 
 
 def show(app_state: AppState) -> None:
-    """Draw the page: the chosen photo, or all photos while none is chosen."""
+    """The page: the chosen photo, or all photos while none is chosen."""
     row = _chosen_row(app_state)
     if row is None:
         return

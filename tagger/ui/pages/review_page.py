@@ -26,7 +26,7 @@ DECIDED_OPTIONS = {"To decide": False, "Decided": True, "All": None}
 
 
 def show(app_state: AppState) -> None:
-    """Draw the page."""
+    """The page: the filters, and the component with the cards."""
     chosen = _filters(app_state)
     _component()(
         key="review",

@@ -111,7 +111,7 @@ def _difference_table(rows: list[dict[str, Any]], index: list[str], kind: str) -
 
 
 def difference_chart(table: pd.DataFrame) -> Any:
-    """A dot and its interval for each row, and a line at 0."""
+    """Chart of differences: a dot and its interval for each row, and a line at 0."""
     order = table.index.tolist()
     rows = table.reset_index(names="name").dropna(subset=["difference"])
     rows["sure"] = (rows["low"] > 0) | (rows["high"] < 0)  # not where there is no interval

@@ -107,7 +107,7 @@ def _key(run: RunFolder, content: bytes) -> str:
 
 
 class _temporary_files:
-    """The contents as files under names of our own, for as long as the worker reads them."""
+    """Temporary files with these contents, under names of our own, while the worker reads them."""
 
     def __init__(self, contents: Sequence[bytes]):
         self.contents = contents

@@ -22,7 +22,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 def build_routes(app_state: AppState) -> list[BaseRoute]:
-    """The routes of ``tagger review`` beside Streamlit's."""
+    """Routes of ``tagger review`` beside Streamlit's."""
     return [
         Route("/tagger/img/{row:int}", partial(_photo, app_state), methods=["GET"]),
         Route("/tagger/heat/{row:int}/{k:int}", partial(_heat_map, app_state), methods=["GET"]),

@@ -47,7 +47,7 @@ def content_policy(html: str = "") -> str:
 
 
 class RequestGuard:
-    """An ASGI layer: adds the policy to every answer, and refuses what no page of ours would ask.
+    """ASGI layer: adds the policy to every answer, and refuses what no page of ours would ask.
 
     ``token`` must come with everything that writes to ``/tagger/``. ``key``, if given, must come with
     everything: as ``?token=KEY`` once, then as a cookie.

@@ -23,7 +23,7 @@ BODY_SECONDS = 120.0  # for a body to be there; 20 MB over a slow line
 
 
 class UploadLimits:
-    """An ASGI layer that refuses uploads beyond the limits (413) and hangs up on bodies that take too long."""
+    """ASGI layer that refuses uploads beyond the limits (413) and hangs up on bodies that take too long."""
 
     def __init__(self, app: ASGIApp, *, body_seconds: float = BODY_SECONDS):
         self.app = app
