@@ -36,9 +36,9 @@ INITIAL_GATE = (
 
 
 class AttentionModule(nn.Module):
-    """``width`` heads on one map: scores (B, K labels) and where the heads looked (B, width, h, w).
+    """``num_heads`` heads on one map: scores (B, K labels) and where the heads looked (B, num_heads, h, w).
 
-    One 1x1 convolution gives the heads' maps, their scores for each label, and their gates: width * (K + 2)
+    One 1x1 convolution gives the heads' maps, their scores for each label, and their gates: num_heads * (K + 2)
     filters over the channels. ``mean`` and ``std`` of the channels are 0 and 1 until
     ``GatedAttention.init_from_priors``.
     """
@@ -46,28 +46,28 @@ class AttentionModule(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, channels: int, num_labels: int, *, width: int):
+    def __init__(self, channels: int, num_labels: int, *, num_heads: int):
         super().__init__()
-        self.width = width
+        self.num_heads = num_heads
         self.num_labels = num_labels
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("std", torch.ones(channels))
-        self.filters = nn.Parameter(torch.zeros(width * (num_labels + 2), channels))
+        self.filters = nn.Parameter(torch.zeros(num_heads * (num_labels + 2), channels))
         self.offset = nn.Parameter(torch.zeros(num_labels))
         with torch.no_grad():  # only where to look starts at random: it is what tells the heads apart
-            self.filters[:width].normal_(0.0, 0.1)
+            self.filters[:num_heads].normal_(0.0, 0.1)
 
     def scores(self) -> Tensor:
-        """The filters (width, K, C) that score labels, as a view."""
-        return self.filters[self.width : -self.width].view(self.width, self.num_labels, -1)
+        """The filters (num_heads, K, C) that score labels, as a view."""
+        return self.filters[self.num_heads : -self.num_heads].view(self.num_heads, self.num_labels, -1)
 
     def forward(self, map_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """(scores (B, K), the heads' maps (B, width, h, w), each of sum 1), float32."""
+        """(scores (B, K), the heads' maps (B, num_heads, h, w), each of sum 1), float32."""
         with torch.autocast(map_BCHW.device.type, enabled=False):
             scaled_FC = self.filters / (self.std * len(self.std) ** 0.5)
             shift_F = -(scaled_FC @ self.mean)
             read_BFHW = functional.conv2d(map_BCHW.float(), scaled_FC[:, :, None, None], shift_F)
-            return attention_scores(read_BFHW, self.offset, width=self.width)
+            return attention_scores(read_BFHW, self.offset, num_heads=self.num_heads)
 
 
 class GatedAttention(nn.Module):
@@ -86,14 +86,14 @@ class GatedAttention(nn.Module):
         num_last_features: int,
         num_labels: int,
         *,
-        width: int = 4,
+        num_heads: int = 4,
         diversity: float = 0.1,
     ):
         super().__init__()
         self.map_infos = list(map_infos)
         self.diversity = diversity
         self.reads: list[AttentionModule] = nn.ModuleList(  # type: ignore[assignment]
-            AttentionModule(info.channels, num_labels, width=width) for info in map_infos
+            AttentionModule(info.channels, num_labels, num_heads=num_heads) for info in map_infos
         )
         self.register_buffer("mean", torch.zeros(num_last_features))
         self.register_buffer("std", torch.ones(num_last_features))
@@ -116,7 +116,7 @@ class GatedAttention(nn.Module):
             )
             gates_BG = self.gates(last_BD)
             mixed_BK = mix_scores([base_BK.float(), *scores_MBK], gates_BG)
-            if not (self.training and self.diversity and self.reads[0].width > 1):
+            if not (self.training and self.diversity and self.reads[0].num_heads > 1):
                 return mixed_BK, None
             return mixed_BK, self.diversity * torch.stack(
                 [attention_overlap(attention_BJHW) for attention_BJHW in attention_maps]
@@ -144,9 +144,13 @@ class GatedAttention(nn.Module):
     @torch.no_grad()
     def remap_labels(self, old_columns: Sequence[int | None], priors_K: Floats) -> "GatedAttention":
         """The same modules with other columns: ``old_columns[k]`` of these, or a new one at its prior where None."""
-        width = self.reads[0].width
+        num_heads = self.reads[0].num_heads
         new = GatedAttention(
-            self.map_infos, self.gate.in_features, len(old_columns), width=width, diversity=self.diversity
+            self.map_infos,
+            self.gate.in_features,
+            len(old_columns),
+            num_heads=num_heads,
+            diversity=self.diversity,
         )
         new.gate.load_state_dict(self.gate.state_dict())
         new.mean.copy_(self.mean)
@@ -156,7 +160,10 @@ class GatedAttention(nn.Module):
         for theirs, ours in zip(self.reads, new.reads, strict=True):
             ours.mean.copy_(theirs.mean)
             ours.std.copy_(theirs.std)
-            ours.filters[:width], ours.filters[-width:] = theirs.filters[:width], theirs.filters[-width:]
+            ours.filters[:num_heads], ours.filters[-num_heads:] = (
+                theirs.filters[:num_heads],
+                theirs.filters[-num_heads:],
+            )
             ours.scores()[:, known] = theirs.scores()[:, from_old]
             ours.offset.copy_(prior_log_odds(priors_K))
             ours.offset[known] = theirs.offset[from_old]
@@ -168,21 +175,21 @@ def prior_log_odds(priors_K: Floats) -> Tensor:
     return torch.from_numpy(logit(np.clip(priors_K, 1e-4, 1 - 1e-4)).astype(np.float32))
 
 
-def attention_scores(read_BFHW: Tensor, offset_K: Tensor, *, width: int) -> tuple[Tensor, Tensor]:
-    """Scores (B, K) and the heads' maps (B, width, h, w), of what the convolution gave: eq. 4.1 to 4.5.
+def attention_scores(read_BFHW: Tensor, offset_K: Tensor, *, num_heads: int) -> tuple[Tensor, Tensor]:
+    """Scores (B, K) and the heads' maps (B, num_heads, h, w), of what the convolution gave: eq. 4.1 to 4.5.
 
-    The first ``width`` channels say where each head looks (softmax over the places), then come ``width``
-    times K scores, then ``width`` gates: o = sum_k g_k sum_xy H_k O_k + offset, g = softmax(tanh(sum_xy H_k
+    The first ``num_heads`` channels say where each head looks (softmax over the places), then come ``num_heads``
+    times K scores, then ``num_heads`` gates: o = sum_k g_k sum_xy H_k O_k + offset, g = softmax(tanh(sum_xy H_k
     G_k)).
 
-    >>> attention_scores(torch.tensor([0.0, 3.0, 1.0]).view(1, 3, 1, 1), torch.tensor([0.5]), width=1)[0]
+    >>> attention_scores(torch.tensor([0.0, 3.0, 1.0]).view(1, 3, 1, 1), torch.tensor([0.5]), num_heads=1)[0]
     tensor([[3.5000]])
     """
-    attention_BJP = read_BFHW[:, :width].flatten(2).softmax(2)
-    seen_BFP = read_BFHW[:, width:].flatten(2)
-    seen_BJKP = seen_BFP[:, :-width].unflatten(1, (width, len(offset_K)))
+    attention_BJP = read_BFHW[:, :num_heads].flatten(2).softmax(2)
+    seen_BFP = read_BFHW[:, num_heads:].flatten(2)
+    seen_BJKP = seen_BFP[:, :-num_heads].unflatten(1, (num_heads, len(offset_K)))
     scores_BJK = (seen_BJKP * attention_BJP[:, :, None]).sum(3)
-    gates_BJ = torch.tanh((seen_BFP[:, -width:] * attention_BJP).sum(2)).softmax(1)
+    gates_BJ = torch.tanh((seen_BFP[:, -num_heads:] * attention_BJP).sum(2)).softmax(1)
     return (scores_BJK * gates_BJ[:, :, None]).sum(1) + offset_K, attention_BJP.unflatten(
         2, read_BFHW.shape[2:]
     )

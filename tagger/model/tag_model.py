@@ -93,7 +93,7 @@ def new_attention(backbone: Backbone, num_labels: int, settings: Settings) -> Ga
         torch.default_generator.manual_seed(settings.seed)
         num_last_features = backbone.net.head_hidden_size
         return GatedAttention(
-            map_infos, num_last_features, num_labels, width=chosen.num_heads, diversity=chosen.diversity
+            map_infos, num_last_features, num_labels, num_heads=chosen.num_heads, diversity=chosen.diversity
         )
 
 

@@ -1,6 +1,6 @@
 """Threshold objectives: F-beta, least cost, precision or recall at least p.
 
-The aims a person may state, and what each makes of a precision-recall curve."""
+The objectives a person may state, and what each makes of a precision-recall curve."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ EXAMPLES = "f1 | f2 | f0.5 | precision>=0.9 | recall>=0.8 | cost fp=1 fn=5"
 
 @dataclass(frozen=True)
 class ThresholdObjective:
-    """One aim; ``parse_objective`` makes it from text and ``str`` gives the text back."""
+    """One objective; ``parse_objective`` makes it from text and ``str`` gives the text back."""
 
     kind: Literal["f", "precision", "recall", "cost"]
     beta: float = 1.0  # f: recall counts beta times as much as precision
@@ -108,7 +108,7 @@ _NUMBER_PATTERN = r"(\d+\.?\d*|\.\d+)"
 
 
 def parse_objective(text: str) -> ThresholdObjective:
-    """The aim that a text states; TaggerError with examples if it states none.
+    """The objective that a text states; TaggerError with examples if it states none.
 
     >>> parse_objective("f0.5").beta
     0.5
@@ -119,17 +119,23 @@ def parse_objective(text: str) -> ThresholdObjective:
     if found := re.fullmatch(rf"f ?-?{_NUMBER_PATTERN}", plain):
         if float(found[1]) > 0:
             return ThresholdObjective("f", beta=float(found[1]))
-        raise TaggerError(f"aim {text!r}: the number after f must be above 0. Examples: {EXAMPLES}")
+        raise TaggerError(
+            f"threshold objective {text!r}: the number after f must be above 0. Examples: {EXAMPLES}"
+        )
     if found := re.fullmatch(rf"(precision|recall) ?>=? ?{_NUMBER_PATTERN}", plain):
         if 0 < float(found[2]) <= 1:
             return ThresholdObjective(
                 "precision" if found[1] == "precision" else "recall", target=float(found[2])
             )
-        raise TaggerError(f"aim {text!r}: {found[1]} must be above 0 and at most 1. Examples: {EXAMPLES}")
+        raise TaggerError(
+            f"threshold objective {text!r}: {found[1]} must be above 0 and at most 1. Examples: {EXAMPLES}"
+        )
     if plain.startswith("cost"):
         costs = dict(re.findall(rf"(fp|fn) ?= ?{_NUMBER_PATTERN}", plain))
         rest = re.sub(rf"(fp|fn) ?= ?{_NUMBER_PATTERN}", "", plain.removeprefix("cost")).strip(" ,")
         if set(costs) == {"fp", "fn"} and not rest and min(map(float, costs.values())) > 0:
             return ThresholdObjective("cost", fp=float(costs["fp"]), fn=float(costs["fn"]))
-        raise TaggerError(f"aim {text!r}: a cost names fp and fn, both above 0. Examples: {EXAMPLES}")
-    raise TaggerError(f"Unknown aim {text!r}. Examples: {EXAMPLES}")
+        raise TaggerError(
+            f"threshold objective {text!r}: a cost names fp and fn, both above 0. Examples: {EXAMPLES}"
+        )
+    raise TaggerError(f"Unknown threshold objective {text!r}. Examples: {EXAMPLES}")

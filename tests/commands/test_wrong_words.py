@@ -35,7 +35,7 @@ Cli = Callable[..., Any]
         (["--set", "sampler.name=x"], ["Unknown sampler 'x'"]),
         (["--set", "head.name=lin"], ["Unknown head 'lin'"]),
         (["--set", "train.optimiser=adamwww"], ["adamwww", "list_optimizers"]),
-        (["--set", "threshold.objective=best"], ["Unknown aim 'best'"]),
+        (["--set", "threshold.objective=best"], ["Unknown threshold objective 'best'"]),
         (["--set", "backbone.colour=red"], ["does not take an option that was set", "colour"]),
         (["--set", "data.val=0"], ["data.val = 0"]),
         (["--set", "data.val=0.6", "--set", "data.test=0.6"], ["val=0.6, test=0.6"]),

@@ -85,7 +85,7 @@ def softmax(values: list[float]) -> list[float]:
 
 def slow_module(map_CHW: Tensor, read: AttentionModule) -> tuple[list[float], list[list[float]]]:
     """Equations 4.1 to 4.5 for one image, head by head and place by place."""
-    channels, width, num_labels = len(map_CHW), read.width, read.num_labels
+    channels, num_heads, num_labels = len(map_CHW), read.num_heads, read.num_labels
     places_PC = map_CHW.flatten(1).T.tolist()
     root, mean, std = math.sqrt(channels), read.mean.tolist(), read.std.tolist()
     filters = read.filters.tolist()
@@ -96,13 +96,13 @@ def slow_module(map_CHW: Tensor, read: AttentionModule) -> tuple[list[float], li
         )
 
     looks, outputs, confidences = [], [], []
-    for k in range(width):
+    for k in range(num_heads):
         look = softmax([conv(k, place) for place in places_PC])
-        rows = range(width + k * num_labels, width + (k + 1) * num_labels)
+        rows = range(num_heads + k * num_labels, num_heads + (k + 1) * num_labels)
         outputs.append(
             [sum(h * conv(row, place) for h, place in zip(look, places_PC, strict=True)) for row in rows]
         )
-        gate_row = width + width * num_labels + k
+        gate_row = num_heads + num_heads * num_labels + k
         confidences.append(
             math.tanh(sum(h * conv(gate_row, p) for h, p in zip(look, places_PC, strict=True)))
         )
@@ -115,21 +115,23 @@ def slow_module(map_CHW: Tensor, read: AttentionModule) -> tuple[list[float], li
     return scores, looks
 
 
-def drawn(width: int = 3, diversity: float = 0.1) -> tuple[GatedAttention, list[Tensor], Tensor, Tensor]:
+def drawn(num_heads: int = 3, diversity: float = 0.1) -> tuple[GatedAttention, list[Tensor], Tensor, Tensor]:
     """Attention over two drawn maps, with what it is given."""
     torch.manual_seed(0)
     attention = shake(
-        GatedAttention([FeatureMapInfo(0, 5), FeatureMapInfo(1, 7)], 7, 4, width=width, diversity=diversity)
+        GatedAttention(
+            [FeatureMapInfo(0, 5), FeatureMapInfo(1, 7)], 7, 4, num_heads=num_heads, diversity=diversity
+        )
     )
     for buffer in attention.buffers():
         buffer.uniform_(0.5, 1.5)
     return attention, [torch.randn(2, 5, 4, 4), torch.randn(2, 7, 2, 3)], torch.randn(2, 4), torch.randn(2, 7)
 
 
-@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("num_heads", [1, 3])
 @torch.no_grad()
-def test_a_module_is_what_the_equations_say(width: int):
-    attention, maps, _, _ = drawn(width)
+def test_a_module_is_what_the_equations_say(num_heads: int):
+    attention, maps, _, _ = drawn(num_heads)
     for read, map_BCHW in zip(attention.reads, maps, strict=True):
         scores_BK, looks_BJHW = read(map_BCHW)
         for b in range(2):
@@ -154,7 +156,7 @@ def test_output_gates_mix_the_base_path_and_the_modules():
 
 
 def test_one_convolution_has_all_the_parameters_of_a_module():
-    read = AttentionModule(96, 14, width=4)
+    read = AttentionModule(96, 14, num_heads=4)
     assert read.filters.shape == (4 + 4 * 14 + 4, 96)
     assert sum(p.numel() for p in read.parameters()) == 4 * 16 * 96 + 14
 
@@ -202,7 +204,7 @@ def test_the_penalty_comes_in_training_only_and_carries_its_weight():
     expected = 0.1 * sum(attention_overlap(r(m)[1]) for r, m in zip(attention.reads, maps, strict=True)) / 2
     torch.testing.assert_close(penalty, expected)
     assert attention.eval()(base_BK, maps, last_BD)[1] is None
-    for without in (drawn(diversity=0.0), drawn(width=1)):
+    for without in (drawn(diversity=0.0), drawn(num_heads=1)):
         assert without[0](without[2], without[1], without[3])[1] is None
 
 
@@ -211,10 +213,10 @@ def test_the_penalty_parts_heads_that_look_at_one_place():
     read_BFHW[0, :2, 1, 1] = torch.tensor([1.0, 1.1])
     read_BFHW.requires_grad_()
     optimiser = torch.optim.Adam([read_BFHW], lr=0.1)
-    before = attention_overlap(attention_scores(read_BFHW, torch.zeros(1), width=2)[1]).item()
+    before = attention_overlap(attention_scores(read_BFHW, torch.zeros(1), num_heads=2)[1]).item()
     for _ in range(200):
         optimiser.zero_grad()
-        loss = attention_overlap(attention_scores(read_BFHW, torch.zeros(1), width=2)[1])
+        loss = attention_overlap(attention_scores(read_BFHW, torch.zeros(1), num_heads=2)[1])
         loss.backward()
         optimiser.step()
     assert loss.item() < before / 100
