@@ -1,6 +1,4 @@
-"""Checks of a data set: every problem at once, with file and row.
-
-Everything, at once, with file and row."""
+"""Checks of a data set: every problem at once, with file and row."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,11 +43,10 @@ def check_dataset(
     read_options: ReadOptions | None = None,
     track: Track = no_track,
 ) -> list[Problem]:
-    """All problems: of the label source, of files and names, of rules, of images that nobody labelled or that
-    do not decode.
+    """All problems of a data set: labels, file names, rules, images without labels, images that do not decode.
 
-    An empty list is a data set with nothing wrong. Where the label source cannot be taken at its word at
-    all, that is one problem, beside those of the images. Every image is decoded once, in bounded memory.
+    The list is empty if nothing is wrong. Labels that cannot be read at all are one problem, beside those of
+    the images. Every image is decoded once, in bounded memory.
     """
     listing = list_images(root)
     same = names_in_other_case(listing.files)
@@ -58,11 +55,9 @@ def check_dataset(
     except TaggerError as error:
         found = [Problem(str(labels or root), None, str(error)), *listing.problems]
         return [*found, *same, *damaged_images(root, listing.files, track=track)]
-    unlisted = [Problem(file, None, "no label source names this image") for file in dataset.unlisted]
+    unlisted = [Problem(file, None, "the labels do not name this image") for file in dataset.unlisted]
     unread = {problem.file for problem in dataset.unreadable}
-    files = [
-        file for file in listing.files if file not in unread
-    ]  # also copies that the label source joins in one
+    files = [file for file in listing.files if file not in unread]  # with the copies that the reader merges
     return [
         *dataset.problems,
         *constraint_violations(dataset),
@@ -79,29 +74,29 @@ def constraint_violations(dataset: Dataset) -> list[Problem]:
     files = dataset.images["file"].tolist()
     found = []
     for rule in dataset.rules:
-        reason = f"has {rule.premise!r}, but not {rule.implied!r} that it implies"
+        reason = f"has {rule.premise!r}, but not {rule.implied!r}, which {rule.premise!r} implies"
         found += [(n, reason) for n in np.flatnonzero(violates_rule_N(cells, names, rule)).tolist()]
     for name, group in dataset.groups.items():
         for n in np.flatnonzero(violates_group_N(cells, names, group)).tolist():
             several = [repr(label) for label in group["labels"] if cells[n, names.index(label)] == YES]
-            found.append((n, f"has {' and '.join(several)} of the group {name!r}, which allows one"))
+            found.append((n, f"has {' and '.join(several)} of the group {name!r}, which allows one label"))
     return [Problem(files[n], None, reason) for n, reason in sorted(found)]
 
 
 def names_in_other_case(files: Sequence[str]) -> list[Problem]:
-    """A problem for each image whose path differs from an earlier one's in capitals only.
+    """A problem for each image whose path differs from an earlier one's only in case.
 
     >>> print(*names_in_other_case(["A.jpg", "a.jpg"]))
-    a.jpg: only capitals tell it from 'A.jpg': on Windows and macOS one would replace the other
+    a.jpg: differs from 'A.jpg' only in case: on Windows and macOS one would replace the other
     """
     first: dict[str, str] = {}
-    reason = "only capitals tell it from {!r}: on Windows and macOS one would replace the other"
+    reason = "differs from {!r} only in case: on Windows and macOS one would replace the other"
     pairs = [(file, first.setdefault(file.casefold(), file)) for file in files]
     return [Problem(file, None, reason.format(earlier)) for file, earlier in pairs if file != earlier]
 
 
 def damaged_images(root: str | Path, files: Sequence[str], *, track: Track = no_track) -> list[Problem]:
-    """A problem for each image that does not decode as a whole, or whose suffix names another format."""
+    """A problem for each image that does not decode completely, or has the suffix of another format."""
 
     def reason(file: str) -> str:
         try:
@@ -118,18 +113,18 @@ def damaged_images(root: str | Path, files: Sequence[str], *, track: Track = no_
 
 
 def wrong_suffix(path: Path) -> str:
-    """What format the bytes are, where the suffix says another of the common ones; or nothing."""
+    """A sentence if the suffix is that of another common format than the file's bytes; or nothing."""
     with path.open("rb") as file:
         head = file.read(12)
     actual = next((name for name, marks in MAGIC_BYTES.items() if head.startswith(marks)), "")
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         actual = "WebP"
     said = SUFFIX_FORMATS.get(path.suffix.lower(), "")
-    return f"its name says {said}, its bytes are {actual}. Rename it" if actual and actual != said else ""
+    return f"its suffix says {said}, but it is {actual}. Rename it" if actual and actual != said else ""
 
 
 def map_in_threads(call: Callable[[str], Any], files: Sequence[str]) -> Iterator[Any]:
-    """What ``call`` says of each file, in order; a batch at a time, so that memory is bounded and Ctrl-C is heard."""
+    """``call(file)`` of each file, in order, in threads; in batches, so that memory is bounded and Ctrl-C works."""
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(files), BATCH):
             yield from pool.map(call, files[start : start + BATCH])

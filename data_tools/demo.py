@@ -1,10 +1,8 @@
 """The demo data set: photos of real handwritten digits, with known label errors; needs no network.
 
-Photos of several real handwritten digits each.
-
-The digits are the 1,797 samples of 8 x 8 that scikit-learn carries (UCI, Alpaydin and Kaynak 1998). Ten
-labels, from very common to rare; some photos have no label; a known share of labels is wrong, and the truth
-is kept aside.
+The digits are the 1,797 samples of 8 x 8 pixels in scikit-learn (UCI, Alpaydin and Kaynak 1998). There are
+ten labels, from very common to rare; some photos have no label. A known share of the labels is wrong; the
+true ones are kept in ``truth/``.
 """
 
 import csv
@@ -50,14 +48,14 @@ def make_demo(
     seed: int = 0,
     noise: float = 0.08,
 ) -> Path:
-    """The folder ``out``, filled: ``images/``, ``labels.csv``, ``new/``, ``truth/`` and ``README.txt``.
+    """Write the demo set to ``out``: ``images/``, ``labels.csv``, ``new/``, ``truth/`` and ``README.txt``.
 
     ``noise`` is the share of each label's positives that is dropped; half as many wrong ones are added. The
-    same arguments give the same photos and labels. TaggerError if ``out`` already holds something.
+    same arguments give the same photos and labels. TaggerError if ``out`` exists and is not empty.
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TaggerError(f"{out}: there is something there already. Name a new folder, or remove this one")
+        raise TaggerError(f"{out}: this exists already. Name a new folder, or remove this one")
     if num_images < 1 or num_new < 0 or size < 16 or not 0 <= noise < 1:
         raise TaggerError("The demo needs num_images >= 1, num_new >= 0, size >= 16 and 0 <= noise < 1")
     digits, classes = load_digits(return_X_y=True)
@@ -87,7 +85,7 @@ def make_demo(
 
 
 def draw_labels(num_images: int, rng: np.random.Generator) -> Cells:
-    """labels_NK: which digits stand on each photo, four at most, each digit with its own share of photos.
+    """labels_NK: the digits on each photo, four at most; each digit has its own share of the photos.
 
     >>> draw_labels(1000, np.random.default_rng(0)).mean(axis=0).round(1)[:3].tolist()
     [0.4, 0.3, 0.2]
@@ -100,8 +98,7 @@ def draw_labels(num_images: int, rng: np.random.Generator) -> Cells:
 
 
 def inject_errors(truth_NK: Cells, rng: np.random.Generator, *, noise: float) -> Cells:
-    """The labels with errors: of a label's P positives round(noise P) dropped, and round(noise P / 2) wrong
-    ones added.
+    """The labels with errors: of a label's P positives round(noise P) are dropped, round(noise P / 2) are added.
 
     >>> truth_NK = np.array([[1]] * 50 + [[0]] * 50, dtype=np.int8)
     >>> inject_errors(truth_NK, np.random.default_rng(0), noise=0.1).sum().item()
@@ -138,7 +135,7 @@ def _save_photos(
     *,
     size: int,
 ) -> None:
-    """Draw and write one photo per row; now and then a digit stands twice on it."""
+    """Draw and write one photo per row; some show a digit twice."""
     for file, labels_K in zip(files, labels_NK, strict=True):
         wanted = list(rng.permutation(np.flatnonzero(labels_K == YES)))
         if wanted and len(wanted) < MAX_DIGITS and rng.random() < 0.15:

@@ -1,8 +1,7 @@
-"""The demo's folder: what in it is the demo's own, and how that is removed without anything else.
+"""The demo's folder: the files that the demo wrote, and their removal without any other file.
 
-The folder has a mark with the hash of each file of the data set. A file that was changed since is a
-person's, as are threshold sets and decisions that a person made in it; where such things lie in the demo's
-way, it does not begin.
+A mark in the folder holds the hash of each file of the data set. A file that was changed since belongs to the
+user, as do threshold sets and decisions that a user made. The demo does not start if it would overwrite them.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ from tagger.runs.folder import RUN
 from tagger.runs.ownership import MARK, clear, is_ours, mark, marked, names_in, remove, remove_empty
 from tagger.text import shortlist
 
-REVIEWER = "truth"  # who answers in the demo
+REVIEWER = "truth"  # name of the demo's reviewer
 PLACES = ("data", "new", "run", "retrained", "predictions.csv", "predictions.csv.unreadable.csv")
 SET = re.compile(
     r"data/(images/\d{5}\.(png|jpg)|labels\.csv|README\.txt|truth/(new_)?truth\.csv)|(data/)?new/new-\d{5}\.jpg"
@@ -34,24 +33,25 @@ FOLDERS = ("data/images", "data/truth", "data/new", "new", "run/checkpoint", "re
 
 
 def begin(out: Path) -> None:
-    """The folder, marked, without what an earlier demo left. TaggerError if it is not a demo's, or a person's
-    things are in the way; all that is not the demo's stays.
+    """Prepare the folder: mark it, and remove the files of an earlier demo; all other files stay.
+
+    TaggerError if no demo made the folder, or if a user's files or decisions are in the way.
     """
     if out.exists() and not out.is_dir():
         raise TaggerError(f"{out}: this is a file. Name another folder with --out")
     if marked(out) is None and out.exists() and any(out.iterdir()):
         raise TaggerError(
-            f"{out}: it is not empty, and no demo made it ({MARK} is missing). Name another folder with --out"
+            f"{out}: the folder is not empty, and no demo made it ({MARK} is missing). Name another folder with --out"
         )
     if found := [path for path in _not_ours(out) if path.partition("/")[0] in PLACES]:
         raise TaggerError(
-            f"{out}: the demo did not write {shortlist(found, 5)}, or it was changed since."
-            " Move it away, or name another folder with --out"
+            f"{out}: these files were changed, or the demo did not write them: {shortlist(found, 5)}."
+            " Move them away, or name another folder with --out"
         )
     if _decided(out / "data"):
         raise TaggerError(
-            f"{out}: somebody has taken decisions in it (data/.tagger/review.db). Move the folder away, or name another"
-            " with --out"
+            f"{out}: somebody has reviewed labels in it (data/.tagger/review.db). Move the folder away, or name"
+            " another one with --out"
         )
     remove(out, OURS)
     for folder in FOLDERS:
@@ -60,12 +60,12 @@ def begin(out: Path) -> None:
 
 
 def note(out: Path) -> None:
-    """Keep the hash of each file of the data set: one that is changed later is no longer ours."""
+    """Store the hash of each file of the data set in the mark: a file that changes later is the user's."""
     mark(out, json.dumps({path: _hash(out / path) for path in sorted(names_in(out)) if SET.fullmatch(path)}))
 
 
 def take_away(out: Path) -> list[str]:
-    """What is not the demo's and stays; the demo's files are removed, and the folder if nothing else is in it."""
+    """Remove the demo's files, and the folder if it is then empty; return the files that stay."""
     kept = _not_ours(out) if marked(out) is not None else [*names_in(out)]
     if _decided(out / "data"):
         kept.append("data/.tagger/review.db")
@@ -76,7 +76,7 @@ def take_away(out: Path) -> list[str]:
 
 
 def _not_ours(out: Path) -> list[str]:
-    """What is in the folder and not the demo's, or was changed since; relative paths."""
+    """Files in the folder that the demo did not write, or that were changed since (relative paths)."""
     hashes = json.loads(marked(out) or "{}")
     return [
         path
@@ -87,10 +87,10 @@ def _not_ours(out: Path) -> list[str]:
 
 
 def _decided(data: Path) -> bool:
-    """Whether somebody else than the demo has decided something about its photos."""
+    """True if anybody but the demo has reviewed its photos."""
     decisions, operations = read_decisions(default_url(data)) if data.is_dir() else ([], [])
-    who = {one.reviewer for one in decisions} | {one.reviewer for one in operations}
-    return bool(who - {REVIEWER})
+    reviewers = {one.reviewer for one in decisions} | {one.reviewer for one in operations}
+    return bool(reviewers - {REVIEWER})
 
 
 def _hash(path: Path) -> str:
@@ -100,4 +100,4 @@ def _hash(path: Path) -> str:
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         if stays := take_away(Path(name)):
-            print(f"{name} stays, as not all in it is the demo's: {shortlist(stays, 5)}")
+            print(f"{name} is kept: it holds files that the demo did not write: {shortlist(stays, 5)}")

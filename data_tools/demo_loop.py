@@ -1,6 +1,6 @@
 """The demo run: train, find suspects, review, retrain, evaluate and predict on the demo set.
 
-The whole loop on the demo set, in minutes, with nothing but what is installed."""
+It takes minutes and needs no network."""
 
 import csv
 from pathlib import Path
@@ -18,9 +18,8 @@ from tagger.commands.suspects import suspects
 from tagger.commands.train import train
 from tagger.runs import RunFolder
 
-# A small network from random weights: nothing can be fetched here, and digits need no more. They are small,
-# so its last maps stay fine (output_stride) and the strongest place counts, not the mean of all
-# (global_pool).
+# A small network from random weights: it needs no download and is enough for digits. Digits are small, so the
+# last feature maps stay fine (output_stride), and their maximum counts, not their mean (global_pool).
 SETTINGS = [
     "image.size=64",
     "image.tta_hflip=false",
@@ -47,14 +46,14 @@ NUM_REVIEWS = 400
 
 
 def run_demo(out: Path, screen: Screen) -> None:
-    """Make the set, train, find suspects, answer them, retrain, evaluate, predict; ``out`` is new or a demo's."""
+    """Run the demo in ``out``, a new folder or an earlier demo's: make the set, train, review, retrain, predict."""
     began = monotonic()
     demo_folder.begin(out)
     data = make_demo(out / "data")
     run = out / "run"
     new = (data / "new").rename(out / "new")  # a folder of its own, as a person's new photos would be
     demo_folder.note(out)
-    screen.say(f"1. Images with several handwritten digits each, some labels wrong on purpose: {data}")
+    screen.say(f"1. Make photos of handwritten digits, some with wrong labels: {data}")
     screen.say("2. Train a small network on them, from random weights", style="bold")
     train(
         data,
@@ -69,16 +68,16 @@ def run_demo(out: Path, screen: Screen) -> None:
     suspects(run, screen=screen)
     screen.say()
     screen.say(
-        f"4. Settle the first {NUM_REVIEWS} (in the demo the known truth answers; you would: tagger review)"
+        f"4. Review the first {NUM_REVIEWS} (here from the known truth; on your photos: tagger review)"
     )
     done = answer_suspects(RunFolder(run), read_truth(data / "truth" / "truth.csv"), NUM_REVIEWS)
     screen.say(
-        f"{done.asked} cells looked at: {done.wrong} were wrong and are right now, {done.asked - done.wrong} kept."
+        f"{done.asked} labels checked: {done.wrong} were wrong and are corrected, {done.asked - done.wrong} were right."
     )
     screen.say()
     screen.say("5. Retrain: learn from the decisions", style="bold")
     better = retrain(run, out=out / "retrained", screen=screen).path
-    screen.say("6. Evaluate on new images whose labels are all right: before, and after", style="bold")
+    screen.say("6. Evaluate both models on new photos with true labels", style="bold")
     truth = data / "truth" / "new_truth.csv"
     before, after = (evaluate(new, folder, labels=truth, screen=screen) for folder in (run, better))
     report(after, "new images, against the truth", screen, rest="there is no file of them")
@@ -86,24 +85,24 @@ def run_demo(out: Path, screen: Screen) -> None:
         old, now = (result["overall"][name]["value"] for result in (before, after))
         screen.say(f"{word} before {old:.3f}, after {now:.3f}")
     screen.say()
-    screen.say("7. Predict: tag the new images", style="bold")
+    screen.say("7. Predict: tag the new photos", style="bold")
     tags = predict(new, run=better, out=out / "predictions.csv", screen=screen)
-    screen.say(f"{tags.num_images} images tagged: {tags.out}")
+    screen.say(f"{tags.num_images} photos tagged: {tags.out}")
     for line in tags.out.read_text("utf-8").splitlines()[1:6]:
         file, labels = line.split(",")[:2]
         screen.say(f"  {file}  {labels.replace('|', ', ') or '(no label)'}")
     screen.say()
     screen.say(f"Done in {monotonic() - began:.0f} s. Look at:")
     for path, what in (
-        (better / "README.md", "model card: what was trained, how good it is, plots"),
-        (better / "suspects.parquet", "the labels that are most likely wrong still"),
-        (data / "labels.csv", "the labels it learnt from; the right ones are in truth/"),
-        (tags.out, "the tags of the new images"),
+        (better / "README.md", "model card: training, scores and plots"),
+        (better / "suspects.parquet", "the labels that are still most likely wrong"),
+        (data / "labels.csv", "the labels with errors; the true ones are in truth/"),
+        (tags.out, "the tags of the new photos"),
     ):
         screen.say(f"  {path}  {what}")
     screen.say()
     where = "make review" if str(out) == "demo" else f"tagger review --run {better}"
-    screen.say(f"Settle suspects yourself, in the browser: {where}", style="bold")
+    screen.say(f"Review suspects yourself in the browser: {where}", style="bold")
 
 
 def read_truth(path: Path) -> dict[str, set[str]]:

@@ -1,6 +1,4 @@
-"""Summary of a data set: counts, imbalance, co-occurrence, image sizes and rules.
-
-Counts, imbalance, co-occurrence, sizes, rules: numbers that text and page show alike."""
+"""Summary of a data set: counts, imbalance, co-occurrence, image sizes and rules."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +17,12 @@ from tagger.progress import Track, no_track
 
 @dataclass(frozen=True)
 class Description:
-    """A data set in numbers.
+    """The summary of a data set.
 
     ``labels`` has a row per label: yes, no, unknown (images), share (of *yes* among known).
-    ``labels_per_image[n]`` counts the images with n labels. ``pairs`` are the pairs of labels that meet
-    most above chance (``lift``: times as often as if independent). ``imbalance`` is the commonest label's
-    count over the rarest's. ``width_N``, ``height_N`` are in pixels, 0 where ``unreadable`` says why.
+    ``labels_per_image[n]`` is the number of images with n labels. ``pairs`` are pairs of labels with their
+    ``lift``, highest first. ``imbalance`` is the most frequent label's count over the rarest's. ``width_N``
+    and ``height_N`` are in pixels, 0 for images in ``unreadable``.
     """
 
     num_images: int
@@ -43,7 +41,7 @@ class Description:
 
 
 def describe(dataset: Dataset, *, track: Track = no_track) -> Description:
-    """The data set in numbers. Only the headers of images are read: their sizes, as they are stored."""
+    """The summary of a data set. Of the images only the headers are read, for their sizes as stored."""
     labels_NK = dataset.labels_NK
     stats = label_stats(labels_NK)
     unknown_K = len(labels_NK) - stats.positives_K - stats.negatives_K
@@ -78,10 +76,10 @@ def describe(dataset: Dataset, *, track: Track = no_track) -> Description:
 
 
 def pairs_above_chance(labels_NK: Cells, names: tuple[str, ...], *, min_images: int = 5) -> pd.DataFrame:
-    """Pairs of labels that ``least`` images or more have both: ``label``, ``other``, ``images``, ``lift``,
-    best first.
+    """Pairs of labels that at least ``min_images`` images have both, by falling lift.
 
-    Lift is how many times as often they meet as they would if each were spread independently of the other.
+    Columns: ``label``, ``other``, ``images``, ``lift``: how many times as often the two occur together as
+    if they were independent.
 
     >>> labels_NK = np.array([[1, 1]] * 8 + [[1, 0]] * 2 + [[0, 0]] * 10, np.int8)
     >>> pairs_above_chance(labels_NK, ("sea", "beach")).values.tolist()
@@ -104,12 +102,10 @@ def pairs_above_chance(labels_NK: Cells, names: tuple[str, ...], *, min_images: 
 def image_sizes(
     root: str | Path, files: list[str], *, track: Track = no_track
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Problem]]:
-    """(widths_N, heights_N, problems) from the headers; 0 and a problem where there is no image."""
+    """(widths_N, heights_N, problems) from the headers; 0 and a problem for an unreadable image."""
     sizes_N2 = np.zeros((len(files), 2), dtype=np.int64)
     problems = []
-    found = map_in_threads(
-        lambda file: header_size(Path(root, file)), files
-    )  # on a network disk it is all waiting
+    found = map_in_threads(lambda file: header_size(Path(root, file)), files)
     for n, (size, reason) in zip(track(range(len(files)), "Reading sizes"), found, strict=True):
         sizes_N2[n] = size
         problems += [Problem(files[n], None, reason)] if reason else []
@@ -117,7 +113,7 @@ def image_sizes(
 
 
 def header_size(path: Path) -> tuple[tuple[int, int], str]:
-    """((width, height) in pixels as stored, ""), or ((0, 0), why there is none). Nothing is decoded."""
+    """((width, height) in pixels as stored, ""), or ((0, 0), reason). Nothing is decoded."""
     try:
         return image_size(path), ""
     except UnreadableImage as error:

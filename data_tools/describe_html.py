@@ -1,6 +1,4 @@
-"""HTML page of a data set's summary: figures, SVG plots and example images in one file.
-
-Figures, plots as inline SVG, and example images inside the file."""
+"""HTML page of a data set's summary: figures, SVG plots and example images in one file."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -20,9 +18,9 @@ from tagger.arrays import YES
 from tagger.data import Dataset, cooccurrence_matrix
 from tagger.data.images.decoding import UnreadableImage, load_image
 
-EXAMPLES = 8
-MAX_LABELS = 40
-SIDE = 128  # images a label, labels with images, pixels
+EXAMPLES = 8  # images per label
+MAX_LABELS = 40  # labels with example images
+SIDE = 128  # pixels of an example image
 MAX_COOCCURRENCE_LABELS = 24
 MAX_PROBLEMS = 50
 STYLE = """:root{color-scheme:light dark;--ink:#1d2125;--soft:#5f6873;--line:#e1e5ea;--ground:#fff;--card:#f5f7f9;
@@ -54,7 +52,7 @@ li{overflow-wrap:anywhere}.two{display:flex;flex-wrap:wrap;gap:0 3rem}"""
 
 
 def html_page(dataset: Dataset, found: Description) -> str:
-    """The page as HTML that needs nothing beside it and loads nothing, for light and dark screens."""
+    """The page as one self-contained HTML text, for light and dark screens."""
     sections = dict(_sections(dataset, found))
     links = "".join(f'<a href="#{_anchor(title)}">{escape(title)}</a>' for title in sections)
     body = "".join(
@@ -69,7 +67,7 @@ def html_page(dataset: Dataset, found: Description) -> str:
 
 
 def _tiles(found: Description) -> str:
-    """The figures that one wants first."""
+    """The main figures, as tiles."""
     num = max(found.num_images, 1)
     per_image = np.average(np.arange(len(found.labels_per_image)), weights=found.labels_per_image)
     told = [
@@ -77,7 +75,7 @@ def _tiles(found: Description) -> str:
         (f"{len(found.labels):,}", "labels"),
         (f"{per_image:.2f}", "labels an image"),
         (f"{found.num_unlabelled / num:.1%}".replace("%", " %"), "of images have no label"),
-        (f"{found.imbalance:,.0f} : 1", "commonest to rarest label"),
+        (f"{found.imbalance:,.0f} : 1", "most frequent to rarest label"),
         (f"{found.share_unknown:.1%}".replace("%", " %"), "of cells are unknown"),
     ]
     told += [(f"{found.num_unlisted:,}", "images not in the labels")] * bool(found.num_unlisted)
@@ -89,7 +87,7 @@ def _tiles(found: Description) -> str:
 
 
 def _sections(dataset: Dataset, found: Description) -> Iterator[tuple[str, str]]:
-    """Title and HTML of each part."""
+    """(title, HTML) of each section."""
     table = {title: (columns, rows) for title, columns, rows in tables(found)}
     names = found.labels["label"].tolist()
     counts = found.labels["yes"].tolist()
@@ -113,15 +111,15 @@ def _sections(dataset: Dataset, found: Description) -> Iterator[tuple[str, str]]
 def _cooccurrence(
     dataset: Dataset, found: Description, table: dict[str, tuple[list[str], list[Any]]]
 ) -> Iterator[str]:
-    """Which labels come together: all pairs of the commonest as a picture, pairs above chance and rules as tables."""
+    """Co-occurrence of labels: a chart of the most frequent ones, tables of pairs above chance and of rules."""
     names = found.labels["label"].head(MAX_COOCCURRENCE_LABELS).tolist()
     columns = [dataset.labels.index(name) for name in names]
     most = (
-        f" The {MAX_COOCCURRENCE_LABELS} commonest labels."
+        f" The {MAX_COOCCURRENCE_LABELS} most frequent labels."
         if len(found.labels) > MAX_COOCCURRENCE_LABELS
         else ""
     )
-    yield f"<p>Of the images with the row's label, how many have the column's too: the stronger, the more.{most}</p>"
+    yield f"<p>Share of the images with the row's label that also have the column's: darker is more.{most}</p>"
     yield cooccurrence_chart(names, cooccurrence_matrix(dataset.labels_NK[:, columns]))
     yield '<div class="two">'
     for title in ("Labels that meet more often than by chance", "Rules that the labels follow almost always"):
@@ -149,7 +147,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _examples(dataset: Dataset, found: Description) -> Iterator[str]:
-    """A row of images for each of the commonest labels, evenly over the data set, and one of images without any."""
+    """Example images of each of the most frequent labels, evenly spaced over the data set, and of no label."""
     column = {label: k for k, label in enumerate(dataset.labels)}
     yes_NK = dataset.labels_NK == YES
     rows = {label: yes_NK[:, column[label]] for label in found.labels["label"].head(MAX_LABELS)}
@@ -162,7 +160,7 @@ def _examples(dataset: Dataset, found: Description) -> Iterator[str]:
             yield f'<h3>{escape(title)} <span class="soft">{int(chosen_N.sum()):,}</span></h3>'
             yield f'<div class="row">{figures}</div>'
     if len(found.labels) > MAX_LABELS:
-        yield f"<p>The {MAX_LABELS} commonest of {len(found.labels):,} labels.</p>"
+        yield f"<p>The {MAX_LABELS} most frequent of {len(found.labels):,} labels.</p>"
 
 
 def evenly_spaced(rows: NDArray[np.int64], num: int = EXAMPLES) -> NDArray[np.int64]:

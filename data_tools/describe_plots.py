@@ -1,6 +1,4 @@
-"""SVG plots of counts, co-occurrence and image sizes for the HTML page.
-
-As inline SVG in the colours of the page, light or dark."""
+"""SVG plots of counts, co-occurrence and image sizes for the HTML page, in its light or dark colours."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,16 +8,16 @@ from numpy.typing import NDArray
 
 from tagger.text import counted
 
-ROW = 22
-NAME = 170
-WIDTH = 700  # pixels: height of a bar's row, room for names, width of a plot
-SHOWN_NAME = 24  # characters of a name; all of it is the tooltip
-CELL = 26  # pixels, a side of a cell in the table of co-occurrence
+ROW = 22  # pixels, height of a bar's row
+NAME = 170  # pixels, width of the names
+WIDTH = 700  # pixels, width of a plot
+SHOWN_NAME = 24  # characters of a name; the tooltip shows all of it
+CELL = 26  # pixels, side of a cell in the co-occurrence chart
 MAX_POINTS = 1500
 
 
 def bar_chart(names: Sequence[str], counts: Sequence[int], total: int) -> str:
-    """Horizontal bars, one a name, each with its count and its share of ``total``.
+    """Horizontal bars, one per name, each with its count and its share of ``total``.
 
     >>> bar_chart(["a<b"], [3], 4).count("a&lt;b"), "75.0 %" in bar_chart(["a<b"], [3], 4)
     (2, True)
@@ -41,7 +39,7 @@ def bar_chart(names: Sequence[str], counts: Sequence[int], total: int) -> str:
 
 
 def cooccurrence_chart(names: Sequence[str], together_KK: NDArray[np.float64]) -> str:
-    """A table of cells: the darker, the more of the row's images have the column's label too.
+    """A heat map of co-occurrence: the darker a cell, the more images of the row's label have the column's.
 
     >>> "50 % of the 2 images with sea have beach" in cooccurrence_chart(["sea", "beach"], np.array([[2, 1], [1, 4]]))
     True
@@ -77,7 +75,7 @@ def cooccurrence_chart(names: Sequence[str], together_KK: NDArray[np.float64]) -
 
 
 def size_chart(width_N: NDArray[np.int64], height_N: NDArray[np.int64]) -> str:
-    """A dot for each size that occurs (the commonest ``MAX_POINTS``), larger for more images; sides in pixels.
+    """A scatter plot of image sizes in pixels (the ``MAX_POINTS`` most frequent); larger dots are more images.
 
     >>> "2 images of 4 x 3 pixels" in size_chart(np.array([4, 4, 0]), np.array([3, 3, 0]))
     True
@@ -112,7 +110,7 @@ def size_chart(width_N: NDArray[np.int64], height_N: NDArray[np.int64]) -> str:
 
 
 def svg(width: float, height: float, inside: str) -> str:
-    """The drawing, as wide as it is or as its column, whichever is less."""
+    """The SVG element of a drawing, at most as wide as its column."""
     box = f'viewBox="0 0 {width} {height}" style="max-width:{width}px"'
     return f'<svg {box} width="100%" font-size="13" role="img">{inside}</svg>'
 

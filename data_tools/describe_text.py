@@ -1,6 +1,4 @@
-"""Text of a data set's summary for the terminal: sentences and tables.
-
-A few sentences and tables."""
+"""Text of a data set's summary for the terminal: sentences and tables."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +17,7 @@ def sentences(found: Description) -> Iterator[str]:
     """The lines above the tables."""
     yield f"{counted(found.num_images, 'image')} with labels, {found.num_bytes / 1e6:,.1f} MB"
     if found.num_unlisted:
-        yield f"{counted(found.num_unlisted, 'image')} that no label source names"
+        yield f"{counted(found.num_unlisted, 'image')} that the labels do not name"
     share = found.num_unlabelled / max(found.num_images, 1)
     yield f"{counted(found.num_unlabelled, 'image')} without any label ({share:.1%})"
     yield f"{found.share_unknown:.1%} of cells are unknown"
@@ -43,7 +41,8 @@ def _sizes(width_M: NDArray[np.int64], height_M: NDArray[np.int64]) -> str:
     if width_M.min() == width_M.max() and height_M.min() == height_M.max():
         return f"All of {width_M[0]} x {height_M[0]} pixels"
     middle = f"{np.median(width_M):.0f} x {np.median(height_M):.0f}"
-    return f"Pixels: median {middle}; {width_M.min()} to {width_M.max()} wide, {height_M.min()} to {height_M.max()} high"
+    widths = f"{width_M.min()} to {width_M.max()} wide"
+    return f"Pixels: median {middle}; {widths}, {height_M.min()} to {height_M.max()} high"
 
 
 def tables(found: Description) -> Iterator[Table]:

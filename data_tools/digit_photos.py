@@ -1,6 +1,4 @@
-"""Synthetic photos of handwritten digits: real digits as ink on drawn paper, lit unevenly.
-
-Real digits as ink on drawn paper, lit unevenly."""
+"""Synthetic photos of handwritten digits: real digits as ink on drawn paper, lit unevenly."""
 
 from collections.abc import Sequence
 
@@ -28,8 +26,7 @@ CHALKS = ((238, 238, 230), (245, 226, 140), (240, 170, 170))
 def draw_digit_photo(
     digits: Sequence[Floats], rng: np.random.Generator, *, size: int = 64
 ) -> NDArray[np.uint8]:
-    """A picture (size, size, 3) with these digits (each 8 x 8, 0..1) at random places, 26 to 44 % of its
-    height tall.
+    """A photo (size, size, 3) with these digits (each 8 x 8, 0..1) at random positions, 28 to 44 % of its height.
 
     >>> draw_digit_photo([], np.random.default_rng(0), size=32).shape
     (32, 32, 3)
@@ -55,7 +52,7 @@ def draw_digit_photo(
 
 
 def _stroke(digit: Floats, rng: np.random.Generator, *, height: int) -> Floats:
-    """Coverage 0..1 of one enlarged digit, slanted and turned a little, cut to its ink."""
+    """Coverage 0..1 of one enlarged digit, slightly sheared and rotated, cropped to its ink."""
     grey = Image.fromarray((255 * np.pad(digit, 1)).astype(np.uint8))
     side = round(height * 10 / 8)
     large = grey.resize((side, side), Image.Resampling.BICUBIC)
@@ -73,7 +70,7 @@ def _stroke(digit: Floats, rng: np.random.Generator, *, height: int) -> Floats:
 def _free_position(
     shape: tuple[int, ...], pixels: int, boxes: Sequence[tuple[int, int, int, int]], rng: np.random.Generator
 ) -> tuple[int, int]:
-    """(top, left) with little overlap; of 60 tries the best if none is good."""
+    """(top, left) with little overlap; the best of 60 tries if none is good."""
     tries = []
     for _ in range(60):
         top, left = (int(rng.integers(0, pixels - side + 1)) for side in shape)
@@ -89,7 +86,7 @@ def _overlap(a: int, a_length: int, b: int, b_length: int) -> int:
 
 
 def _draw_ruling(canvas: Floats, rng: np.random.Generator, *, dark: bool) -> None:
-    """Lines as on a notebook, or squares, drawn onto the canvas."""
+    """Draw the lines or squares of a notebook onto the canvas."""
     step = int(rng.integers(18, 32))
     start = int(rng.integers(0, 18))
     colour = np.array((70, 92, 80) if dark else (150, 175, 205), dtype=float)

@@ -1,8 +1,8 @@
 """Groups of duplicate images, and the labels on which the copies disagree.
 
-Three ways, each finding more and erring more: the same bytes; the same looks
-(``tagger.data.images.duplicate_group_ids``); alike to a network (``--run``), which also sees through cuts,
-frames and other colours. docs/data.md says how sure each is.
+Three methods, each of which finds more and makes more errors: equal bytes; near duplicates
+(``tagger.data.images.near_duplicates``); similar features of a network (``--run``), which also finds cropped,
+framed and recoloured copies. docs/data.md has the error rates.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,19 +22,19 @@ from tagger.errors import Problem
 from tagger.progress import Track, no_track, progress_callback
 from tagger.text import counted
 
-MIN_COSINE = 0.9  # cosine of reduced features from which images count as alike: see docs/data.md
-SAFE_KINDS = ("exact", "near")  # kinds that may be set aside unseen
+MIN_COSINE = 0.9  # cosine of reduced features from which images count as *alike*: see docs/data.md
+SAFE_KINDS = ("exact", "near")  # kinds that may be moved away without a look at them
 KIND_ORDER = ("first", "exact", "near", "alike")
 
 
 @dataclass(frozen=True)
 class DuplicateGroups:
-    """``table``: a row per image that has a copy, groups with different labels first.
+    """Groups of duplicates: ``table`` has a row per image with a copy, groups with different labels first.
 
     Columns: ``group`` (1, 2 ...), ``kind``, ``differs`` (labels on which the group's images disagree,
-    joined by ``|``), ``file``, ``hash``. The first image of a group is the one to keep, its kind is
-    *first*; of the others the kind says what they are to it: *exact* (the same bytes), *near* (the same
-    looks) or *alike* (the same to a network).
+    joined by ``|``), ``file``, ``hash``. The first image of a group is the one to keep; its kind is *first*.
+    The kind of the others compares them with it: *exact* (equal bytes), *near* (near duplicate) or *alike*
+    (similar features).
     """
 
     table: pd.DataFrame
@@ -53,12 +53,11 @@ def find_duplicates(
     min_similarity: float = MIN_COSINE,
     track: Track = no_track,
 ) -> DuplicateGroups:
-    """Groups of copies among ``files``: of the same bytes, with ``near`` of the same looks, with ``run`` alike
-    to it.
+    """Groups of duplicates among ``files``: equal bytes; with ``near``, near duplicates; with ``run``, *alike* ones.
 
     ``labels_NK`` has a row per file, unknown where nobody labelled it. ``known`` holds hashes that need not
-    be computed again (``Dataset.images``). Every different image is decoded once; memory grows by 0.5 kB an
-    image, with ``run`` by 1 kB. Images that cannot be read count as having no copy.
+    be computed again (``Dataset.images``). Every distinct image is decoded once; memory grows by 0.5 kB an
+    image, with ``run`` by 1 kB. Images that cannot be read have no copies.
     """
     images, problems = hash_table(root, files, known, track=track)
     distinct = images.drop_duplicates("hash")
@@ -76,17 +75,17 @@ def find_duplicates(
         features_MD, unread = features_of(run, root, paths, distinct["hash"].tolist(), track=track)
         alike_M = embedding_groups(features_MD, group_M, min_similarity=min_similarity, track=track)
         problems += [problem for problem in unread if problem.file not in {p.file for p in problems}]
-    place = {digest: m for m, digest in enumerate(distinct["hash"])}
-    place_N = images["hash"].map(place).to_numpy(dtype=np.int64)
+    row_of_hash = {digest: m for m, digest in enumerate(distinct["hash"])}
+    distinct_N = images["hash"].map(row_of_hash).to_numpy(dtype=np.int64)
     cells = np.full((len(files), len(names)), UNKNOWN, np.int8) if labels_NK is None else labels_NK
-    images = images.assign(near=group_M[place_N], alike=alike_M[place_N], pixels=pixels_M[place_N])
+    images = images.assign(near=group_M[distinct_N], alike=alike_M[distinct_N], pixels=pixels_M[distinct_N])
     return DuplicateGroups(duplicate_table(images, names, cells[images["row"]]), tuple(problems))
 
 
 def hash_table(
     root: str | Path, files: Sequence[str], known: pd.DataFrame | None, *, track: Track = no_track
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    """``file``, ``hash``, ``size`` and ``row`` (in ``files``) of every readable file, and what could not be read."""
+    """(table, problems): ``file``, ``hash``, ``size`` and ``row`` (in ``files``) of every readable file."""
     images = pd.DataFrame({"file": pd.Series(list(files), dtype=str)})
     columns = ["file", "hash", "size"]
     old = pd.DataFrame(columns=columns) if known is None else known[columns]
@@ -109,7 +108,7 @@ def embedding_groups(
     min_similarity: float,
     track: Track = no_track,
 ) -> NDArray[np.int64]:
-    """Groups in which images come together whose features, standardised and reduced, have a cosine of ``least``."""
+    """Groups of images whose features, standardised and reduced, have a cosine of at least ``min_similarity``."""
     from tagger.suspects.nearest_neighbours import reduce_features
 
     rows = np.flatnonzero(np.asarray(features_ND).any(axis=1))
@@ -125,8 +124,7 @@ def embedding_groups(
 
 
 def duplicate_table(images: pd.DataFrame, names: Sequence[str], labels_NK: Cells) -> pd.DataFrame:
-    """The table of ``DuplicateGroups``. First in a group comes the file with most cells known, then pixels,
-    then bytes.
+    """The table of ``DuplicateGroups``. The first file of a group has most known cells, then pixels, then bytes.
 
     >>> images = pd.DataFrame({"file": ["a", "b", "c"], "hash": ["x", "x", "y"]})
     >>> images = images.assign(size=1, pixels=1, near=0, alike=0)
@@ -156,7 +154,7 @@ def duplicate_table(images: pd.DataFrame, names: Sequence[str], labels_NK: Cells
 
 
 def disagreements(labels_RK: Cells, start_G: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.object_]:
-    """For each group (rows from one start to the next) the labels that one image has and another has not.
+    """The labels on which each group's images disagree, joined by ``|``; a group is the rows from start to start.
 
     >>> disagreements(np.array([[1, 0], [0, 0], [1, -1]], np.int8), np.array([0, 2]), ["cat", "dog"]).tolist()
     ['cat', '']
@@ -169,10 +167,10 @@ def disagreements(labels_RK: Cells, start_G: NDArray[np.int64], names: Sequence[
 
 
 def removable_files(table: pd.DataFrame) -> list[str]:
-    """The files that a group can do without: *exact* and *near* copies of its first, where all labels agree.
+    """The files that can be removed: *exact* and *near* copies of a group's first image, if all labels agree.
 
-    Groups whose labels differ keep all their files until somebody has settled which labels are right.
-    Images that are only *alike* may be two photos of one moment, which is for a person to say.
+    Groups whose labels differ keep all files until somebody has corrected the labels. Images that are only
+    *alike* may be two photos of one moment, and are kept.
     """
     return table.loc[(table["differs"] == "") & table["kind"].isin(SAFE_KINDS), "file"].tolist()
 

@@ -1,6 +1,4 @@
-"""Image features from a run's network: the stored ones where all are there, else computed.
-
-Its stored features where the images are the run's, else computed anew."""
+"""Image features of a run's network: the stored ones if the run has them all, else computed."""
 
 import tempfile
 from collections.abc import Sequence
@@ -28,9 +26,8 @@ def features_of(
 ) -> Features:
     """(features_ND, problems): float16, the mean over the run's views; zeros for an image that cannot be read.
 
-    A run keeps the features of its own images; they are taken if all of ``hashes`` are among these, and
-    come from one network. Otherwise the run's model looks at every image (loads torch). ``run`` as for
-    ``tagger.load``.
+    A run stores the features of its own images. They are used if they cover all ``hashes`` and come from one
+    network; otherwise the run's model computes all features (loads torch). ``run`` as for ``tagger.load``.
     """
     folder = find_run(run)
     rows = stored_rows(folder.load_images(), hashes)
@@ -45,7 +42,7 @@ def features_of(
 
 
 def stored_rows(images: pd.DataFrame, hashes: Sequence[str]) -> NDArray[np.int64] | None:
-    """Where in a run's table each hash stands; None where one is missing, or several networks made the features.
+    """The row of each hash in a run's table; None if one is missing, or if several networks made the features.
 
     >>> images = pd.DataFrame({"hash": ["x", "y"], "embedder": [0, 0]})
     >>> stored_rows(images, ["y", "y"]).tolist(), stored_rows(images, ["z"])
@@ -68,7 +65,7 @@ def compute_features(
     device: Any,
     track: Track = no_track,
 ) -> Features:
-    """Features of every image by ``call`` (tensors to (B, D)), kept in a file that vanishes: memory is a batch's."""
+    """Features of every image by ``call`` (tensors to (B, D)), in a temporary file: memory is that of a batch."""
     from tagger.batches import ImageFiles, make_loader
     from tagger.training.inference import run_batches
 
@@ -76,8 +73,8 @@ def compute_features(
     loader = make_loader(images, range(len(files)), batch_size=settings.train.batch_size)
     features_ND = np.zeros((len(files), 0), np.float16)
     problems = []
-    seen: Any = track(loader, "Embedding images")  # type: ignore[arg-type]  # a loader has a length, as a sequence has
-    for outputs in run_batches(call, seen, device=device, tta_hflip=settings.image.tta_hflip):
+    batches: Any = track(loader, "Embedding images")
+    for outputs in run_batches(call, batches, device=device, tta_hflip=settings.image.tta_hflip):
         mean_BD = outputs.outputs_VBX.mean(0)
         if not features_ND.shape[1]:
             with tempfile.TemporaryFile() as file:  # the map outlives it

@@ -1,6 +1,4 @@
-"""Measures of images: thumbnail, mean colour, brightness, contrast and sharpness, in one decoding.
-
-One decoding serves copies and quality."""
+"""Measures of images: thumbnail, mean colour, brightness, contrast and sharpness, in one decoding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +14,18 @@ from tagger.data.images.decoding import UnreadableImage, load_image
 from tagger.errors import Problem
 from tagger.progress import Track, no_track
 
-THUMB_SIDE = 16  # a side of a thumbnail, as near_duplicate_groups takes it
+THUMB_SIDE = 16  # side of a thumbnail, as near_duplicate_groups takes it
 PixelMeasures = tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float, float]]
-MAX_SIDE = 256  # pixels; larger images are scaled down to it, smaller ones to a multiple of CELLS
+MAX_SIDE = 256  # pixels; larger images are scaled down to it, smaller ones to a multiple of THUMB_SIDE
 
 
 @dataclass(frozen=True)
 class ImageMeasures:
-    """N images in numbers: pixels as stored, grey thumbnails (N, 16, 16), mean colours (N, 3), and of the grey
-    picture its mean ``brightness_N`` and deviation ``contrast_N`` (levels, 0..255) and ``sharpness_N`` (see
-    ``sharpness``).
+    """Measures of N images: sizes as stored, thumbnails, mean colours, brightness, contrast and sharpness.
 
-    Rows of images that cannot be read are 0 and in ``problems``; ``readable_N`` tells which.
+    Thumbnails are grey (N, 16, 16), colours (N, 3). ``brightness_N`` and ``contrast_N`` are the mean and the
+    deviation of the grey levels (0..255); for ``sharpness_N`` see ``sharpness``. Rows of unreadable images
+    are 0; ``readable_N`` is False for them, and ``problems`` has the reasons.
     """
 
     width_N: NDArray[np.int64]
@@ -42,7 +40,7 @@ class ImageMeasures:
 
 
 def measure_images(root: str | Path, files: Sequence[str], *, track: Track = no_track) -> ImageMeasures:
-    """Every image decoded once; memory grows by 300 bytes an image."""
+    """Measures of all images; each is decoded once, and memory grows by 300 bytes an image."""
     num = len(files)
     sizes_N2 = np.zeros((num, 2), np.int64)
     thumbs_NTT = np.zeros((num, THUMB_SIDE, THUMB_SIDE), np.uint8)
@@ -60,7 +58,7 @@ def measure_images(root: str | Path, files: Sequence[str], *, track: Track = no_
             return size, error.reason
 
     for n, (size, seen) in zip(
-        track(range(num), "Looking at images"), map_in_threads(one, files), strict=True
+        track(range(num), "Measuring images"), map_in_threads(one, files), strict=True
     ):
         sizes_N2[n] = size
         if isinstance(seen, str):
@@ -98,10 +96,10 @@ def measure_pixels(pixels_HW3: NDArray[np.uint8]) -> PixelMeasures:
 
 
 def sharpness(grey_HW: NDArray[np.float32]) -> float:
-    """Deviation of the Laplacian over that of the picture: how much of what is seen changes from pixel to pixel.
+    """Deviation of the Laplacian divided by that of the grey levels; 0 for an image of one colour.
 
     Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy", divided by contrast so that a
-    soft scene in fog is not taken for a blurred one. 0 for one colour.
+    scene in fog does not count as blurred.
 
     >>> fine = np.indices((32, 32)).sum(axis=0) % 2 * 100.0
     >>> coarse = np.sin(np.arange(32) / 8)[:, None] * np.full((1, 32), 100.0)
@@ -115,5 +113,5 @@ def sharpness(grey_HW: NDArray[np.float32]) -> float:
 
 
 def _side(width: int, height: int) -> int:
-    """Pixels of the square that an image is scaled to: nothing is enlarged, which would look like blur."""
+    """Side of the square that an image is scaled to; images are never enlarged, which would look like blur."""
     return max(THUMB_SIDE, min(width, height, MAX_SIDE) // THUMB_SIDE * THUMB_SIDE)

@@ -1,6 +1,4 @@
-"""Label noise of a chosen kind and rate, injected into labels whose truth is kept.
-
-Errors planted in labels whose truth is kept."""
+"""Label noise of a chosen kind and rate, injected into labels whose truth is kept."""
 
 from collections.abc import Callable
 
@@ -12,14 +10,13 @@ from tagger.errors import TaggerError, did_you_mean
 
 
 def inject_noise(truth_NK: Cells, rng: np.random.Generator, *, kind: str, share: float) -> Cells:
-    """A copy of the labels with errors of one kind; unknown cells stay unknown, and counts are exact for each
-    label.
+    """A copy of the labels with errors of one kind: an exact number per label; unknown cells stay unknown.
 
-    Of a label's P *yes* cells round(share P) are concerned: ``missing``: they become *no*; ``spurious``: as
-    many *no* cells become *yes*; ``both``: two thirds missing, one third spurious; ``confused``: each
-    becomes *no*, and the label that it most often stands with becomes *yes* instead, where that is *no*;
-    ``unknown``: they are forgotten. ``flip``: round(share N) of a label's N known cells become their
-    opposite. TaggerError for another kind or share.
+    For a label with P *yes* cells, round(share P) cells change. ``missing``: *yes* becomes *no*. ``spurious``:
+    as many *no* become *yes*. ``both``: two thirds missing, one third spurious. ``confused``: *yes* becomes
+    *no*, and the label that most often occurs with it becomes *yes* where it is *no*. ``unknown``: *yes*
+    becomes unknown. ``flip``: round(share N) of a label's N known cells become their opposite. TaggerError
+    for another kind or share.
 
     >>> truth_NK = np.array([[1]] * 20 + [[0]] * 20, dtype=np.int8)
     >>> inject_noise(truth_NK, np.random.default_rng(0), kind="missing", share=0.25).sum().item()
@@ -30,7 +27,7 @@ def inject_noise(truth_NK: Cells, rng: np.random.Generator, *, kind: str, share:
             f"Unknown kind {kind!r}.{did_you_mean(kind, NOISE_KINDS)} Available: {', '.join(sorted(NOISE_KINDS))}"
         )
     if not 0 <= share <= 1:
-        raise TaggerError(f"A share of {share} errors: give one from 0 to 1")
+        raise TaggerError(f"The share of errors is {share}: give one from 0 to 1")
     return NOISE_KINDS[kind](truth_NK, rng, share)
 
 

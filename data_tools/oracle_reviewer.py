@@ -1,6 +1,4 @@
-"""Oracle reviewer: answers suspects from known true labels, through the app's review session.
-
-A reviewer who looks it up, through the same desk as the app's."""
+"""Oracle reviewer: answers suspects from known true labels, through the app's review session."""
 
 from collections.abc import Mapping, Set
 from contextlib import closing
@@ -16,7 +14,7 @@ CARDS_AT_ONCE = 20
 
 @dataclass(frozen=True)
 class ReviewCount:
-    """How many cells were asked, and in how many of them the given label was wrong."""
+    """The number of cells reviewed, and of those whose given label was wrong."""
 
     asked: int
     wrong: int
@@ -30,10 +28,9 @@ def answer_suspects(
     store: str | None = None,
     reviewer: str = "truth",
 ) -> ReviewCount:
-    """Answer the first ``count`` cards of the review queue from ``truth`` (file -> its right labels).
+    """Answer the first ``count`` cards of the review queue from ``truth`` (file -> its true labels).
 
-    The decisions are in the review store, each in the order in which the queue, learning as it goes, asked
-    for it.
+    The decisions are recorded in the review store, in the order of the queue, which adapts to them.
     """
     url = store or default_url(Path(run.load_settings().data.path))
     with closing(Store.open(url)) as opened:

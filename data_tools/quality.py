@@ -1,9 +1,7 @@
 """Images of low quality: dark, bright, blurred, tiny, odd in aspect, or of one colour.
 
-Dark, bright, blurred, tiny, odd in shape, or of one colour.
-
-Dark and bright mean that little can be seen: by the mean alone 124 of 8,000 photos were dark, most of them
-lamps, moons and faces against black that show their subject well; with little contrast as well it is 20,
+Dark and bright images also need little contrast: by the mean alone 124 of 8,000 photos were dark, most of
+them lamps, moons and faces against black that show their subject well; with little contrast 20 are left,
 nearly all of them murky.
 """
 
@@ -29,14 +27,13 @@ def low_quality_images(
     tiny: int = 32,
     aspect: float = 4.0,
 ) -> pd.DataFrame:
-    """A row per image with something wrong: ``file``, ``kinds`` (joined by ``|``), width, height and what was
-    measured.
+    """A table of low-quality images: ``file``, ``kinds`` (joined by ``|``), width, height and measures.
 
-    ``dark`` and ``bright`` bound the mean grey level of images that vary by less than ``faint`` (deviation,
-    levels of 255), ``one_colour`` the deviation itself, ``blurred`` the sharpness, ``tiny`` the shorter
-    side (pixels), ``aspect`` the longer side over the shorter. An image of one colour is not also called
-    blurred. Images that cannot be read are left to ``tagger data check``. docs/data.md has the shares of
-    real photos that these defaults name.
+    ``dark`` and ``bright`` bound the mean grey level of images whose deviation is below ``faint`` (levels of
+    255), ``one_colour`` the deviation itself, ``blurred`` the sharpness, ``tiny`` the shorter side (pixels),
+    ``aspect`` the longer side over the shorter. An image of one colour does not also count as blurred.
+    Unreadable images are not listed: see ``tagger data check``. docs/data.md has the shares of real photos
+    that these defaults find.
     """
     short_N = np.minimum(measures.width_N, measures.height_N)
     long_N = np.maximum(measures.width_N, measures.height_N)

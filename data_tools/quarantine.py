@@ -1,10 +1,7 @@
 """Moving surplus copies out of a data set, and restoring them; a list is written first.
 
-A list is written before the first is moved.
-
-Each file is moved by one rename, or, to another disk, copied whole under a temporary name before the
-original goes. So a kill at any moment leaves every image in one place at least, and ``restore_files`` puts
-all of them where they were.
+Each file is moved by one rename, or copied completely to another disk before the original is removed. So a
+kill at any moment leaves every image in at least one of the two folders, and ``restore_files`` restores all.
 """
 
 import errno
@@ -36,22 +33,21 @@ def quarantine_files(
     *,
     track: Track = no_track,
 ) -> list[str]:
-    """``files``, moved to the new folder ``to`` under their own paths, beside ``moved.csv``, their rows of
-    ``table``.
+    """Move ``files`` to the new folder ``to`` under their own paths; ``moved.csv`` there has their rows of ``table``.
 
-    Nothing is deleted; ``restore_files`` undoes it, also after a kill. TaggerError if ``to`` is there
-    already, or lies in the data folder.
+    Nothing is deleted; ``restore_files`` undoes it, also after a kill. TaggerError if ``to`` exists or is
+    inside the data folder.
     """
     to = Path(to)
     root = check_folder(root)
     if (to / MOVED_LIST).is_file():
         raise TaggerError(
-            f"{to}: holds files that were set aside before. Take them back with --undo, or name another"
+            f"{to}: this folder holds files that were moved before. Restore them with --undo, or name another"
         )
     check_new_path(to)
     if Path(os.path.abspath(to)).is_relative_to(os.path.abspath(root)):
         raise TaggerError(
-            f"{to}: this lies in the data folder, so the copies would be found again. Name one outside"
+            f"{to}: this is inside the data folder, so the copies would be found again. Name a folder outside"
         )
     if not files:
         return []
@@ -63,18 +59,17 @@ def quarantine_files(
 
 
 def restore_files(root: str | Path, aside: str | Path, *, track: Track = no_track) -> list[str]:
-    """What ``quarantine_files`` moved to ``aside``, moved back; the folder goes when it is empty. The files
-    that came back.
+    """Move back what ``quarantine_files`` moved to ``aside``; return the files. An empty folder is removed.
 
-    A file that is in both places stays in ``root``, and the other goes, if the bytes are the same.
-    TaggerError for a folder without ``moved.csv``, and, once all others are back, for files that are in
-    neither place or differ.
+    If a file exists in both folders with the same bytes, the one in ``aside`` is removed. TaggerError for a
+    folder without ``moved.csv``, and, after all others are back, for files that are in neither folder or
+    differ.
     """
     root = check_folder(root)
     aside = check_folder(aside)
     if not (aside / MOVED_LIST).is_file():
-        raise TaggerError(f"{aside}: no {MOVED_LIST} in it. Give the folder that --to named")
-    made = marked(aside) is not None  # else nothing is removed: of another's folder, or of the last version's
+        raise TaggerError(f"{aside}: there is no {MOVED_LIST} in it. Give the folder that --to named")
+    made = marked(aside) is not None  # nothing is removed from a folder without the mark
     files = pd.read_csv(aside / MOVED_LIST, dtype=str, keep_default_na=False)["file"].tolist()
     back = []
     lost = []
@@ -93,7 +88,10 @@ def restore_files(root: str | Path, aside: str | Path, *, track: Track = no_trac
         else:
             differing.append(file)
     if lost or differing:
-        wrong = (("in neither place", lost), ("with another one in its place", differing))
+        wrong = (
+            ("in neither folder", lost),
+            ("with another file of that name in the data folder", differing),
+        )
         told = [f"{counted(len(names), 'file')} {what}: {shortlist(names)}" for what, names in wrong if names]
         raise TaggerError(f"{aside}: {'; '.join(told)}. All others are back in {root}")
     for file in files:
@@ -103,9 +101,9 @@ def restore_files(root: str | Path, aside: str | Path, *, track: Track = no_trac
 
 
 def move_file(source: Path, target: Path) -> None:
-    """One file, moved; never over another, and whole in one of the two places at any moment."""
+    """Move one file, never over another; at any moment it is complete at one of the two paths."""
     if os.path.lexists(target):
-        raise TaggerError(f"{target}: this is there already and is left as it is")
+        raise TaggerError(f"{target}: this exists already and stays as it is")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         source.rename(target)

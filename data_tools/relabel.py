@@ -1,6 +1,4 @@
-"""Merging of label tables by several annotators, and renaming of labels.
-
-Several annotators into one; one name for what had two."""
+"""Merging of label tables by several annotators, and renaming of labels."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,8 +15,8 @@ def merge_labels(
     """(files, labels, labels_NK, disagreements) of several people's labels of one folder.
 
     Each part is (files, labels, labels_NK). A cell has the value of those who know it; where they disagree
-    it is unknown, and a row of ``disagreements`` keeps ``file``, ``label`` and what each of ``annotators`` said
-    (1, 0 or empty). A label or an image that somebody does not list is unknown to them.
+    it is unknown, and ``disagreements`` has a row with ``file``, ``label`` and each annotator's value (1, 0 or
+    empty). A label or an image that an annotator does not list is unknown to them.
 
     >>> one, other = (["a"], ["cat"], np.array([[1]], np.int8)), (["a"], ["cat"], np.array([[0]], np.int8))
     >>> files, labels, cells, table = merge_labels([one, other], annotators=["Ann", "Bo"])
@@ -45,10 +43,10 @@ def merge_labels(
 def rename_labels(
     names: Sequence[str], labels_NK: Cells, renames: Mapping[str, str]
 ) -> tuple[list[str], Cells]:
-    """(labels, labels_NK) after renaming; a new name that is there already, or given twice, joins the labels.
+    """(labels, labels_NK) after renaming; labels that get the same name are merged.
 
-    A joined cell is *yes* if one of them is, else unknown if one of them is, else *no*. An empty new name
-    drops the label. TaggerError that lists every old name that is no label, or if no label is left.
+    A merged cell is *yes* if one of them is, else unknown if one of them is, else *no*. An empty new name
+    drops the label. TaggerError for old names that are no labels, or if no label is left.
 
     >>> names, cells = rename_labels(["cat", "kitty", "dog"], np.array([[0, 1, 0]], np.int8), {"kitty": "cat"})
     >>> names, cells.tolist()
@@ -56,11 +54,11 @@ def rename_labels(
     """
     missing = [f"{old!r}{did_you_mean(old, names)}" for old in renames if old not in names]
     if missing:
-        raise TaggerError(f"There is no such label to rename: {'; '.join(missing)}")
+        raise TaggerError(f"There are no such labels to rename: {'; '.join(missing)}")
     new_K = [renames.get(name, name) for name in names]
     kept = [name for name in dict.fromkeys(new_K) if name]
     if not kept:
-        raise TaggerError("No label would be left. Keep one")
+        raise TaggerError("No label would be left. Keep at least one")
     joined_NK = np.empty((len(labels_NK), len(kept)), dtype=np.int8)
     for k, name in enumerate(kept):
         cells = labels_NK[:, [at for at, new in enumerate(new_K) if new == name]]
@@ -71,8 +69,7 @@ def rename_labels(
 
 
 def parse_renames(texts: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    """{old: new} of ``OLD=NEW`` texts; where a name holds ``=``, the old name is the longest one that is a
-    label.
+    """{old: new} of ``OLD=NEW`` texts; of several ``=`` the last one counts whose left side is a label.
 
     >>> parse_renames(["a=b=c", "x=y"], ["a=b", "x"])
     {'a=b': 'c', 'x': 'y'}

@@ -1,6 +1,4 @@
-"""Stratified samples of a data set: each label keeps its share.
-
-As many of each label, in proportion, as the whole has."""
+"""Stratified samples of a data set: each label keeps its share."""
 
 import os
 import shutil
@@ -19,16 +17,18 @@ from tagger.runs import atomic_write
 
 
 def sample_rows(labels_NK: Cells, hashes: Sequence[str], num: int, *, seed: int = 0) -> NDArray[np.int64]:
-    """Rows of exactly ``num`` images, in order, among which every label has nearly the share that it has in all.
+    """Rows of exactly ``num`` images, in order, in which every label keeps nearly its share.
 
-    Iterative stratification, as for the test split; what that is off by is drawn at random. TaggerError if
-    there are no more than ``num``, or ``num`` is none.
+    Iterative stratification, as for the test split; the number is then completed or cut at random.
+    TaggerError if ``num`` is 0, or not below the number of images.
 
     >>> sample_rows(np.array([[1], [0]] * 10, np.int8), [str(n) for n in range(20)], 4).size
     4
     """
     if not 0 < num < len(labels_NK):
-        raise TaggerError(f"A sample of {num:,} out of {len(labels_NK):,} images: give a number between")
+        raise TaggerError(
+            f"A sample of {num:,} out of {len(labels_NK):,} images: give a number from 1 to {len(labels_NK) - 1:,}"
+        )
     split = split_images(labels_NK, hashes, val=0, test=num / len(labels_NK), folds=1, seed=seed).split
     rng = np.random.default_rng(seed)
     chosen, others = (
@@ -41,21 +41,18 @@ def save_sample(
     out: str | Path, root: str | Path, files: Sequence[str], names: Sequence[str], labels_NK: Cells,
     *, track: Track = no_track,
 ) -> Path:  # fmt: skip
-    """A new folder ``out``: copies of the images under their own paths, ``labels.csv``, and ``labels.toml`` if
-    any.
+    """Copy images to the new folder ``out`` under their own paths, with ``labels.csv`` and any ``labels.toml``.
 
-    TaggerError if ``out`` is there already or lies in the data folder.
+    TaggerError if ``out`` exists or is inside the data folder.
     """
     out = check_new_path(out)
     root = Path(root)
     if Path(os.path.abspath(out)).is_relative_to(os.path.abspath(root)):
         raise TaggerError(
-            f"{out}: this lies in the data folder, so its images would be found twice. Name one outside"
+            f"{out}: this is inside the data folder, so its images would be found twice. Name a folder outside"
         )
     for file in track(files, "Copying images"):
-        with atomic_write(
-            out / file
-        ) as temporary:  # a copy that was cut off would be a damaged image under its name
+        with atomic_write(out / file) as temporary:  # an interrupted copy would be a damaged image
             shutil.copy2(root / file, temporary)
     save_labels(out / "labels.csv", out, files, names, labels_NK)
     if (root / "labels.toml").is_file():

@@ -73,8 +73,8 @@ MUTILATED: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "zero bytes": (nothing, ["a.jpg: 0 bytes"]),
     "cut off": (cut_off, ["a.jpg: cut off after"]),
     "no image": (lambda f: (f / "a.jpg").write_text("hello") and None, ["a.jpg: not an image"]),
-    "another format": (other_format, ["a.jpg: its name says JPEG, its bytes are PNG"]),
-    "capitals": (two_cases, ["a.jpg: only capitals tell it from 'A.JPG'", "A.JPG: no label source"]),
+    "another format": (other_format, ["a.jpg: its suffix says JPEG, but it is PNG"]),
+    "capitals": (two_cases, ["a.jpg: differs from 'A.JPG' only in case", "A.JPG: the labels do not name"]),
     "a row twice": (
         lambda f: more_rows(f, "a.jpg,dog\n"),
         ["labels.csv, row 6: 'a.jpg' has other labels in row 2"],
@@ -85,14 +85,14 @@ MUTILATED: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     ),
     "unlisted": (
         lambda f: Image.new("RGB", (9, 9)).save(f / "e.png"),
-        ["e.png: no label source names this image"],
+        ["e.png: the labels do not name this image"],
     ),
     "a label in capitals": (
         lambda f: more_rows(f, "b.jpg,Cat\n"),
         ["labels 'Cat', 'cat' differ only in case"],
     ),
-    "a rule broken": (rule, ["a.jpg: has 'cat', but not 'animal' that it implies"]),
-    "a group broken": (group, ["b.jpg: has 'cat' and 'animal' of the group 'g', which allows one"]),
+    "a rule broken": (rule, ["a.jpg: has 'cat', but not 'animal', which 'cat' implies"]),
+    "a group broken": (group, ["b.jpg: has 'cat' and 'animal' of the group 'g', which allows one label"]),
     "no TOML, and cut off": (no_toml, ["labels.toml: this is not valid TOML", "a.jpg: cut off after"]),
     "not in labels.toml": (closed_list, ["'dog'"]),
     "a broken link": (lambda f: (f / "l.jpg").symlink_to("nowhere"), ["l.jpg: a broken link"]),

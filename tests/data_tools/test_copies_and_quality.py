@@ -81,7 +81,7 @@ def test_surplus_copies_are_those_of_groups_whose_labels_agree(photos: Path, tmp
     assert removable_files(table) == [
         "b.png"
     ]  # the copy that somebody labelled stays; c and c2 disagree, so both stay
-    with pytest.raises(TaggerError, match="in the data folder"):
+    with pytest.raises(TaggerError, match="inside the data folder"):
         quarantine_files(photos, table, removable_files(table), photos / "copies")
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_is_in_neither_place_or_another_is_named_and_the_others_come
     (aside / "b2.png").unlink()
     (photos / "c2.png").write_bytes(b"another")
     with pytest.raises(
-        TaggerError, match=r"1 file in neither place: b2.png; 1 file with another one .*: c2.png"
+        TaggerError, match=r"1 file in neither folder: b2.png; 1 file with another file .*: c2.png"
     ):
         restore_files(photos, aside)
     assert (photos / "sub/d2.png").is_file()

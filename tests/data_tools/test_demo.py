@@ -58,7 +58,7 @@ def test_no_noise_plants_nothing():
 
 
 def test_nothing_that_is_there_already_is_overwritten(demo, tmp_path):
-    with pytest.raises(TaggerError, match="something there already"):
+    with pytest.raises(TaggerError, match="this exists already"):
         make_demo(demo)
     with pytest.raises(TaggerError, match="noise"):
         make_demo(tmp_path / "x", noise=1.5)

@@ -88,7 +88,7 @@ def test_demo_does_not_begin_in_a_project_that_looks_like_it(tmp_path: Path, tag
     untouched = plant(project / "data/labels.csv", project / "thesis.tex", project / "run/metrics.json")
     ended = tagger_cli("demo", "--out", project)
     assert ended.code == 2
-    assert f"{project}: it is not empty, and no demo made it" in ended.err
+    assert f"{project}: the folder is not empty, and no demo made it" in ended.err
     assert "Name another folder with --out" in ended.err
     assert untouched()
     assert len(files(project)) == 3
@@ -116,7 +116,7 @@ def test_demo_does_not_begin_where_a_strangers_or_a_changed_file_is_in_its_way(t
     small_demo(out)
     untouched = plant(out / place)
     before = files(out)
-    with pytest.raises(TaggerError, match=rf"did not write {place}.*Move it away, or name another folder"):
+    with pytest.raises(TaggerError, match=rf"did not write them: {place}.*Move them away, or name another folder"):
         demo_loop.run_demo(out, screen.Screen(quiet=True))
     assert untouched()
     assert files(out) == before
@@ -133,7 +133,7 @@ def test_demo_keeps_decisions_that_a_person_took_in_it(tmp_path: Path):
     )  # fmt: skip
     with closing(Store.open(default_url(out / "data"))) as store:
         store.record([said])
-    with pytest.raises(TaggerError, match="somebody has taken decisions in it"):
+    with pytest.raises(TaggerError, match="somebody has reviewed labels in it"):
         demo_folder.begin(out)
     assert "data/.tagger/review.db" in demo_folder.take_away(out)
     assert (out / "data/.tagger/review.db").is_file()
@@ -430,7 +430,7 @@ def test_no_file_is_moved_over_another(photos: Path, tmp_path: Path, copies: pd.
     aside = tmp_path / "aside"
     quarantine_files(photos, copies, ["0.png"], aside)
     (photos / "0.png").symlink_to("nowhere")
-    with pytest.raises(TaggerError, match="is left as it is"):
+    with pytest.raises(TaggerError, match="stays as it is"):
         restore_files(photos, aside)
     assert (photos / "0.png").is_symlink()
     assert (aside / "0.png").is_file()

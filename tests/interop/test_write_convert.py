@@ -61,7 +61,7 @@ def test_the_format_is_that_of_the_suffix_or_asked_for(
     assert tagger_cli("data", "convert", data, "--out", tmp_path / "a.jsonl").code == 0
     assert (read_dataset(data, tmp_path / "a.jsonl").labels_NK == -1).sum() == 4
     for argv, hint in (
-        (("--out", tmp_path / "a.json"), "in which format?"),
+        (("--out", tmp_path / "a.json"), "the suffix names no format"),
         (("--out", tmp_path / "a.csv", "--format", "tsv"), "ends in .tsv"),
         (("--out", tmp_path / "a.json", "--format", "cocoa"), "Did you mean 'coco'"),
         (("--out", data / "new", "--format", "imagefolder"), "own folder"),
