@@ -70,7 +70,7 @@ def make_run(folder: Path, num_images: int, num_suspects: int, num_labels: int) 
                 "stratum_size": num_suspects,
                 "positives": 100,
                 "doubt": doubt,
-                "reason": "18 of its 25 nearest images have `label`",
+                "reason": "18 of its 25 most similar photos have `label`",
                 "main_signal": "neighbours",
                 "signal_neighbours": doubt,
                 "signal_self_confidence": doubt,

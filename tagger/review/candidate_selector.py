@@ -13,7 +13,7 @@ from tagger.review.review_queue import SuspectFilter, audit_plan, is_suspect
 
 
 class CandidateSelector:
-    """The suspects of a table as filters and the ledger leave them."""
+    """The suspects of a table that filters and decisions leave."""
 
     def __init__(self, table: pd.DataFrame, index: DecisionIndex, run: str):
         self._table = table

@@ -1,6 +1,4 @@
-"""State of each cell (verified, disputed, open), from the decisions on it.
-
-The log is the truth; this is a pure function of it."""
+"""State of each cell (verified, disputed, open), from the decisions on it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -52,7 +52,7 @@ class Decision:
             )
         if (self.verdict == "undo") == (self.undoes is None and self.undoes_seq is None):
             raise TaggerError(
-                f"A decision on {self.label!r}: exactly an 'undo' names the decision it takes back."
+                f"A decision on {self.label!r}: an 'undo', and nothing else, names the decision that it takes back."
             )
         check_text(
             hash=self.hash, label=self.label, reviewer=self.reviewer, client=self.client, run=self.run or "-"
@@ -142,7 +142,7 @@ def check_limits(client: str, *numbers: int | None) -> None:
         number is not None and abs(number) >= 2**63 for number in numbers
     ):
         raise TaggerError(
-            f"A decision of {client[:MAX_CLIENT_LENGTH]!r} has a number or a sender that no database takes."
+            f"A decision of {client[:MAX_CLIENT_LENGTH]!r} has a number or a client name that is too long to store."
         )
 
 

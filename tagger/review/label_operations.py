@@ -229,7 +229,8 @@ def check_operation(
     if new.kind == "merge":
         if new.target not in now.names or new.target == new.label:
             raise TaggerError(
-                f"{new.label!r} can be merged into another label.{did_you_mean(used, now.names)}"
+                f"{new.label!r} cannot be merged into {used!r}. Choose another label of the run."
+                f"{did_you_mean(used, [name for name in now.names if name != new.label])}"
             )
         return
     owner = now.node(used)

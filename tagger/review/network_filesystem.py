@@ -1,6 +1,4 @@
-"""Detection of network filesystems, where SQLite's write-ahead log is not safe.
-
-There SQLite's write-ahead log is not safe."""
+"""Detection of network filesystems, where SQLite's write-ahead log is not safe."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -104,8 +104,8 @@ def create_or_check_tables(connection: Connection) -> int:
     if meta.name not in tables:
         if strange := sorted({*metadata.tables} & {*tables}):
             raise TaggerError(
-                f"{where}: {' and '.join(strange)} there belong to another program. Nothing was changed. Give a"
-                " --store of its own."
+                f"{where}: the tables {' and '.join(strange)} there belong to another program. Nothing was changed."
+                " Choose another --store."
             )
         metadata.create_all(connection)
         make_append_only(connection)

@@ -1,7 +1,5 @@
 """Upgrade of a review store to the current version, with a copy of the old one beside it.
 
-In one transaction, with a copy of it beside it.
-
 Whoever is killed on the way leaves the old store as it was: the copy is made first, under a name that
 nothing has, and all changes are one transaction. The copy is never removed by tagger.
 """
@@ -27,7 +25,7 @@ UPGRADE_STEPS: dict[int, Callable[[Connection], None]] = {
 def upgrade_store(connection: Connection, version: int) -> None:
     """Nothing, when the store has this tagger's version; a warning says where the copy of the old one is.
 
-    ``connection`` must be one of ``writing``: nobody else writes meanwhile, and an error takes everything
+    ``connection`` must be one of ``write_transaction``: nobody else writes meanwhile, and an error takes everything
     back.
     """
     if version == store_schema.VERSION:
@@ -39,7 +37,7 @@ def upgrade_store(connection: Connection, version: int) -> None:
     connection.execute(update(store_schema.meta).where(is_version).values(value=str(store_schema.VERSION)))
     where = connection.engine.url.render_as_string(hide_password=True)
     log.warning(
-        "%s: brought from format %d to format %d. As it was, it is kept: %s",
+        "%s: upgraded from format %d to format %d. A copy of the old store is kept: %s",
         where,
         version,
         store_schema.VERSION,

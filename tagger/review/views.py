@@ -1,6 +1,4 @@
-"""Plain data that the app shows: cards, images with their labels, progress.
-
-Plain data, no behaviour."""
+"""Plain data that the app shows: cards, images with their labels, progress."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """Thresholds, calibration and metrics from probabilities and labels, as plain arrays.
 
-Pure arrays: no file, no model, no torch.
+No file, no model, no torch.
 
 Labels are cells (1 yes, 0 no, -1 unknown; unknown counts in nothing), probabilities floats of the same
 shape (N, K).

@@ -1,7 +1,5 @@
 """Best threshold of one label, empirical or model-based, and the best one shared by all labels.
 
-By counting, by a model of its probabilities, and for all labels together.
-
 Everything here is in log-odds, where thresholds of different labels can be averaged.
 """
 
@@ -41,7 +39,9 @@ def empirical_threshold(
     than the one best threshold; for a constraint the very threshold that meets it.
 
     >>> labels, probs = np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9])
-    >>> float(sigmoid(empirical_threshold(labels, probs, ThresholdObjective("precision", target=1.0), np.ones((4, 1))).value).round(3))
+    >>> objective = ThresholdObjective("precision", target=1.0)
+    >>> found = empirical_threshold(labels, probs, objective, np.ones((4, 1)))
+    >>> float(sigmoid(found.value).round(3))
     0.5
     """
     ranked = RankedLabel.of(labels_N, probs_N, at_most=None if objective.is_constraint else MAX_CANDIDATES)
@@ -52,7 +52,7 @@ def empirical_threshold(
     if not objective.is_constraint:
         return LogitThreshold(float(drawn_B.mean()), drawn_B)
     best = once_S.argmax()
-    missed = once_S[best] < -1.0  # see Aim.utility
+    missed = once_S[best] < -1.0  # see ThresholdObjective.utility
     return LogitThreshold(float(cutoffs_S[best]), drawn_B, float(once_S[best] + 2.0) if missed else None)
 
 
@@ -74,7 +74,7 @@ def model_based_threshold(
     prior: float,
 ) -> LogitThreshold:
     """The threshold that is best if a Platt curve tells the truth about these probabilities
-    (``ThresholdObjective.cutoff``).
+    (``ThresholdObjective.optimal_threshold``).
 
     The curve is held near the one shared by all labels, ``sigmoid(centre * logit)``, by a prior of weight
     ``prior``: a rare label borrows from the others, a frequent one speaks for itself. Draws take one Newton

@@ -1,7 +1,5 @@
 """Per-label calibration: none, temperature or Platt scaling, chosen by cross-validated log loss.
 
-None, temperature, or Platt's scale and bias.
-
 Every curve is ``sigmoid(scale * logit + bias)`` with scale > 0, so the ranking of a label never changes.
 Per label the curve with the lowest cross-validated log loss is taken (a simpler one when equal); a label
 with too few of either class gets the temperature that is shared by all labels, and says so. Labels that

@@ -1,6 +1,4 @@
-"""Table of all metrics of one model on labelled images, with intervals, ready for JSON.
-
-One table of everything, with intervals, ready for JSON."""
+"""Table of all metrics of one model on labelled images, with intervals, ready for JSON."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +37,7 @@ def evaluate(
     ``thresholds_K`` and ``shared`` (the best single threshold) come from other data. Undefined values are
     None and the label's note says why; unknown cells count in nothing. "thresholds_compared" holds plain
     values for the per-label thresholds, for 0.5 and for ``shared``; "threshold_gain" is per-label minus
-    shared, over the same draws. Decisions keep to ``structure``; with groups in it, "groups" holds what
+    shared, over the same draws. Decisions keep to ``constraints``; with groups in them, "groups" holds what
     ``GroupMetrics.row`` gives of each, by name.
 
     >>> labels, probs = np.array([[1], [0], [1], [0]]), np.array([[0.9], [0.1], [0.4], [0.3]])

@@ -1,6 +1,7 @@
 """Checks that scores of known cells and numbers of a file are finite.
 
-Nothing is measured or chosen on NaN, which would sort last."""
+Nothing is measured or chosen on NaN, which would sort last.
+"""
 
 import math
 from collections.abc import Mapping, Sequence

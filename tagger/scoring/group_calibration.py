@@ -1,7 +1,5 @@
 """Temperature scaling of the softmax over an exclusive group of labels.
 
-One temperature for the softmax.
-
 A curve for each label, as free labels have, would break what a group's probabilities say: for one image the
 order of its labels could turn, and their sum would not be 1. A temperature (Guo et al. 2017) keeps the
 order of an image's labels and makes them sum to 1, with "none" where an image may have none of them.

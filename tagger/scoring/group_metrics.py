@@ -1,7 +1,5 @@
 """Accuracy, mean absolute error and confusion matrix within an exclusive or ordinal group.
 
-Accuracy, and how far off.
-
 Images count whose label in the group is known: one *yes*, or where an image may have none, all *no*. For an
 ordinal group the distance between two labels is the number of steps from one to the other in the group's
 order; it is taken to the likeliest label also where none was chosen. One-off accuracy allows a distance of

@@ -152,7 +152,8 @@ def predict_labels(
 def argmax_in_group(scores_NM: Floats, chosen_NM: Bools, *, always: bool) -> Bools:
     """Of each image's chosen labels only the one with the highest score; with ``always`` of all its labels.
 
-    >>> argmax_in_group(np.array([[0.3, 0.4], [0.3, 0.4]]), np.array([[True, False], [False, False]]), always=False).tolist()
+    >>> chosen = np.array([[True, False], [False, False]])
+    >>> argmax_in_group(np.array([[0.3, 0.4], [0.3, 0.4]]), chosen, always=False).tolist()
     [[True, False], [False, False]]
     """
     open_NM = ~np.isnan(scores_NM) if always else chosen_NM

@@ -59,7 +59,7 @@ class DecisionMetrics:
         self._exact_N = exact_matches(labels_NK, chosen_NK)
 
     def block(self, at: slice) -> WeightedMetrics:
-        """Of these labels, what ``whole`` needs, (B,); it adds up over blocks."""
+        """Of these labels, what ``aggregate`` needs, (B,); it adds up over blocks."""
         cells = WeightedConfusion(self.labels_NK[:, at], self.chosen_NK[:, at])
         return lambda weights_NB: metric_sums(cells(weights_NB))
 
@@ -68,7 +68,7 @@ class DecisionMetrics:
         return {"exact_match": weighted_mean(self._exact_N, weights_NB)}
 
     def aggregate(self, sums: Metrics, image_means: Metrics) -> Metrics:
-        """The metrics (B,) from ``block`` of all labels, added up, and ``images``."""
+        """The metrics (B,) from ``block`` of all labels, added up, and ``image_means``."""
         return averages_from_sums(sums) | image_means
 
 
@@ -76,7 +76,7 @@ class MetricSet:
     """Predictions and their decisions; call it with ``weights_NB`` for ``(overall, per_label)`` of one
     weighting.
 
-    overall: each name of OVERALL -> (B,). per_label: each name of PER_LABEL -> (K, B). Undefined is NaN.
+    overall: each name of OVERALL_METRICS -> (B,). per_label: each name of LABEL_METRICS -> (K, B). Undefined is NaN.
     Weights are whole numbers, how often an image counts. For many weightings go through ``block``
     (``bootstrap.resample``). TaggerError if the probability of a known cell is NaN.
 
@@ -110,7 +110,7 @@ class MetricSet:
         self.negatives_K = (self.labels_NK != UNKNOWN).sum(axis=0) - self.positives_K
 
     def block(self, at: slice) -> WeightedMetrics:
-        """Of these L labels: each name of PER_LABEL -> (L, B), and what ``whole`` adds up over blocks, (B,)."""
+        """Of these L labels: each name of LABEL_METRICS -> (L, B), and what ``aggregate`` adds up over blocks, (B,)."""
         labels_NL = self.labels_NK[:, at]
         probs_NL = self.probs_NK[:, at]
         cells = WeightedConfusion(labels_NL, self.chosen_NK[:, at])
@@ -152,7 +152,7 @@ class MetricSet:
         }
 
     def aggregate(self, sums: Metrics, image_means: Metrics) -> Metrics:
-        """Each name of OVERALL -> (B,), from ``block`` of all labels, added up, and ``images``."""
+        """Each name of OVERALL_METRICS -> (B,), from ``block`` of all labels, added up, and ``image_means``."""
         means = {
             "map": mean_from_sums(sums, "average_precision"),
             "calibration_error": mean_from_sums(sums, "calibration_error"),

@@ -1,7 +1,5 @@
 """Confusion counts of predicted labels, and precision, recall and F1 made of them.
 
-Counts of right and wrong cells, and the ratios made of them.
-
 Every ratio works on numbers, on (K,) and on (K, B) alike (B: bootstrap draws, see ``bootstrap.py``), so
 that a value and its interval come from the same line of code. A ratio that is undefined is NaN, never 0 or
 1.

@@ -33,7 +33,7 @@ def paired_table(
     A row is {"a", "b", "difference", "low", "high"}, None where undefined; an interval that leaves out 0
     speaks for a real difference. Both are measured on the same draws, which removes what easy and hard
     images have in common: far narrower than the distance of two separate intervals. A label with fewer than
-    ``MIN_POSITIVES`` images gets none. ``structures`` are what the decisions of a and of b keep to;
+    ``MIN_POSITIVES`` images gets none. ``constraints`` are those of a and of b;
     "groups" (if both know one, of the same labels) holds rows of its metrics.
 
     >>> labels, probs = np.array([[1], [0], [1], [0]]), np.array([[0.9], [0.1], [0.8], [0.3]])

@@ -1,6 +1,4 @@
-"""Ranking metrics: average precision per label, ranking loss per image.
-
-Average precision per label, ranking loss per image."""
+"""Ranking metrics: average precision per label, ranking loss per image."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

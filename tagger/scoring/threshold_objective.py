@@ -82,8 +82,10 @@ class ThresholdObjective:
         F-beta: F* / (1 + beta^2), which is F*/2 for F1 (Lipton et al. 2014); cost: fp / (fp + fn), whatever
         the best is.
 
-        >>> float(parse_objective("f1").optimal_threshold(0.6)), float(parse_objective("cost fp=1 fn=4").optimal_threshold(-0.1))
-        (0.3, 0.2)
+        >>> float(parse_objective("f1").optimal_threshold(0.6))
+        0.3
+        >>> float(parse_objective("cost fp=1 fn=4").optimal_threshold(-0.1))
+        0.2
         """
         assert not self.is_constraint, "a constraint has no such cutoff"
         return (

@@ -1,7 +1,5 @@
 """Per-label thresholds for a stated objective, from out-of-sample probabilities.
 
-One threshold per label, for a stated aim.
-
 What: the threshold that is best under a Platt curve of the label, held near the curve of all labels;
 counting takes over as positives come in. Why: the threshold of the best F1 on the data at hand fits its
 noise; the F1 curve is flat and ragged near its top. Measured: means of 200 random splits, thresholds chosen
@@ -54,7 +52,7 @@ class LabelThreshold:
     """One label's threshold and where it comes from."""
 
     value: float
-    how: str  # "own", "shrunk", "own: precision>=0.9 not reached (best 0.84)" or "shared: not enough data (7 positives)"
+    how: str  # "own", "shrunk", "own: precision>=0.9 not reached (best 0.84)", "shared: not enough data (7 positives)"
     low: float | None  # 95 % bootstrap interval of the threshold; None where it is not the label's own
     high: float | None
     positives: int
@@ -126,7 +124,7 @@ def choose_thresholds(
     draws: int = 100,
     seed: int = 0,
 ) -> Thresholds:
-    """A threshold per label that is good for ``aim`` on other images, from out-of-sample probabilities.
+    """A threshold per label that is good for ``objective`` on other images, from out-of-sample probabilities.
 
     For f and cost three estimates are mixed in log-odds, by the number n of positives: counting (the bagged
     best threshold) weighs n / (n + counting) against a model (Platt curve held near the shared one by

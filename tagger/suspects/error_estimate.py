@@ -1,7 +1,5 @@
 """Estimate of the errors left and of whether to go on, from the blind audit sample.
 
-From the blind audit slice, not from the model's word alone.
-
 Undecided cells are grouped by doubt; the groups' sizes are known, and in each the blind verdicts are a
 random sample. A group's error rate has a Beta prior around its mean doubt, moved by one unknown shift (in
 log-odds) that all groups share: if the doubts are too low or too high, the audit shows it. The posterior is

@@ -1,6 +1,4 @@
-"""Input of all signals: labels, out-of-sample probabilities, nearest images, rules and groups.
-
-Arrays only."""
+"""Input of all signals: labels, out-of-sample probabilities, nearest images, rules and groups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +13,7 @@ from tagger.suspects.threads import parallel_for
 
 @dataclass(frozen=True)
 class Evidence:
-    """The material of all signals.
+    """Input of all signals, as arrays.
 
     ``labels_NK``: the given cells. ``probs_NK``: from models that saw neither the image nor a
     near-duplicate. ``fold_N``: its fold; what is learnt here is learnt on the other parts. ``group_N``:

@@ -1,7 +1,5 @@
 """Approximate nearest neighbours by an inverted file: spherical k-means and a search of near regions.
 
-Regions of the space, and those nearest to each image.
-
 An inverted file (Sivic and Zisserman 2003, "Video Google"; FAISS's IVF): k-means on the sphere makes
 regions, and an image is compared with the members of the ``NUM_PROBES`` regions whose centres are nearest
 to it. With regions as large as ``region_size`` says, time grows by the power 1.5 of the number of images.
@@ -20,7 +18,7 @@ CANDIDATE_REGIONS = 64
 MIN_REGION_SIZE = 512
 KMEANS_STEPS = 5
 KMEANS_IMAGES_PER_REGION = 20  # of k-means, which sees this many images of each region
-MAX_OVERSIZE = 4  # times the wanted size: larger regions are cut, as one where all images are alike would cost its square
+MAX_OVERSIZE = 4  # times the wanted size: larger regions are cut, because a region costs its size squared
 PACKING_RATIO = 8  # of so many cells one may be better for packing to pay
 CHUNK = 2048
 

@@ -1,7 +1,5 @@
 """Cross-fitted logistic regression with an L2 penalty, by Newton's method.
 
-Logistic regression with an L2 penalty, cross-fitted.
-
 The same as scikit-learn's ``LogisticRegression(C=INVERSE_PENALTY)`` on standardised columns, to a
 thousandth of a nat, in a fifth of its time, and without importing it: the app learns anew while somebody
 waits.
@@ -35,8 +33,8 @@ def cross_fit_logistic(
 ) -> tuple[Floats, Floats]:
     """Log-odds (N) of the target, each part's from a fit on the others, and the columns' mean weights (F).
 
-    Only the columns ``among`` are looked at, if that is given. With ``increasing`` no column may speak
-    against its own direction: columns with a negative weight are left out. A part whose others lack one of
+    With ``only_columns`` the others are ignored. With ``increasing``, columns that would get a negative weight are
+    left out. A part whose others lack one of
     the two classes gets the log-odds of their share, 0 where no image is known. At most ``MAX_ROWS`` images
     are learnt from, evenly spaced.
 

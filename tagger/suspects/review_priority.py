@@ -1,7 +1,5 @@
 """Review order: likely errors first, then cells of rare labels.
 
-The likely errors first, then those of rare labels.
-
 Cells that are more doubtful than ``LIKELY_DOUBT`` come by doubt: nothing is a better use of the first
 reviews. Below that most cells are right, and what counts is how much an error among them harms: doubt is
 divided by the label's positives, as a missing positive of a label with 30 weighs as much in mAP as 50 of

@@ -32,16 +32,19 @@ def find_suspects(
     min_positives: int = MIN_POSITIVES,
     seed: int = 0,
 ) -> SuspectResult:
-    """The cells most likely wrong (see ``rank_suspects``). A label with fewer positives than ``min_positives`` is only noted."""
+    """The cells most likely wrong (see ``rank_suspects``).
+
+    A label with fewer positives than ``min_positives`` is not ranked; a note says so.
+    """
     rankable_K = evidence.rankable_K(min_positives)
     found, doubt = _combined_doubt(evidence, rankable_K)
     table = rank_suspects(evidence, doubt, found, files, hashes, limit=limit, seed=seed)
     positives_K = evidence.positives_K
     notes = tuple(
-        f"`{name}` is not ranked: {count:,} {'image has' if count == 1 else 'images have'} it,"
+        f"`{name}` is not ranked: {count:,} {'photo has' if count == 1 else 'photos have'} it;"
         f" {min_positives} are needed to tell errors from noise"
         if count < min_positives
-        else f"`{name}` is not ranked: nearly every image has it, so there is nothing to compare with"
+        else f"`{name}` is not ranked: nearly every photo has it, so there is nothing to compare with"
         for name, count, ranked in zip(evidence.names, positives_K, rankable_K, strict=True)
         if not ranked
     )

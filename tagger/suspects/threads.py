@@ -1,6 +1,4 @@
-"""Parallel loop in threads, each with a single-threaded BLAS.
-
-Pieces of it in threads, each with a BLAS of one thread of its own."""
+"""Parallel loop in threads, each with a single-threaded BLAS."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -11,10 +9,10 @@ Piece = TypeVar("Piece")
 
 
 def parallel_for(call: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
-    """``call`` is done with every piece, several at once; it writes where no other piece does.
+    """Call a function with every piece, several at once. It must write where no other piece does.
 
-    numpy selects and converts on one core only while its products take all; so both do, and results do not
-    depend on how many cores there are.
+    numpy alone uses all cores for matrix products only; here all of the work does. Results do not depend on the
+    number of cores.
 
     >>> squares = [0, 0, 0]
     >>> parallel_for(lambda n: squares.__setitem__(n, n * n), range(3)); squares

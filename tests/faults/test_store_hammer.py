@@ -136,7 +136,7 @@ def test_postgresql_is_brought_up_to_date_with_copies_in_tables(
 
 def test_a_server_that_is_not_there_is_said_and_the_password_is_not():
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    with pytest.raises(TaggerError, match="Does the database server run") as caught:
+    with pytest.raises(TaggerError, match="Check that the database server runs") as caught:
         Store.open("postgresql://ann:secret-word@127.0.0.1:1/none")
     assert "secret-word" not in str(caught.value)
 

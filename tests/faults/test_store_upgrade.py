@@ -72,7 +72,9 @@ def test_an_earlier_store_is_brought_up_to_date_and_kept_as_it_was(
 
 def test_the_command_says_where_the_copy_is(tmp_path: Path):
     path = old_store(tmp_path)
-    code = "import sys; from tagger.commands import decisions; print(len(decisions.read_decisions(sys.argv[1])[0]))"
+    code = """import sys
+from tagger.commands.steps.decisions import read_decisions
+print(len(read_decisions(sys.argv[1])[0]))"""
     words = [sys.executable, "-c", code, default_url(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "4\n"
@@ -81,16 +83,16 @@ def test_the_command_says_where_the_copy_is(tmp_path: Path):
 
 KILLED = """
 import os, signal, sys
-from tagger.review import Store, upgrade
+from tagger.review import Store, store_upgrade
 moment, url = sys.argv[1:]
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 if moment == "in the copy": os.fsync = die
 if moment == "before the copy has its name": os.replace = die
-if moment == "before the first change": upgrade.STEPS[1] = die
+if moment == "before the first change": store_upgrade.UPGRADE_STEPS[1] = die
 if moment == "after the last change":
-    step = upgrade.STEPS[1]
-    upgrade.STEPS[1] = lambda connection: (step(connection), die())
-if moment == "before the end of the transaction": upgrade.log.warning = die
+    step = store_upgrade.UPGRADE_STEPS[1]
+    store_upgrade.UPGRADE_STEPS[1] = lambda connection: (step(connection), die())
+if moment == "before the end of the transaction": store_upgrade.log.warning = die
 Store.open(url)
 """
 MOMENTS = (
@@ -138,7 +140,7 @@ def test_two_that_open_it_at_once_bring_it_up_to_date_once(tmp_path: Path):
     ]
     ends = [process.communicate(timeout=120) for process in both]
     assert [out for out, _ in ends] == ["4\n"] * 3
-    assert sum("brought from format" in err for _, err in ends) == 1
+    assert sum("upgraded from format" in err for _, err in ends) == 1
     assert len(copies(path)) == 1
 
 
@@ -159,7 +161,7 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path):
     path = tmp_path / "theirs.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE decisions (court TEXT)")
-    with pytest.raises(TaggerError, match="decisions there belong to another program"):
+    with pytest.raises(TaggerError, match="tables decisions there belong to another program"):
         Store.open(f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as connection:
         assert [name for (name,) in connection.execute("SELECT name FROM sqlite_master")] == ["decisions"]

@@ -66,7 +66,7 @@ def test_neighbours_are_counted_as_a_loop_counts_them(evidence: Evidence) -> Non
             share = (sum(near) + PRIOR_STRENGTH * evidence.priors_K[k]) / (len(near) + PRIOR_STRENGTH)
             assert built.for_yes_NK[row, k] == pytest.approx(np.log(share / (1 - share)), abs=1e-4)
             assert built.yes_NK[row, k] == sum(near)
-    assert "of its 15 nearest images" in built.reason(0, 0)
+    assert "of its 15 most similar photos" in built.reason(0, 0)
 
 
 def test_an_unknown_neighbour_has_no_vote_and_a_missing_one_neither(evidence: Evidence) -> None:
@@ -177,11 +177,11 @@ def test_rules_speak_for_what_they_imply_and_against_a_premise_without_it(eviden
     assert (built.for_yes_NK[~has, 2] == 0).all()
     assert (built.for_yes_NK[lacks, 3] < 0).all()
     row = int(np.flatnonzero(has & lacks)[0])
-    assert built.reason(row, 2) == "It has `car`, and by your rule all images with `car` also have `sea`"
-    assert built.reason(row, 3) == "It lacks `sea`, and by your rule all images with `car` have it"
+    assert built.reason(row, 2) == "It has `car`, and by your rule every photo with `car` also has `sea`"
+    assert built.reason(row, 3) == "It lacks `sea`, and by your rule every photo with `car` has it"
     alone, whole = int(np.flatnonzero(~has & ~lacks)[0]), int(np.flatnonzero(has & ~lacks)[0])
-    assert built.reason(alone, 2) == "It has no label that brings `sea`, such as `car`"
-    assert built.reason(whole, 3) == "It lacks nothing that `car` brings: `sea`"
+    assert built.reason(alone, 2) == "It has none of the labels that usually come with `sea`, such as `car`"
+    assert built.reason(whole, 3) == "It has what photos with `car` usually have: `sea`"
 
 
 def test_twins_speak_by_their_labels(evidence: Evidence) -> None:
@@ -199,7 +199,7 @@ def test_label_context_learns_that_a_baby_is_people(evidence: Evidence) -> None:
     baby = evidence.labels_NK[:, 1] == 1
     assert built.for_yes_NK[baby, 0].mean() > built.for_yes_NK[~baby, 0].mean() + 0.5
     row = int(np.flatnonzero(baby & (evidence.labels_NK[:, 2:] == 0).all(axis=1))[0])
-    assert built.reason(row, 0) == "Images with `baby` often have `people`"
+    assert built.reason(row, 0) == "Photos with `baby` often have `people`"
 
 
 def test_dynamics_that_were_not_kept_for_an_image_are_its_probability(evidence: Evidence) -> None:

@@ -1,6 +1,4 @@
-"""Signals of label errors: one file per signal, all of them are used.
-
-One file a signal; all of them are used."""
+"""Signals of label errors: one file per signal, all of them are used."""
 
 from tagger.suspects.signals.base import Signal, signals
 from tagger.suspects.signals.duplicates import Duplicates

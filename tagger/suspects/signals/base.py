@@ -10,7 +10,7 @@ signals = Registry("signal")
 
 
 class Signal(ABC):
-    """What speaks for a label being on an image, apart from the label itself.
+    """Evidence for a label being on an image, apart from the label itself.
 
     ``for_yes_NK`` is evidence that the cell is *yes*, in nats up to a constant, higher is surer; 0
     everywhere if there is nothing to say. It never looks at the cell's own given value. Its weight is

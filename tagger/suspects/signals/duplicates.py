@@ -1,6 +1,7 @@
 """Signal: labels of the image's near-duplicates.
 
-Two copies with different labels cannot both be right."""
+Two copies with different labels cannot both be right.
+"""
 
 import numpy as np
 
@@ -53,5 +54,5 @@ class Duplicates(Signal):
         no = int(self.no_NK[row][k])
         name = self.evidence.names[k]
         if yes + no == 1:
-            return f"A near-duplicate of it {'has' if yes else 'does not have'} `{name}`"
+            return f"A near-duplicate of this photo {'has' if yes else 'does not have'} `{name}`"
         return f"{yes or 'None'} of its {yes + no} near-duplicates {'has' if yes == 1 else 'have'} `{name}`"

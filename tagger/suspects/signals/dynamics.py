@@ -1,7 +1,5 @@
 """Signal: mean held-out probability over the epochs of training.
 
-Held-out probabilities, averaged over the epochs.
-
 A model that was sure from early on is more to be believed than one that changed its mind. After Swayamdipta
 et al. 2020 (Dataset Cartography, arXiv 2009.10795), but on images that the model does not learn from, so
 that a wrong label cannot have been learnt by heart.
@@ -28,4 +26,4 @@ class TrainingDynamics(Signal):
     def reason(self, row: int, k: int) -> str:
         mean = float(self.mean_NK[row, k])
         name = self.evidence.names[k]
-        return f"While they learnt, models that never saw this image gave `{name}` {format_percent(mean)} on average"
+        return f"Models that never saw this photo gave `{name}` {format_percent(mean)} on average during training"

@@ -70,11 +70,11 @@ class LabelContext(Signal):
         present = np.flatnonzero(labels_K == YES)
         present = present[present != k]
         if not len(present):
-            return f"Images without any other label rarely have `{names[k]}`"
+            return f"Photos without any other label rarely have `{names[k]}`"
         strongest = present[np.argsort(-np.abs(self.weight_K(k)[present]))][:2]
         listed = " and ".join(f"`{names[j]}`" for j in strongest)
         often = self.for_yes_NK[row, k] > self.mean_K[k]
-        return f"Images with {listed} {'often' if often else 'rarely'} have `{names[k]}`"
+        return f"Photos with {listed} {'often' if often else 'rarely'} have `{names[k]}`"
 
 
 class MutualExclusion:

@@ -1,6 +1,4 @@
-"""Signal: labels of the most similar images, near-duplicates aside.
-
-They are the nearest in feature space, near-duplicates aside."""
+"""Signal: labels of the most similar images, near-duplicates aside."""
 
 import numpy as np
 
@@ -46,4 +44,5 @@ class Neighbours(Signal):
     def reason(self, row: int, k: int) -> str:
         yes = self.yes_NK[row, k]
         known = self.known_NK[row, k]
-        return f"{yes or 'None'} of its {known} nearest images {'has' if yes == 1 else 'have'} `{self.evidence.names[k]}`"
+        have = "has" if yes == 1 else "have"
+        return f"{yes or 'None'} of its {known} most similar photos {have} `{self.evidence.names[k]}`"

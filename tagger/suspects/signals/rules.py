@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tagger.arrays import NO, YES
+from tagger.arrays import NO, YES, Cells
 from tagger.data import MinedRule, Rule, mine_rules
 from tagger.suspects.evidence import Evidence, log_odds
 from tagger.suspects.signals.base import Signal, signals
@@ -10,7 +10,7 @@ from tagger.suspects.signals.base import Signal, signals
 
 @signals.register("rules")
 class MinedRules(Signal):
-    """For the implied label where the premise is *yes*; against the premise where the implied label is *no*.
+    """Evidence for the implied label where the premise is *yes*, and against the premise where the implied is *no*.
 
     Rules are mined from the labels; those of ``labels.toml`` count as followed by all but one in a thousand.
     """
@@ -44,22 +44,25 @@ class MinedRules(Signal):
         column = self.column
         for rule in self.rules_by_cell.get((k, YES), []):
             if labels_K[column[rule.premise]] == YES:
-                return f"It has `{rule.premise}`, and {_support_text(rule)} with `{rule.premise}` also have `{rule.implied}`"
+                premise = f"`{rule.premise}`"
+                return f"It has {premise}, and {_support_text(rule, f'with {premise} also')} `{rule.implied}`"
         for rule in self.rules_by_cell.get((k, NO), []):
             if labels_K[column[rule.implied]] == NO:
-                return f"It lacks `{rule.implied}`, and {_support_text(rule)} with `{rule.premise}` have it"
-        return self._no_rule_reason(labels_K[k] == YES, k)
+                return f"It lacks `{rule.implied}`, and {_support_text(rule, f'with `{rule.premise}`')} it"
+        return self._no_rule_reason(labels_K, k)
 
-    def _no_rule_reason(self, given: bool, k: int) -> str:
-        """What it means that no rule spoke: other images with, or without, the label have one that does."""
+    def _no_rule_reason(self, labels_K: Cells, k: int) -> str:
+        """The sentence for a cell where no rule applies: that is what sets it apart from other photos."""
         name = f"`{self.evidence.names[k]}`"
-        bring = [f"`{rule.premise}`" for rule in self.rules_by_cell.get((k, YES), [])]
-        brought = [f"`{rule.implied}`" for rule in self.rules_by_cell.get((k, NO), [])]
-        if bring and (given or not brought):
-            return f"It has no label that brings {name}, such as {_first_three(bring)}"
-        if brought:
-            return f"It lacks nothing that {name} brings: {_first_three(brought)}"
-        return f"No rule speaks about {name}"
+        premises = [f"`{rule.premise}`" for rule in self.rules_by_cell.get((k, YES), [])]
+        implied = [rule.implied for rule in self.rules_by_cell.get((k, NO), [])]
+        if premises and (labels_K[k] == YES or not implied):
+            return (
+                f"It has none of the labels that usually come with {name}, such as {_first_three(premises)}"
+            )
+        if present := [f"`{other}`" for other in implied if labels_K[self.column[other]] == YES]:
+            return f"It has what photos with {name} usually have: {_first_three(present)}"
+        return f"No rule is about {name}"
 
 
 def _as_mined_rule(rule: Rule) -> MinedRule:
@@ -70,8 +73,12 @@ def _first_three(names: list[str]) -> str:
     return ", ".join(names[:3])
 
 
-def _support_text(rule: MinedRule) -> str:
-    """``34 of 36 images``; by the user's own rule, all."""
+def _support_text(rule: MinedRule, which: str) -> str:
+    """``34 of 36 photos with `car` also have``; by the user's own rule, every photo has.
+
+    >>> _support_text(MinedRule("car", "sea", 9, 0.9), "with `car`")
+    '9 of 10 photos with `car` have'
+    """
     if not rule.support:
-        return "by your rule all images"
-    return f"{rule.support:,} of {round(rule.support / rule.confidence):,} images"
+        return f"by your rule every photo {which} has"
+    return f"{rule.support:,} of {round(rule.support / rule.confidence):,} photos {which} have"

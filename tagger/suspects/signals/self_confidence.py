@@ -1,6 +1,4 @@
-"""Signal: out-of-sample probability of the label (Northcutt et al. 2021, arXiv 1911.00068).
-
-Northcutt et al. 2021, arXiv 1911.00068."""
+"""Signal: out-of-sample probability of the label (Northcutt et al. 2021, arXiv 1911.00068)."""
 
 from tagger.suspects.evidence import Evidence, format_percent, log_odds
 from tagger.suspects.signals.base import Signal, signals
@@ -16,4 +14,5 @@ class SelfConfidence(Signal):
 
     def reason(self, row: int, k: int) -> str:
         name = self.evidence.names[k]
-        return f"A model that never saw this image gives `{name}` {format_percent(float(self.evidence.probs_NK[row, k]))}"
+        prob = float(self.evidence.probs_NK[row, k])
+        return f"A model that never saw this photo gives `{name}` {format_percent(prob)}"

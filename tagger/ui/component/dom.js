@@ -21,7 +21,7 @@ function name(text) {
   return el("b", { class: "name", text, dir: "auto" });
 }
 
-// "18 of its 25 nearest images have `sea`": what stands in backticks is a name
+// "18 of its 25 most similar photos have `sea`": what stands in backticks is a name
 function withNames(text) {
   return String(text).split("`").map((part, index) => (index % 2 ? name(part) : part)).filter((part) => part !== "");
 }
