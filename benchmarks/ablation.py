@@ -45,8 +45,9 @@ from tagger.training.features import extract_features
 from tagger.training.fit_key import FitKey
 from tagger.training.head.cross_fit import fit_head, head_logits
 from tagger.training.inference import predict
+from tagger.training.network.fit_task import FitTask
 from tagger.training.network.model_init import init_model
-from tagger.training.network.train_network import FitTask, train_network
+from tagger.training.network.train_network import train_network
 
 TEST, VAL = {"photos": 2000, "ages": 500}, {"photos": 400, "ages": 150}
 IMPLIES_PEOPLE = ("baby", "female", "male", "portrait")

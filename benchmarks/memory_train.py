@@ -68,7 +68,8 @@ def train(num: int, batches: int, workers: int) -> dict[str, float]:
     from tagger.model import TagModel, new_backbone, new_head
     from tagger.training.device import make_accelerator
     from tagger.training.fit_key import FitKey
-    from tagger.training.network.train_network import FitTask, train_network
+    from tagger.training.network.fit_task import FitTask
+    from tagger.training.network.train_network import train_network
 
     class Same(ImageFiles):
         """One photo under every name."""

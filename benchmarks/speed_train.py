@@ -47,8 +47,9 @@ from tagger.presets import load_settings
 from tagger.training.device import make_accelerator, pick_precision
 from tagger.training.fit_key import FitKey
 from tagger.training.inference import to_float
+from tagger.training.network.fit_task import FitTask
 from tagger.training.network.optimiser import frozen_parameters, make_optimiser, parameter_groups
-from tagger.training.network.train_network import FitTask, _NetworkTrainer
+from tagger.training.network.train_network import _NetworkTrainer
 from tagger.training.network.train_step import TrainStep
 from tagger.training.objective import Objective, make_step_context
 

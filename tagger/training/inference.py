@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tagger.batches import BatchSequence, ImageBatch
+from tagger.model import TagModel
 from tagger.training.thread_map import thread_map
+
+ForwardFn = Callable[[TagModel, Tensor], Tensor]  # logits, features or the like of a batch of images
 
 CPU_CHUNK_SIZE = 16  # images: a processor is no faster with more, and its caches hold less of each
 

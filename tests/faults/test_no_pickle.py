@@ -180,7 +180,7 @@ def test_a_parquet_whose_column_names_a_pickle_is_read_without_it(tmp_path: Path
     ("where", "held"),
     [
         ("pipeline.cross_fit_heads", {"features.npy", "pixels.npy", "fingerprints.npy"}),
-        ("pipeline.save_file", {"half-1-of-2.pt"}),
+        ("network.fit_network.save_file", {"half-1-of-2.pt"}),
         (
             "network.model_init.set_head_groups",
             {"half-1-of-2.npy", "half-1-of-2.dynamics.safetensors", "half-1-of-2.safetensors"},

@@ -29,7 +29,8 @@ from tagger.scoring import MetricSet, choose_thresholds, fit_calibration, mean_a
 from tagger.training.device import make_accelerator
 from tagger.training.features import extract_features
 from tagger.training.fit_key import FitKey
-from tagger.training.network.train_network import FitTask, train_network
+from tagger.training.network.fit_task import FitTask
+from tagger.training.network.train_network import train_network
 
 N = 16
 ODD = 11  # the image that a planted fault is in: the only one with all labels

@@ -21,8 +21,9 @@ from tagger.model import TagModel
 from tagger.regularisers import ModelOutputs, Regulariser, RegulariserContext, StepContext, regularisers
 from tagger.training.device import make_accelerator
 from tagger.training.fit_key import FitKey
+from tagger.training.network.fit_task import FitTask
 from tagger.training.network.model_init import init_model
-from tagger.training.network.train_network import FitTask, train_network
+from tagger.training.network.train_network import train_network
 from tagger.training.objective import check_regularisers
 
 NAMES = ("baby", "cat", "dog", "people")

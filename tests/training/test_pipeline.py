@@ -17,7 +17,8 @@ from tagger.runs import Checkpoint
 from tagger.training.device import make_accelerator
 from tagger.training.features import Features
 from tagger.training.fit_key import FitKey
-from tagger.training.network.train_network import FitTask
+from tagger.training.network import fit_network
+from tagger.training.network.fit_task import FitTask
 from tagger.training.pipeline import train_model
 from tagger.training.training_data import TrainingData, TrainingResult
 
@@ -81,7 +82,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[FitTask]:
             }
         ]
 
-    monkeypatch.setattr(pipeline, "train_network", fit)
+    monkeypatch.setattr(fit_network, "train_network", fit)
     return seen
 
 
@@ -175,7 +176,7 @@ def test_the_mean_of_networks_is_the_mean_of_their_weights(
         return []
 
     scores = iter([0.5, 0.6])
-    monkeypatch.setattr(pipeline, "train_network", fit)
+    monkeypatch.setattr(fit_network, "train_network", fit)
     monkeypatch.setattr(pipeline, "mean_average_precision", lambda *args: next(scores))
     _, trained = go("cross", images, tmp_path)
     for name, tensor in trained.model.state_dict().items():
@@ -192,7 +193,7 @@ def test_a_network_that_is_done_is_not_trained_again(
     def again(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("trained twice")
 
-    monkeypatch.setattr(pipeline, "train_network", again)
+    monkeypatch.setattr(fit_network, "train_network", again)
     _, second = go(way, images, tmp_path)
     np.testing.assert_array_equal(first.logits_NK, second.logits_NK)
     for dynamics in (first.dynamics, second.dynamics):  # of every image that some part or half held out

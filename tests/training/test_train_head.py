@@ -111,7 +111,7 @@ def test_a_head_does_not_depend_on_how_many_batches_are_made_in_one_go(
     views_VND, labels_NK = training_data
     rows, held_out, heads = np.flatnonzero(np.arange(N) % 5), np.arange(0, N, 5), []
     for block in (1, 3 * 16 * D, 2**21):
-        monkeypatch.setattr("tagger.training.head.train_head.BLOCK_VALUES", block)
+        monkeypatch.setattr("tagger.training.head.head_batches.BLOCK_VALUES", block)
         heads.append(fit_head(views_VND, labels_NK, rows, held_out, settings(0.5), name="x")[0])
     for head in heads[1:]:
         for name, tensor in heads[0].state_dict().items():
@@ -173,7 +173,7 @@ def test_a_trained_head_draws_from_torchs_generator_again(training_data: Any):
 
 
 def test_no_copy_of_the_features_is_made(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tagger.training.head.train_head.BLOCK_VALUES", 2**18)
+    monkeypatch.setattr("tagger.training.head.head_batches.BLOCK_VALUES", 2**18)
     rng = np.random.default_rng(0)
     views_VND = rng.standard_normal((1, 40_000, 256), np.float32).astype(np.float16)
     labels_NK = (rng.random((40_000, 2)) < 0.5).astype(np.int8)

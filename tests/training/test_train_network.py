@@ -17,7 +17,8 @@ from tagger.model import TagModel, new_backbone, new_head
 from tagger.training.device import make_accelerator
 from tagger.training.dynamics import TrainingDynamics
 from tagger.training.fit_key import FitKey
-from tagger.training.network.train_network import FitTask, train_network
+from tagger.training.network.fit_task import FitTask
+from tagger.training.network.train_network import train_network
 
 N, EPOCHS, STEPS = 20, 3, 4  # 16 images learn in batches of 4
 State = dict[str, torch.Tensor]
@@ -226,7 +227,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> list[State
     seen: list[State] = []
 
     def validate(loop: Any, epoch: int) -> dict[str, float]:
-        seen.append(loop.weights())
+        seen.append(loop.state.evaluated_weights())
         return {"val_loss": 1.0, "val_map": scores[len(seen) - 1]}
 
     monkeypatch.setattr(fit_module._NetworkTrainer, "validate", validate)

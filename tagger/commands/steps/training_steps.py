@@ -143,8 +143,8 @@ def fit(split: SplitImages) -> FittedModel:
         job.accelerator,
         job.run.checkpoint,
         track=job.screen.track,
-        members=job.run.fold_models_path,
-        start=split.warm_start,
+        fold_models=job.run.fold_models_path,
+        warm_start=split.warm_start,
     )
     notes = [*result.notes, *split.notes]
     if split.file_stats_NF is not None:

@@ -1,19 +1,12 @@
 """Train one head on cached features: initial weights, training loop, logits.
 
-Half of a step is moving features: reading, standardising, dropout. One thread does that for the next
-batches while another learns, each with one core: threads that share such small products wait for each other
-longer than they compute. It does it for several batches in one go, as each operation may have to wait for
-Python's lock. Everything random is drawn from the head's own generators, so that heads can train beside
-each other.
+Everything random is drawn from the head's own generators, so that heads can train in parallel threads.
 """
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tagger.arrays import Cells, Floats, Indices
-from tagger.batches import mix_targets, samplers
+from tagger.batches import samplers
 from tagger.batches.samplers import Sampler
 from tagger.config import Settings
 from tagger.data import Vocabulary, label_stats
@@ -31,6 +24,7 @@ from tagger.model import new_head
 from tagger.regularisers import ModelOutputs, Regulariser
 from tagger.scoring import mean_average_precision
 from tagger.training.dynamics import TrainingDynamics, first_counted_epoch
+from tagger.training.head.head_batches import HeadBatch, make_block, prefetch_batches, split_blocks
 from tagger.training.nonfinite_errors import check_finite_head_loss
 from tagger.training.objective import (
     Objective,
@@ -44,8 +38,6 @@ from tagger.training.targets import TrainingTargets, split_targets
 from tagger.training.thread_map import thread_map
 
 LOGITS_CHUNK = 512  # images whose logits are asked for: so many stay in a core's cache
-PREFETCH_BLOCKS = 2  # blocks of batches that are read before they are learnt from
-BLOCK_VALUES = 2**21  # values of the features of a block: 8 MB, of which four are held
 LARGE_HEAD_PARAMS = 500_000  # parameters, from which on a step's products are worth sharing out among cores
 
 History = list[dict[str, Any]]
@@ -69,14 +61,6 @@ class PreparedHead(NamedTuple):
     head: Head
     regularisers: Sequence[Regulariser]
     name: str
-
-
-class HeadBatch(NamedTuple):
-    """Features as they come and as the head's first layer reads them, and targets, their weights as further columns."""
-
-    features_BD: Tensor
-    inputs_BD: Tensor
-    targets: Tensor
 
 
 def prepare_head(
@@ -192,27 +176,16 @@ class _HeadTrainer:
         losses = list[float]()
         left = self.steps - self.step  # a sampler's epochs may differ in length
         order = order[: left * size]
-        rows_per_block = size * max(1, BLOCK_VALUES // (size * self.task.views_VND.shape[2]))
-        blocks = [order[at : at + rows_per_block] for at in range(0, len(order), rows_per_block)]
-        for batches in _prefetch(self._make_block, blocks, self.prefetch):
+        blocks = split_blocks(order, size, self.task.views_VND.shape[2])
+        for batches in prefetch_batches(self._make_block, blocks, self.prefetch):
             for batch in batches:
                 losses.append(self._train_step(batch, f"{where}, batch {len(losses) + 1}"))
         return sum(losses) / max(len(losses), 1)
 
     def _make_block(self, rows: Indices) -> Iterator[HeadBatch]:
-        """The batches of these rows, made in one go."""
-        size = self.settings.head_stage.batch_size
-        alpha = self.settings.head_stage.mixup
-        features_RD = sample_views(self.task.views_VND, rows, self.rng)
-        targets_R = self.task.targets.batch(rows)
-        if alpha:  # a vector is mixed with one of its batch
-            pairs = zip(features_RD.split(size), targets_R.split(size), strict=True)
-            mixed = [mixup_features(*pair, alpha, self.rng) for pair in pairs]
-            features_RD, targets_R = (torch.cat(parts) for parts in zip(*mixed, strict=True))
-        with torch.no_grad():
-            inputs_RD = self.head.prepare_inputs(features_RD)
-        parts = (features_RD.split(size), inputs_RD.split(size), targets_R.split(size))
-        return starmap(HeadBatch, zip(*parts, strict=True))
+        stage = self.settings.head_stage
+        features = self.task.views_VND, self.task.targets
+        return make_block(self.head, *features, rows, stage.batch_size, stage.mixup, self.rng)
 
     def _train_step(self, batch: HeadBatch, where: str) -> float:
         targets_BK, weights_BK = split_targets(batch.targets, self.task.labels_NK.shape[1])
@@ -241,26 +214,6 @@ def single_thread(head: Head) -> Iterator[bool]:
         yield before > 1
     finally:
         torch.set_num_threads(before)
-
-
-def _prefetch(
-    make: Callable[[Indices], Iterator[HeadBatch]], parts: Sequence[Indices], prefetch: bool
-) -> Iterator[Iterator[HeadBatch]]:
-    """``make(rows)`` of each part, in order: in a thread of its own, if it may go ``ahead``."""
-    if not prefetch:
-        yield from map(make, parts)
-        return
-    pending: deque[Future[Iterator[HeadBatch]]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        try:
-            for rows in parts:
-                pending.append(pool.submit(make, rows))
-                if len(pending) > PREFETCH_BLOCKS:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def head_logits(
@@ -303,25 +256,3 @@ def smooth_targets(targets_BK: Tensor, smoothing: float) -> Tensor:
     if not smoothing:
         return targets_BK
     return torch.where(targets_BK < 0, targets_BK, targets_BK * (1 - 2 * smoothing) + smoothing)
-
-
-def sample_views(views_VND: NDArray[np.float16], rows: Indices, rng: np.random.Generator) -> Tensor:
-    """Features (B, D) of some rows, float16, each of a view drawn for it."""
-    num_views, num_images, num_features = views_VND.shape
-    if num_views > 1:
-        rows = rows + num_images * rng.integers(num_views, size=len(rows))
-    return torch.from_numpy(np.asarray(views_VND).reshape(-1, num_features).take(rows, axis=0))
-
-
-def mixup_features(
-    features_BD: Tensor, targets: Tensor, alpha: float, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Mixup (Zhang et al. 2018) of feature vectors; a cell unknown in either partner is unknown."""
-    if not alpha:
-        return features_BD, targets
-    own_B1 = torch.from_numpy(rng.beta(alpha, alpha, (len(features_BD), 1)).astype(np.float32))
-    partner = torch.from_numpy(rng.permutation(len(features_BD)))
-    features_BD = features_BD.float()
-    return torch.lerp(features_BD[partner], features_BD, own_B1), mix_targets(
-        targets, targets[partner], own_B1
-    )

@@ -10,7 +10,7 @@ from tagger.config import Settings
 from tagger.data import label_stats
 from tagger.heads import Head, HeadEnsemble, set_head_groups
 from tagger.model import Backbone, TagModel, new_attention, new_backbone, new_head
-from tagger.training.network.train_network import FitTask
+from tagger.training.network.fit_task import FitTask
 from tagger.training.seeds import seed_of
 
 
