@@ -8,10 +8,10 @@ import pandas as pd
 
 from tagger.arrays import UNKNOWN, Cells
 from tagger.errors import TaggerError
-from tagger.review.cell_replay import replay_decisions
+from tagger.review.cell_replay import ReplayedCells, replay_decisions
 from tagger.review.cell_state import effective_decisions
 from tagger.review.decision import Cell, RecordedDecision, RecordedOperation
-from tagger.review.label_operations import edit_vocabulary
+from tagger.review.label_operations import EditedVocabulary, edit_vocabulary
 
 CHANGE_COLUMNS = ["file", "hash", "label", "before", "after", "reviewers", "time", "decisions"]
 
@@ -58,23 +58,7 @@ def apply_decisions(
             unmatched.append(row)
         elif row.value is not None:
             about.setdefault((row.hash, name), []).append(row)
-    column = {name: at for at, name in enumerate(now.names)}
-    decided = {hash for hash, _ in about}
-    touched = [place for place, hash in enumerate(hashes) if hash in decided]
-    before = replay_decisions([hashes[place] for place in touched], labels_NK[touched], now, []).values_NK
-    changes = []
-    start = {place: at for at, place in enumerate(touched)}
-    by_hash: dict[str, list[int]] = {}
-    for place in touched:
-        by_hash.setdefault(hashes[place], []).append(place)
-    for (hash, name), decisions in about.items():
-        for place in by_hash[hash]:
-            old = int(before[start[place], column[name]])
-            new = int(done.values_NK[place, column[name]])
-            if old != new:
-                people = ", ".join(sorted({row.reviewer for row in decisions}))
-                ids = " ".join(str(row.id) for row in decisions)
-                changes.append((files[place], hash, name, old, new, people, decisions[-1].time, ids))
+    changes = _changes(files, hashes, labels_NK, now, about, done)
     return CorrectedLabels(
         names=now.names,
         labels_NK=done.values_NK,
@@ -84,6 +68,35 @@ def apply_decisions(
         unmatched=tuple(unmatched),
         problems=tuple(now.problems),
     )
+
+
+def _changes(
+    files: Sequence[str],
+    hashes: Sequence[str],
+    labels_NK: Cells,
+    vocabulary: EditedVocabulary,
+    decisions_by_cell: dict[Cell, list[RecordedDecision]],
+    done: ReplayedCells,
+) -> list[tuple]:
+    """A row of ``CHANGE_COLUMNS`` for each cell of each image whose value decisions changed."""
+    column = {name: k for k, name in enumerate(vocabulary.names)}
+    decided = {hash for hash, _ in decisions_by_cell}
+    touched = [row for row, hash in enumerate(hashes) if hash in decided]
+    before = replay_decisions([hashes[row] for row in touched], labels_NK[touched], vocabulary, []).values_NK
+    index_of_row = {row: index for index, row in enumerate(touched)}
+    rows_of_hash: dict[str, list[int]] = {}
+    for row in touched:
+        rows_of_hash.setdefault(hashes[row], []).append(row)
+    changes = []
+    for (hash, name), decisions in decisions_by_cell.items():
+        people = ", ".join(sorted({decision.reviewer for decision in decisions}))
+        ids = " ".join(str(decision.id) for decision in decisions)
+        for row in rows_of_hash[hash]:
+            old = int(before[index_of_row[row], column[name]])
+            new = int(done.values_NK[row, column[name]])
+            if old != new:
+                changes.append((files[row], hash, name, old, new, people, decisions[-1].time, ids))
+    return changes
 
 
 def label_table(files: Sequence[str], applied: CorrectedLabels) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from tagger.scoring.bootstrap import (
 )
 from tagger.scoring.group_metrics import GroupMetrics
 from tagger.scoring.label_constraints import NO_CONSTRAINTS, LabelConstraints, predict_labels
-from tagger.scoring.metric_set import LABEL_METRICS, DecisionMetrics, MetricSet
+from tagger.scoring.metric_set import LABEL_METRICS, DecisionMetrics, Metrics, MetricSet
 
 MIN_POSITIVES = 10  # below it a label's values are printed without an interval, and with a note
 
@@ -52,16 +52,10 @@ def evaluate(
     per_label: dict[str, Any] = {}
 
     def label_rows(at: slice, values: MetricsBySet, drawn: MetricsBySet) -> None:
-        for place, k in enumerate(range(at.start, at.stop)):
-            yes = int(measure.positives_K[k])
-            no = int(measure.negatives_K[k])
-            row: dict[str, Any] = {"positives": yes, "negatives": no, "threshold": float(thresholds_K[k])}
-            for name in LABEL_METRICS:
-                enough = drawn["per_label"] and yes >= MIN_POSITIVES and no
-                draws_B = drawn["per_label"][name][place] if enough else None
-                value = float(values["per_label"][name][place, 0])
-                row[name] = value_with_interval(value, draws_B, shift=name == "calibration_error")
-            per_label[names[k]] = row | {"note": _note(yes, no, row)}
+        for index, k in enumerate(range(at.start, at.stop)):
+            row = _label_row(measure, k, index, values["per_label"], drawn["per_label"])
+            yes, no = row["positives"], row["negatives"]
+            per_label[names[k]] = row | {"threshold": float(thresholds_K[k]), "note": _note(yes, no, row)}
 
     other, half = (
         DecisionMetrics(labels_NK, predict_labels(probs_NK, choice, constraints)) for choice in (shared, 0.5)
@@ -69,10 +63,6 @@ def evaluate(
     metric_sets: dict[str, BlockwiseMetrics] = {"per_label": measure, "best_shared": other}
     values, drawn = resample(metric_sets, labels_NK.shape, label_rows, draws=draws, seed=seed)
     values |= resample({"0.5": half}, labels_NK.shape, draws=0)[0]
-    one_for_all: dict[str, dict[str, Any]] = {"per_label": {}, "0.5": {"threshold": 0.5}}
-    one_for_all |= {"best_shared": {"threshold": float(shared)}}
-    of_choice = values["best_shared"].keys()
-    gain = {name: drawn["per_label"][name] - draws_B for name, draws_B in drawn["best_shared"].items()}
     groups = [GroupMetrics(group, labels_NK, probs_NK, measure.chosen_NK) for group in constraints.groups]
     by_group = {
         group.group.name: group.row(names, bootstrap_draws(group, len(labels_NK), draws=draws, seed=seed))
@@ -88,18 +78,45 @@ def evaluate(
             for name, value in values["per_label"].items()
         },
         "per_label": per_label,
-        "thresholds_compared": {
-            choice: {name: value_with_interval(float(values[choice][name][0]))["value"] for name in of_choice}
-            | threshold
-            for choice, threshold in one_for_all.items()
-        },
-        "threshold_gain": {
-            name: value_with_interval(
-                float((values["per_label"][name] - values["best_shared"][name])[0]), gain.get(name)
-            )
-            for name in of_choice
-        },
+        "thresholds_compared": _thresholds_compared(values, shared),
+        "threshold_gain": _threshold_gain(values, drawn),
     } | ({"groups": by_group} if by_group else {})
+
+
+def _label_row(measure: MetricSet, k: int, index: int, values: Metrics, drawn: Metrics) -> dict[str, Any]:
+    """Counts and metrics of label k, which is at ``index`` in the block of ``values`` (L, 1) and ``drawn`` (L, B)."""
+    yes = int(measure.positives_K[k])
+    no = int(measure.negatives_K[k])
+    row: dict[str, Any] = {"positives": yes, "negatives": no, "threshold": None}
+    for name in LABEL_METRICS:
+        draws_B = drawn[name][index] if drawn and yes >= MIN_POSITIVES and no else None
+        row[name] = value_with_interval(
+            float(values[name][index, 0]), draws_B, shift=name == "calibration_error"
+        )
+    return row
+
+
+def _thresholds_compared(values: MetricsBySet, shared: float) -> dict[str, dict[str, Any]]:
+    """Plain values for the per-label thresholds, for 0.5 and for the best shared threshold."""
+    thresholds = {"per_label": {}, "0.5": {"threshold": 0.5}, "best_shared": {"threshold": float(shared)}}
+    return {
+        choice: {
+            name: value_with_interval(float(values[choice][name][0]))["value"]
+            for name in values["best_shared"]
+        }
+        | threshold
+        for choice, threshold in thresholds.items()
+    }
+
+
+def _threshold_gain(values: MetricsBySet, drawn: MetricsBySet) -> dict[str, Any]:
+    """Per-label thresholds minus the best shared one, over the same draws."""
+    of_labels, of_shared = values["per_label"], values["best_shared"]
+    draws = {name: drawn["per_label"][name] - draws_B for name, draws_B in drawn["best_shared"].items()}
+    return {
+        name: value_with_interval(float((of_labels[name] - of_shared[name])[0]), draws.get(name))
+        for name in of_shared
+    }
 
 
 def _note(yes: int, no: int, row: dict[str, Any]) -> str:

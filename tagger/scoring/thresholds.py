@@ -149,33 +149,34 @@ def choose_thresholds(
     draws = int(np.clip(2_000_000 // max(len(labels_NK), 1), 20, draws))  # keeps memory bounded on huge sets
     weights_NB = np.hstack(list(image_weights(len(labels_NK), draws, seed=seed)))
 
-    rows = []
-    for k in range(labels_NK.shape[1]):
+    def label_threshold(k: int) -> LabelThreshold:
         cells_N = labels_NK[:, k]
-        p_N = probs_NK[:, k]
         yes = int((cells_N == YES).sum())
         no = int((cells_N == NO).sum())
         if yes < max(min_positives, 1) or no == 0:
             few = "no known negative" if yes >= max(min_positives, 1) else f"{yes} positives"
-            rows.append(LabelThreshold(shared, f"shared: not enough data ({few})", None, None, yes))
-            continue
-        counted = empirical_threshold(cells_N, p_N, objective, weights_NB, confidence=confidence)
-        value = counted.value
-        drawn_B = counted.draws_B
-        how = "own"
-        if counted.reached is not None:
-            how = f"own: {objective} not reached (best {counted.reached:.2g})"
-        if not objective.is_constraint:
-            modelled = model_based_threshold(cells_N, p_N, objective, weights_NB, centre=centre, prior=prior)
-            count_share = yes / (yes + counting)
-            own_share = yes / (yes + shrinkage)
-            pairs = (np.append(value, drawn_B), np.append(modelled.value, modelled.draws_B))
-            own = count_share * pairs[0] + (1 - count_share) * pairs[1]
-            mixed = own_share * own + (1 - own_share) * logit(np.array(shared), eps=EPS)
-            value = float(mixed[0])
-            drawn_B = mixed[1:]
-            how = "own" if own_share > 0.95 else "shrunk"
-        low, high = np.quantile(drawn_B, [0.025, 0.975])
-        ends = sigmoid(np.array([min(low, value), value, max(high, value)]))
-        rows.append(LabelThreshold(float(ends[1]), how, float(ends[0]), float(ends[2]), yes))
-    return Thresholds(tuple(rows), shared, str(objective))
+            return LabelThreshold(shared, f"shared: not enough data ({few})", None, None, yes)
+        counted = empirical_threshold(cells_N, probs_NK[:, k], objective, weights_NB, confidence=confidence)
+        if objective.is_constraint:
+            missed = counted.reached is not None
+            how = f"own: {objective} not reached (best {counted.reached:.2g})" if missed else "own"
+            return _with_interval(counted.value, counted.draws_B, how, yes)
+        modelled = model_based_threshold(
+            cells_N, probs_NK[:, k], objective, weights_NB, centre=centre, prior=prior
+        )
+        count_share = yes / (yes + counting)
+        own_share = yes / (yes + shrinkage)
+        counted_B = np.append(counted.value, counted.draws_B)
+        own_B = count_share * counted_B + (1 - count_share) * np.append(modelled.value, modelled.draws_B)
+        mixed_B = own_share * own_B + (1 - own_share) * logit(np.array(shared), eps=EPS)
+        return _with_interval(float(mixed_B[0]), mixed_B[1:], "own" if own_share > 0.95 else "shrunk", yes)
+
+    labels = tuple(label_threshold(k) for k in range(labels_NK.shape[1]))
+    return Thresholds(labels, shared, str(objective))
+
+
+def _with_interval(logit_value: float, draws_B: Floats, how: str, positives: int) -> LabelThreshold:
+    """A threshold in log-odds and its draws, as a probability with a 95 % interval that holds it."""
+    low, high = np.quantile(draws_B, [0.025, 0.975])
+    ends = sigmoid(np.array([min(low, logit_value), logit_value, max(high, logit_value)]))
+    return LabelThreshold(float(ends[1]), how, float(ends[0]), float(ends[2]), positives)

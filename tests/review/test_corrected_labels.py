@@ -172,8 +172,8 @@ def test_a_renamed_label_and_one_that_others_were_merged_into_go_on_from_their_o
         ({"kind": "add", "label": " x"}, "no blanks"),
         ({"kind": "rename", "label": "ocaen", "target": "x"}, "Did you mean 'ocean'"),
         ({"kind": "rename", "label": "ocean", "target": "lake"}, "is or was used"),
-        ({"kind": "merge", "label": "ocean", "target": "ocean"}, "into another"),
-        ({"kind": "merge", "label": "ocean", "target": "sea"}, "into another"),
+        ({"kind": "merge", "label": "ocean", "target": "ocean"}, "Choose another label"),
+        ({"kind": "merge", "label": "ocean", "target": "sea"}, "Choose another label"),
         ({"kind": "undo", "label": "x", "undoes": 7}, "no operation 7"),
     ],
 )
