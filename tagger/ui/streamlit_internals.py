@@ -8,6 +8,7 @@ appears, take it and delete the entry:
 * Upload address: there is no public name of it.
 * Text of index.html: ``st.App`` has no hook for the one inline script that a content policy must allow.
 * One app a process: there is no public way to end the runtime of an ``st.App``; tests need several.
+* A folder ``pages`` beside the entry script is taken for pages: ours may not lie there; there is no option against it.
 * Class names of the page's frame: ``st.container(key=...)`` gives a public class to our own parts only.
 """
 

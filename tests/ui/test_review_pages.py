@@ -13,8 +13,7 @@ from tagger.ui.component import component_sources
 from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.pages.review_page import component_data
 from tagger.ui.review_status_text import no_cards_text
-
-SCRIPT = Path(app_state.__file__).with_name("streamlit_app.py")
+from tagger.ui.server.launch import SCRIPT
 
 
 @pytest.fixture

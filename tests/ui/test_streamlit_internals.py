@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from tagger.ui import streamlit_internals
 from tagger.ui.app_state import open_app_state
-from tagger.ui.server.launch import build_app
+from tagger.ui.server.launch import SCRIPT, build_app
 from tagger.ui.server.security import content_policy
 from tagger.ui.streamlit_internals import (
     LAYOUT_CSS,
@@ -89,6 +89,15 @@ def test_a_second_app_may_start_beside_the_first(finished: Path, demo: Path, tmp
                 "Streamlit's one app a process is not forgotten any more: tests of the routes need another way."
             )
     state.store.close()
+
+
+def test_no_folder_of_pages_lies_beside_an_entry_script():
+    for script in (SCRIPT, ROOT / "app.py"):
+        assert script.is_file()
+        assert not (script.parent / "pages").exists(), (
+            "Streamlit takes the files of a folder `pages` beside the script for pages of its own: whoever opens"
+            " the address of one of our pages first reads 'Page not found'."
+        )
 
 
 def test_no_other_file_imports_streamlits_internals():

@@ -25,7 +25,7 @@ from tagger.ui.server.security import LOCAL_HOSTS, RequestGuard
 from tagger.ui.server.upload_limits import MAX_UPLOAD_BYTES, MEGABYTE, UploadLimits
 from tagger.ui.theme import THEME
 
-SCRIPT = Path(__file__).parents[1] / "streamlit_app.py"
+SCRIPT = Path(__file__).with_name("streamlit_app.py")
 FIRST_PORT = 8501
 NUM_PORTS = 50
 KEY_NOTE = "access_key"
