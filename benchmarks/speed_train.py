@@ -48,7 +48,7 @@ from tagger.training.device import make_accelerator, pick_precision
 from tagger.training.fit_key import FitKey
 from tagger.training.inference import to_float
 from tagger.training.network.fit_task import FitTask
-from tagger.training.network.optimiser import frozen_parameters, make_optimiser, parameter_groups
+from tagger.training.network.optimiser import BATCH_NORMS, frozen_parameters, make_optimiser, parameter_groups
 from tagger.training.network.train_network import _NetworkTrainer
 from tagger.training.network.train_step import TrainStep
 from tagger.training.objective import Objective, make_step_context
@@ -120,9 +120,7 @@ def bare_case(settings: Settings, photos: Photos, network: nn.Module | None = No
     optimiser = make_optimiser(parameter_groups(model, settings.train), settings.train)  # type: ignore[arg-type]
     learner = TrainStep(model, Objective(losses.build("bce", label_stats(photos.labels_NK)), []))  # type: ignore[arg-type]
     learner.to(device).train()
-    for norm in [
-        module for module in learner.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)
-    ]:
+    for norm in [module for module in learner.modules() if isinstance(module, BATCH_NORMS)]:
         norm.eval()
     images = to_float(torch.from_numpy(photos.pixels), device)
     targets = torch.from_numpy(photos.labels_NK).float().to(device)

@@ -1,11 +1,11 @@
 """Fuse batch normalisation into the preceding convolutions, for faster inference.
 
-A trained normalisation multiplies each channel and adds to it, which the convolution's own weights can do
-as well: mobilenetv2 at 128 px gives 1.4 times as many images a second on a processor. Which pairs may be
-joined is not read off names but seen: the network runs once, and a convolution is joined with a
-normalisation only if nothing else touched its output. Convolutions that change their weights on the way
-(standardised ones), modules that are called twice, hooks and everything else that is unclear stay as they
-are.
+A trained normalisation scales and shifts each channel, which the convolution's own weights can do as well.
+At 128 px (AMD EPYC, family 26, one thread) it gives 2.2 times as many images a second for mobilenetv2_100 in
+float32 and 1.2 in bfloat16, for tf_efficientnet_lite0 1.5 and 1.2. One run of the network shows which
+pairs may be fused: a convolution and a normalisation, if no other operation took the convolution's output.
+Convolutions that change their weights in each forward pass (standardised ones), modules that are called
+twice or have hooks, and everything else that is unclear stay as they are.
 """
 
 from collections import Counter
@@ -19,12 +19,15 @@ from timm.layers import BatchNormAct2d, Conv2dSame
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.nn.utils.parametrize import is_parametrized
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
+
+from tagger.model.torch_internals import has_forward_hooks
 
 M = TypeVar("M", bound=nn.Module)
 ConvBnPair = tuple[nn.Conv2d, nn.BatchNorm2d]
 CONV_TYPES = (nn.Conv2d, Conv2dSame)
 BATCH_NORM_TYPES = (nn.BatchNorm2d, BatchNormAct2d)
+METADATA_TYPES = (bool, int, torch.Size, torch.dtype, torch.device, torch.layout, type(None))
 TOLERANCE = 1e-4  # of the largest output; float32 rounds by a tenth of it over a hundred layers
 TOLERANCE_GPU = 1e-2  # where convolutions round to TF32 by themselves
 
@@ -34,7 +37,7 @@ def fuse_batchnorm(model: M, images_BCHW: Tensor) -> M:
 
     ``images_BCHW`` is an example of what it will see, on the model's device. The copy shares all tensors
     that it does not change with ``model``: make it anew when the model has learnt. If the outputs on the
-    example differ by more than ``TOLERANCE``, because the network is not what it seemed, nothing is folded.
+    example differ by more than ``TOLERANCE``, the network is not what it seemed, and nothing is fused.
     """
     fast = _eval_copy(model)
     with torch.no_grad():
@@ -64,17 +67,22 @@ def example_images(size: int, device: torch.device) -> Tensor:
     return torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
 
 
-class _TensorUseCounter(TorchDispatchMode):
-    """How many operations have taken each tensor, by id. They are all kept, or two could have the same id."""
+class _TensorUseCounter(TorchFunctionMode):
+    """Counts, by id, how many operations have taken each tensor.
+
+    Questions about a tensor (its shape, its type) are no operations. Arguments and results are all kept: a
+    tensor that is gone would leave its id to another one.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.count: Counter[int] = Counter()
         self.kept: list[Any] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.count.update(id(tensor) for tensor in _iter_tensors([args, kwargs]))
+        if not isinstance(result, METADATA_TYPES):
+            self.count.update(id(tensor) for tensor in _iter_tensors([args, kwargs]))
         self.kept.append((args, kwargs, result))
         return result
 
@@ -102,8 +110,8 @@ def find_fusable_pairs(model: nn.Module, images_BCHW: Tensor) -> tuple[Tensor, l
 
 
 def _is_fusable(module: nn.Module) -> bool:
-    """A convolution, or a normalisation with fixed statistics, used just as its weights are, and watched by nobody."""
-    if is_parametrized(module) or module._forward_hooks or module._forward_pre_hooks:
+    """Whether it is a convolution or a normalisation with fixed statistics, with plain weights and no hooks."""
+    if is_parametrized(module) or has_forward_hooks(module):
         return False
     if type(module) in BATCH_NORM_TYPES:
         return getattr(module, "running_mean", None) is not None

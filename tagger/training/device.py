@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 
 from tagger.config import Settings
 from tagger.errors import TaggerError
+from tagger.model.torch_internals import reset_accelerate_state
 
 
 def make_accelerator(settings: Settings) -> Accelerator:
@@ -22,7 +22,7 @@ def make_accelerator(settings: Settings) -> Accelerator:
             f"device = {settings.device!r}, but torch sees none. Use --set device=auto, or a torch built for it."
         )
     precision = pick_precision(settings)
-    AcceleratorState._reset_state()  # accelerate keeps the last precision of this process; a library must not
+    reset_accelerate_state()  # it keeps the first precision of a process
     return Accelerator(cpu=settings.device == "cpu", mixed_precision={"fp32": "no"}.get(precision, precision))
 
 

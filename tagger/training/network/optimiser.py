@@ -14,6 +14,8 @@ from tagger.errors import TaggerError
 from tagger.model import Backbone, TagModel
 from tagger.sections import TrainSettings
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
 
 def parameter_groups(
     model: TagModel,
@@ -77,8 +79,7 @@ def batch_norms_to_freeze(
     return [
         module
         for name, module in model.backbone.net.named_modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)
-        and (single_image_batches or keep_all or name in frozen)
+        if isinstance(module, BATCH_NORMS) and (single_image_batches or keep_all or name in frozen)
     ]
 
 
