@@ -1,4 +1,4 @@
-"""What tagger stands on: ``requirements.lock`` (the tested set) and ``docs/licences.md``, from what is
+"""The dependencies of tagger: ``requirements.lock`` (the tested set) and ``docs/licences.md``, from what is
 installed here.
 
     python docs/dependencies.py lock > requirements.lock
@@ -64,15 +64,15 @@ SAYS_NOTHING = {  # no licence in their metadata
 NOTE = """\
 # Licences
 
-tagger is under Apache-2.0. These are the licences of the packages that it stands on, as their own metadata states
-them. Made by `python docs/dependencies.py licences > docs/licences.md`; a test refuses a licence that is not known to
-go with Apache-2.0.
+tagger is under Apache-2.0. These are the licences of the packages that it depends on, as their own metadata states
+them. Made by `python docs/dependencies.py licences > docs/licences.md`; a test fails for a licence that is not known to
+be compatible with Apache-2.0.
 
 * Most are permissive (Apache, BSD, ISC, MIT, PSF).
 * MPL-2.0 and LGPL ask those who change these packages' own files to publish the changes. tagger uses them as they are.
   psycopg, under LGPL-3.0, comes with the extra `postgresql` and with the tests only.
 * **NVIDIA's CUDA libraries are proprietary.** PyTorch from PyPI brings them on Linux. They may be used and, under
-  NVIDIA's terms, shipped, but they are no free software. tagger runs without them: install torch and torchvision from
+  NVIDIA's terms, shipped, but they are not free software. tagger runs without them: install torch and torchvision from
   PyTorch's CPU index first.
 """
 

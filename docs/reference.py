@@ -9,6 +9,7 @@ import re
 import textwrap
 import typing
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -267,7 +268,7 @@ def _members(name: str, kind: type) -> str:
 
 def _member(key: str, member: Any) -> Iterator[list[str]]:
     """The row of a property or method."""
-    if isinstance(member, property):
+    if isinstance(member, property | cached_property):
         yield [f"`{key}`", _line(_paragraph(member))]
     elif inspect.isfunction(member):
         arguments = ", ".join(list(inspect.signature(member).parameters)[1:])
