@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
+Bools = NDArray[np.bool_]
 Cells = NDArray[np.int8]  # labels_NK: one of UNKNOWN, NO, YES
 Indices = NDArray[np.int64]  # numbers of rows (images) or of columns (labels)
 

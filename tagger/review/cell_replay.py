@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tagger.arrays import UNKNOWN, YES, Cells
+from tagger.arrays import UNKNOWN, YES, Bools, Cells
 from tagger.review.cell_state import effective_decisions, resolve_verdicts
 from tagger.review.decision import RecordedDecision
 from tagger.review.label_operations import EditedVocabulary, LabelOrigin
 
-Bools = np.ndarray
 ABSENT = -2  # of a label that somebody added: not even unknown, so that merging it changes nothing
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats, Indices
+from tagger.arrays import NO, YES, Bools, Cells, Floats, Indices
 from tagger.scoring.bootstrap import value_with_interval
-from tagger.scoring.label_constraints import Bools, ExclusiveGroup
+from tagger.scoring.label_constraints import ExclusiveGroup
 from tagger.scoring.metric_set import weighted_mean
 
 NONE_CLASS = "(none)"

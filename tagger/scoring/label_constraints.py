@@ -17,12 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tagger.arrays import NO, Cells, Floats, logit
+from tagger.arrays import NO, Bools, Cells, Floats, logit
 from tagger.scoring.metrics import apply_thresholds
-
-Bools = NDArray[np.bool_]
 
 
 class RuleLike(Protocol):

@@ -1,6 +1,6 @@
 """One doubt per cell from all signals, with weights fitted to the given labels by cross-fitting."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ class SignalContribution:
 class CellDoubt:
     """``doubt_NK``: probability that the given value is wrong (NaN: unknown cell, or a label not ranked).
 
-    ``parts``: what each signal adds.
+    ``contributions``: what each signal adds.
     """
 
     doubt_NK: Floats
@@ -68,22 +68,10 @@ def combine_signals(
             contributions[name].mean_K[k], contributions[name].weight_K[k] = column_N.mean(), weight
 
     parallel_for(fit_label, np.flatnonzero(rankable_K).tolist())
-    is_likelihood_ratio = [signal.for_yes_NK for signal in found.values() if signal.is_likelihood_ratio]
-    false_negative_rate, false_positive_rate_K = now = _noise_rates(given_NK, labels_NK, rankable_K)
-    if (
-        evidence.original_NK is not None
-    ):  # corrections made the labels cleaner, but no other cell more trustworthy
-        false_negative_rate, false_positive_rate_K = _noise_rates(given_NK, evidence.original_NK, rankable_K)
-    doubt_NK = np.empty(labels_NK.shape, np.float32)
-
-    def score_rows(rows: slice) -> None:
-        logits_CK = log_odds(true_label_probs(given_NK[rows], *now), 1e-5)
-        for for_yes_NK in is_likelihood_ratio:
-            logits_CK += for_yes_NK[rows]
-        q_CK = np.clip(1 / (1 + np.exp(-logits_CK.astype(np.float64))), 1e-5, 1 - 1e-5)
-        doubt_NK[rows] = posterior_doubt(q_CK, labels_NK[rows], false_negative_rate, false_positive_rate_K)
-
-    parallel_for(score_rows, row_blocks(labels_NK.shape))
+    likelihood_ratios = [signal.for_yes_NK for signal in found.values() if signal.is_likelihood_ratio]
+    doubt_NK, false_negative_rate, false_positive_rate_K = _score_cells(
+        evidence, given_NK, likelihood_ratios, rankable_K
+    )
     doubt_NK[:, ~rankable_K] = np.nan
     if evidence.verified_NK is not None:
         doubt_NK[evidence.verified_NK] = 0.0
@@ -91,6 +79,28 @@ def combine_signals(
     if evidence.verified_NK is not None:
         doubt_NK[evidence.verified_NK] = np.nan
     return CellDoubt(doubt_NK, contributions, false_negative_rate, false_positive_rate_K)
+
+
+def _score_cells(
+    evidence: Evidence, given_NK: Floats, likelihood_ratios: Sequence[Floats], rankable_K: NDArray[np.bool_]
+) -> tuple[Floats, float, NDArray[np.float64]]:
+    """The doubt (N, K) of every cell from its probability of being given *yes*; and both noise rates."""
+    labels_NK = evidence.labels_NK
+    false_negative_rate, false_positive_rate_K = now = _noise_rates(given_NK, labels_NK, rankable_K)
+    if evidence.original_NK is not None:
+        # corrections made the labels cleaner, but no other cell more trustworthy
+        false_negative_rate, false_positive_rate_K = _noise_rates(given_NK, evidence.original_NK, rankable_K)
+    doubt_NK = np.empty(labels_NK.shape, np.float32)
+
+    def score_rows(rows: slice) -> None:
+        logits_CK = log_odds(true_label_probs(given_NK[rows], *now), 1e-5)
+        for for_yes_NK in likelihood_ratios:
+            logits_CK += for_yes_NK[rows]
+        q_CK = np.clip(1 / (1 + np.exp(-logits_CK.astype(np.float64))), 1e-5, 1 - 1e-5)
+        doubt_NK[rows] = posterior_doubt(q_CK, labels_NK[rows], false_negative_rate, false_positive_rate_K)
+
+    parallel_for(score_rows, row_blocks(labels_NK.shape))
+    return doubt_NK, false_negative_rate, false_positive_rate_K
 
 
 def _noise_rates(

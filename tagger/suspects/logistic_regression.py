@@ -47,32 +47,35 @@ def cross_fit_logistic(
     if not len(sample):
         return np.zeros(len(columns_NF), np.float32), np.zeros(columns_NF.shape[1])
     used = np.arange(columns_NF.shape[1]) if only_columns is None else only_columns
-    columns_SU = columns_NF[np.ix_(sample, used)].astype(np.float32)
-    centre_U = columns_SU.mean(axis=0)
-    spread_U = columns_SU.std(axis=0)
-    vary = spread_U > 1e-6
-    used = used[vary]
-    centre_U = centre_U[vary]
-    spread_U = spread_U[vary]
-    scaled_SU = (columns_SU[:, vary] - centre_U) / spread_U
-    target_S = target_N[sample]
+    scaled_SU, centre_U, spread_U, used = _standardise(columns_NF, sample, used)
+    target_S = target_N[sample].astype(np.float32)
     fold_S = fold_N[sample]
     folds = np.unique(fold_N)
     weights_PF = np.zeros((len(folds), columns_NF.shape[1]))
     offset_P = np.zeros(len(folds))
-    for place, fold in enumerate(folds):
+    for index, fold in enumerate(folds):
         train = fold_S != fold
-        weight_U, offset_P[place] = _fit_one_fold(
-            scaled_SU[train], target_S[train].astype(np.float32), increasing
-        )
-        weights_PF[place, used] = weight_U / spread_U
-        offset_P[place] -= float(weights_PF[place, used] @ centre_U)
+        weight_U, offset_P[index] = _fit_one_fold(scaled_SU[train], target_S[train], increasing)
+        weights_PF[index, used] = weight_U / spread_U
+        offset_P[index] -= float(weights_PF[index, used] @ centre_U)
     logits_NP = _product(columns_NF, weights_PF.T.astype(columns_NF.dtype), used)
     logits_N = np.empty(len(columns_NF), np.float32)
-    for place, fold in enumerate(folds):
+    for index, fold in enumerate(folds):
         held_out = fold_N == fold
-        logits_N[held_out] = logits_NP[held_out, place] + offset_P[place]
+        logits_N[held_out] = logits_NP[held_out, index] + offset_P[index]
     return logits_N, weights_PF.mean(axis=0)
+
+
+def _standardise(
+    columns_NF: Floats, sample: Indices, used: Indices
+) -> tuple[Floats, Floats, Floats, Indices]:
+    """(scaled (S, U), means (U), deviations (U), columns U): the columns that vary in the sample, standardised."""
+    columns_SU = columns_NF[np.ix_(sample, used)].astype(np.float32)
+    centre_U = columns_SU.mean(axis=0)
+    spread_U = columns_SU.std(axis=0)
+    vary = spread_U > 1e-6
+    scaled_SU = (columns_SU[:, vary] - centre_U[vary]) / spread_U[vary]
+    return scaled_SU, centre_U[vary], spread_U[vary], used[vary]
 
 
 def _product(columns_NF: Floats, weights_FP: Floats, used: Indices) -> Floats:
