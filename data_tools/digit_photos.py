@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Floats = NDArray[np.float64]
+GreyImage = NDArray[np.float64]
 
 SCALE = 2  # drawn this much larger, then reduced, so that edges are smooth
 OVERLAP = 0.12  # share of a digit's box that others may cover
@@ -24,7 +24,7 @@ CHALKS = ((238, 238, 230), (245, 226, 140), (240, 170, 170))
 
 
 def draw_digit_photo(
-    digits: Sequence[Floats], rng: np.random.Generator, *, size: int = 64
+    digits: Sequence[GreyImage], rng: np.random.Generator, *, size: int = 64
 ) -> NDArray[np.uint8]:
     """A photo (size, size, 3) with these digits (each 8 x 8, 0..1) at random positions, 28 to 44 % of its height.
 
@@ -51,7 +51,7 @@ def draw_digit_photo(
     return _photograph(canvas, rng, size=size)
 
 
-def _stroke(digit: Floats, rng: np.random.Generator, *, height: int) -> Floats:
+def _stroke(digit: GreyImage, rng: np.random.Generator, *, height: int) -> GreyImage:
     """Coverage 0..1 of one enlarged digit, slightly sheared and rotated, cropped to its ink."""
     grey = Image.fromarray((255 * np.pad(digit, 1)).astype(np.uint8))
     side = round(height * 10 / 8)
@@ -85,7 +85,7 @@ def _overlap(a: int, a_length: int, b: int, b_length: int) -> int:
     return max(0, min(a + a_length, b + b_length) - max(a, b))
 
 
-def _draw_ruling(canvas: Floats, rng: np.random.Generator, *, dark: bool) -> None:
+def _draw_ruling(canvas: GreyImage, rng: np.random.Generator, *, dark: bool) -> None:
     """Draw the lines or squares of a notebook onto the canvas."""
     step = int(rng.integers(18, 32))
     start = int(rng.integers(0, 18))
@@ -95,7 +95,7 @@ def _draw_ruling(canvas: Floats, rng: np.random.Generator, *, dark: bool) -> Non
         canvas[:, start::step] += 0.55 * (colour - canvas[:, start::step])
 
 
-def _photograph(canvas: Floats, rng: np.random.Generator, *, size: int) -> NDArray[np.uint8]:
+def _photograph(canvas: GreyImage, rng: np.random.Generator, *, size: int) -> NDArray[np.uint8]:
     """The canvas reduced to ``size``, under light from one side, with exposure, contrast and grain of its own."""
     small = canvas.reshape(size, SCALE, size, SCALE, 3).mean(axis=(1, 3))
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]

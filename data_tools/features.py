@@ -13,7 +13,7 @@ from tagger.errors import Problem
 from tagger.progress import Track, no_track
 from tagger.runs import find_run
 
-Features = tuple[NDArray[np.float16], list[Problem]]
+FeaturesAndProblems = tuple[NDArray[np.float16], list[Problem]]
 
 
 def features_of(
@@ -23,7 +23,7 @@ def features_of(
     hashes: Sequence[str],
     *,
     track: Track = no_track,
-) -> Features:
+) -> FeaturesAndProblems:
     """(features_ND, problems): float16, the mean over the run's views; zeros for an image that cannot be read.
 
     A run stores the features of its own images. They are used if they cover all ``hashes`` and come from one
@@ -64,7 +64,7 @@ def compute_features(
     *,
     device: Any,
     track: Track = no_track,
-) -> Features:
+) -> FeaturesAndProblems:
     """Features of every image by ``call`` (tensors to (B, D)), in a temporary file: memory is that of a batch."""
     from tagger.batches import ImageFiles, make_loader
     from tagger.training.inference import run_batches

@@ -2,7 +2,7 @@
 
 from tagger.suspects.signals.base import Signal, signals
 from tagger.suspects.signals.duplicates import Duplicates
-from tagger.suspects.signals.dynamics import TrainingDynamics
+from tagger.suspects.signals.dynamics import LearningDynamics
 from tagger.suspects.signals.label_context import LabelContext
 from tagger.suspects.signals.neighbours import Neighbours
 from tagger.suspects.signals.rules import MinedRules
@@ -11,10 +11,10 @@ from tagger.suspects.signals.self_confidence import SelfConfidence
 __all__ = [
     "Duplicates",
     "LabelContext",
+    "LearningDynamics",
     "MinedRules",
     "Neighbours",
     "SelfConfidence",
     "Signal",
-    "TrainingDynamics",
     "signals",
 ]

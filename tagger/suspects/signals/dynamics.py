@@ -12,7 +12,7 @@ from tagger.suspects.signals.base import Signal, signals
 
 
 @signals.register("dynamics")
-class TrainingDynamics(Signal):
+class LearningDynamics(Signal):
     """The log-odds of the mean held-out probability; 0 where none was kept."""
 
     def __init__(self, evidence: Evidence):
