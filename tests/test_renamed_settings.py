@@ -1,6 +1,8 @@
 """Former names of settings: each reads like the present one, is announced once, and never overrules it silently."""
 
 import logging
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,26 @@ def test_each_former_name_is_announced_once(caplog: pytest.LogCaptureFixture):
         "Setting train.keep is now called train.wise_ft_share.",
         "Setting features.epochs is now called head_stage.epochs.",
     ]
+
+
+def test_the_sentences_stand_on_the_screen_once(tmp_path: Path):
+    config = tomli_w.dumps(nested(VALUES) | {"format_version": 1})
+    (tmp_path / "config.toml").write_text(config, "utf-8")
+    code = """
+from pathlib import Path
+from tagger.config import read_settings
+from tagger.presets import load_settings
+for _ in range(2):
+    load_settings("quick", ["train.keep=0.2"])
+    read_settings(Path("config.toml"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    said = done.stderr.splitlines()
+    assert said[0] == "Setting train.keep is now called train.wise_ft_share."
+    assert said[1].startswith("config.toml: from an earlier version of tagger.")
+    assert len(said) == 2
 
 
 def test_present_names_are_not_announced(caplog: pytest.LogCaptureFixture):
