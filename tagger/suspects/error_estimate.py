@@ -89,10 +89,7 @@ def _errors_left(
     reviewed_rows = verdicts["position"].to_numpy(np.int64)
     wrong = verdicts["wrong"].to_numpy(bool)
     blind = verdicts["blind"].to_numpy(bool)
-    sizes = []
-    means = []
-    asked = []
-    hits = []
+    groups = []
     now = stratum_of(doubt)
     for group in range(10):  # undecided suspects, by current doubt
         undecided = listed & ~extra & (now == group)
@@ -100,23 +97,25 @@ def _errors_left(
             blind & ~extra[reviewed_rows] & (now[reviewed_rows] == group) & (doubt[reviewed_rows] <= frontier)
         )
         if undecided.any():
-            sizes.append(int(undecided.sum()))
-            means.append(float(doubt[undecided].mean()))
-            asked.append(int(sample.sum()))
-            hits.append(int(wrong[sample].sum()))
+            groups.append(_sampled_group(int(undecided.sum()), doubt[undecided], wrong[sample]))
     for group in np.unique(stratum[extra]):  # cells below the floor, by the doubt they were sampled by
         here = extra & (stratum == group)
         size = int(table["stratum_size"].to_numpy()[here][0]) - int((~extra & (stratum == group)).sum())
         sample = extra[reviewed_rows] & (stratum[reviewed_rows] == group)
-        sizes.append(max(size - int(sample.sum()), 0))
-        means.append(float(doubt[here].mean()))
-        asked.append(int(sample.sum()))
-        hits.append(int(wrong[sample].sum()))
-    if not sizes:
+        groups.append(_sampled_group(max(size - int(sample.sum()), 0), doubt[here], wrong[sample]))
+    if not groups:
         return 0, 0, 0
-    totals = _draw_error_totals(np.array(sizes), np.array(means), np.array(asked), np.array(hits), rng)
+    size_G, mean_G, asked_G, hits_G = (np.array(values) for values in zip(*groups, strict=True))
+    totals = _draw_error_totals(size_G, mean_G, asked_G, hits_G, rng)
     low, middle, high = np.quantile(totals, [0.025, 0.5, 0.975])
     return round(middle), round(low), round(high)
+
+
+def _sampled_group(
+    size: int, doubts: Floats, wrong_in_sample: NDArray[np.bool_]
+) -> tuple[int, float, int, int]:
+    """(cells, their mean doubt, cells that were checked, checked cells that were wrong) of a group."""
+    return size, float(doubts.mean()), len(wrong_in_sample), int(wrong_in_sample.sum())
 
 
 def _min_suspect_doubt(table: pd.DataFrame) -> float:

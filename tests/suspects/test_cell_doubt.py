@@ -105,7 +105,7 @@ def test_a_label_with_few_images_says_so_and_is_not_ranked() -> None:
     labels_NK[:4, 3] = 1
     found = found_in(replace(drawn, evidence=replace(drawn.evidence, labels_NK=labels_NK)))
     assert "car" not in set(found.table["label"])
-    assert found.notes == ("`car` is not ranked: 4 images have it, 10 are needed to tell errors from noise",)
+    assert found.notes == ("`car` is not ranked: 4 photos have it; 10 are needed to tell errors from noise",)
 
 
 def test_nothing_to_rank_gives_an_empty_table() -> None:
