@@ -79,6 +79,9 @@ def cooccurrence_chart(table: pd.DataFrame) -> alt.Chart:
     order = table["label"].drop_duplicates().tolist()
     below = alt.Axis(labelAngle=-60, labelLimit=160, labelOverlap=False)
     beside = alt.Axis(labelLimit=160, labelOverlap=False)
+    steps = [0, 0.25, 0.5, 1]
+    scale_legend = alt.Legend(title=None, format=".0%", orient="right", gradientLength=160, values=steps)
+    tips = [alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("images:Q", title="photos", format=",")]
     return (
         alt.Chart(table, height=max(260, 18 * len(order) + 110))
         .mark_rect(cornerRadius=1)
@@ -88,15 +91,8 @@ def cooccurrence_chart(table: pd.DataFrame) -> alt.Chart:
             color=alt.Color(
                 "share:Q",
                 scale=alt.Scale(type="pow", exponent=0.6, domain=[0, 1], range=HEAT_COLOURS),
-                legend=alt.Legend(
-                    title=None, format=".0%", orient="right", gradientLength=160, values=[0, 0.25, 0.5, 1]
-                ),
+                legend=scale_legend,
             ),
-            tooltip=[
-                "label",
-                "other",
-                alt.Tooltip("share:Q", format=".1%"),
-                alt.Tooltip("images:Q", title="photos", format=","),
-            ],
+            tooltip=["label", "other", *tips],
         )
     )

@@ -29,16 +29,7 @@ def threshold_chart(curve: ThresholdCurve, value: float) -> Any:
     """Chart of precision, recall and F1 by threshold; the rule at ``value`` can be dragged (selection ``pick``)."""
     wide = curve_table(curve)
     long = wide.melt("threshold", list(SERIES_COLOURS), "which", "value").dropna()
-    pick = alt.selection_point(
-        name="pick",
-        fields=["threshold"],
-        nearest=True,
-        on="click, [pointerdown, window:pointerup] > pointermove",
-        value=[{"threshold": value}],
-        toggle=False,
-        clear=False,
-        empty=False,
-    )
+    pick = _dragged_point(value)
     x = alt.X("threshold:Q", title="threshold", scale=alt.Scale(domain=[0, 1]))
     colour = alt.Color(
         "which:N",
@@ -55,7 +46,26 @@ def threshold_chart(curve: ThresholdCurve, value: float) -> Any:
     dots = (
         alt.Chart(long).transform_filter(pick).mark_circle(size=90, opacity=1).encode(x=x, y=y, color=colour)
     )
-    text = (
+    return alt.layer(lines, rule, dots, _values_text(here), catch, height=HEIGHT + 40)
+
+
+def _dragged_point(value: float) -> Any:
+    """Selection ``pick``: the threshold at which the pointer was pressed or dragged, ``value`` at first."""
+    return alt.selection_point(
+        name="pick",
+        fields=["threshold"],
+        nearest=True,
+        on="click, [pointerdown, window:pointerup] > pointermove",
+        value=[{"threshold": value}],
+        toggle=False,
+        clear=False,
+        empty=False,
+    )
+
+
+def _values_text(here: alt.Chart) -> alt.Chart:
+    """The three values at the threshold, as text above the chart."""
+    return (
         here.transform_calculate(
             says="'at ' + format(datum.threshold, '.3f') + ': precision ' + (isValid(datum.precision) ?"
             " format(datum.precision, '.2f') : '–') + ', recall ' + format(datum.recall, '.2f') + ', F1 ' +"
@@ -64,7 +74,6 @@ def threshold_chart(curve: ThresholdCurve, value: float) -> Any:
         .mark_text(align="left", baseline="bottom", fontSize=13, fontWeight="bold", color=GREY)
         .encode(text="says:N", x=alt.value(4), y=alt.value(-4))
     )
-    return alt.layer(lines, rule, dots, text, catch, height=HEIGHT + 40)
 
 
 def precision_recall_chart(curve: ThresholdCurve, value: float) -> Any:

@@ -110,14 +110,7 @@ def _card(
     with st.container(border=True, key=f"dispute {dispute.hash} {dispute.label}"):
         left, right = st.columns([1, 1])
         with left:
-            uri = ""
-            if dispute.row is not None:
-                image = data.images.iloc[dispute.row]
-                uri = previews.data_uri(image["file"], image["hash"], size=512)
-            if uri:
-                st.image(uri, width="stretch")
-            else:
-                st.caption("The photo cannot be shown.")
+            _show_photo(data, previews, dispute)
         with right:
             st.markdown(f"**Does this show** :blue-badge[{label}] **?**")
             for name, verdict in sorted(dispute.state.verdicts.items()):
@@ -127,15 +120,21 @@ def _card(
             if dispute.row is not None:
                 word = {UNKNOWN: "unknown", YES: "yes"}.get(given, "no")
                 st.caption(f"Label given: {word} · {escape_markdown(data.images.iloc[dispute.row]['file'])}")
-            key = f"{dispute.hash} {dispute.label}"
             with st.container(horizontal=True):
                 for verdict, text in (("yes", f"Yes, {label}"), ("no", f"No, not {label}")):
-                    st.button(
-                        text,
-                        key=f"settle {verdict} {key}",
-                        on_click=_settle,
-                        args=(run, store, dispute, verdict, given),
-                    )
+                    key = f"settle {verdict} {dispute.hash} {dispute.label}"
+                    st.button(text, key=key, on_click=_settle, args=(run, store, dispute, verdict, given))
+
+
+def _show_photo(data: RunData, previews: PhotoPreviews, dispute: DisputedCell) -> None:
+    uri = ""
+    if dispute.row is not None:
+        image = data.images.iloc[dispute.row]
+        uri = previews.data_uri(image["file"], image["hash"], size=512)
+    if uri:
+        st.image(uri, width="stretch")
+    else:
+        st.caption("The photo cannot be shown.")
 
 
 def given_value(data: RunData, names: EditedVocabulary, dispute: DisputedCell) -> int:

@@ -43,8 +43,8 @@ def show(run: RunFolder, store: Store) -> None:
         ["Labels", "Thresholds", "Training", "Calibration", "Model card"]
     )
     with labels:
-        _label_table(data)
-        _group_table(data)
+        _show_label_table(data)
+        _show_group_table(data)
     with thresholds:
         threshold_panel(run, data)
     with training:
@@ -84,28 +84,10 @@ def _headlines(table: dict[str, Any], split: str) -> None:
     )
 
 
-def _label_table(data: RunData) -> None:
+def _show_label_table(data: RunData) -> None:
     if data.headline_metrics is None:
         return
-    rows = []
-    for name, row in data.headline_metrics["per_label"].items():
-        few = "not enough data" in row["note"]
-        ap = row["average_precision"]
-        rows.append(
-            {
-                "label": name,
-                "images": row["positives"],
-                "AP": None if few else ap["value"],
-                "95 % interval": "" if ap["low"] is None else f"{ap['low']:.2f} to {ap['high']:.2f}",
-                **{
-                    title: None if few else row[title.lower()]["value"]
-                    for title in ("Precision", "Recall", "F1")
-                },
-                "threshold": row["threshold"],
-                "note": row["note"],
-            }
-        )
-    table = pd.DataFrame(rows).sort_values("images", ascending=False, kind="stable")
+    table = label_table(data.headline_metrics["per_label"])
     number = st.column_config.NumberColumn(format="%.3f")
     st.dataframe(
         table,
@@ -121,7 +103,29 @@ def _label_table(data: RunData) -> None:
     )
 
 
-def _group_table(data: RunData) -> None:
+def label_table(per_label: dict[str, Any]) -> pd.DataFrame:
+    """Table of label, images, AP and its interval, Precision, Recall, F1, threshold, note; most images first."""
+    return pd.DataFrame([_label_row(name, row) for name, row in per_label.items()]).sort_values(
+        "images", ascending=False, kind="stable"
+    )
+
+
+def _label_row(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    few = "not enough data" in row["note"]
+    ap = row["average_precision"]
+    scores = {title: None if few else row[title.lower()]["value"] for title in ("Precision", "Recall", "F1")}
+    return {
+        "label": name,
+        "images": row["positives"],
+        "AP": None if few else ap["value"],
+        "95 % interval": "" if ap["low"] is None else f"{ap['low']:.2f} to {ap['high']:.2f}",
+        **scores,
+        "threshold": row["threshold"],
+        "note": row["note"],
+    }
+
+
+def _show_group_table(data: RunData) -> None:
     """Metrics of the groups of labels.toml, if it declares some."""
     groups = (data.headline_metrics or {}).get("groups", {})
     if groups:

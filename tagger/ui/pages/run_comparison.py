@@ -39,6 +39,15 @@ def show_comparison(before: RunFolder, after: RunFolder) -> None:
     for note in result["notes"]:
         st.caption(escape_markdown(note))
     labels = label_differences(result)
+    _show_charts(overall, labels)
+    tables = {"Overall": overall, "By label (average precision)": labels}
+    if result.get("groups"):
+        tables["By group"] = group_differences(result["groups"])
+    _show_tables(tables)
+
+
+def _show_charts(overall: pd.DataFrame, labels: pd.DataFrame) -> None:
+    """Charts of the differences, overall and by label."""
     left, right = st.columns(2)
     with left:
         st.markdown("**Overall, after minus before**")
@@ -54,9 +63,10 @@ def show_comparison(before: RunFolder, after: RunFolder) -> None:
             show_chart(
                 difference_chart(widest), alt_text="Differences of average precision by label with intervals"
             )
-    tables = {"Overall": overall, "By label (average precision)": labels}
-    if result.get("groups"):
-        tables["By group"] = group_differences(result["groups"])
+
+
+def _show_tables(tables: dict[str, pd.DataFrame]) -> None:
+    """Tables of the differences, each in a tab."""
     numbers: dict[str, Any] = {"images": st.column_config.NumberColumn("photos")}
     numbers |= {name: st.column_config.NumberColumn(format="%.3f") for name in COLUMNS[:2]}
     numbers |= {name: st.column_config.NumberColumn(format="%+.3f") for name in COLUMNS[2:]}
