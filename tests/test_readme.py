@@ -119,6 +119,37 @@ def test_the_names_shown_from_python_exist(page: str):
         assert (inspect.getdoc(getattr(tagger, name)) or "").strip(), name
 
 
+def test_the_guides_name_every_part_that_a_person_chooses():
+    from tagger.batches.samplers import samplers
+    from tagger.commands.writers import sidecar_formats, table_formats
+    from tagger.explain import explanations
+    from tagger.heads import heads
+    from tagger.losses import losses
+    from tagger.presets import preset_names
+    from tagger.suspects import signals
+
+    named = {
+        "train": [*preset_names(), *losses.names(), *samplers.names(), *heads.names()],
+        "review": signals.names(),
+        "explain": explanations.names(),
+        "formats": [*table_formats.names(), *sidecar_formats.names()],
+    }
+    missing = {
+        guide: [name for name in names if f"`{name}`" not in PAGES[f"docs/{guide}.md"]]
+        for guide, names in named.items()
+    }
+    assert not any(missing.values()), missing
+
+
+def test_every_regulariser_has_its_line_of_settings():
+    from tagger.regularisers import regularisers
+
+    shown = {
+        setting.split(".")[1].partition("=")[0] for _, setting in in_text() if "regularisers." in setting
+    }
+    assert shown == set(regularisers.names())
+
+
 def files_shown(table: str) -> set[str]:
     """The names in the first column of a table of docs/run-folder.md."""
     rows = re.findall(r"^\| (`[^|]*`) \|", table, re.MULTILINE)
