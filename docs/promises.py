@@ -31,8 +31,8 @@ def page() -> str:
     parts = [
         "# What you can rely on",
         "Each promise has a test that causes the fault: it kills processes, damages files, fills the disk, sends"
-        " invalid requests. The fast tests run in `make test`. Those that take minutes run in `make torture`; its last results"
-        " are at the end. Made by `python docs/promises.py > docs/promises.md`.",
+        " invalid requests. The fast tests run in `make test`. Those that take minutes run in `make torture`; its last"
+        " results are at the end. Made by `python docs/promises.py > docs/promises.md`.",
     ]
     for title, rows in promises().items():
         lines = ["| promise | test |", "|---|---|"]
