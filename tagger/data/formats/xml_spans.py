@@ -1,6 +1,4 @@
-"""Byte positions of XML elements, so that an edit leaves every other byte as it is.
-
-So that a few can be changed and every other byte stays as it is."""
+"""Byte positions of XML elements, so that an edit leaves every other byte as it is."""
 
 import re
 from collections.abc import Iterator
@@ -16,8 +14,8 @@ from tagger.errors import TaggerError
 _OPEN_TAG = re.compile(rb"<[^\"'>]*(?:\"[^\"]*\"[^\"'>]*|'[^']*'[^\"'>]*)*>")
 _ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _DECLARED = re.compile(r"\A\ufeff?<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
-MAX_DEPTH = 200
-MAX_XML_BYTES = 1 << 25  # elements in each other, and bytes: photo programs write ten and some thousands
+MAX_DEPTH = 200  # of nested elements; photo programs write ten
+MAX_XML_BYTES = 1 << 25  # photo programs write some thousands
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
@@ -25,8 +23,8 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "
 class Span:
     """An element: its tag (``{namespace}name``), attributes, own text, and offsets in the UTF-8 bytes.
 
-    It covers ``start:end``; between its tags lies ``inside:close``. ``scope`` is prefix -> namespace;
-    ``single`` means that it was written as one tag (``<a/>``).
+    The element is ``start:end``, its content ``content_start:close``. ``scope`` is prefix -> namespace;
+    ``self_closing`` means that it was written as one tag (``<a/>``).
     """
 
     tag: str
@@ -50,14 +48,14 @@ class Span:
 
 
 def decode_xml(data: bytes, *, where: str) -> tuple[str, str]:
-    """(text, encoding) of a file: by its byte order mark, else by what it declares, else UTF-8. TaggerError if not."""
+    """(text, encoding) of a file: by its byte order mark, its declaration, or as UTF-8. TaggerError if invalid."""
     encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "")
     if not encoding:
         declared = _DECLARED.match(data[:200].decode("latin-1"))
         encoding = declared[1].lower() if declared else "utf-8"
     try:
         text = data.decode(encoding)
-        text.encode()  # some codecs let halves of characters through
+        text.encode()  # some codecs accept lone surrogates
         return text, encoding
     except (UnicodeError, LookupError):
         raise TaggerError(
@@ -97,7 +95,7 @@ def parse_spans(data: bytes, *, where: str) -> Span:
 
 
 def attribute_spans(data: bytes, span: Span) -> Iterator[tuple[bytes, int, int]]:
-    """(name as written, start, end) of each attribute of an element, the white space before it included."""
+    """(name as written, start, end) of each attribute of an element, with the white space before it."""
     at = span.start + len(written_name(data, span)) + 1
     while found := _ATTRIBUTE.match(data, at, span.content_start):
         at = found.end()
@@ -128,7 +126,7 @@ class _SpanBuilder:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if len(self.open) >= MAX_DEPTH:
             raise TaggerError(
-                f"{self.where}: elements lie in each other {MAX_DEPTH} deep and more. Mend or remove it"
+                f"{self.where}: elements are nested more than {MAX_DEPTH} deep. Mend or remove it"
             )
         at = self._offset()
         tag_text = _OPEN_TAG.match(self.xml, at)

@@ -5,10 +5,10 @@ darktable), ``digiKam:TagsList`` paths with ``/`` (digiKam, Immich). A path stan
 ``dc:subject`` has all of it as a flat keyword. New ones are written as bags, but TagsList as a sequence:
 digiKam reads no other (its MetaEngine::getXmpTagStringSeq), and writes no other.
 
-A person's keywords look the same as ours, so those that tagger added are noted in ``tagger:labels``, beside
-them. That somebody looked and no label applies is ``tagger:none``: an empty ``dc:subject`` says so too, but
-exiftool, and what is built on it, takes that for a keyword without letters. Files are changed by cutting
-and inserting: every byte that says nothing about the keywords in question stays.
+Keywords of a person and of tagger look the same, so those that tagger added are also listed in
+``tagger:labels``. ``tagger:none`` notes that no label applies: an empty ``dc:subject`` means this too, but
+exiftool reads it as an empty keyword. Files are edited by cutting and inserting: all other bytes stay as they
+are.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -40,10 +40,9 @@ EMPTY_SIDECAR = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 
 def read_keywords(xml: bytes, *, where: str = "XMP") -> list[str]:
-    """The keywords of a sidecar, or of a packet taken from an image, each once: flat ones first, then ends of
-    paths.
+    """The keywords of a sidecar or an embedded packet, each once: flat ones first, then the ends of paths.
 
-    TaggerError, which begins with ``where``, if it is no XML; XML without keywords has none.
+    TaggerError, which begins with ``where``, if it is not XML; XML without keywords has none.
 
     >>> read_keywords(merge_keywords(None, ["sea", "red, white"]))
     ['sea', 'red, white']
@@ -59,7 +58,7 @@ def read_keywords(xml: bytes, *, where: str = "XMP") -> list[str]:
 
 
 def read_tagger_labels(xml: bytes, *, where: str = "XMP") -> list[str]:
-    """The labels that tagger added, not the person.
+    """The labels that tagger added.
 
     >>> read_tagger_labels(merge_keywords(None, ["sea"]))
     ['sea']
@@ -75,12 +74,11 @@ def merge_keywords(
     none: bool = False,
     where: str = "XMP",
 ) -> bytes:
-    """The sidecar with ``labels`` among its keywords and ``withdrawn`` no longer; all else byte for byte as it
-    was.
+    """The sidecar with ``labels`` added to its keywords and ``withdrawn`` removed; all other bytes stay.
 
-    ``None`` is a new sidecar. A label that stands there already, also as the end of a path, is not written
-    again. With ``none`` it says that no label applies, where no keyword is left. Merging the same once more
-    changes nothing. TaggerError for what is no XMP, and for names that XML cannot hold.
+    ``None`` makes a new sidecar. A label that it already has, also as the end of a path, is not written
+    again. With ``none`` it notes that no label applies, if no keyword is left. Merging again changes
+    nothing. TaggerError if it is not XMP, and for names that XML cannot hold.
 
     >>> read_keywords(merge_keywords(merge_keywords(None, ["sea", "my own"]), ["sky"], withdrawn=["sea"]))
     ['my own', 'sky']
@@ -120,7 +118,7 @@ def _is_xml_char(sign: str) -> bool:
 
 
 def _keyword_of_path(item: str, separator: str, flat: Collection[str]) -> str:
-    """The keyword that a path stands for.
+    """The keyword of a hierarchical path: its last part.
 
     >>> _keyword_of_path("animals|cat", "|", []), _keyword_of_path("a|b", "|", ["a|b"])
     ('cat', 'a|b')
@@ -131,7 +129,7 @@ def _keyword_of_path(item: str, separator: str, flat: Collection[str]) -> str:
 
 
 class _XmpEditor:
-    """A file with the edits that it is to get, and the properties that it lacks."""
+    """An XMP file with the edits to make and the properties to add."""
 
     def __init__(self, data: bytes, root: Span):
         self.data = data
@@ -142,7 +140,7 @@ class _XmpEditor:
     def update_property(
         self, prop: Property, labels: Sequence[str], removed: Collection[str], flat: Collection[str]
     ) -> None:
-        """Cut from one property what is gone, and add the labels that it lacks."""
+        """Remove keywords from one property, and add the labels that it lacks."""
         there = {_keyword_of_path(item, prop[3], flat) for item in _property_values(self.root, prop)}
         missing = [label for label in labels if label not in there]
         loose_keywords: list[str] = []  # keywords that stood in no list
@@ -163,7 +161,7 @@ class _XmpEditor:
             self.new.append((prop, [*listed, *missing]))
 
     def set_none_note(self, none: bool) -> None:
-        """Note that no label applies, or take that note away."""
+        """Add or remove the note that no label applies."""
         noted = _property_values(self.root, TAGGER_NONE)
         if none and not noted:
             self.new.append((TAGGER_NONE, ["True"]))
@@ -181,7 +179,7 @@ class _XmpEditor:
         return data
 
     def _change_list(self, span: Span, items: list[Span], out: list[Span], missing: list[str]) -> None:
-        """One list: what is out goes, what is missing comes last; with nothing left it goes as a whole."""
+        """Remove and add items of one list; an empty list is removed."""
         if len(out) == len(items) and not missing:
             return self._cut(span)
         for item in out:
@@ -197,7 +195,7 @@ class _XmpEditor:
         self.edits.append((_whitespace_start(self.data, span.start), span.end, b""))
 
     def _cut_attributes(self, prop: Property, needed: bool, removed: Collection[str]) -> list[str]:
-        """Cut the property where it is written as an attribute, if it has to change; the keywords that stood there."""
+        """Cut the property where it is written as an attribute and must change; return its keywords."""
         _, uri, name, _, _ = prop
         found = []
         for span in _descriptions(self.root):
@@ -212,7 +210,7 @@ class _XmpEditor:
         return found
 
     def _insertion(self, where: str) -> tuple[int, int, bytes]:
-        """The edit that adds new properties to the first description, or a description to the RDF."""
+        """The edit that adds new properties to the first description, or a new description to the RDF."""
         rdf = next((span for span in self.root.iter() if span.tag == f"{{{RDF}}}RDF"), None)
         if rdf is None:
             raise TaggerError(f"{where}: this is XML, but no XMP: there is no rdf:RDF in it. Move it away")
@@ -233,7 +231,7 @@ class _XmpEditor:
 
 
 def _descriptions(root: Span) -> list[Span]:
-    """The elements that hold properties, not those inside of properties."""
+    """The elements that hold properties, without those inside properties."""
     tags = (f"{{{RDF}}}RDF", f"{{{RDF}}}Description")
     return [
         child
@@ -252,7 +250,7 @@ def _property_spans(root: Span, prop: Property) -> list[Span]:
 
 
 def _property_values(root: Span, prop: Property) -> list[str]:
-    """The texts of a property, each once: of its list, its own text, or the short form as an attribute."""
+    """The texts of a property, each once: of its attribute, its own text and its list."""
     _, uri, name, _, _ = prop
     found = [span.attributes.get(f"{{{uri}}}{name}", "") for span in _descriptions(root)]
     for span in _property_spans(root, prop):
@@ -284,5 +282,5 @@ def _escaped_text(label: str) -> bytes:
 
 
 def _whitespace_start(data: bytes, at: int) -> int:
-    """Where the white space before a tag begins."""
+    """The start of the white space before a tag."""
     return len(data[:at].rstrip(b" \t\r\n"))

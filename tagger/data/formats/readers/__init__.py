@@ -1,6 +1,4 @@
-"""Readers of label formats, one file each; the first one that detects its format is used.
-
-One file per kind of source; the first of ``DETECTION_ORDER`` that recognises any is used."""
+"""Readers of label formats, one file each; the first of ``DETECTION_ORDER`` that detects its format is used."""
 
 from tagger.data.formats.readers.base import LabelReader
 from tagger.data.formats.readers.coco import CocoReader
@@ -16,7 +14,7 @@ from tagger.data.formats.readers.text_sidecars import TextSidecarReader
 from tagger.data.formats.readers.yolo import YoloReader
 from tagger.registry import Registry
 
-label_readers = Registry("label source")
+label_readers = Registry("label reader")
 label_readers.register("table")(TableReader)
 label_readers.register("sidecars")(TextSidecarReader)
 label_readers.register("lists")(LabelListReader)
@@ -29,7 +27,7 @@ label_readers.register("yolo")(YoloReader)
 label_readers.register("keywords")(KeywordReader)
 label_readers.register("folders")(LabelFolderReader)
 
-# In this order they are looked for. YOLO's files of numbers would otherwise be taken for sidecars.
+# The order of detection. YOLO comes before sidecars, as its text files look like them.
 DETECTION_ORDER = (
     *(
         "table",
@@ -45,7 +43,7 @@ DETECTION_ORDER = (
     ),
     "folders",
 )
-# In this order a path that a person names is offered to them: the stricter forms first.
+# The order for a path that the user names: the strictest formats first.
 NAMED_PATH_ORDER = (
     *(
         "coco",

@@ -19,12 +19,12 @@ from tagger.data.formats.xml_spans import MAX_DEPTH
 from tagger.errors import Problem, TaggerError
 from tagger.text import counted, quoted
 
-HEAD_BYTES = 4096  # bytes in which an XML file shows its root
+HEAD_BYTES = 4096  # enough to find the root element of an XML file
 
 
 @dataclass(frozen=True)
 class ImageEntry:
-    """What a file says about one image: its name there, other names to try, and the cells that are not *no*."""
+    """One image in an annotation file: its name there, other names to try, and the cells that are not *no*."""
 
     name: str
     other_names: tuple[str, ...] = ()
@@ -34,10 +34,10 @@ class ImageEntry:
 
 
 class AnnotationFileReader:
-    """A source in files of one annotation program: the data folder's own, or those of a folder in it."""
+    """Base class of readers of annotation files, which are in the data folder or in one of its folders."""
 
     def files(self, path: Path) -> list[Path]:
-        """The files of this form: ``path`` itself, or those in it and in its sub-folders."""
+        """The files of this format: ``path`` itself, or those in it and in its sub-folders."""
         raise NotImplementedError
 
     def detect(self, images: ImageLookup) -> Path | None:
@@ -45,7 +45,7 @@ class AnnotationFileReader:
         return common_path(self.files(images.root), images.root)
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
-        """True for such a file, and for a folder with one."""
+        """True for a file of this format, and for a folder with one."""
         return bool(self.files(path))
 
 
@@ -60,7 +60,7 @@ def find_files(root: Path, suffix: str) -> list[Path]:
 
 
 def _list_folder(folder: Path, suffix: str, *, folders: bool) -> list[Path]:
-    """The files or the folders in a folder that are not hidden. One that cannot be listed is reported elsewhere."""
+    """The visible files or folders in a folder; none if it cannot be listed, which is reported elsewhere."""
     try:
         with os.scandir(folder) as entries:
             named = [e for e in entries if e.name.lower().endswith(suffix) and not e.name.startswith(".")]
@@ -70,7 +70,7 @@ def _list_folder(folder: Path, suffix: str, *, folders: bool) -> list[Path]:
 
 
 def common_path(files: list[Path], root: Path) -> Path | None:
-    """What to call several files of one kind: the only file, the folder they share, ``root``, or None without any."""
+    """The only file, else the folder that all files are in, else ``root``; None without files."""
     if len(files) < 2:
         return files[0] if files else None
     return files[0].parent if len({p.parent for p in files}) == 1 else root
@@ -117,7 +117,7 @@ def load_xml(path: Path) -> Element:
 
 
 class _DepthLimitedBuilder(TreeBuilder):
-    """A tree of elements; TaggerError where they lie in each other so deep that only a bomb would."""
+    """A TreeBuilder with a limited depth; TaggerError if elements are nested deeper."""
 
     def __init__(self, where: str):
         super().__init__()
@@ -128,7 +128,7 @@ class _DepthLimitedBuilder(TreeBuilder):
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise TaggerError(
-                f"{self.where}: elements lie in each other {MAX_DEPTH} deep and more. Export it anew"
+                f"{self.where}: elements are nested more than {MAX_DEPTH} deep. Export it again"
             )
         return super().start(tag, attributes)
 
@@ -138,7 +138,7 @@ class _DepthLimitedBuilder(TreeBuilder):
 
 
 def read_head(path: Path, size: int = HEAD_BYTES) -> bytes:
-    """The first bytes of a file, or none where it cannot be read."""
+    """The first bytes of a file; none if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(size)
@@ -147,7 +147,7 @@ def read_head(path: Path, size: int = HEAD_BYTES) -> bytes:
 
 
 def contains_all(path: Path, *marks: bytes, opening: bytes) -> bool:
-    """True if a file begins with ``opening`` (after blanks) and holds all marks somewhere."""
+    """True if a file begins with ``opening`` (after white space) and contains all marks."""
     if read_head(path, 64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != opening:
         return False
     try:
@@ -158,7 +158,7 @@ def contains_all(path: Path, *marks: bytes, opening: bytes) -> bool:
 
 
 def to_label(value: Any) -> str:
-    """The label that a value from a file means: a text without blanks around it, or a number; else nothing.
+    """The label of a JSON value: a stripped text, or a number; otherwise "".
 
     >>> to_label(" cat "), to_label(7), to_label(None), to_label(["cat"])
     ('cat', '7', '', '')
@@ -169,7 +169,7 @@ def to_label(value: Any) -> str:
 
 
 def path_variants(name: str) -> tuple[str, ...]:
-    """The names by which to look an image up: as written, the path of a URL, and the bare name.
+    """The names under which an image is looked up: as written, the path of a URL, and the bare name.
 
     >>> path_variants("https://host/up/a%20b.jpg?x=1")
     ('https://host/up/a%20b.jpg?x=1', '/up/a b.jpg', 'up/a b.jpg', 'a b.jpg')
@@ -190,10 +190,9 @@ def add_entries(
     *,
     noun: str = "image",
 ) -> int:
-    """How many entries were added, each under the first of its names that is an image; the others become
-    problems.
+    """Add entries whose image exists to ``builder`` and return their number; the others become problems.
 
-    TaggerError if there are entries and none of them names an image, or if there are none.
+    TaggerError if no entry names an image.
     """
     known = 0
     absent = []
@@ -216,7 +215,7 @@ def add_entries(
 
 
 def grouped_problems(name: str, reasons: Iterable[str]) -> Iterator[Problem]:
-    """One problem for each different reason, with the number of times it was met."""
+    """One problem for each distinct reason, with the number of times that it occurs."""
     times: dict[str, int] = {}
     for reason in reasons:
         times[reason] = times.get(reason, 0) + 1
@@ -225,7 +224,7 @@ def grouped_problems(name: str, reasons: Iterable[str]) -> Iterator[Problem]:
 
 
 def _find(entry: ImageEntry, images: ImageLookup, beside: Path) -> tuple[str, str]:
-    """As ``ImageLookup.find``, for the first name that is known; the reason is about the name as the file has it."""
+    """``ImageLookup.find`` with the first name that is an image; the reason names the entry as written."""
     for name in dict.fromkeys((*entry.other_names, *path_variants(entry.name))):
         if "\0" not in name and (file := images.find(name, beside=beside)[0]):
             return file, ""

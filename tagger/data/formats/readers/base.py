@@ -8,13 +8,13 @@ from tagger.data.formats.long_table import LongTable
 
 
 class LabelReader(Protocol):
-    """One way in which people keep labels beside images."""
+    """The interface of a label reader."""
 
     def detect(self, images: ImageLookup) -> Path | None:
-        """The file or folder below ``images.root`` that holds labels of this kind, or None."""
+        """The file or folder below ``images.root`` with labels in this format, or None."""
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
-        """True if the path that a person named (``--labels``) is of this kind."""
+        """True if the path that the user named (``--labels``) has this format."""
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Everything that ``path`` says about ``images``. TaggerError if it cannot be taken at its word."""
+        """The labels in ``path`` of ``images``. TaggerError if it is broken."""

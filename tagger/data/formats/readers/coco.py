@@ -1,7 +1,7 @@
 """Reader of COCO JSON: an image has the category of every object in it.
 
-Boxes, masks, keypoints and attributes are ignored. A crowd (``iscrowd``) counts: a crowd of people is
-people. A category without objects stays a label, and is reported as one that cannot be learnt.
+Boxes, masks, keypoints and attributes are ignored. A crowd (``iscrowd``) gives its label too. A category
+without objects is a label, and is reported as one that cannot be learnt.
 """
 
 from collections.abc import Hashable
@@ -28,7 +28,7 @@ COCO_LISTS = ("images", "annotations", "categories")
 
 
 class CocoReader(AnnotationFileReader):
-    """``instances_train.json`` and its like, in the data folder, ``annotations/`` or another sub-folder."""
+    """Reader of ``instances_train.json`` and other COCO files, in the data folder or one of its sub-folders."""
 
     def files(self, path: Path) -> list[Path]:
         """JSON files with the three lists of COCO."""
@@ -36,7 +36,7 @@ class CocoReader(AnnotationFileReader):
         return [p for p in find_files(path, ".json") if contains_all(p, *marks, opening=b"{")]
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Every image of the file or files, with the categories of its objects; one in two files has both's."""
+        """Every image of the files, with the categories of its objects in all of them."""
         builder = LongTableBuilder()
         num_images = num_objects = 0
         files = self.files(path)
@@ -54,33 +54,17 @@ def _read_file(path: Path, images: ImageLookup, builder: LongTableBuilder) -> tu
     """(images known, objects in them) of one file, added to ``builder``."""
     content = load_json(path)
     wrong: list[str] = []
-    parts = {part: _dicts(path, content, part, wrong) for part in COCO_LISTS}
-    categories: dict[Hashable, str] = {}
-    for at, category in parts["categories"]:
-        name = to_label(category.get("name"))
-        key = _key(category.get("id"))
-        if name and key is not None:
-            categories[key] = name
-            builder.add_label(name, path.name)
-        else:
-            wrong.append(f"'categories', entry {at} has no {'id' if name else 'name'}: left out")
-    labels: dict[Hashable, dict[str, None]] = {}
-    names: dict[Hashable, str] = {}
-    for at, image in parts["images"]:
-        key = _key(image.get("id"))
-        file_name = image.get("file_name") or image.get("coco_url")
-        if key is None or not isinstance(file_name, str):
-            wrong.append(f"'images', entry {at} has no {'id' if key is None else 'file_name'}: left out")
-        else:
-            labels[key], names[key] = {}, file_name
+    lists = {name: _dicts(path, content, name, wrong) for name in COCO_LISTS}
+    categories = _add_categories(builder, path, lists["categories"], wrong)
+    file_names = _file_names(lists["images"], wrong)
+    labels: dict[Hashable, dict[str, None]] = {key: {} for key in file_names}
     num_objects = 0
-    for at, annotation in parts["annotations"]:
+    for at, annotation in lists["annotations"]:
         image_key = _key(annotation.get("image_id"))
         key = _key(annotation.get("category_id"))
         if image_key is None or key is None:
-            wrong.append(
-                f"'annotations', entry {at} has no {'image_id' if image_key is None else 'category_id'}"
-            )
+            missing = "image_id" if image_key is None else "category_id"
+            wrong.append(f"'annotations', entry {at} has no {missing}")
         elif image_key not in labels:
             wrong.append(f"an annotation of image {image_key!r}, which is not in 'images'")
         elif key not in categories:
@@ -90,13 +74,43 @@ def _read_file(path: Path, images: ImageLookup, builder: LongTableBuilder) -> tu
             num_objects += 1
     builder.problems += grouped_problems(path.name, wrong)
     entries = (
-        ImageEntry(names[key], yes=tuple(found), location=f"image {key}") for key, found in labels.items()
+        ImageEntry(file_names[key], yes=tuple(found), location=f"image {key}")
+        for key, found in labels.items()
     )
     return add_entries(builder, path, entries, images), num_objects
 
 
+def _add_categories(
+    builder: LongTableBuilder, path: Path, entries: list[tuple[int, dict[str, Any]]], wrong: list[str]
+) -> dict[Hashable, str]:
+    """{id: name} of the categories, which become labels; what lacks one of the two goes to ``wrong``."""
+    found: dict[Hashable, str] = {}
+    for at, category in entries:
+        name = to_label(category.get("name"))
+        key = _key(category.get("id"))
+        if name and key is not None:
+            found[key] = name
+            builder.add_label(name, path.name)
+        else:
+            wrong.append(f"'categories', entry {at} has no {'id' if name else 'name'}: left out")
+    return found
+
+
+def _file_names(entries: list[tuple[int, dict[str, Any]]], wrong: list[str]) -> dict[Hashable, str]:
+    """{id: file name} of the images; what lacks one of them goes to ``wrong``."""
+    found: dict[Hashable, str] = {}
+    for at, image in entries:
+        key = _key(image.get("id"))
+        file_name = image.get("file_name") or image.get("coco_url")
+        if key is None or not isinstance(file_name, str):
+            wrong.append(f"'images', entry {at} has no {'id' if key is None else 'file_name'}: left out")
+        else:
+            found[key] = file_name
+    return found
+
+
 def _dicts(path: Path, content: Any, part: str, wrong: list[str]) -> list[tuple[int, dict[str, Any]]]:
-    """(1-based place, entry) of one of the three lists; what is no object in it goes to ``wrong``."""
+    """(1-based index, entry) of one of the three lists; entries that are no objects go to ``wrong``."""
     entries = content.get(part) if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise TaggerError(f"{path.name}: this is no COCO file: {part!r} is missing or no list")

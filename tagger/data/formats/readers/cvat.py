@@ -1,6 +1,6 @@
 """Reader of "CVAT for images 1.1" XML: tags, boxes and all other shapes give labels.
 
-Attributes and coordinates are ignored. Video exports (``<track>``) are refused: their frames are no image
+Attributes and coordinates are ignored. Video exports (``<track>``) are refused, as their frames are not image
 files.
 """
 
@@ -25,14 +25,14 @@ from tagger.text import counted
 
 
 class CvatReader(AnnotationFileReader):
-    """``annotations.xml`` in the data folder or a folder in it."""
+    """Reader of ``annotations.xml`` in the data folder or one of its folders."""
 
     def files(self, path: Path) -> list[Path]:
         """XML files with the root ``<annotations>``."""
         return [p for p in find_files(path, ".xml") if b"<annotations>" in read_head(p)]
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Every image of the export, with its labels; labels of the task that are never used stay labels."""
+        """Every image of the export with its labels; the task's unused labels are labels too."""
         builder = LongTableBuilder()
         num_known = 0
         for file in self.files(path):

@@ -1,6 +1,4 @@
-"""Keywords embedded in image files: XMP or IPTC in JPEG, PNG, TIFF and WebP.
-
-Its XMP's, or where it has none, those of IPTC; in JPEG, PNG, TIFF and WebP."""
+"""Keywords embedded in image files: XMP, or IPTC without XMP, in JPEG, PNG, TIFF and WebP."""
 
 import warnings
 from collections.abc import Iterator
@@ -21,10 +19,10 @@ IptcRecords = dict[tuple[int, int], list[bytes]]
 
 
 def embedded_keywords(path: Path) -> list[str]:
-    """The keywords inside an image. TaggerError if its XMP is broken; an image that cannot be opened has none."""
+    """The keywords inside an image; none if it cannot be opened. TaggerError if its XMP is broken."""
     try:
         packet, iptc = _read_png(path) if is_png(path) else _read_with_pillow(path)
-    except Exception:  # damaged files raise what they like; hashing and training report them
+    except Exception:  # damaged files raise errors of any type; hashing and training report the files
         return []
     packet = packet.strip(b"\0 \n")
     return (read_keywords(packet, where=path.name) if packet else []) or iptc_keywords(iptc)
@@ -32,7 +30,7 @@ def embedded_keywords(path: Path) -> list[str]:
 
 def _read_with_pillow(path: Path) -> tuple[bytes, IptcRecords]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of images of very many pixels, none of which is read here
+        warnings.simplefilter("ignore")  # on the number of pixels, which are not read here
         with Image.open(path) as image:
             packet = image.info.get("xmp", b"")
             iptc = IptcImagePlugin.getiptcinfo(image) or {}
@@ -50,7 +48,7 @@ def _read_png(path: Path) -> tuple[bytes, IptcRecords]:
 
 
 def iptc_records(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
-    """((record, data set), value) of IPTC-IIM, with or without the resource block of Photoshop around it.
+    """((record, data set), value) of IPTC-IIM data, with or without Photoshop's resource block around it.
 
     >>> list(iptc_records(b"\\x1c\\x02\\x19\\0\\x03cat\\x1c\\x02\\x19\\0\\x03dog"))
     [((2, 25), b'cat'), ((2, 25), b'dog')]
@@ -63,7 +61,7 @@ def iptc_records(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
 
 
 def iptc_keywords(iptc: IptcRecords) -> list[str]:
-    """The keywords of IPTC-IIM: UTF-8 where the record says so or it fits, else Latin-1.
+    """The keywords of IPTC-IIM records: UTF-8 if declared or valid, else Latin-1.
 
     >>> iptc_keywords({(2, 25): [b"cat", "caf\\u00e9".encode()]}), iptc_keywords({(2, 25): [b"caf\\xe9"]})
     (['cat', 'café'], ['café'])

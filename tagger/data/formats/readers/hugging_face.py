@@ -1,8 +1,9 @@
 """Reader of Hugging Face image folders: ``metadata.jsonl``, ``.csv`` or ``.parquet`` with labels.
 
-The labels are in the first of ``labels``, ``label``, ``tags``, ``keywords`` and ``categories`` that there
-is, as a list or a single one, or the ``categories`` of ``objects``. Numbers stay numbers: their names are
-in the data set's card. A list ``unknown``, as tagger writes it, holds labels that are neither yes nor no.
+The labels are in the first of the columns ``labels``, ``label``, ``tags``, ``keywords`` and ``categories``
+that exists, as a list or a single label, or in the ``categories`` of ``objects``. Numbers stay numbers: their
+names are in the data set's card. A list ``unknown``, as tagger writes it, has labels that are neither yes nor
+no.
 """
 
 import re
@@ -28,20 +29,20 @@ from tagger.text import counted, shortlist
 
 METADATA_SUFFIXES = (".jsonl", ".csv", ".parquet")
 LABEL_KEYS = ("labels", "label", "tags", "keywords", "categories")
-UNKNOWN_KEY = "unknown"  # a list of labels that nobody has settled, as tagger writes it
+UNKNOWN_KEY = "unknown"
 MetadataRow = tuple[int, dict[str, Any]]
 
 
 class HuggingFaceReader(AnnotationFileReader):
-    """``metadata.jsonl``, ``metadata.csv`` or ``metadata.parquet`` in the data folder or in those of its splits."""
+    """Reader of ``metadata.jsonl``, ``.csv`` or ``.parquet`` in the data folder or in those of its splits."""
 
     def files(self, path: Path) -> list[Path]:
-        """Files of metadata that have labels: many hold captions only."""
+        """Metadata files with labels; many have only captions."""
         found = [p for suffix in METADATA_SUFFIXES for p in find_files(path, suffix) if p.stem == "metadata"]
         return [p for p in found if _has_labels(p)]
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Every row that has labels, if only an empty list; rows where they are null are listed and left out."""
+        """Every row with a list of labels, which may be empty; rows with null are problems and left out."""
         builder = LongTableBuilder()
         num_known = 0
         for file in self.files(path):
@@ -53,7 +54,7 @@ class HuggingFaceReader(AnnotationFileReader):
 
 
 def _has_labels(path: Path) -> bool:
-    """Whether the names of the columns, which show in the first lines, are those of this form."""
+    """True if the columns, found in the first lines, are a file name and labels."""
     if path.suffix.lower() == ".parquet":
         try:
             names = set(read_table(path).columns)
@@ -105,7 +106,7 @@ def _entries(path: Path, builder: LongTableBuilder) -> Iterator[ImageEntry]:
 
 
 def _table_rows(path: Path) -> Iterator[MetadataRow]:
-    """Cells of labels are joined by ``|``, as in labels.csv; ``label`` is one name."""
+    """Rows of a CSV or Parquet file; labels are joined by ``|``, as in labels.csv, but ``label`` is one label."""
     stream = read_table(path)
     for number, cells in stream.rows:
         row: dict[str, Any] = dict(zip(stream.columns, cells, strict=True))

@@ -1,9 +1,8 @@
 """Reader of photo keywords: XMP sidecars, or XMP and IPTC inside the images.
 
-A sidecar outweighs what is inside its image, and XMP outweighs IPTC: programs write the newer one. Of
-hierarchical keywords the last part is the label. An image without keywords is left out: nobody may have
-looked at it. A sidecar with an empty list of keywords, or tagger's note ``tagger:none``, says that no label
-applies.
+A sidecar takes precedence over its image, and XMP over IPTC: programs write the former. The label is the last
+part of a hierarchical keyword. An image without keywords is left out: perhaps nobody has labelled it. A
+sidecar with an empty list of keywords, or with the note ``tagger:none``, means that no label applies.
 """
 
 import os
@@ -19,20 +18,20 @@ from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
 from tagger.text import counted
 
-SAMPLE_SIZE = 100  # images that are opened to see whether keywords inside are the rule
+SAMPLE_SIZE = 100  # images that are opened to detect embedded keywords
 EMPTY_KEYWORDS = re.compile(
     rb"<(?:\w+:)?subject[\s/>]|tagger:none(?:>|[^<>]*>|=.)True"
 )  # tagger's own note too
 
 
 class KeywordReader:
-    """XMP sidecars beside the images, and keywords inside them."""
+    """Reader of XMP sidecars beside the images, and of keywords inside them."""
 
     def __init__(self, *, progress: ProgressCallback = no_progress):
         self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
-        """The data folder, if an image has a sidecar, or at least half of a sample have keywords inside."""
+        """The data folder, if an image has a sidecar, or at least half of a sample have embedded keywords."""
         if any(_sidecar(file, images) for file in images.files):
             return images.root
         sample = images.files[:: -(-len(images.files) // SAMPLE_SIZE) or 1]
@@ -43,14 +42,14 @@ class KeywordReader:
         )
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
-        """True for a folder with a sidecar, or with keywords inside any of a sample of its images."""
+        """True for a folder with a sidecar, or with embedded keywords in any of a sample of its images."""
         inside = images.below(path) if path.is_dir() else []
         if any(_sidecar(file, images) for file in inside):
             return True
         return any(_has_embedded(images.root / f) for f in inside[:: -(-len(inside) // SAMPLE_SIZE) or 1])
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Every image with keywords. What cannot be read is listed and its image left out."""
+        """Every image with keywords; unreadable keywords are a problem, and the image is left out."""
         builder = LongTableBuilder()
         num_sidecars = num_inside = num_without = num_ours = 0
         for done, file in enumerate(images.below(path), 1):
@@ -89,7 +88,7 @@ def _sidecar(file: str, images: ImageLookup) -> Path | None:
 
 
 def _sidecar_keywords(path: Path) -> list[str] | None:
-    """The keywords of a sidecar; None if it has no list of them, as where a program only noted how it developed."""
+    """The keywords of a sidecar; None if it has no list of them (a program may store only its edits)."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -100,7 +99,7 @@ def _sidecar_keywords(path: Path) -> list[str] | None:
 
 
 def _written_by_tagger(path: Path, keywords: list[str]) -> bool:
-    """True if nobody but tagger has written here: a model judged by its own keywords would be perfect."""
+    """True if tagger wrote all keywords of a sidecar: the user is told, as a model would be scored on its own tags."""
     data = path.read_bytes()
     return b"tagger:labels" in data and set(keywords) <= set(read_tagger_labels(data, where=path.name))
 

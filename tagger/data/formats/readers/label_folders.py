@@ -8,10 +8,10 @@ from tagger.data.formats.long_table import LongTable, LongTableBuilder
 
 
 class LabelFolderReader:
-    """The first folder below the data folder is the label, however deep the image lies."""
+    """Reader of label folders: the first folder below the data folder is the label, at any depth of the image."""
 
     def detect(self, images: ImageLookup) -> Path | None:
-        """The data folder, if its images lie in two sub-folders or more; one alone would only be ``images/``."""
+        """The data folder, if at least two sub-folders hold images; a single one may be ``images/``."""
         return images.root if len(_labels(images.root, images)) > 1 else None
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:

@@ -12,7 +12,7 @@ FOLDER = "annotations"
 
 
 class LabelListReader:
-    """One text file per label. Every image of the data folder counts as listed: one in no list has no label."""
+    """Reader of one text file per label. All images of the data folder are listed; one in no file has no label."""
 
     def detect(self, images: ImageLookup) -> Path | None:
         """``annotations/`` in the data folder, if it holds lists of images rather than one text file per image."""
@@ -27,7 +27,7 @@ class LabelListReader:
         return path.is_dir() and bool(_lists(path))
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """All lists joined. Id 7 means ``im7.jpg`` if no other stem has the number 7 as its only one."""
+        """All lists together. Id 7 means ``im7.jpg`` if 7 is the only number in that name and in no other."""
         lists = _lists(path)
         builder = LongTableBuilder()
         for file in images.files:

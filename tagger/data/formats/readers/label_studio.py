@@ -1,9 +1,9 @@
 """Reader of Label Studio exports, JSON and JSON-MIN: choices, taxonomies and labels of regions.
 
-Where several people annotated an image, a label on which they do not agree is *unknown*, and the
-disagreement is a problem in the list: a majority would hide from the review what it is for. An annotation
-marked as ground truth outweighs the others. Skipped annotations and predictions are ignored; an image
-without annotations is left out.
+If several people annotated an image, a label on which they disagree is *unknown*, and the disagreement is
+listed as a problem: a majority vote would hide it from the review. If an annotation is marked as ground
+truth, the others are ignored. Skipped annotations and predictions are ignored; an image without annotations
+is left out.
 """
 
 import re
@@ -31,21 +31,21 @@ from tagger.data.images.listing import IMAGE_SUFFIXES
 from tagger.errors import Problem, TaggerError
 from tagger.text import counted, shortlist
 
-MAX_DISPUTED = 20  # images with disagreement named one by one
+MAX_DISPUTED = 20  # images with disagreement that are listed
 JSON_MARKS = (b'"annotations"', b'"result"', b'"data"')
 JSON_MIN_MARKS = (b'"annotator"', b'"annotation_id"')
 
 
 @dataclass
 class AnnotatorVotes:
-    """What each annotation of one image says, and whether it is marked as the truth."""
+    """The annotations of one image: (marked as ground truth, labels) of each."""
 
     other_names: tuple[str, ...] = ()
     annotations: list[tuple[bool, set[str]]] = field(default_factory=list)
 
 
 class LabelStudioReader(AnnotationFileReader):
-    """A list of tasks as *JSON* or *JSON-MIN* of Label Studio's export writes it."""
+    """Reader of Label Studio's exports *JSON* and *JSON-MIN*, which are lists of tasks."""
 
     def files(self, path: Path) -> list[Path]:
         """JSON files of tasks."""
@@ -56,7 +56,7 @@ class LabelStudioReader(AnnotationFileReader):
         ]
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Every image that somebody annotated."""
+        """Every annotated image."""
         builder = LongTableBuilder()
         num_known = num_disputed = 0
         for file in self.files(path):
@@ -82,7 +82,7 @@ class LabelStudioReader(AnnotationFileReader):
 
 
 def _consensus(votes: AnnotatorVotes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(labels that all see, labels that only some see); the truth alone counts where one is marked.
+    """(labels of all annotations, labels of only some); ground truth alone counts if there is any.
 
     >>> _consensus(AnnotatorVotes(annotations=[(False, {"cat", "dog"}), (False, {"cat"})]))
     (('cat',), ('dog',))
@@ -98,7 +98,7 @@ def _consensus(votes: AnnotatorVotes) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _read_votes(path: Path, builder: LongTableBuilder) -> dict[str, AnnotatorVotes]:
-    """The annotations of each image, by the name that the export has for it."""
+    """The annotations of each image, by its name in the export."""
     tasks = load_json(path)
     if not isinstance(tasks, list):
         raise TaggerError(f"{path.name}: this is no Label Studio export: it should be a list of tasks")
@@ -115,7 +115,7 @@ def _read_votes(path: Path, builder: LongTableBuilder) -> dict[str, AnnotatorVot
 
 
 def _read_full(task: dict[str, Any], found: dict[str, AnnotatorVotes]) -> str:
-    """Add the annotations of one task to ``found``; returns what is wrong with it, or nothing."""
+    """Add the annotations of one task to ``found``; return what is wrong with it, or ""."""
     annotations = task.get("annotations")
     if not isinstance(annotations, list) or not all(isinstance(a, dict) for a in annotations):
         return "has no list of annotations"
@@ -139,7 +139,7 @@ def _read_full(task: dict[str, Any], found: dict[str, AnnotatorVotes]) -> str:
 
 
 def _read_min(task: dict[str, Any], found: dict[str, AnnotatorVotes]) -> str:
-    """The same for JSON-MIN: one annotation a task, its results between the keys ``id`` and ``annotator``."""
+    """``_read_full`` for JSON-MIN: one annotation per task, its results between the keys ``id`` and ``annotator``."""
     keys = list(task)
     start = keys.index("id") + 1 if "id" in keys else len(keys)
     stop = keys.index("annotator") if "annotator" in keys else len(keys)
@@ -166,7 +166,7 @@ def _add_vote(
 
 
 def _labels_in(value: Any) -> Iterator[str]:
-    """The labels of one result: of its choices, of its region, or the last parts of its paths in a taxonomy."""
+    """The labels of one result: choices, labels of a region, or the last parts of taxonomy paths."""
     if not isinstance(value, dict):
         return
     for key, items in value.items():
@@ -179,7 +179,7 @@ def _labels_in(value: Any) -> Iterator[str]:
 
 
 def _image_name(data: Any) -> str:
-    """The value that names the image: the one with an image's suffix, else the first text."""
+    """The value that names the image: the first with an image's suffix, else the first text."""
     texts = [v for v in data.values() if isinstance(v, str) and v.strip()] if isinstance(data, dict) else []
     return next(
         (t for t in texts if Path(t.partition("?")[0]).suffix.lower() in IMAGE_SUFFIXES or "?d=" in t),
@@ -188,7 +188,7 @@ def _image_name(data: Any) -> str:
 
 
 def _other_names(name: str) -> tuple[str, ...]:
-    """Names of an image behind Label Studio's: without what uploading and local storage put around them.
+    """Other names of an image: without the parts that Label Studio adds at upload and for local storage.
 
     >>> _other_names("/data/upload/1/8dc7d1ae-im%201.jpg")[-1], _other_names("/data/local-files/?d=set/im.jpg")[0]
     ('im 1.jpg', 'set/im.jpg')

@@ -1,7 +1,7 @@
 """Reader of Pascal VOC XML, one file per image: an image has the label of every object in it.
 
-Boxes and parts are ignored. A label met only in objects marked ``difficult`` is *unknown*, neither yes nor
-no, as in the classification task of the VOC development kit.
+Boxes and parts are ignored. A label that has only objects marked ``difficult`` is *unknown*, as in the
+classification task of the VOC development kit.
 """
 
 import os
@@ -29,21 +29,21 @@ ANNOTATION_FOLDERS = ("annotations", "xml", "xmls", "labels")
 
 
 class PascalVocReader:
-    """``NAME.xml`` in ``Annotations/`` or beside ``NAME.jpg``."""
+    """Reader of ``NAME.xml`` in ``Annotations/`` or beside ``NAME.jpg``."""
 
     def __init__(self, *, progress: ProgressCallback = no_progress):
         self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
-        """The data folder, or the folder ``Annotations`` in it, if it holds XML files of this form."""
+        """The folder ``Annotations``, or the data folder, if it holds XML files of this format."""
         return next((f for f in _folders(images.root, images) if next(_files(f, images), None)), None)
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
-        """True for such a file, or a folder with one."""
+        """True for a file of this format, or a folder with one."""
         return next(_files(path, images), None) is not None
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """One image per XML file, by its ``filename``, or else by the XML file's own name. Broken files are listed."""
+        """One image per XML file, named by its ``filename`` or by the XML file; broken files are problems."""
         builder = LongTableBuilder()
         entries = []
         broken = []
@@ -70,7 +70,7 @@ def _folders(root: Path, images: ImageLookup) -> list[Path]:
 
 
 def _files(path: Path, images: ImageLookup) -> Iterator[Path]:
-    """The files of this form: the path itself, or those in the folder, in folders called Annotations, beside images."""
+    """The files of this format: the path itself, or in the folder, in folders ``Annotations``, beside images."""
     found = {path} if path.is_file() else set()
     if path.is_dir():
         inside = [

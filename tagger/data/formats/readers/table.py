@@ -1,8 +1,8 @@
 """Reader of one label table: a column of label names (long), or one 0/1/empty column per label (wide).
 
-CSV, TSV, Parquet or JSON lines. Usual columns are ``file`` and ``labels``, joined by ``|``; ``ReadOptions``
-names others. A table that lacks those but has the usual ones is read as usual: tagger wrote it, of labels
-that were read otherwise.
+CSV, TSV, Parquet or JSON lines. The default columns are ``file`` and ``labels``, joined by ``|``;
+``ReadOptions`` names others. A table that has the default columns instead of those named is read with the
+default options: tagger wrote it, from labels that were read with options.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ class TableReader:
         return path.is_file() and path.suffix.lower() in READABLE_SUFFIXES
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Both forms; the column of labels makes it the long one. Row numbers in messages count the file's lines."""
+        """Labels of a long table if it has the column of labels, else of a wide one."""
         stream = read_table(path, delimiter=self.read_options.delimiter)
         read_options = _applicable_options(self.read_options, stream.columns)
         _check_columns(path, stream, read_options, images)
@@ -46,7 +46,7 @@ class TableReader:
 
 
 def _applicable_options(read_options: ReadOptions, columns: tuple[str, ...]) -> ReadOptions:
-    """``reading``, or the usual one where the columns that it names are not there and the usual ones are.
+    """``read_options``, or the default ones if the table has the default columns instead of those named.
 
     >>> _applicable_options(ReadOptions(file_column="id", label_separator=" "), ("file", "labels")).label_separator
     '|'
@@ -60,7 +60,7 @@ def _applicable_options(read_options: ReadOptions, columns: tuple[str, ...]) -> 
 
 
 def _check_columns(path: Path, stream: TableStream, read_options: ReadOptions, images: ImageLookup) -> None:
-    """Pass if the columns that ``reading`` names are there; TaggerError with the settings that would help."""
+    """Pass if the table has the columns that ``read_options`` names; TaggerError with suggested settings."""
     columns = stream.columns
     there = f"the columns are {quoted(columns) or 'none'}"
     if read_options.file_column not in columns:

@@ -1,6 +1,6 @@
 """Suggested settings for a table with unusual column names, for the error message.
 
-Guessed from its first rows, for an error."""
+They are guessed from the first rows."""
 
 import json
 import shlex
@@ -33,7 +33,7 @@ SEPARATOR_NAMES = {" ": "space", ",": "comma", ";": "semicolon"}
 
 
 def column_hint(path: Path, stream: TableStream, images: ImageLookup) -> str:
-    """`` Column 'id' names images: --set data.file_column=id ...``, or how a table should begin."""
+    """`` Column 'id' names images: --set data.file_column=id ...``, or the columns that a table must have."""
     try:
         rows = [cells for _, cells in islice(stream.rows, SAMPLE_ROWS)]
     except TaggerError:
@@ -52,7 +52,7 @@ def column_hint(path: Path, stream: TableStream, images: ImageLookup) -> str:
 
 
 def guess_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
-    """The settings that say where the labels are among the other columns; none where 0/1 columns need none.
+    """The settings that describe the columns other than the file's; none if all are 0/1 columns.
 
     >>> guess_settings(["tags"], [["clear primary"], ["haze"]])
     {'labels_column': 'tags', 'label_separator': 'space'}
@@ -74,7 +74,7 @@ def guess_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dic
 
 
 def wide_hint(columns: Sequence[str]) -> str:
-    """What to do where columns hold other things than cells of labels.
+    """The setting that helps when columns do not hold 0, 1 or nothing.
 
     >>> wide_hint(["label", "width"])
     "If 'label' holds names of labels: --set data.labels_column=label"
@@ -98,6 +98,6 @@ def _joined(columns: Sequence[str]) -> str:
 
 
 def _option(key: str, value: str) -> str:
-    """What to write on the command line; without the value where nobody could type it."""
+    """The option for the command line; a very long value is replaced by NAME."""
     text = f"data.{key}={value}" if len(value) <= MAX_VALUE_LENGTH else f"data.{key}=NAME"
     return f"--set {shlex.quote(text)}"

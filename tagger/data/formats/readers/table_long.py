@@ -1,7 +1,7 @@
 """Reading of a long table: one column of labels, all in a cell or one a row.
 
-In a list (of JSON, of Parquet) a label may hold any sign, and a list ``unknown`` beside it has those nobody
-settled.
+In a list (JSON or Parquet) a label may hold any character, and a second list ``unknown`` has the labels that
+are neither yes nor no.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from tagger.sections import ReadOptions
 from tagger.text import counted
 
 UNKNOWN_COLUMN = "unknown"
-MAX_REPEATED = 20  # images named one by one when their rows differ; a file with one label a row has thousands
+MAX_REPEATED = 20  # images with differing rows that are listed; a file with one label a row has thousands
 SEPARATOR_TEXT = {" ": "joined by spaces", "\t": "joined by tabs", "none": "one a row"}
 
 
 def read_long(path: Path, stream: TableStream, read_options: ReadOptions, images: ImageLookup) -> LongTable:
-    """Every image that a row names, with the labels of all its rows. Rows without any cell for them are listed."""
+    """Every image that a row names, with the labels of all its rows. Rows without a labels cell are problems."""
     labels_at = stream.columns.index(read_options.labels_column)
     unknown_at = stream.columns.index(UNKNOWN_COLUMN) if UNKNOWN_COLUMN in stream.columns else None
     builder = LongTableBuilder()
@@ -58,7 +58,7 @@ def read_long(path: Path, stream: TableStream, read_options: ReadOptions, images
 
 
 def split_cell(cell: str, separator: str) -> list[str]:
-    """The labels of a cell, each once: the parts of a list as they are, or those of a text between separators.
+    """The labels of a cell, each once: the parts of a list, or of a text between separators.
 
     >>> split_cell("cat| dog |cat", "|"), split_cell("clear  primary", " "), split_cell("red, white", "none")
     (['cat', 'dog'], ['clear', 'primary'], ['red, white'])
@@ -69,14 +69,14 @@ def split_cell(cell: str, separator: str) -> list[str]:
 
 
 def _invalid_reason(path: Path, cell: str) -> str:
-    """Why a cell says nothing about labels, or nothing. In a Parquet file of pandas null is the empty text."""
+    """Why a cell has no labels, or "". In a Parquet file of pandas null means the empty text."""
     if not isinstance(cell, NonTextCell) or (not cell and path.suffix.lower() != ".jsonl"):
         return ""
     return f"is {cell[:30]}, not a list of names" if cell else "is null or absent"
 
 
 def _truncate(name: str, problems: list[Problem]) -> list[Problem]:
-    """The first problems, and one line on the others."""
+    """The first problems, and one problem that counts the others."""
     more = len(problems) - MAX_REPEATED
     if more <= 0:
         return problems

@@ -15,7 +15,7 @@ from tagger.text import quoted
 def matched_rows(
     path: Path, stream: TableStream, read_options: ReadOptions, images: ImageLookup, builder: LongTableBuilder
 ) -> Iterator[tuple[int, str, list[str]]]:
-    """(row, image, cells) of each row whose image exists; the others become problems, and an error if that is all."""
+    """(row, image, cells) of each row whose image exists; other rows are problems. TaggerError if none exists."""
     file_at = stream.columns.index(read_options.file_column)
     absent: dict[str, list[int]] = defaultdict(list)
     num_known = num_rows = 0
@@ -40,7 +40,7 @@ def matched_rows(
 
 
 def ignored_columns_text(columns: Sequence[str]) -> str:
-    """What the sentence on the source says of columns that are not read.
+    """The end of the sentence on the labels: the columns that are not read.
 
     >>> ignored_columns_text(["note"]), ignored_columns_text([])
     ("; other columns are ignored: 'note'", '')

@@ -14,14 +14,13 @@ from tagger.errors import Problem, TaggerError
 from tagger.sections import ReadOptions
 from tagger.text import counted, quoted, shortlist
 
-# 1.0 and 0.0 because pandas writes a 0/1 column with gaps as floats; true and false, as R and spreadsheets
-# write them.
+# pandas writes a 0/1 column with gaps as 1.0 and 0.0; R and spreadsheets write true and false.
 CELL_VALUES = {"": UNKNOWN, "0": NO, "1": YES, "0.0": NO, "1.0": YES, "false": NO, "true": YES}
-CONFLICT = 3  # in place of value + 1: rows disagreed, and a third row does not settle it
+CONFLICT = 3  # instead of value + 1: two rows disagree, and a third one does not change that
 
 
 def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images: ImageLookup) -> LongTable:
-    """Every image that a row names. Where rows of one image disagree, the cell is unknown, and listed."""
+    """Every image that a row names. Where rows of one image disagree, the cell is unknown, and a problem."""
     columns, others = _label_columns(path.name, stream.columns, read_options)
     builder = LongTableBuilder(name for _, name in columns)
     bad: dict[str, str] = {}
@@ -39,11 +38,11 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
         what = f"{counted(len(bad), 'column')} with other cells than 0, 1 and empty: {listed}"
         raise TaggerError(f"{path.name}: {what}. {wide_hint(list(bad))}")
     for file, (_, cells_K) in values.items():
-        told = [(name, cell) for (_, name), cell in zip(columns, cells_K, strict=True)]
+        cells = [(name, cell) for (_, name), cell in zip(columns, cells_K, strict=True)]
         builder.add_image(
             file,
-            yes=[name for name, cell in told if cell == YES + 1],
-            unknown=[name for name, cell in told if cell in (UNKNOWN + 1, CONFLICT)],
+            yes=[name for name, cell in cells if cell == YES + 1],
+            unknown=[name for name, cell in cells if cell in (UNKNOWN + 1, CONFLICT)],
         )
     summary = (
         f"{path.name} (one column per label, {counted(len(values), 'image')}{ignored_columns_text(others)})"
@@ -54,7 +53,7 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
 def _label_columns(
     name: str, columns: tuple[str, ...], read_options: ReadOptions
 ) -> tuple[list[tuple[int, str]], list[str]]:
-    """((place, name) of the columns that are labels, the others). Pandas' index, first and nameless, is none."""
+    """((index, name) of the label columns, names of the others). The nameless first column of pandas is an index."""
     wanted = []
     others = []
     for at, column in enumerate(columns):
@@ -73,7 +72,7 @@ def _label_columns(
 
 
 def _matches(column: str, rule: str) -> bool:
-    """True for the name itself, and for a pattern.
+    """True if the column has this name or matches this pattern.
 
     >>> _matches("meta_a", "meta_*"), _matches("a[1]", "a[1]"), _matches("width", "w")
     (True, True, False)
@@ -82,7 +81,7 @@ def _matches(column: str, rule: str) -> bool:
 
 
 def _checked_cells(stream: TableStream, columns: list[tuple[int, str]], bad: dict[str, str]) -> TableStream:
-    """The same records; the first bad value of each column is put into ``bad`` on the way."""
+    """The same rows; the first invalid value of each column is added to ``bad``."""
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         for row, cells in stream.rows:
@@ -103,7 +102,7 @@ def _normalise(cell: str) -> str:
 
 
 def _merge_cells(old: bytearray, new: bytearray) -> list[int]:
-    """Merge a second row of an image into ``old``; returns the labels on which the rows disagree (now CLASH).
+    """Merge a second row of an image into ``old``; return the labels on which they disagree (now CONFLICT).
 
     >>> cells = bytearray([2, 1, 0])
     >>> _merge_cells(cells, bytearray([1, 1, 2])), list(cells)

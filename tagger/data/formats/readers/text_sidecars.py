@@ -12,18 +12,18 @@ from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
 from tagger.text import counted
 
-# A quoted label, or a bracket as prompts for image generators escape it: hatsune_miku_\(cosplay\).
+# A quoted label, or an escaped bracket, as in prompts for image generators: hatsune_miku_\(cosplay\).
 QUOTED_OR_ESCAPED = re.compile(r'"(?:[^"]|"")*"|\\([()])')
 
 
 class TextSidecarReader:
-    """One small text file per image. An empty one means that no label applies; a missing one, that nobody looked."""
+    """Reader of one text file per image: an empty file means no label; an image without a file is not listed."""
 
     def __init__(self, *, progress: ProgressCallback = no_progress):
         self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
-        """The data folder, if at least one image has a text file beside it."""
+        """The data folder, if an image has a text file beside it."""
         return images.root if self.accepts(images.root, images) else None
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
@@ -31,7 +31,7 @@ class TextSidecarReader:
         return path.is_dir() and any(_sidecar(file, images) for file in images.below(path))
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Labels of every image with a sidecar; a sidecar that cannot be read is listed and its image left out."""
+        """Labels of every image with a sidecar; an unreadable sidecar is a problem, and its image is left out."""
         builder = LongTableBuilder()
         num_read = 0
         for done, file in enumerate(images.below(path), 1):
@@ -54,8 +54,7 @@ class TextSidecarReader:
 
 
 def parse_label_text(text: str) -> list[str]:
-    """Labels of one sidecar, each once; a label that holds a comma stands in quotation marks. csv.Error if
-    broken.
+    """Labels of one sidecar, each once; a label with a comma is in quotation marks. csv.Error if broken.
 
     >>> parse_label_text('cat, "red, white" ,dog\\ncat'), parse_label_text("miku_\\\\(cosplay\\\\)")
     (['cat', 'red, white', 'dog'], ['miku_(cosplay)'])

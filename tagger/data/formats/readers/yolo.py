@@ -1,8 +1,8 @@
 """Reader of YOLO text files, one per image with one object a line, and of the file of class names.
 
-An image has the label of every class that an object in it has; boxes and outlines are ignored. An empty
-text file means that no label applies. An image without one is left out: YOLO takes it for empty, but it may
-never have been looked at.
+An image has the label of every object's class; boxes and outlines are ignored. An empty text file means that
+no label applies. An image without a text file is left out: YOLO treats it as empty, but perhaps nobody has
+labelled it.
 """
 
 import re
@@ -26,29 +26,26 @@ CLASS_FILES = ("classes.txt", "obj.names", "_darknet.labels")
 
 
 class YoloReader:
-    """``data.yaml`` (key ``names``), ``classes.txt`` or ``obj.names``; text files in ``labels/`` or beside images."""
+    """Reader of ``data.yaml``, ``classes.txt`` or ``obj.names``, with text files in ``labels/`` or beside images."""
 
     def __init__(self, *, progress: ProgressCallback = no_progress):
         self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
-        """The file that names the classes, if one lies in the data folder and an image has a text file of this form."""
+        """The file of class names in the data folder, if an image has a text file of this format."""
         path = _find_class_file(images.root)
         return path if path and any(_is_yolo(text_path) for _, text_path in _text_files(images)) else None
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
-        """True for a file that names classes, or a folder that has one, with text files of this form."""
-        names = (
-            path
-            if path.is_file() and _names_classes(path)
-            else _find_class_file(path)
-            if path.is_dir()
-            else None
-        )
-        return names is not None and any(_is_yolo(text_path) for _, text_path in _text_files(images))
+        """True for a file of class names, or a folder with one, if an image has a text file of this format."""
+        if path.is_dir():
+            has_names = _find_class_file(path) is not None
+        else:
+            has_names = path.is_file() and _names_classes(path)
+        return has_names and any(_is_yolo(text_path) for _, text_path in _text_files(images))
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Every image with a text file. Lines that cannot be read are listed, and only they are left out."""
+        """Every image with a text file; a line that cannot be read is a problem, and only that line is left out."""
         names_path = path if path.is_file() else _find_class_file(path) or path
         names = _read_class_names(names_path)
         builder = LongTableBuilder(name for name in names if name)
@@ -81,7 +78,7 @@ class YoloReader:
 
 
 def _add_label(line: str, names: list[str], labels: dict[str, None], where: str) -> str:
-    """Put the label of one line into ``labels``; returns why that is impossible, or nothing."""
+    """Add the label of one line to ``labels``; return why that is impossible, or ""."""
     if not line:
         return ""
     match = OBJECT_LINE.fullmatch(line)
@@ -95,7 +92,7 @@ def _add_label(line: str, names: list[str], labels: dict[str, None], where: str)
 
 
 def _find_class_file(folder: Path) -> Path | None:
-    """The file that names the classes: in the folder, else in one of its sub-folders."""
+    """The file of class names in the folder, else in one of its sub-folders; None without any."""
     for pattern in ("", "*/"):
         for name in ("data.yaml", *(f"*{suffix}" for suffix in YAML_SUFFIXES), *CLASS_FILES, "*.names"):
             for path in sorted(folder.glob(pattern + name)):
@@ -111,7 +108,7 @@ def _names_classes(path: Path) -> bool:
 
 
 def _text_files(images: ImageLookup) -> Iterator[tuple[str, Path]]:
-    """(image, its text file): images/ turned into labels/ in its path, the same path below labels/, or beside it."""
+    """(image, text file) pairs: images/ replaced by labels/ in the path, the same path in labels/, or beside it."""
     for file in images.files:
         parts = file.rpartition(".")[0].split("/")
         at = max((k for k, part in enumerate(parts[:-1]) if part == "images"), default=-1)
@@ -136,7 +133,7 @@ def _is_yolo(path: Path) -> bool:
 
 
 def _read_class_names(path: Path) -> list[str]:
-    """The name of each class by its number, empty where a number has none. TaggerError where there is none at all."""
+    """The class names by number, "" for a number without a name. TaggerError if there are no names."""
     if not path.is_file():
         raise TaggerError(
             f"{path_title(path)}: there is no data.yaml, classes.txt or obj.names that names the classes"
@@ -155,8 +152,7 @@ def _read_class_names(path: Path) -> list[str]:
 
 def _yaml_names(path: Path, text: str) -> list[str]:
     try:
-        # The base loader keeps every word as it is written: a class may be called 'no', which YAML takes
-        # for false.
+        # The base loader keeps every word as written: a class may be called 'no', which is false in YAML.
         content: Any = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
