@@ -1,7 +1,4 @@
-"""The settings of a run: presets, overrides and ``config.toml``, checked, written and read.
-
-What each section holds is in ``sections.py``; here they are put together, checked, written and read.
-"""
+"""The settings of a run: all sections together, checked, and written to and read from ``config.toml``."""
 
 import tomllib
 from pathlib import Path
@@ -65,7 +62,7 @@ class Settings(Section):
     @field_validator("regularisers", mode="before")
     @classmethod
     def _switches(cls, chosen: Any) -> Any:
-        """``true`` becomes "with its defaults", ``false`` "not at all"."""
+        """``true`` becomes the default options; ``false`` removes the entry."""
         if not isinstance(chosen, dict):
             return chosen
         return {
@@ -86,7 +83,7 @@ def check_settings(tree: dict[str, Any]) -> Settings:
 
 
 def check_read_options(tree: dict[str, Any]) -> ReadOptions:
-    """How to read, of nested dicts that may hold these keys of ``data`` only; TaggerError lists what is wrong.
+    """Read options of nested dicts, which may hold keys of ``data`` only; TaggerError lists what is wrong.
 
     >>> check_read_options({"data": {"label_separator": "space"}}).label_separator
     ' '
@@ -94,7 +91,7 @@ def check_read_options(tree: dict[str, Any]) -> ReadOptions:
     others = [section for section in tree if section != "data"]
     if others:
         raise TaggerError(
-            f"Settings: {', '.join(others)}: here only keys of 'data' that say how labels are read"
+            f"Settings: {', '.join(others)}: only keys of 'data' that say how labels are read are allowed here"
         )
     try:
         return ReadOptions.model_validate(tree.get("data", {}))
@@ -118,7 +115,7 @@ def read_settings(path: Path) -> Settings:
         RecursionError,
     ) as error:  # no TOML, no UTF-8, huge numbers, brackets nested by the thousand
         raise TaggerError(
-            f"{path}: not readable as TOML ({error}). Restore it from a copy, or train again."
+            f"{path}: this is not valid TOML ({error}). Restore it from a copy, or train again."
         ) from None
     version = tree.pop("format_version", None)
     if type(version) is not int or version not in READABLE_VERSIONS:

@@ -1,26 +1,25 @@
 """The sections of the settings: each key with its default, bounds and documentation.
 
-The sections ``backbone``, ``head``, ``loss`` and ``sampler`` name a part and pass every other key on to it,
-so a part's own options are described in one place only, its signature; they are checked when the part is
-built.
+The sections ``backbone``, ``head``, ``loss`` and ``sampler`` name a part and pass all other keys on to it: the
+options of a part are those of its signature, and are checked when it is built.
 """
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-# What a shell makes hard to type.
+# Names of separators that are hard to type in a shell.
 SEPARATORS = {"space": " ", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 
 
 class Section(BaseModel):
-    """A closed section: an unknown key is an error."""
+    """Base class of sections: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True)
 
 
 class PartSettings(BaseModel):
-    """A section that names a part and hands the other keys to it."""
+    """Base class of sections that name a registered part; all other keys are its options."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, frozen=True)
     name: str
@@ -28,12 +27,12 @@ class PartSettings(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What the user chose for the part itself: the keys that are no fields of the section."""
+        """The options of the part: the keys that are not fields of the section."""
         return dict(self.model_extra or {})
 
 
 class ReadOptions(Section):
-    """How label files are read where they differ from the usual; every command that reads labels takes these."""
+    """How unusual label files are read; every command that reads labels takes these settings."""
 
     file_column: str = Field("file", min_length=1)
     """The column of a label table that names the image."""

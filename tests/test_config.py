@@ -162,8 +162,8 @@ def test_any_value_survives_config_toml(path: str, lr: float, seed: int, compile
             f"format_version {FORMAT_VERSION + 1}, but this tagger reads",
         ),
         ("seed = 1", "format_version None"),
-        ("= broken", "not readable as TOML"),
-        ("\xff", "not readable as TOML"),
+        ("= broken", "not valid TOML"),
+        ("\xff", "not valid TOML"),
         (f"format_version = {FORMAT_VERSION}\nsede = 1", "Did you mean 'seed'"),
     ],
 )

@@ -47,9 +47,7 @@ def test_marks_of_damaged_jpegs_are_those_of_a_plain_one(data: bytes):
 def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded():
     whole = saved(NOISE.resize((3000, 2000)), "JPEG", progressive=True)
     scan = whole[whole.rindex(b"\xff\xda") : -2]
-    with pytest.raises(
-        UnreadableImage, match=r"\d\d\d scans of 3,000 x 2,000 pixels: too many to decode"
-    ):
+    with pytest.raises(UnreadableImage, match=r"\d\d\d scans of 3,000 x 2,000 pixels: too many to decode"):
         load_image(whole[:-2] + scan * 700 + whole[-2:], size=32)
 
 

@@ -116,7 +116,9 @@ def test_demo_does_not_begin_where_a_strangers_or_a_changed_file_is_in_its_way(t
     small_demo(out)
     untouched = plant(out / place)
     before = files(out)
-    with pytest.raises(TaggerError, match=rf"did not write them: {place}.*Move them away, or name another folder"):
+    with pytest.raises(
+        TaggerError, match=rf"did not write them: {place}.*Move them away, or name another folder"
+    ):
         demo_loop.run_demo(out, screen.Screen(quiet=True))
     assert untouched()
     assert files(out) == before
