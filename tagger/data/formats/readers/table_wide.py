@@ -38,11 +38,11 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
         what = f"{counted(len(bad), 'column')} with other cells than 0, 1 and empty: {listed}"
         raise TaggerError(f"{path.name}: {what}. {wide_hint(list(bad))}")
     for file, (_, cells_K) in values.items():
-        cells = [(name, cell) for (_, name), cell in zip(columns, cells_K, strict=True)]
+        named_cells = [(name, cell) for (_, name), cell in zip(columns, cells_K, strict=True)]
         builder.add_image(
             file,
-            yes=[name for name, cell in cells if cell == YES + 1],
-            unknown=[name for name, cell in cells if cell in (UNKNOWN + 1, CONFLICT)],
+            yes=[name for name, cell in named_cells if cell == YES + 1],
+            unknown=[name for name, cell in named_cells if cell in (UNKNOWN + 1, CONFLICT)],
         )
     summary = (
         f"{path.name} (one column per label, {counted(len(values), 'image')}{ignored_columns_text(others)})"
