@@ -1,9 +1,12 @@
 """``tagger export``: other programs say of a photo what the run says, and a file that does not is never left."""
 
 import json
+import os
 import sys
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,18 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return make_run(tmp_path_factory.mktemp("rich"), *more, members=2, groups=AGES)
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, plain: RunFolder, rich: RunFolder) -> Any:
+    """(kind, format) -> (the run, its exported file or folder), each written once."""
+    runs = {"plain": plain, "rich": rich}
+
+    @cache
+    def write(kind: str, format: str) -> tuple[RunFolder, Path]:
+        return runs[kind], export(runs[kind], tmp_path_factory.mktemp("exported") / "model", format=format)
+
+    return write
+
+
 def run_onnx(path: Path, images: np.ndarray) -> list[np.ndarray]:
     import onnxruntime
 
@@ -67,11 +82,10 @@ def pixels_of(run: RunFolder) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["plain", "rich"])
-def test_an_onnx_file_tags_as_the_run_does(kind: str, tmp_path: Path, request: pytest.FixtureRequest):
+def test_an_onnx_file_tags_as_the_run_does(kind: str, exported: Any):
     import onnx
 
-    run = request.getfixturevalue(kind)
-    path = export(run, tmp_path / "a.onnx")
+    run, path = exported(kind, "onnx")
     agrees(run_onnx(path, pixels_of(run)), run)
     onnx.checker.check_model(str(path))
     about = {one.key: json.loads(one.value) for one in onnx.load(path).metadata_props}
@@ -136,18 +150,45 @@ def test_python_exports_as_it_trains_and_predicts(plain: RunFolder, tmp_path: Pa
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.load. is deprecated")
 @pytest.mark.parametrize("format", ["torchscript", "torch-export"])
-def test_torchs_own_files_tag_as_the_run_does(format: str, rich: RunFolder, tmp_path: Path):
-    path, extra = export(rich, tmp_path / "model.pt", format=format), {"metadata.json": ""}
+def test_torchs_own_files_tag_as_the_run_does(format: str, exported: Any):
+    run, path = exported("rich", format)
+    extra = {"metadata.json": ""}
     if format == "torchscript":
         module = torch.jit.load(str(path), _extra_files=extra)
     else:
         module = torch.export.load(str(path), extra_files=extra).module()
-    agrees(module(torch.from_numpy(pixels_of(rich))), rich)
+    agrees(module(torch.from_numpy(pixels_of(run))), run)
     assert json.loads(extra["metadata.json"])["labels"] == list(NAMES)
 
 
-def test_timm_makes_the_network_of_a_hub_folder(plain: RunFolder, tmp_path: Path):
-    path = export(plain, tmp_path / "hub", format="hub")
+def contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    """(name, bytes) of a file, or of the files of a folder; and of the records of archives among them."""
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        yield file.name, file.read_bytes()
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                yield from ((name, archive.read(name)) for name in archive.namelist())
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.load. is deprecated")
+@pytest.mark.parametrize(
+    ("kind", "format"),
+    [("rich", "onnx"), ("rich", "torchscript"), ("rich", "torch-export"), ("plain", "hub")],
+)
+def test_an_exported_file_holds_no_path_of_this_machine(kind: str, format: str, exported: Any):
+    run, path = exported(kind, format)
+    checkout = Path(tagger.__file__).parents[1]
+    libraries = Path(torch.__file__).parents[1]
+    folders = [checkout, libraries, Path(sys.prefix), Path.home(), run.path, path.parent]
+    private = [str(folder).encode() for folder in folders]
+    for name, content in contents(path):
+        found = [folder for folder in [*private, b"site-packages"] if folder in content]
+        assert not found, f"{name}: {found}"
+        assert str(os.getpid()) not in name  # of the temporary file
+
+
+def test_timm_makes_the_network_of_a_hub_folder(exported: Any):
+    plain, path = exported("plain", "hub")
     net = timm.create_model(f"local-dir:{path}", pretrained=True).eval()
     transform = timm.data.create_transform(**timm.data.resolve_data_config(model=net))
     assert "bicubic" in str(transform).lower()

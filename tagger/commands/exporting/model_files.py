@@ -3,8 +3,12 @@
 ONNX goes through torch.export (``dynamo=True``): the older tracing exporter is deprecated and warns of its
 removal. It costs one more dependency of the extra (onnxscript), and gives the same numbers (3e-8 on four
 networks).
+
+Exporters note for each node where in the Python code it comes from, with the full paths of the machine.
+They are taken out (``source_paths.py``) before the file is checked.
 """
 
+import io
 import json
 import warnings
 from collections.abc import Iterator
@@ -18,6 +22,11 @@ import torch
 
 from tagger.commands.exporting.export_module import OUTPUT_NAMES, ExportModule, ExportOutputs
 from tagger.commands.exporting.parity_check import ParityCheck
+from tagger.commands.exporting.source_paths import (
+    copy_without_debug_records,
+    remove_onnx_stack_traces,
+    remove_stack_traces,
+)
 from tagger.commands.serving.predictor import Predictor
 from tagger.data.images.decoding import PAD_COLOUR
 from tagger.errors import TaggerError
@@ -70,6 +79,7 @@ def write_onnx(predictor: Predictor, exported: ExportModule, check: ParityCheck,
         assert program is not None
     except Exception as error:  # whatever one of timm's thousand networks does to the exporter
         raise _unsupported(predictor, "ONNX", error) from error
+    remove_onnx_stack_traces(program.model)
     program.model.metadata_props.clear()
     program.model.metadata_props.update(
         {key: _json(value) for key, value in export_metadata(predictor).items()}
@@ -81,12 +91,13 @@ def write_onnx(predictor: Predictor, exported: ExportModule, check: ParityCheck,
 
 
 def write_torch_export(predictor: Predictor, exported: ExportModule, check: ParityCheck, out: Path) -> None:
-    """``out``, for ``torch.export.load``; the metadata is its extra file ``export_metadata.json``."""
+    """``out``, for ``torch.export.load``; the metadata is its extra file ``metadata.json``."""
     try:
         shapes = ({0: torch.export.Dim("batch")},)
         program = torch.export.export(exported, (_example_images(check),), dynamic_shapes=shapes)
     except Exception as error:
         raise _unsupported(predictor, "torch.export", error) from error
+    remove_stack_traces(program)
     with warnings.catch_warnings(), atomic_write(out) as temporary, temporary.open("w+b") as file:
         warnings.simplefilter("ignore")  # of tensors that are views of others; the check reads them again
         torch.export.save(program, file, extra_files={"metadata.json": _json(export_metadata(predictor))})
@@ -95,18 +106,18 @@ def write_torch_export(predictor: Predictor, exported: ExportModule, check: Pari
 
 
 def write_torchscript(predictor: Predictor, exported: ExportModule, check: ParityCheck, out: Path) -> None:
-    """``out``, for ``torch.jit.load`` and libtorch; the metadata is its extra file ``export_metadata.json``."""
+    """``out``, for ``torch.jit.load`` and libtorch; the metadata is its extra file ``metadata.json``."""
     with warnings.catch_warnings(), atomic_write(out) as temporary:
-        warnings.simplefilter(
-            "ignore"
-        )  # torch calls TorchScript old; tracing warns of sizes, which the check tries
+        # torch calls TorchScript old; tracing warns of sizes, which the check tries
+        warnings.simplefilter("ignore")
+        extra = {"metadata.json": _json(export_metadata(predictor))}
+        saved = io.BytesIO()  # not a file: the archive's folder would be called as the temporary file
         try:
             script = torch.jit.trace(exported, (_example_images(check),), check_trace=False)
-            torch.jit.save(
-                script, str(temporary), _extra_files={"metadata.json": _json(export_metadata(predictor))}
-            )
+            torch.jit.save(script, saved, _extra_files=extra)
         except Exception as error:
             raise _unsupported(predictor, "TorchScript", error) from error
+        copy_without_debug_records(saved, temporary)
         _verify(torch.jit.load(str(temporary)), check, "TorchScript file")
 
 
