@@ -161,9 +161,12 @@ def apply(drawn: Drawn, folder: Path) -> Callable[[], Any]:
     from tagger.review import apply_decisions, label_table
 
     rows = _decisions(drawn)
-    return lambda: label_table(
-        drawn.files, apply_decisions(drawn.files, drawn.hashes, drawn.labels, drawn.names, rows)
-    )
+
+    def table() -> Any:
+        corrected = apply_decisions(drawn.files, drawn.hashes, drawn.labels, drawn.names, rows)
+        return label_table(drawn.files, corrected.names, corrected.labels_NK)
+
+    return table
 
 
 def _evidence(drawn: Drawn, near: tuple[np.ndarray, np.ndarray] | None) -> Any:

@@ -91,7 +91,7 @@ def apply(
 def _write(
     run: RunFolder, corrected: ReviewedLabels, out: Path, format: str, on_existing: str, screen: Screen
 ) -> WriteResult:
-    """The labels, and a word on what their format cannot say. A file that is there is one of ours (``_check_output_file``)."""
+    """Write the labels, and say what their format cannot store. An existing file is ours (``_check_output_file``)."""
     applied = corrected.applied
     root = Path(run.load_settings().data.path)
     done = write_labels(

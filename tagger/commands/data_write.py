@@ -10,7 +10,7 @@ import typer
 from tagger.commands.data import Folder, Labels, Out, Overrides, Seed, _read, _screen, app
 from tagger.errors import TaggerError
 
-FORMAT_HELP = "Default: by the suffix of --out. csv, tsv, parquet, jsonl, or another of tagger predict: coco, txt, xmp ..."
+FORMAT_HELP = "Default: by the suffix of --out. csv, tsv, parquet, jsonl, or any other of tagger predict."
 AnnotatorFiles = Annotated[
     list[Path], typer.Option("--labels", help="A label file; give it once for each annotator.")
 ]
@@ -169,10 +169,10 @@ def convert(
     for sentence in done.lost_information:
         screen.say(f"{sentence}.")
     if data.unlisted:
-        screen.say(f"{counted(len(data.unlisted), 'image')} without labels in the source: left out.")
+        screen.say(f"{counted(len(data.unlisted), 'photo')} without labels in the source: left out.")
     if done.num_skipped:
-        screen.say(f"{counted(done.num_skipped, 'image')} with a sidecar kept as it is (see --on-existing).")
-    screen.say(f"{counted(done.num_images, 'image')}, {counted(len(data.labels), 'label')}: {done.out}")
+        screen.say(f"{counted(done.num_skipped, 'photo')} with a sidecar kept as it is (see --on-existing).")
+    screen.say(f"{counted(done.num_images, 'photo')}, {counted(len(data.labels), 'label')}: {done.out}")
     if done.problems:
         screen.say_list(done.problems)
         raise typer.Exit(3)

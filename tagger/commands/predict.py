@@ -163,7 +163,7 @@ def _predict_table(
             )
         problems += [Problem(file, None, reason) for file, reason in state["unreadable"]]
         num_unreadable += len(state["unreadable"])
-        num_left_out += 0 if writer.capabilities.none else state["none"]
+        num_left_out += 0 if writer.capabilities.images_without_labels else state["none"]
         batch_paths.append(batch_path)
         done += len(chunk)
     _list_unreadable(problems, _unreadable(out))

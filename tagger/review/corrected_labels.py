@@ -99,7 +99,7 @@ def _changes(
     return changes
 
 
-def label_table(files: Sequence[str], applied: CorrectedLabels) -> pd.DataFrame:
+def label_table(files: Sequence[str], names: Sequence[str], labels_NK: Cells) -> pd.DataFrame:
     """The labels as a table of text that ``--labels`` reads, sorted by file: the same labels give the same
     bytes.
 
@@ -107,18 +107,18 @@ def label_table(files: Sequence[str], applied: CorrectedLabels) -> pd.DataFrame:
     label used; else ``file`` and one 0/1/empty column per label. TaggerError if a column would then have to
     be called "file".
 
-    >>> label_table(["a.jpg"], apply_decisions(["a.jpg"], ["a1"], np.array([[1]], np.int8), ["sea"], []))
+    >>> label_table(["a.jpg"], ["sea"], np.array([[1]], np.int8))
         file labels
     0  a.jpg    sea
     """
-    order = sorted(range(len(files)), key=lambda place: files[place])
-    cells = applied.labels_NK[order]
-    table: dict[str, list[str]] = {"file": [files[place] for place in order]}
-    plain = all(name == name.strip() and name and "|" not in name for name in applied.names)
+    order = sorted(range(len(files)), key=lambda row: files[row])
+    cells = labels_NK[order]
+    table: dict[str, list[str]] = {"file": [files[row] for row in order]}
+    plain = all(name == name.strip() and name and "|" not in name for name in names)
     if plain and (cells != UNKNOWN).all() and (cells == 1).any(axis=0).all():
-        names = np.array(applied.names, object)
-        return pd.DataFrame(table | {"labels": ["|".join(names[row == 1]) for row in cells]})
-    for name, column in zip(applied.names, cells.T, strict=True):
+        names_K = np.array(names, object)
+        return pd.DataFrame(table | {"labels": ["|".join(names_K[row == 1]) for row in cells]})
+    for name, column in zip(names, cells.T, strict=True):
         if name in ("file", "labels"):
             raise TaggerError(
                 f"A label called {name!r} cannot be a column of a label file. Rename it: tagger review"

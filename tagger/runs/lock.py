@@ -86,7 +86,8 @@ def _acquire(path: Path, command: str, location: Path, warn: Callable[[str], Non
         if _is_same_file(path, fd):
             _check_ours(path, fd)
             _HELD_FDS.add(fd)
-            line = f"{command}, process {os.getpid()} on {socket.gethostname()}, since {datetime.now():%Y-%m-%d %H:%M}\n"
+            since = f"{datetime.now():%Y-%m-%d %H:%M}"
+            line = f"{command}, process {os.getpid()} on {socket.gethostname()}, since {since}\n"
             with suppress(OSError):  # a disk that is full is told by who writes what matters
                 os.truncate(fd, 0)
                 os.write(fd, line.encode())

@@ -17,7 +17,7 @@ TABLE = "file,red,blue,green\na.jpg,1,0,0\nb.jpg,0,,0\nc.jpg,0,0,0\nd.jpg,,,\n"
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Five images; of one cell and of one image nothing is known, one label and one image are not used."""
+    """Five images; one cell and one whole image are unknown, one label and one image are not used."""
     root = tmp_path / "data"
     root.mkdir()
     for number, name in enumerate("abcde"):
@@ -36,18 +36,18 @@ def test_every_format_is_written_and_says_what_it_cannot_say(
     ended = tagger_cli("data", "convert", data, "--out", out, "--format", format)
     assert ended.code == 0, ended.err
     said = ended.out
-    assert "1 image without labels in the source: left out." in said
-    assert ("1 cell unknown" in said) == (
+    assert "1 photo without labels in the source: left out." in said
+    assert ("1 unknown cell" in said) == (
         format not in ("csv", "tsv", "parquet", "jsonl", "imagefolder", "imagefolder-link")
     )
-    assert ("of which nothing is known" in said) == ("1 cell unknown" in said)
-    assert ("that no image has" in said) == ("1 cell unknown" in said and format != "coco")
+    assert ("with unknown cells only" in said) == ("1 unknown cell" in said)
+    assert ("that no photo has" in said) == ("1 unknown cell" in said and format != "coco")
     assert {path.name: path.read_bytes() for path in data.iterdir()} == before
     if format in sidecar_formats.names():
         assert len(list(out.iterdir())) == 3
         assert (
             tagger_cli("data", "convert", data, "--out", out, "--format", format).out.count(
-                "3 images with a sidecar kept"
+                "3 photos with a sidecar kept"
             )
             == 1
         )

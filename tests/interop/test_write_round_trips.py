@@ -118,12 +118,12 @@ def capabilities(format: str) -> FormatCapabilities:
 def carried(data: Said, format: str) -> Said:
     """What the format can say of it: the rules of docs/formats.md, once more and one cell at a time."""
     able = capabilities(format)
-    if not able.unknown:
+    if not able.unknown_cells:
         heard = {file: cells for file, cells in data.items() if set(cells.values()) != {UNKNOWN}}
         data = {file: {k: max(cell, NO) for k, cell in cells.items()} for file, cells in heard.items()}
-    if not able.none:
+    if not able.images_without_labels:
         data = {file: cells for file, cells in data.items() if YES in cells.values()}
-    if not able.unused:
+    if not able.unused_labels:
         used = {k for cells in data.values() for k, cell in cells.items() if cell != NO}
         data = {file: {k: cell for k, cell in cells.items() if k in used} for file, cells in data.items()}
     return data

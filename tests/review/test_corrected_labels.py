@@ -185,19 +185,23 @@ def test_a_person_is_told_why_an_operation_cannot_be(operation: dict, complaint:
     check_operation(NAMES, before, back)
 
 
+def table_of(corrected: CorrectedLabels) -> pd.DataFrame:
+    return label_table(FILES, corrected.names, corrected.labels_NK)
+
+
 def test_the_label_table_says_everything_and_is_the_same_to_the_byte():
     known = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.int8)
-    joined = label_table(FILES, after([], given=known))
+    joined = table_of(after([], given=known))
     assert joined.to_csv(index=False) == "file,labels\na.jpg,lake\nb/c.jpg,sea|dog\nd.jpg,lake\n"
-    assert label_table(FILES, after([])).to_csv(index=False) == (
+    assert table_of(after([])).to_csv(index=False) == (
         "file,sea,lake,dog\na.jpg,0,1,0\nb/c.jpg,1,0,\nd.jpg,0,1,0\n"
     )
     hostile = after([], names=("a|b", '"<b>,', "🐈\n"), given=known)
-    table = label_table(FILES, hostile)
+    table = table_of(hostile)
     read = pd.read_csv(io.StringIO(table.to_csv(index=False)), dtype=str)
     assert read.columns.tolist() == ["file", "a|b", '"<b>,', "🐈\n"]
     with pytest.raises(TaggerError, match="Rename it"):
-        label_table(FILES, after([], names=("file", "lake", "dog")))
+        table_of(after([], names=("file", "lake", "dog")))
 
 
 class SlowModel:

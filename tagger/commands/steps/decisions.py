@@ -64,8 +64,8 @@ def store_is_missing(url: str) -> bool:
     """Whether ``url`` names a file that does not exist; anything else that is wrong with it is for
     ``Store.open``.
 
-    >>> store_is_missing("sqlite:////nowhere/review.db"), store_is_missing("postgresql://server/db"), store_is_missing("no address")
-    (True, False, False)
+    >>> store_is_missing("sqlite:////nowhere/review.db"), store_is_missing("postgresql://server/db")
+    (True, False)
     """
     try:
         parsed = make_url(url)

@@ -1,7 +1,7 @@
 """Writers of labels: one file for all images, written batch by batch, or a sidecar for each."""
 
 from tagger.commands.writers.base import LabelBatch, TableWriter
-from tagger.commands.writers.coco import CocoWriter, LabelStudioWriter
+from tagger.commands.writers.coco import CocoWriter
 from tagger.commands.writers.dispatch import (
     LABEL_FORMATS,
     TABLE_DELIMITERS,
@@ -17,6 +17,7 @@ from tagger.commands.writers.label_folders import (
     LinkedLabelFolderWriter,
     check_empty_folder,
 )
+from tagger.commands.writers.label_studio import LabelStudioWriter
 from tagger.commands.writers.lossiness import path_in_table
 from tagger.commands.writers.sidecar_batch import ON_EXISTING
 from tagger.commands.writers.sidecars import SidecarWriter, sidecar_formats

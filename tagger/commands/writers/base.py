@@ -1,6 +1,4 @@
-"""Base types of writers: ``FormatCapabilities``, ``LabelBatch``, ``TableWriter``.
-
-Some images with their labels, and what all writers of one file can do."""
+"""Base types of writers: what a format can store, a batch of labelled images, a writer of one file."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -16,20 +14,20 @@ from tagger.arrays import Floats
 
 @dataclass(frozen=True)
 class FormatCapabilities:
-    """What a format can say beside *yes*; the rest is told to the person (``carry.losses``)."""
+    """What a format can store beside *yes*. ``lossiness.information_losses`` reports what it cannot."""
 
-    unknown: bool = False  # that nobody has settled a cell
-    none: bool = True  # that an image has none of the labels
-    unused: bool = False  # that there is a label which no image has
+    unknown_cells: bool = False
+    images_without_labels: bool = True
+    unused_labels: bool = False  # labels that no image has
 
 
 @dataclass(frozen=True)
 class LabelBatch:
-    """Some images in order. ``table`` is as :meth:`Tagger.table` makes it, ``chosen`` has the labels of each
-    row.
+    """A batch of images with their labels. ``table`` is that of ``Predictor.to_table``; ``chosen`` holds the
+    labels of each row.
 
-    ``unreadable`` are rows without a prediction. ``judged`` says that people settled the labels, not a
-    model; then ``unknown`` may have the labels of each row that nobody settled.
+    ``unreadable`` are rows without a prediction. ``ground_truth`` is set for labels that people set, not a
+    model; ``unknown`` may then hold the unknown labels of each row.
     """
 
     table: pd.DataFrame
@@ -48,16 +46,16 @@ class LabelBatch:
 
     @cached_property
     def probs_NK(self) -> Floats:
-        """The probabilities of all labels, in the table's order; K is 0 for settled labels."""
+        """The probabilities of all labels, in the table's order; K is 0 for ground truth."""
         return self.table.iloc[:, 2:].to_numpy(dtype=np.float64)
 
     @cached_property
     def column_of(self) -> dict[str, int]:
-        """Where the probabilities of a label are."""
+        """The column of each label in ``probs_NK``."""
         return {name: k for k, name in enumerate(self.table.columns[2:])}
 
     def label_lists(self) -> list[dict[str, list[str]]]:
-        """The settled labels of each row, and beside them the unknown ones if there are any in the whole."""
+        """The labels of each row; with the unknown ones beside them if any row of the file has some."""
         if self.unknown is None:
             return [{"labels": labels} for labels in self.chosen]
         return [
@@ -67,14 +65,14 @@ class LabelBatch:
 
 
 class TableWriter(Protocol):
-    """One file of many images, written a part at a time: built with the images' folder, the file and the labels."""
+    """Writer of one file of many images, batch by batch; built with the images' folder, the file and the labels."""
 
     capabilities: ClassVar[FormatCapabilities]
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]): ...
 
     def write_batch(self, batch: LabelBatch, path: Path) -> None:
-        """One part, whole or absent."""
+        """Write one batch, whole or not at all."""
 
     def join(self, batch_paths: Iterable[Path], empty: LabelBatch, out: Path) -> None:
-        """All parts as one file; ``empty`` is a part without images."""
+        """Join all batches into one file; ``empty`` is a batch without images."""

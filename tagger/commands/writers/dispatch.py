@@ -29,22 +29,17 @@ from tagger.data.formats.csv_injection import escape_formulas
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import atomic_write, write_text
 
-CHUNK = 2048
-TABLE_DELIMITERS = {
-    "csv": ",",
-    "tsv": "\t",
-    "parquet": "",
-}  # what train's --labels reads first, and what separates columns
+CHUNK = 2048  # images in a batch
+TABLE_DELIMITERS = {"csv": ",", "tsv": "\t", "parquet": ""}  # the tables that --labels reads
 ROOT_RELATIVE_FORMATS = ("coco", "label-studio")  # other programs take their paths from the images' folder
 LABEL_FORMATS = (*table_formats.names(), *sidecar_formats.names())
 
 
 @dataclass(frozen=True)
 class WriteResult:
-    """Where the labels are, of how many images, how many sidecars were kept, and what could not be said or
-    written.
+    """What was written: where, of how many images, how many sidecars were kept, and what could not be written.
 
-    ``information_losses`` are sentences on what the format has no words for.
+    ``lost_information`` are sentences on what the format cannot store.
     """
 
     out: Path
@@ -65,13 +60,13 @@ def write_labels(
     on_existing: str = "skip",
     screen: Screen | None = None,
 ) -> WriteResult:
-    """Labels of the images ``root / file`` in ``out``: a file, or a folder of sidecars or of images.
+    """Write the labels of the images ``root / file`` to ``out``: a file, or a folder of sidecars or images.
 
-    Cells are -1 unknown, 0 no, 1 yes. What a format cannot say is in ``information_losses``: where that is
-    *unknown*, such a cell is as if it were *no* (in a merged sidecar the label stays as it is), and an
-    image of which nothing is known is left out. ``on_existing`` is ``skip`` (TaggerError for a file that is
-    there; a sidecar is kept), ``overwrite``, or ``merge`` (sidecars). The images are never changed.
-    TaggerError if something is not to be had.
+    Cells are -1 unknown, 0 no, 1 yes. What the format cannot store is in ``lost_information``. A format
+    without *unknown* stores such a cell as *no* (a merged sidecar keeps the label as it is), and leaves out
+    an image with unknown cells only. ``on_existing`` is ``skip`` (TaggerError for a file that exists; a
+    sidecar is kept), ``overwrite``, or ``merge`` (sidecars). The images are never changed. TaggerError for
+    an unknown format, an unusable name, or a file in the way.
     """
     screen = screen or Screen(quiet=True)
     out = Path(out)
@@ -79,23 +74,15 @@ def write_labels(
     root = Path(root)
     check_format(format)
     check_label_names(names)
-    if format in sidecar_formats.names():
-        if on_existing not in ON_EXISTING:
-            raise TaggerError(f"Unknown --on-existing {on_existing!r}. Available: {', '.join(ON_EXISTING)}")
-        kept_N = (labels_NK != UNKNOWN).any(axis=1)
-        writer = sidecar_formats.build(format, names)
-        done, skipped, problems = write_sidecars(
-            [file for file, kept in zip(files, kept_N, strict=True) if kept], labels_NK[kept_N], names, out, writer,
-            on_existing=on_existing, screen=screen,
-        )  # fmt: skip
-        capabilities = replace(writer.capabilities, unknown=on_existing == "merge")
-        return WriteResult(
-            out, done, skipped, information_losses(labels_NK, names, capabilities, format), problems
-        )
-    if on_existing not in ("skip", "overwrite"):
+    known = ON_EXISTING if format in sidecar_formats.names() else ("skip", "overwrite")
+    if on_existing not in ON_EXISTING:
+        raise TaggerError(f"Unknown --on-existing {on_existing!r}. Available: {', '.join(known)}.")
+    if on_existing not in known:
         raise TaggerError(
-            f"--on-existing {on_existing} is for sidecars (txt, xmp). Available here: skip, overwrite"
+            f"--on-existing {on_existing} is for sidecars (txt, xmp). Available here: {', '.join(known)}."
         )
+    if format in sidecar_formats.names():
+        return _write_all_sidecars(files, labels_NK, names, out, format, on_existing, screen)
     target = out / METADATA_FILE if format.startswith("imagefolder") else out
     if format.startswith("folders"):
         check_empty_folder(target)
@@ -104,42 +91,48 @@ def write_labels(
             f"{target} exists already. Replace it with --on-existing overwrite, or give another --out."
         )
     if format in TABLE_DELIMITERS:
-        _write_label_table(
-            [path_in_table(file, root, out.parent) for file in files], labels_NK, names, target, format
-        )
+        from tagger.review import label_table  # here: predicting starts without a database
+
+        paths = [path_in_table(file, root, out.parent) for file in files]
+        write_table(label_table(paths, names, labels_NK), target, format)
         return WriteResult(out, len(files))
-    num = _write_batches(files, labels_NK, names, root, target, format, screen)
+    num_images = _write_batches(files, labels_NK, names, root, target, format, screen)
     capabilities = table_formats.find(format).capabilities  # type: ignore[attr-defined]
-    return WriteResult(out, num, lost_information=information_losses(labels_NK, names, capabilities, format))
+    lost = information_losses(labels_NK, names, capabilities, format)
+    return WriteResult(out, num_images, lost_information=lost)
 
 
 def check_format(format: str) -> None:
-    """Pass if labels can be written so; TaggerError with the nearest name.
+    """Pass if the format is known; TaggerError with the nearest name otherwise.
 
     >>> check_format("coco")
     """
     if format not in LABEL_FORMATS:
         known = ", ".join(LABEL_FORMATS)
         raise TaggerError(
-            f"Unknown --format {format!r}.{did_you_mean(format, LABEL_FORMATS)} Available: {known}"
+            f"Unknown --format {format!r}.{did_you_mean(format, LABEL_FORMATS)} Available: {known}."
         )
 
 
-def _write_label_table(
-    files: Sequence[str], labels_NK: Cells, names: tuple[str, ...], out: Path, format: str
-) -> None:
-    """The table that ``--labels`` reads; columns of text, as they hold 0, 1 and nothing."""
-    from tagger.review import (
-        CorrectedLabels,
-        label_table,
-    )  # here, because predicting starts without a database
-
-    nobody = np.zeros(labels_NK.shape, dtype=bool)
-    applied = CorrectedLabels(
-        names=names, labels_NK=labels_NK, verified_NK=nobody, blind_NK=nobody, changes=pd.DataFrame(), unmatched=(),
-        problems=(),
-    )  # fmt: skip
-    write_table(label_table(files, applied), out, format)
+def _write_all_sidecars(
+    files: Sequence[str],
+    labels_NK: Cells,
+    names: tuple[str, ...],
+    out: Path,
+    format: str,
+    on_existing: str,
+    screen: Screen,
+) -> WriteResult:
+    """A sidecar for each image with a known cell."""
+    kept_N = (labels_NK != UNKNOWN).any(axis=1)
+    kept = [file for file, is_kept in zip(files, kept_N, strict=True) if is_kept]
+    writer = sidecar_formats.build(format, names)
+    num_images, num_skipped, problems = write_sidecars(
+        kept, labels_NK[kept_N], names, out, writer, on_existing=on_existing, screen=screen
+    )
+    capabilities = replace(writer.capabilities, unknown_cells=on_existing == "merge")
+    lost = information_losses(labels_NK, names, capabilities, format)
+    return WriteResult(out, num_images, num_skipped, lost, problems)
 
 
 def write_table(table: pd.DataFrame, out: Path, format: str) -> None:
@@ -153,7 +146,7 @@ def write_table(table: pd.DataFrame, out: Path, format: str) -> None:
 
 
 def write_report(table: pd.DataFrame, out: Path) -> None:
-    """A table for people, in the form that its suffix names: in CSV and TSV no cell that a spreadsheet would run."""
+    """A table for people, in the format of its suffix; CSV and TSV get no cell that a spreadsheet would run."""
     format = out.suffix.lower()[1:]
     write_table(table if format == "parquet" else escape_formulas(table), out, format)
 
@@ -167,18 +160,17 @@ def _write_batches(
     format: str,
     screen: Screen,
 ) -> int:
-    """One file through the writers of predictions, a part at a time; how many images are in it."""
+    """Write one file batch by batch, as predictions are; the number of images in it."""
     writer = table_formats.build(format, root, out, names)
     if format in ROOT_RELATIVE_FORMATS:
         check_relative_paths(files, root, out.parent)
-    if not writer.capabilities.unknown:
-        kept_N = (
-            (labels_NK != UNKNOWN).any(axis=1) if writer.capabilities.none else (labels_NK == YES).any(axis=1)
-        )
+    if not writer.capabilities.unknown_cells:
+        stored_NK = labels_NK != UNKNOWN if writer.capabilities.images_without_labels else labels_NK == YES
+        kept_N = stored_NK.any(axis=1)
         files = [file for file, kept in zip(files, kept_N, strict=True) if kept]
         labels_NK = labels_NK[kept_N]
     files = [_written_path(file, root, out.parent, format) for file in files]
-    with_unknown = bool((labels_NK == UNKNOWN).any()) and writer.capabilities.unknown
+    with_unknown = bool((labels_NK == UNKNOWN).any()) and writer.capabilities.unknown_cells
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     batch_paths = []
@@ -196,7 +188,7 @@ def _write_batches(
 
 
 def _written_path(file: str, root: Path, label_folder: Path, format: str) -> str:
-    """The name of an image in the file: readers cut a leading space off."""
+    """The name of an image in the file; ``./`` keeps a leading space, which readers strip."""
     if format == "jsonl":
         return path_in_table(file, root, label_folder)
     return file if file == file.lstrip() else f"./{file}"

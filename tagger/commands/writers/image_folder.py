@@ -17,14 +17,14 @@ METADATA_FILE = "metadata.jsonl"
 
 @table_formats.register("imagefolder")
 class ImageFolderWriter(TableWriter):
-    """Copies of the images, and a line each: ``file_name``, ``labels`` (a list), ``scores`` where a model
-    chose them.
+    """Image folder: copies of the images, and a line each with ``file_name``, ``labels`` (a list) and the ``scores``
+    of labels that a model chose.
 
-    An image that cannot be read is left out. A file of the same name that is another stops it: nothing is
+    An image that cannot be read is left out. TaggerError if another file has the name of a copy: nothing is
     replaced.
     """
 
-    capabilities = FormatCapabilities(unknown=True)
+    capabilities = FormatCapabilities(unknown_cells=True)
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         self.root = root
@@ -33,11 +33,11 @@ class ImageFolderWriter(TableWriter):
         there = self.folder.resolve()
         if there == here or there.is_relative_to(here):
             raise TaggerError(
-                f"--out {self.folder}: it lies in the images' own folder. Name one outside of {root}"
+                f"--out {self.folder} lies inside the folder of images {root}. Name a folder outside of it."
             )
 
     def write_batch(self, batch: LabelBatch, path: Path) -> None:
-        """The images of one part, then their lines."""
+        """The images of one batch, then their lines."""
         lines = []
         for row, (file, labels) in enumerate(zip(batch.table["file"], batch.label_lists(), strict=True)):
             if row not in batch.unreadable:
@@ -47,10 +47,10 @@ class ImageFolderWriter(TableWriter):
         write_text(path, "".join(lines))
 
     def join(self, batch_paths: Iterable[Path], empty: LabelBatch, out: Path) -> None:
-        """All lines as one file; copies that a killed command left unfinished go."""
+        """All lines as one file; unfinished copies of a killed command are removed."""
         with atomic_write(out) as temporary, temporary.open("wb") as file:
-            for batch in batch_paths:
-                file.write(batch.read_bytes())
+            for path in batch_paths:
+                file.write(path.read_bytes())
         self.remove_leftovers()
 
     def remove_leftovers(self) -> None:
@@ -62,7 +62,7 @@ class ImageFolderWriter(TableWriter):
         if target.exists():
             if not filecmp.cmp(image, target, shallow=False):
                 raise TaggerError(
-                    f"{target} is there already, and not the same as {image}. Name an empty --out folder"
+                    f"{target} exists already and differs from {image}. Name an empty --out folder."
                 )
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ class ImageFolderWriter(TableWriter):
 
 @table_formats.register("imagefolder-link")
 class LinkedImageFolderWriter(ImageFolderWriter):
-    """The same with hard links, which take no room; a program that changes one in place changes the original too."""
+    """Image folder of hard links, which take no space. A program that edits one in place edits the original."""
 
     def _transfer(self, image: Path, target: Path) -> None:
         try:
@@ -83,5 +83,5 @@ class LinkedImageFolderWriter(ImageFolderWriter):
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             raise TaggerError(
-                f"{target}: no hard link can be made ({reason}). Copy the images: --format imagefolder"
+                f"{target}: cannot make a hard link ({reason}). Copy the images instead: --format imagefolder."
             ) from None

@@ -1,4 +1,4 @@
-"""One folder a label with copies of its images, as torchvision, Keras, fastai and YOLO read it."""
+"""Label folders: one folder a label with copies of its images, as torchvision, Keras, fastai and YOLO read it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,35 +16,35 @@ MAX_NAME_BYTES = 255  # bytes of a name in most file systems
 
 @table_formats.register("folders")
 class LabelFolderWriter(ImageFolderWriter):
-    """``OUT/LABEL/FILE``; an image with two labels is in two folders. One without a label has no place and is
-    left out.
+    """Label folders, ``OUT/LABEL/FILE``: an image with two labels is in two folders, one without labels is left
+    out.
 
-    TaggerError for labels that cannot be the name of a folder, and for an OUT that is not empty: what lies
-    in a folder has its label.
+    TaggerError for labels that cannot be folder names, and for an OUT that is not empty: every file in a folder
+    counts as having its label.
     """
 
-    capabilities = FormatCapabilities(none=False)
+    capabilities = FormatCapabilities(images_without_labels=False)
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         super().__init__(root, out / "LABEL", names)
         check_folder_names(names)
 
     def write_batch(self, batch: LabelBatch, path: Path) -> None:
-        """The images of one part; the part's file only says that they are there."""
+        """The images of one batch; the batch's own file is empty and marks it as written."""
         for row, file in enumerate(batch.table["file"]):
             for label in batch.chosen[row] if row not in batch.unreadable else ():
                 self._copy_once(self.root / file, self.folder / label / file)
         write_text(path, "")
 
     def join(self, batch_paths: Iterable[Path], empty: LabelBatch, out: Path) -> None:
-        """The folder itself, also without images; copies that a killed command left unfinished go."""
+        """The folder itself, even without images; unfinished copies of a killed command are removed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.remove_leftovers()
 
 
 @table_formats.register("folders-link")
 class LinkedLabelFolderWriter(LabelFolderWriter):
-    """The same with hard links."""
+    """Label folders of hard links."""
 
     _transfer = Linked._transfer
 
@@ -60,17 +60,15 @@ def check_folder_names(names: Iterable[str]) -> None:
         if "/" in name or name.startswith(".") or len(name.encode()) > MAX_NAME_BYTES
     ]
     if bad:
-        why = "it holds a slash, begins with a dot or is too long"
-        raise TaggerError(
-            f"A label cannot be the name of a folder, as {why}: {shortlist(bad, 20)}. Rename it"
-        )
+        why = "it contains a slash, starts with a dot or is too long"
+        raise TaggerError(f"A label cannot be a folder name, because {why}: {shortlist(bad, 20)}. Rename it.")
 
 
 def check_empty_folder(folder: Path) -> None:
     """Pass if a folder is empty or not there; TaggerError otherwise."""
     if folder.is_dir() and any(folder.iterdir()):
         raise TaggerError(
-            f"--out {folder} is not empty, and what lies in its folders has their labels. Name a new one"
+            f"--out {folder} is not empty: files that lie there would count as labelled. Name a new folder."
         )
     if folder.is_file():
-        raise TaggerError(f"--out {folder} is a file; this format needs a folder. Name another")
+        raise TaggerError(f"--out {folder} is a file, and this format writes a folder. Name another.")

@@ -1,6 +1,4 @@
-"""Information that a format loses, in sentences; and labels and paths that would be read as others.
-
-Said in words, and refused where it would be read as another."""
+"""Information that a format cannot store, in sentences; names and paths that would not be read back the same."""
 
 import os
 from collections.abc import Sequence
@@ -17,56 +15,57 @@ from tagger.text import counted, shortlist
 def information_losses(
     labels_NK: Cells, names: Sequence[str], capabilities: FormatCapabilities, format: str
 ) -> tuple[str, ...]:
-    """A sentence for each kind of thing that ``labels_NK`` says and the format cannot, with how often.
+    """A sentence for each kind of information in ``labels_NK`` that the format cannot store, with its count.
 
-    >>> information_losses(np.array([[1, -1], [-1, -1], [0, 0]], np.int8), ["cat", "dog"], FormatCapabilities(), "coco")[0]
-    '1 cell unknown: coco cannot say so, and has it as no'
+    >>> cells = np.array([[1, -1], [-1, -1], [0, 0]], np.int8)
+    >>> information_losses(cells, ["cat", "dog"], FormatCapabilities(), "coco")[0]
+    '1 unknown cell: coco cannot store it and has no instead'
     """
     found = []
-    unheard_N = (labels_NK == UNKNOWN).all(axis=1)
-    unknown = int((labels_NK[~unheard_N] == UNKNOWN).sum())
-    if unknown and not capabilities.unknown:
+    undecided_N = (labels_NK == UNKNOWN).all(axis=1)
+    unknown = int((labels_NK[~undecided_N] == UNKNOWN).sum())
+    if unknown and not capabilities.unknown_cells:
         them = "it" if unknown == 1 else "them"
-        found.append(f"{counted(unknown, 'cell')} unknown: {format} cannot say so, and has {them} as no")
-    if unheard_N.any() and not capabilities.unknown:
-        found.append(f"{counted(int(unheard_N.sum()), 'image')} of which nothing is known: left out")
-    none_N = ~unheard_N & ~(labels_NK == YES).any(axis=1)
-    if none_N.any() and not capabilities.none:
+        found.append(f"{counted(unknown, 'unknown cell')}: {format} cannot store {them} and has no instead")
+    if undecided_N.any() and not capabilities.unknown_cells:
+        found.append(f"{counted(int(undecided_N.sum()), 'photo')} with unknown cells only: left out")
+    none_N = ~undecided_N & ~(labels_NK == YES).any(axis=1)
+    if none_N.any() and not capabilities.images_without_labels:
         found.append(
-            f"{counted(int(none_N.sum()), 'image')} without a label: {format} cannot say so; left out"
+            f"{counted(int(none_N.sum()), 'photo')} without labels: {format} cannot store that; left out"
         )
     unused = [
         name for name, cells in zip(names, labels_NK.T, strict=True) if not _is_written(cells, capabilities)
     ]
-    if unused and not capabilities.unused:
+    if unused and not capabilities.unused_labels:
         listed = shortlist([repr(name) for name in unused])
-        found.append(f"{counted(len(unused), 'label')} that no image has: {format} has no place for {listed}")
+        found.append(f"{counted(len(unused), 'label')} that no photo has: {format} cannot store {listed}")
     return tuple(found)
 
 
 def _is_written(cells: np.ndarray, capabilities: FormatCapabilities) -> bool:
-    return bool((cells == YES).any() or (capabilities.unknown and (cells == UNKNOWN).any()))
+    return bool((cells == YES).any() or (capabilities.unknown_cells and (cells == UNKNOWN).any()))
 
 
 def check_label_names(names: Sequence[str]) -> None:
-    """Pass if readers take the names as they are; TaggerError with all that they would cut, or not find.
+    """Pass if readers read the names back unchanged; TaggerError with all the others.
 
     >>> check_label_names(["red, white", "a|b"])
     """
     bad = [repr(name) for name in names if not name.strip() or name != name.strip() or "\0" in name]
     if bad:
-        what = "empty, or has blanks at its ends or a NUL"
+        what = "empty, or has blanks at its ends or a NUL character"
         raise TaggerError(
-            f"A label is {what}, and would not be read again the same: {shortlist(bad, 20)}. Rename it"
+            f"A label is {what}, and would not be read back the same: {shortlist(bad, 20)}. Rename it."
         )
     if len(set(names)) < len(names):
         raise TaggerError(
-            f"Labels of the same name: {shortlist([repr(n) for n in names if names.count(n) > 1])}"
+            f"Several labels have the same name: {shortlist([repr(n) for n in names if names.count(n) > 1])}"
         )
 
 
 def check_relative_paths(files: Sequence[str], root: str | Path, label_folder: Path) -> None:
-    """Pass if no file's path means another image when it is read beside the label file; TaggerError otherwise.
+    """Pass if no path names another image when it is read beside the label file; TaggerError otherwise.
 
     Formats whose paths other programs take from the images' folder cannot write ``../a.jpg`` instead.
     """
@@ -78,16 +77,15 @@ def check_relative_paths(files: Sequence[str], root: str | Path, label_folder: P
     if taken:
         other = os.path.relpath(os.path.join(here, taken[0]), data)
         raise TaggerError(
-            f"{label_folder}: {taken[0]!r} would be read as {other!r} there ({counted(len(taken), 'image')} like it)."
-            f" Write the file to {root} itself, or outside of it"
+            f"{label_folder}: {taken[0]!r} would be read as {other!r} there ({counted(len(taken), 'such photo')})."
+            f" Write the file to {root} itself, or outside of it."
         )
 
 
 def path_in_table(file: str, root: str | Path, label_folder: Path) -> str:
-    """A path that a label table in ``beside`` may name the image ``file`` of ``root`` by.
+    """The path by which a label table in ``label_folder`` names the image ``file`` of ``root``.
 
-    Readers look beside the label file first, then in the data; ``./`` keeps a leading space that they would
-    cut off.
+    Readers look beside the label file first, then in the data. ``./`` keeps a leading space, which they strip.
 
     >>> path_in_table("a/x.jpg", "data", Path("data/lists")), path_in_table(" x.jpg", "data", Path("elsewhere"))
     ('../a/x.jpg', './ x.jpg')

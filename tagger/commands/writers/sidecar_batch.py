@@ -1,4 +1,4 @@
-"""Sidecars of many images at once: what happens to those that exist, and to shared ones."""
+"""Sidecars of many images: those that exist, and those that several images share."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +23,9 @@ def write_sidecars(
     on_existing: str,
     screen: Screen,
 ) -> tuple[int, int, tuple[Problem, ...]]:
-    """(images written, images skipped, problems). Images that share a sidecar have the labels of both in it.
+    """(images written, images skipped, problems). A sidecar that several images share gets the labels of all.
 
-    In a merge a label that is *no* is taken away, and one that is unknown stays as it is.
+    In a merge a label that is *no* is removed, and one that is unknown stays as it is.
     """
     rows_of: dict[Path, list[int]] = {}
     for row, file in enumerate(files):
@@ -43,6 +43,6 @@ def write_sidecars(
         try:
             writer.write(sidecar_path, yes, existing=on_existing, withdrawn=no, complete=complete)
         except TaggerError as error:
-            problems.append(Problem(files[rows[0]], None, f"its sidecar is left as it is: {error}"))
+            problems.append(Problem(files[rows[0]], None, f"its sidecar was not changed: {error}"))
             skipped += len(rows)
     return len(files) - skipped, skipped, tuple(problems)

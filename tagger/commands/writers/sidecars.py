@@ -18,7 +18,7 @@ sidecar_formats = Registry("sidecar format")
 
 
 class SidecarWriter(Protocol):
-    """One file an image; built with the labels that there are."""
+    """Writer of one sidecar an image; built with the label names."""
 
     capabilities: ClassVar[FormatCapabilities] = FormatCapabilities()
 
@@ -36,17 +36,17 @@ class SidecarWriter(Protocol):
         withdrawn: Collection[str] | None = None,
         complete: bool = True,
     ) -> None:
-        """Write it. ``existing`` says what becomes of one that is there: ``overwrite`` or ``merge``.
+        """Write a sidecar. ``existing`` says what happens to one that exists: ``overwrite`` or ``merge``.
 
-        A merge keeps what the person wrote and takes ``withdrawn`` away; None stands for labels that tagger
-        added earlier, where the format keeps note of that. ``settled`` says that no other label applies, so
-        that a sidecar without any can say so. TaggerError if what is there cannot be read.
+        A merge keeps what the person wrote and removes ``withdrawn``; None stands for labels that tagger
+        added earlier, where the format records them. ``complete`` says that no other label applies, so
+        that a sidecar without labels can say so. TaggerError if what is there cannot be read.
         """
 
 
 @sidecar_formats.register("txt")
 class TextSidecarWriter(SidecarWriter):
-    """``NAME.txt``: labels separated by commas, quoted as in CSV where one holds a comma."""
+    """Text sidecars, ``NAME.txt``: labels separated by commas, quoted as in CSV where one contains a comma."""
 
     def __init__(self, names: tuple[str, ...]):
         pass
@@ -70,7 +70,7 @@ class TextSidecarWriter(SidecarWriter):
             try:
                 there = parse_label_text(read_text(path))
             except csv.Error as error:
-                raise TaggerError(f"{path.name}: broken quoting ({error}). Mend or remove it") from None
+                raise TaggerError(f"{path.name}: broken quoting ({error}). Correct or remove it.") from None
             labels = list(dict.fromkeys([*(label for label in there if label not in gone), *labels]))
         text = io.StringIO()
         # Line ends that csv does not know (U+2028), and backslashes, which readers of booru tags take for
@@ -86,7 +86,7 @@ class TextSidecarWriter(SidecarWriter):
 
 @sidecar_formats.register("xmp")
 class XmpSidecarWriter(SidecarWriter):
-    """``NAME.jpg.xmp``, as darktable, digiKam and Immich name it.
+    """XMP sidecars, ``NAME.jpg.xmp``, as darktable, digiKam and Immich name them.
 
     All but the keywords stays as it was, in an ``overwrite`` too: a raw developer keeps its settings there.
     """
@@ -108,7 +108,7 @@ class XmpSidecarWriter(SidecarWriter):
         withdrawn: Collection[str] | None = None,
         complete: bool = True,
     ) -> None:
-        """The labels as keywords. A file to which nothing is new stays untouched."""
+        """The labels as keywords. A file that would not change is not written."""
         before = path.read_bytes() if path.exists() else None
         if before is not None and existing == "overwrite":
             withdrawn = read_keywords(before, where=path.name)
@@ -122,7 +122,7 @@ class XmpSidecarWriter(SidecarWriter):
 
 @sidecar_formats.register("xmp-lightroom")
 class LightroomSidecarWriter(XmpSidecarWriter):
-    """The same as ``NAME.xmp``, as Lightroom names it; ``a.jpg`` and ``a.png`` share one."""
+    """XMP sidecars called ``NAME.xmp``, as Lightroom names them; ``a.jpg`` and ``a.png`` share one."""
 
     def sidecar_path(self, file: str) -> PurePosixPath:
         """``a.xmp`` for ``a.jpg``."""

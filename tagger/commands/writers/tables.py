@@ -1,7 +1,7 @@
 """Table formats: csv, tsv, jsonl and parquet, written batch by batch and joined at the end.
 
-They write one part file a chunk, whole or absent, and join the parts at the end: a killed command goes on
-from the last whole part, and the joined file is byte for byte that of an uninterrupted one.
+A file a batch is written, whole or absent, and the files are joined at the end. A killed command resumes
+after the last whole batch, and the joined file is byte for byte that of an uninterrupted one.
 """
 
 import csv
@@ -23,47 +23,47 @@ table_formats = Registry("format")
 
 @table_formats.register("csv")
 class CsvWriter(TableWriter):
-    """``file,labels,`` and one probability column a label."""
+    """CSV table: ``file,labels,`` and one probability column a label."""
 
-    capabilities = FormatCapabilities(unknown=True, unused=True)
+    capabilities = FormatCapabilities(unknown_cells=True, unused_labels=True)
     delimiter = ","
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         pass
 
     def write_batch(self, batch: LabelBatch, path: Path) -> None:
-        """One chunk, without a header."""
+        """One batch, without a header."""
         write_text(path, csv_text(batch.table, self.delimiter, header=False))
 
     def join(self, batch_paths: Iterable[Path], empty: LabelBatch, out: Path) -> None:
-        """The header and all parts as one file."""
+        """The header and all batches as one file."""
         with atomic_write(out) as temporary, temporary.open("wb") as file:
             file.write(csv_text(empty.table, self.delimiter).encode())
-            for batch in batch_paths:
-                file.write(batch.read_bytes())
+            for path in batch_paths:
+                file.write(path.read_bytes())
 
 
 @table_formats.register("tsv")
 class TsvWriter(CsvWriter):
-    """The same with tabs."""
+    """The csv table with tabs between its columns."""
 
     delimiter = "\t"
 
 
 @table_formats.register("jsonl")
 class JsonLinesWriter(TableWriter):
-    """One object a line with the same fields; an unreadable image's probabilities are null.
+    """One JSON object a line with the columns of csv; an unreadable image's probabilities are null.
 
-    Labels that people settled are a list, and so are those that nobody did (``unknown``).
+    Labels that people set are a list, and so are the unknown ones (``unknown``).
     """
 
-    capabilities = FormatCapabilities(unknown=True)
+    capabilities = FormatCapabilities(unknown_cells=True)
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         pass
 
     def write_batch(self, batch: LabelBatch, path: Path) -> None:
-        """One chunk."""
+        """One batch."""
         if batch.ground_truth:
             rows = [
                 {"file": file} | labels
@@ -74,34 +74,34 @@ class JsonLinesWriter(TableWriter):
         write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
     def join(self, batch_paths: Iterable[Path], empty: LabelBatch, out: Path) -> None:
-        """All parts as one file."""
+        """All batches as one file."""
         with atomic_write(out) as temporary, temporary.open("wb") as file:
-            for batch in batch_paths:
-                file.write(batch.read_bytes())
+            for path in batch_paths:
+                file.write(path.read_bytes())
 
 
 @table_formats.register("parquet")
 class ParquetTableWriter(TableWriter):
-    """The same columns; one row group a chunk."""
+    """The columns of csv as a Parquet file, one row group a batch."""
 
-    capabilities = FormatCapabilities(unknown=True, unused=True)
+    capabilities = FormatCapabilities(unknown_cells=True, unused_labels=True)
 
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         pass
 
     def write_batch(self, batch: LabelBatch, path: Path) -> None:
-        """One chunk."""
+        """One batch."""
         with atomic_write(path) as temporary:
             pq.write_table(_to_arrow(batch.table), temporary)
 
     def join(self, batch_paths: Iterable[Path], empty: LabelBatch, out: Path) -> None:
-        """All parts as one file, in order, one in memory at a time."""
+        """All batches as one file, in order, one in memory at a time."""
         with (
             atomic_write(out) as temporary,
             pq.ParquetWriter(temporary, _to_arrow(empty.table).schema) as writer,
         ):
-            for batch in batch_paths:
-                writer.write_table(pq.read_table(batch))
+            for path in batch_paths:
+                writer.write_table(pq.read_table(path))
 
 
 def csv_text(table: pd.DataFrame, delimiter: str = ",", *, header: bool = True) -> str:
