@@ -46,9 +46,9 @@ def arm(event: int) -> None:
 def run_child(step: dict[str, Any]) -> int:
     """The exit code of one command."""
     import tagger.cli
-    import tagger.commands.predict
+    import tagger.commands.steps.predict_table
 
-    tagger.commands.predict.CHUNK = step.get("chunk") or 2048
+    tagger.commands.steps.predict_table.CHUNK = step.get("chunk") or 2048
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if step.get("event"):
         arm(step["event"])

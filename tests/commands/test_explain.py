@@ -95,7 +95,7 @@ def test_two_runs_are_compared_on_screen(
         (["absent.jpg", "gone"], "No such file or folder: absent.jpg, gone."),
         (["PHOTO", "--label", "onee"], "has no label 'onee'. Did you mean 'one'?"),
         (["PHOTO", "--method", "gradcam"], "Unknown explanation 'gradcam'. Did you mean 'grad_cam'?"),
-        (["EMPTY"], "there are no images in it"),
+        (["EMPTY"], "there are no photos in it"),
         (["PHOTO", "--against", "nowhere"], "nowhere: no such run"),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_training_on_a_full_disk_goes_on_when_there_is_room(
 def test_a_prediction_on_a_full_disk_goes_on_when_there_is_room(
     tagger_cli: Cli, demo: Path, finished: Path, small_disk: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tagger.commands.predict.CHUNK", 10)
+    monkeypatch.setattr("tagger.commands.steps.predict_table.CHUNK", 10)
     disk = small_disk("24k")
     argv = ["predict", demo / "images", "--run", finished, "--out"]
     refused(tagger_cli(*argv, disk / "tags.csv"), "No space left on device", "--resume")

@@ -105,7 +105,7 @@ def test_wrong_words_for_predict(
 
 def test_folders_without_images_for_predict(tagger_cli: Cli, finished: Path, tmp_path: Path):
     (tmp_path / "empty").mkdir()
-    refused(tagger_cli("predict", tmp_path / "empty", "--run", finished), "there are no images in it")
+    refused(tagger_cli("predict", tmp_path / "empty", "--run", finished), "there are no photos in it")
     refused(
         tagger_cli("predict", tmp_path / "emty", "--run", finished), "no such folder", "Did you mean 'empty'"
     )

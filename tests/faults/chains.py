@@ -222,10 +222,10 @@ class Chain:
 
 def main() -> None:
     """Everything is loaded and used once, then every kind of the plan has its chains."""
-    import tagger.commands.predict
+    import tagger.commands.steps.predict_table
 
     plan = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-    tagger.commands.predict.CHUNK = 3  # images between two saved states
+    tagger.commands.steps.predict_table.CHUNK = 3  # images between two saved states
     for argv in plan["warm"]:  # what this process loads, forks need not
         if code := warmed(argv):
             raise SystemExit(f"{argv}: exit code {code}")

@@ -144,7 +144,7 @@ def test_photos_that_vanish_while_they_are_tagged_are_named(
     tagger_cli: Cli, photos: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ):
     first = sorted(path.name for path in (photos / "new").iterdir())[0]
-    before(monkeypatch, "tagger.commands.predict._predict_table", lambda: (photos / "new" / first).unlink())
+    before(monkeypatch, "tagger.commands.predict.predict_table", lambda: (photos / "new" / first).unlink())
     end = tagger_cli("predict", photos / "new", "--run", finished, "--out", "tags.csv")
     assert end.code == 3
     assert f"{first}: no such file" in end.out
@@ -154,19 +154,19 @@ def test_photos_that_vanish_while_they_are_tagged_are_named(
 def test_a_prediction_goes_on_only_over_the_same_photos(
     tagger_cli: Cli, photos: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tagger.commands.predict.CHUNK", 5)
+    monkeypatch.setattr("tagger.commands.steps.predict_table.CHUNK", 5)
     argv = ("predict", photos / "new", "--run", finished, "--out", "tags.csv")
 
     def stop(*args: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("tagger.commands.predict._list_unreadable", stop)
+        patch.setattr("tagger.commands.steps.predict_table.save_unreadable", stop)
         assert tagger_cli(*argv).code == 130
     replace(photos / "new" / "00000.jpg")  # comes first
     end = tagger_cli(*argv, "--resume")
     assert end.code == 2
-    assert "its images have changed since tags.csv was begun. Start again without --resume." in end.err
+    assert "its photos have changed since tags.csv was begun. Start again without --resume." in end.err
     assert not Path("tags.csv").exists()
     assert tagger_cli(*argv).code == 0
 
@@ -174,11 +174,12 @@ def test_a_prediction_goes_on_only_over_the_same_photos(
 def test_photos_that_were_changed_before_a_prediction_goes_on_are_tagged_again(
     tagger_cli: Cli, photos: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tagger.commands.predict.CHUNK", 5)
+    monkeypatch.setattr("tagger.commands.steps.predict_table.CHUNK", 5)
     argv = ("predict", photos / "new", "--run", finished, "--out")
     with monkeypatch.context() as patch:
         patch.setattr(
-            "tagger.commands.predict._list_unreadable", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt)
+            "tagger.commands.steps.predict_table.save_unreadable",
+            lambda *args: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         assert tagger_cli(*argv, "tags.csv").code == 130
     names = sorted(path.name for path in (photos / "new").iterdir())
@@ -187,7 +188,10 @@ def test_photos_that_were_changed_before_a_prediction_goes_on_are_tagged_again(
     monkeypatch.setattr(Predictor, "predict_probs", _noting(Predictor.predict_probs, tags))
     end = tagger_cli(*argv, "tags.csv", "--resume")
     assert end.code == 0, end
-    assert f"Some of {names[5]} to {names[9]} were changed meanwhile: tagged again." in end.out + end.err
+    assert (
+        f"Some photos from {names[5]} to {names[9]} were changed meanwhile: tagged again."
+        in end.out + end.err
+    )
     assert [files for files in tags if files] == [names[5:10]]
     assert tagger_cli(*argv, "anew.csv").code == 0
     assert Path("tags.csv").read_bytes() == Path("anew.csv").read_bytes()

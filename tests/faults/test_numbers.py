@@ -297,14 +297,14 @@ def test_an_image_that_gives_no_number_is_marked_and_the_others_are_tagged(
 ):
     model, files = tagger.load(finished), sorted(path for path in demo.rglob("*.png"))[:5]
     right = model.predict(files)
-    outputs_of = Predictor._outputs
+    run_batches = Predictor._run_batches
 
     def spoilt(self: Predictor, root: Path, names: list[str]) -> Iterator[Any]:
-        for outputs in outputs_of(self, root, names):
+        for outputs in run_batches(self, root, names):
             outputs.outputs_VBX[:, outputs.indices_B == 3, 0] = math.nan
             yield outputs
 
-    monkeypatch.setattr(Predictor, "_outputs", spoilt)
+    monkeypatch.setattr(Predictor, "_run_batches", spoilt)
     table = model.predict(files)
     assert table.attrs["unreadable"] == {str(files[3]): NONFINITE_LOGITS}
     assert table.loc[3, "labels"] == ""

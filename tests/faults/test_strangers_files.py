@@ -463,9 +463,12 @@ ALLOWED = {
         "tagger/commands/exporting/hub_folder.py",
         "temporary.rename",
     ): "to where nothing was when the command began",
-    ("tagger/commands/predict.py", "mark.unlink"): "of.json in the folder of parts, which has our mark",
     (
-        "tagger/commands/predict.py",
+        "tagger/commands/steps/predict_table.py",
+        "identity_path.unlink",
+    ): "of.json in the folder of batches, which has our mark",
+    (
+        "tagger/commands/steps/predict_outputs.py",
         "path.unlink",
     ): "a list of unreadable images that begins as ours do (check_list)",
     ("tagger/commands/writers/dispatch.py", "shutil.rmtree"): "a folder that this call made (mkdtemp)",

@@ -22,16 +22,14 @@ from tagger.training.inference import CPU_CHUNK_SIZE, BatchOutputs, run_batches
 from tagger.training.thread_map import MAX_WORKERS
 
 NONFINITE_LOGITS = (
-    "the network gives no finite number for it; its weights are at fault: restore a copy, or train again"
+    "the network's output for it is not finite: its weights are damaged. Restore a copy, or train again"
 )
-MAX_READ = (
-    64  # images that a core reads in one go: each time its caches are full of the network's values at first
-)
-MIN_TO_FUSE = 32  # images for which folding the network would take longer than it saves
+MAX_READ = 64  # images that a core reads in one go; more, as its caches first hold the network's values
+MIN_TO_FUSE = 32  # for fewer images, fusing the network takes longer than it saves
 
 
 class Predictions(NamedTuple):
-    """Some images' calibrated probabilities (N, K), NaN in the rows of unreadable ones, whose reasons are by row."""
+    """Calibrated probabilities of some images (N, K). Rows of unreadable ones are NaN; ``reasons`` is by row."""
 
     files: list[str]
     probs_NK: Floats
@@ -39,7 +37,7 @@ class Predictions(NamedTuple):
 
 
 class Predictor:
-    """A trained model with its labels, calibration and thresholds: the run's own, or a set saved beside them."""
+    """Predictor of a run: its model, labels, calibration and thresholds (its own, or a set saved beside them)."""
 
     def __init__(self, run: RunFolder, *, thresholds: str | None = None, screen: Screen | None = None):
         self.run = run
@@ -57,8 +55,7 @@ class Predictor:
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
 
     def predict(self, images: str | Path | Sequence[str | Path]) -> pd.DataFrame:
-        """One row an image: ``file``, ``labels`` (chosen ones joined by ``|``), then one probability column
-        per label.
+        """Table of predictions, a row an image: ``file``, ``labels`` (joined by ``|``), then a probability a label.
 
         ``images`` is a folder or a list of files. An unreadable image has empty labels, no probabilities,
         and its reason in the table's ``attrs["unreadable"]`` (file -> reason). TaggerError if the folder
@@ -68,20 +65,22 @@ class Predictor:
             root = Path(images)
             files = list(list_images(images).files)
             if not files:
-                raise TaggerError(f"{root}: there are no images in it.")
+                raise TaggerError(f"{root}: there are no photos in it.")
         else:
             root = Path()
             files = [str(path) for path in images]
         predictions = self.predict_probs(root, files)
-        table = self.table(predictions)
+        table = self.to_table(predictions)
         table.attrs["unreadable"] = {files[row]: reason for row, reason in predictions.reasons.items()}
         return table
 
     def predict_probs(self, root: Path, files: list[str], *, description: str = "tagging") -> Predictions:
-        """Probabilities of ``root / file`` for each file; in fp32, so that they are the same on every processor."""
+        """Probabilities of ``root / file`` for each file, in fp32 so that they are the same on every processor."""
         probs_NK = np.full((len(files), len(self.labels)), np.nan)
         reasons: dict[int, str] = {}
-        for outputs in self.screen.track(_SizedIterator(self._outputs(root, files), len(files)), description):
+        for outputs in self.screen.track(
+            _SizedIterator(self._run_batches(root, files), len(files)), description
+        ):
             logits_BK = outputs.outputs_VBX.mean(0).astype(np.float64)
             probs_NK[outputs.indices_B] = self.calibration.apply(sigmoid(logits_BK))
             reasons |= {int(i): r for i, r in zip(outputs.indices_B, outputs.reasons, strict=True) if r}
@@ -90,20 +89,17 @@ class Predictor:
         probs_NK[list(reasons)] = np.nan
         return Predictions(files, probs_NK, reasons)
 
-    def _outputs(self, root: Path, files: list[str]) -> Iterator[BatchOutputs]:
-        """Logits of all files. Where each core computes for itself it reads its images too; else processes do."""
+    def _run_batches(self, root: Path, files: list[str]) -> Iterator[BatchOutputs]:
+        """Logits of all files. On several cores each reads its own images; else processes read them."""
         image = self.settings.image
         dataset = ImageFiles(root, files, size=image.size, fit=image.fit)
         batches: BatchSequence | Iterable[ImageBatch]
         if self.device.type == "cpu" and image.workers < 1 and torch.get_num_threads() <= MAX_WORKERS:
-            several = max(
-                1, min(MAX_READ // CPU_CHUNK_SIZE, len(files) // (16 * CPU_CHUNK_SIZE))
-            )  # all cores end at about one time
+            # Small enough that all cores end at about the same time.
+            several = max(1, min(MAX_READ // CPU_CHUNK_SIZE, len(files) // (16 * CPU_CHUNK_SIZE)))
             batches = BatchSequence(dataset, range(len(files)), batch_size=several * CPU_CHUNK_SIZE)
         else:
-            workers = (
-                0 if len(files) <= 64 else image.num_workers
-            )  # starting them costs more than a handful of images
+            workers = 0 if len(files) <= 64 else image.num_workers  # starting them costs more than few images
             batches = make_loader(
                 dataset, range(len(files)), batch_size=self.settings.train.batch_size, workers=workers
             )
@@ -112,17 +108,17 @@ class Predictor:
 
     @cached_property
     def inference_model(self) -> TagModel:
-        """The model with its normalisation folded away: the same logits, faster. For gradients there is ``model``."""
+        """The model with batch normalisation fused: the same logits, faster. For gradients use ``model``."""
         return fuse_batchnorm(self.model, example_images(self.settings.image.size, self.device))
 
     def chosen_labels(self, probs_NK: Floats) -> Iterator[list[str]]:
-        """The labels of each image: those that reach their thresholds, as the run's groups and rules have it."""
+        """The chosen labels of each image: those above their thresholds that the run's groups and rules allow."""
         names = np.array(self.labels, dtype=object)
         for chosen_K in predict_labels(probs_NK, self.thresholds.values_K, self.constraints):
             yield names[chosen_K].tolist()
 
-    def table(self, predictions: Predictions) -> pd.DataFrame:
-        """The columns of a prediction file: file, labels, probabilities rounded to six digits."""
+    def to_table(self, predictions: Predictions) -> pd.DataFrame:
+        """Table with the columns of a prediction file: file, labels, probabilities rounded to six digits."""
         columns: dict[str, Any] = {
             "file": predictions.files,
             "labels": ["|".join(c) for c in self.chosen_labels(predictions.probs_NK)],
@@ -134,7 +130,7 @@ class Predictor:
 def load(
     run: str | Path | RunFolder | None = None, *, thresholds: str | None = None, screen: Screen | None = None
 ) -> Predictor:
-    """The tagger of a finished run: a path, what ``tagger.train`` gave, or the newest run in ``./runs``.
+    """The predictor of a finished run: a path, what ``tagger.train`` gave, or the newest run in ``./runs``.
 
     ``thresholds`` names a set that was saved in the review app.
     """
@@ -144,7 +140,7 @@ def load(
 
 
 class _SizedIterator:
-    """Outputs as they come, and how many images they will be: what a screen's progress needs."""
+    """Iterator over outputs with a length: the number of images, which progress needs."""
 
     def __init__(self, outputs: Iterator[BatchOutputs], num_images: int):
         self.outputs = outputs

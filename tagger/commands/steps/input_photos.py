@@ -29,7 +29,7 @@ def find_photos(given: Iterable[str | Path], *, out: Path, suffix: str) -> list[
         if path.is_dir():
             files = [file for file in list_images(path).files if not _within(path / file, out)]
             if not files:
-                raise TaggerError(f"{path}: there are no images in it.")
+                raise TaggerError(f"{path}: there are no photos in it.")
             photos |= {path / file: file for file in files if path / file not in photos}
         elif path.exists():
             photos.setdefault(path, path.name)
