@@ -226,7 +226,7 @@ def test_unreadable_images_are_left_out_listed_and_give_exit_code_3(tagger_cli: 
 
     predicted = tagger_cli("predict", data, "--run", "run")
     assert predicted.code == 3
-    assert "15 images tagged: predictions.csv" in predicted.out
+    assert "15 photos tagged: predictions.csv" in predicted.out
     assert "5 could not be read" in predicted.out
     table = pd.read_csv("predictions.csv")
     assert len(table) == 20

@@ -65,7 +65,7 @@ def test_the_command_goes_through_folders_and_lists_what_cannot_be_read(
     )
     assert end.code == 3, end.err
     assert "bad.jpg: not an image" in end.out
-    assert "Pictures of 4 photos" in end.out
+    assert "Figures of 4 photos" in end.out
     names = {path.relative_to(folder / "out").as_posix() for path in (folder / "out").rglob("*.png")}
     assert names == {
         "0.saliency.png",

@@ -121,7 +121,7 @@ def test_from_photos_to_tags_on_the_command_line(tagger_cli: Cli, demo: Path, tm
         out = tmp_path / f"tags.{format}"
         predicted = tagger_cli("predict", demo / "new", "--run", run, "--format", format, "--out", out)
         assert predicted.code == 0, predicted.err
-        assert f"12 images tagged: {out}" in predicted.out
+        assert f"12 photos tagged: {out}" in predicted.out
         tables[format] = read_table(out)
     table = tables["csv"].fillna({"labels": ""})
     assert table.columns.tolist() == ["file", "labels", *RunFolder(run).load_labels()]
@@ -263,7 +263,7 @@ def test_existing_sidecars_are_kept_overwritten_or_merged_as_asked(
 
     kept = tagger_cli(*predict)
     assert kept.code == 0
-    assert "3 images tagged, 1 with a sidecar kept" in kept.out
+    assert "3 photos tagged, 1 kept with their sidecar" in kept.out
     assert first.read_text() == 'my own,"a, b"\n'
     assert len(list(photos.rglob("*.txt"))) == 4
 

@@ -71,4 +71,4 @@ def test_a_command_reports_as_it_goes(finished: Path, demo: Path, tmp_path: Path
     written = lines(tmp_path / "progress")
     steps = [line for line in written if "step" in line]
     assert any({"step": "tagging", "done": 12, "total": 12}.items() <= step.items() for step in steps)
-    assert str(written[-1]["said"]).startswith("12 images tagged")
+    assert str(written[-1]["said"]).startswith("12 photos tagged")

@@ -64,7 +64,7 @@ def test_the_format_is_that_of_the_suffix_or_asked_for(
         (("--out", tmp_path / "a.json"), "the suffix names no format"),
         (("--out", tmp_path / "a.csv", "--format", "tsv"), "ends in .tsv"),
         (("--out", tmp_path / "a.json", "--format", "cocoa"), "Did you mean 'coco'"),
-        (("--out", data / "new", "--format", "imagefolder"), "own folder"),
+        (("--out", data / "new", "--format", "imagefolder"), "inside the folder of images"),
     ):
         ended = tagger_cli("data", "convert", data, *argv)
         assert (ended.code, hint in ended.err) == (2, True), ended.err
