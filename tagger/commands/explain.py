@@ -54,14 +54,11 @@ def explain_images(
     predictors = [load(which, screen=screen) for which in ([run] if against is None else [run, against])]
     paths = [predictor.run.path for predictor in predictors]
     if len({path.resolve() for path in paths}) < len(paths):
-        raise TaggerError(f"{paths[0]} is to be seen beside itself. Give another run with --against.")
+        raise TaggerError(f"{paths[0]} cannot be compared with itself. Give another run with --against.")
     shared = _shared_labels(predictors, labels or ())
     files = [str(photo.path) for photo in photos]
     probs = [predictor.predict_probs(Path(), files).probs_NK for predictor in predictors]
-    names = {*(photo.name for photo in photos), f"{method}.csv"}
-    before = set(json.loads(marked(out) or "[]"))
-    strangers = [name for name in names - before if os.path.lexists(out / name)]
-    check_absent(out, strangers, "Move it away, or name another --out.")
+    folder = _FigureFolder(out, {*(photo.name for photo in photos), f"{method}.csv"})
     rows: list[dict[str, Any]] = []
     unreadable: dict[str, str] = {}
     for n, photo in enumerate(screen.track(photos, "explaining")):
@@ -84,18 +81,32 @@ def explain_images(
                 "picture": str(out / photo.name),
             }
             rows += [known | {name: getattr(panel, name) for name in COLUMNS[2:6]} for panel in panels]
-        if not names <= before:
-            before |= names
-            mark(out, json.dumps(sorted(before)))
-        with atomic_write(out / photo.name) as temporary:
-            temporary.write_bytes(draw_explanation(whole_HWC, drawn, method=method))
+        folder.save(photo.name, draw_explanation(whole_HWC, drawn, method=method))
     table = pd.DataFrame(rows, columns=COLUMNS)
     table.attrs["unreadable"] = unreadable
     if rows:
-        write_text(
-            out / f"{method}.csv", escape_formulas(table.round(6)).to_csv(index=False, lineterminator="\n")
-        )
+        text = escape_formulas(table.round(6)).to_csv(index=False, lineterminator="\n")
+        write_text(out / f"{method}.csv", text)
     return table
+
+
+class _FigureFolder:
+    """The folder of the figures. Only files that an earlier call wrote there are replaced; TaggerError otherwise."""
+
+    def __init__(self, path: Path, names: set[str]):
+        self.path = path
+        self.names = names
+        self.ours = set(json.loads(marked(path) or "[]"))
+        others = [name for name in names - self.ours if os.path.lexists(path / name)]
+        check_absent(path, others, "Move it away, or name another --out.")
+
+    def save(self, name: str, png: bytes) -> None:
+        """Write a figure. All names are marked as ours before the first one is there."""
+        if not self.names <= self.ours:
+            self.ours |= self.names
+            mark(self.path, json.dumps(sorted(self.ours)))
+        with atomic_write(self.path / name) as temporary:
+            temporary.write_bytes(png)
 
 
 def _shared_labels(predictors: Sequence[Predictor], asked: Sequence[str]) -> list[str]:
@@ -145,9 +156,7 @@ def show_explanations(table: pd.DataFrame, screen: Screen) -> None:
     columns = ["photo, label", *["probability"][: 2 - len(runs)], *columns]
     screen.table("Share of the heat outside the hottest of 7 x 7 cells", columns, lines[:MAX_LINES])
     if len(lines) > MAX_LINES:
-        screen.say(
-            f"  ... and {len(lines) - MAX_LINES:,} more, all of them in the CSV file beside the pictures"
-        )
+        screen.say(f"  ... and {len(lines) - MAX_LINES:,} more, all in the CSV file beside the figures")
     if len(runs) == 2:
         screen.say(heat_difference_sentence(table, runs[0], runs[1]))
     elif table["outside"].notna().any():

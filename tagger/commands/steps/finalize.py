@@ -106,11 +106,12 @@ def judge(
     structure = _structure(data, settings)
     calibration = fit_calibration(labels_NK[choosing], raw_NK[choosing], structure.groups, seed=settings.seed)
     probs_NK = calibration.apply(raw_NK)
+    rule = settings.threshold
     thresholds = choose_thresholds(
         labels_NK[choosing],
         probs_NK[choosing],
-        settings.threshold.objective,
-        min_positives=settings.threshold.min_positives,
+        rule.objective,
+        min_positives=rule.min_positives,
         seed=settings.seed,
     )
     judging_NK = _judging_cells(data, eval_mask_NK)
@@ -120,24 +121,17 @@ def judge(
         rows = data.split_N == split
         if not rows.any():
             return None
-        shared = thresholds.shared
         return evaluate(
-            judging_NK[rows],
-            probs_NK[rows],
-            thresholds.values_K,
-            names,
-            structure,
-            shared=shared,
-            seed=settings.seed,
-        )
+            judging_NK[rows], probs_NK[rows], thresholds.values_K, names, structure,
+            shared=thresholds.shared, seed=settings.seed,
+        )  # fmt: skip
 
     table = split_table(labels_NK, data.split_N, names)
+    finite = {name: score if np.isfinite(score) else None for name, score in result.scores.items()}
     metrics: dict[str, Any] = {
         "test": metrics_of("test"),
         "validation": metrics_of("val"),
-        "validation_map": {
-            name: score if np.isfinite(score) else None for name, score in result.scores.items()
-        },
+        "validation_map": finite,
         "notes": result.notes,
         "split": table.to_dict("records"),
     }

@@ -1,13 +1,11 @@
-"""Plots with a row a label: co-occurrence matrix, and bars of average precision and F1.
-
-The two plots with a row per label (see ``plots.py``)."""
+"""Plots with a row a label: co-occurrence matrix, and bars of average precision and F1."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tagger.arrays import Cells
+from tagger.arrays import Cells, Floats
 from tagger.data import frequent_cooccurrence
 from tagger.runs.report.figure import (
     BLUE,
@@ -47,10 +45,8 @@ def plot_cooccurrence(labels_NK: Cells, names: Sequence[str], *, at_most: int = 
     image = ax.imshow(np.ma.masked_invalid(shares), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     ax.set_facecolor(LIGHT)
     with_numbers = size <= 24
-    for i, j in zip(*np.nonzero(shares >= 0.005), strict=True):
-        if with_numbers:
-            ink = "white" if shares[i, j] > 0.55 else "#333333"
-            ax.text(j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", fontsize=7, color=ink)
+    if with_numbers:
+        _write_percentages(ax, shares)
     ax.set_xticks(range(size), drawn, rotation=90)
     rows = [f"{name}  {yes:,}" for name, yes in zip(drawn, yes_S, strict=True)]
     ax.set_yticks(range(size), rows)
@@ -64,34 +60,30 @@ def plot_cooccurrence(labels_NK: Cells, names: Sequence[str], *, at_most: int = 
     hidden = len(names) - size
     share = "%" if with_numbers else "share"
     lines = [f"{share} of the images with the row's label that also have the column's"]
-    add_heading(
-        figure,
-        "Labels that occur together",
-        lines + ([f"{hidden} rarer labels are not shown"] if hidden else []),
-    )
+    if hidden:
+        lines.append(f"{hidden} rarer labels are not shown")
+    add_heading(figure, "Labels that occur together", lines)
     return to_png(figure)
 
 
-def plot_per_label(per_label: Mapping[str, Mapping[str, Any]], *, at_most: int = 40) -> bytes:
-    """Average precision and F1 of every label with their intervals, best first, positives beside the name; PNG
-    bytes.
+def _write_percentages(ax: Any, shares_SS: Floats) -> None:
+    """Each cell's share in per cent, where it rounds to 1 or more."""
+    for i, j in zip(*np.nonzero(shares_SS >= 0.005), strict=True):
+        ink = "white" if shares_SS[i, j] > 0.55 else "#333333"
+        ax.text(j, i, f"{100 * shares_SS[i, j]:.0f}", ha="center", va="center", fontsize=7, color=ink)
 
-    ``per_label`` is that part of ``tagger.scoring.evaluation``. A value that is None has no bar, an
-    interval that is None no line.
+
+def plot_per_label(per_label: Mapping[str, Mapping[str, Any]], *, at_most: int = 40) -> bytes:
+    """Average precision and F1 of every label with their intervals, best first; PNG bytes.
+
+    The positives stand beside the name. ``per_label`` is that part of ``tagger.scoring.evaluation``. A value
+    that is None has no bar, an interval that is None no line.
 
     >>> one = {"value": 0.5, "low": None, "high": None}
     >>> plot_per_label({"cat": {"positives": 3, "average_precision": one, "f1": one}})[1:4]
     b'PNG'
     """
-
-    def rank(name: str) -> tuple[float, int]:
-        value = per_label[name]["average_precision"]["value"]
-        return (-1.0 if value is None else value, per_label[name]["positives"])
-
-    ordered = sorted(per_label, key=rank, reverse=True)
-    if len(ordered) > at_most:
-        frequent = set(sorted(ordered, key=lambda name: per_label[name]["positives"], reverse=True)[:at_most])
-        ordered = [name for name in ordered if name in frequent]
+    ordered = _best_first(per_label, at_most)
     if not ordered:
         return text_figure("There is no label.")
     drawable = drawable_texts(list(per_label))
@@ -116,8 +108,24 @@ def plot_per_label(per_label: Mapping[str, Mapping[str, Any]], *, at_most: int =
     ax.tick_params(axis="y", length=0)
     hidden = len(per_label) - len(ordered)
     lines = ["number: known positives; black line: 95 % interval"]
-    add_heading(figure, "Per label", lines + ([f"{hidden} rarer labels are not shown"] if hidden else []))
+    if hidden:
+        lines.append(f"{hidden} rarer labels are not shown")
+    add_heading(figure, "Per label", lines)
     figure.legend(
         *ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=8
     )
     return to_png(figure)
+
+
+def _best_first(per_label: Mapping[str, Mapping[str, Any]], at_most: int) -> list[str]:
+    """The most frequent labels, by descending average precision."""
+
+    def rank(name: str) -> tuple[float, int]:
+        value = per_label[name]["average_precision"]["value"]
+        return (-1.0 if value is None else value, per_label[name]["positives"])
+
+    ordered = sorted(per_label, key=rank, reverse=True)
+    if len(ordered) <= at_most:
+        return ordered
+    frequent = set(sorted(ordered, key=lambda name: per_label[name]["positives"], reverse=True)[:at_most])
+    return [name for name in ordered if name in frequent]

@@ -49,48 +49,13 @@ def model_card(
     if evaluated is None:
         evaluated = metrics["validation"]
         where = "the validation split, which flatters a little (there is no test split)"
-    counts = images["split"].value_counts()
-    train, val, test = (f"{counts.get(part, 0):,}" for part in ("train", "val", "test"))
-    scores = metrics["validation_map"]
     parts = [
         f"# {settings.backbone.name} tagging {len(names)} labels",
-        f"Trained on {train} images of `{Path(settings.data.path).name}` ({val} for validation, {test} for the test)"
-        f" with preset `{settings.preset}`: {_training_summary(settings)}, input {settings.image.size} px,"
-        f" loss `{settings.loss.name}`, head `{settings.head.name}`.",
+        _training_data(settings, images),
         *[f"> {note}" for note in metrics["notes"]],
         f"```\ntagger predict NEW_IMAGES --run {run}\ntagger evaluate --data OTHER_LABELLED_IMAGES --run {run}\n```",
-    ]
-    if evaluated is not None:
-        parts += [
-            "## How good it is",
-            f"Measured on {evaluated['num_images']:,} images of {where}, with 95 % bootstrap intervals over images."
-            " The labels it is judged by are as given: wrong ones count against the model.",
-            _table(
-                ["metric", "value", "95 % interval", "what it says"],
-                [
-                    [label, _format_value(row), _format_interval(row), meaning]
-                    for key, label, meaning in HEADLINE_METRICS
-                    if (row := evaluated["overall"].get(key))
-                ],
-            ),
-            _threshold_gain(evaluated),
-            "## Per label",
-            _per_label(evaluated, thresholds, names),
-            "![AP and F1 of each label](plots/per_label.png)",
-            "![Precision and recall of each label](plots/precision_recall.png)",
-            *_groups(evaluated.get("groups", {})),
-        ]
-    parts += [
-        "## How it was trained",
-        "![Learning curves](plots/learning_curves.png)",
-        "Validation mAP: "
-        + ", ".join(f"{name} {_format_number(value)}" for name, value in scores.items())
-        + ".",
-        "## Can its probabilities be believed?",
-        "Each label's probabilities are calibrated on out-of-sample predictions; `thresholds.json` says how.",
-        "![Reliability before and after calibration](plots/reliability.png)",
-        "## Labels that occur together",
-        "![Co-occurrence of labels](plots/cooccurrence.png)",
+        *([] if evaluated is None else _performance(evaluated, where, thresholds, names)),
+        *_training(metrics),
         *_code(metrics.get("code")),
         "## The split",
         "Iterative stratification; exact duplicates are on one side. The last column is the largest relative"
@@ -101,6 +66,54 @@ def model_card(
         "Every setting is in `config.toml`; out-of-fold probabilities of all images are in `oof.npz`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _training_data(settings: Settings, images: pd.DataFrame) -> str:
+    counts = images["split"].value_counts()
+    train, val, test = (f"{counts.get(part, 0):,}" for part in ("train", "val", "test"))
+    return (
+        f"Trained on {train} images of `{Path(settings.data.path).name}` ({val} for validation, {test} for the test)"
+        f" with preset `{settings.preset}`: {_training_summary(settings)}, input {settings.image.size} px,"
+        f" loss `{settings.loss.name}`, head `{settings.head.name}`."
+    )
+
+
+def _performance(
+    evaluated: Mapping[str, Any], where: str, thresholds: Thresholds, names: list[str]
+) -> list[str]:
+    """The metrics: overall, per label, and per group."""
+    rows = [
+        [label, _format_value(row), _format_interval(row), meaning]
+        for key, label, meaning in HEADLINE_METRICS
+        if (row := evaluated["overall"].get(key))
+    ]
+    return [
+        "## How good it is",
+        f"Measured on {evaluated['num_images']:,} images of {where}, with 95 % bootstrap intervals over images."
+        " The labels it is judged by are as given: wrong ones count against the model.",
+        _table(["metric", "value", "95 % interval", "what it says"], rows),
+        _threshold_gain(evaluated),
+        "## Per label",
+        _per_label(evaluated, thresholds, names),
+        "![AP and F1 of each label](plots/per_label.png)",
+        "![Precision and recall of each label](plots/precision_recall.png)",
+        *_groups(evaluated.get("groups", {})),
+    ]
+
+
+def _training(metrics: Mapping[str, Any]) -> list[str]:
+    """The training, the calibration and the labels' co-occurrence, by their plots."""
+    scores = [f"{name} {_format_number(value)}" for name, value in metrics["validation_map"].items()]
+    return [
+        "## How it was trained",
+        "![Learning curves](plots/learning_curves.png)",
+        f"Validation mAP: {', '.join(scores)}.",
+        "## Can its probabilities be believed?",
+        "Each label's probabilities are calibrated on out-of-sample predictions; `thresholds.json` says how.",
+        "![Reliability before and after calibration](plots/reliability.png)",
+        "## Labels that occur together",
+        "![Co-occurrence of labels](plots/cooccurrence.png)",
+    ]
 
 
 def _training_summary(settings: Settings) -> str:

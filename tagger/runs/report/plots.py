@@ -1,15 +1,13 @@
-"""Plots of a run: precision-recall curves, learning curves, reliability diagram.
-
-Plots as PNG bytes; where they are written is the run folder's business."""
+"""Plots of a run as PNG bytes: precision-recall curves, learning curves, reliability diagram."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
-from tagger.arrays import UNKNOWN, YES, Cells, Floats
+from tagger.arrays import UNKNOWN, YES, Cells, Floats, Indices
 from tagger.runs.report.figure import (
     BLUE,
     GREEN,
@@ -50,8 +48,7 @@ def plot_precision_recall(
     *,
     at_most: int = 24,
 ) -> bytes:
-    """A small precision-recall curve for each of the most frequent labels, a dot at the chosen threshold; PNG
-    bytes.
+    """Precision-recall curves of the most frequent labels, with a dot at the chosen threshold; PNG bytes.
 
     Labels without a known yes or no have no curve; a line on top says how many are not shown.
 
@@ -69,67 +66,59 @@ def plot_precision_recall(
     down = -(-len(shown) // across)
     figure = new_figure(max(4.6, 1.95 * across), 1.95 * down + 1.0)
     axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    counts = (
-        None
-        if thresholds_K is None
-        else confusion_counts(labels_NK, apply_thresholds(probs_NK, thresholds_K))
-    )
+    counts = None
+    if thresholds_K is not None:
+        counts = confusion_counts(labels_NK, apply_thresholds(probs_NK, thresholds_K))
     for index, ax in enumerate(axes.flat):
         if index >= len(shown):
             ax.set_axis_off()
             axes.flat[index - across].tick_params(labelbottom=True)
             continue
         k = shown[index]
-        known_N = labels_NK[:, k] != UNKNOWN
-        precisions, recalls, _ = precision_recall_curve(labels_NK[known_N, k] == YES, probs_NK[known_N, k])
-        ax.axhline(yes_K[k] / known_K[k], color="#BBBBBB", lw=1)
-        ax.step(recalls, precisions, where="post", color=BLUE, lw=1.4)
+        point = None
         if counts is not None and counts.tp[k] + counts.fp[k] > 0:
-            ax.plot(
-                recall(counts)[k],
-                precision(counts)[k],
-                "o",
-                color=RED,
-                ms=5.5,
-                mec="white",
-                clip_on=False,
-                zorder=3,
-            )
+            point = recall(counts)[k], precision(counts)[k]
         drawable.apply_fonts([ax.set_title(drawable.names[k], fontsize=9, loc="left", pad=4)])
-        area = average_precision(labels_NK[:, k], probs_NK[:, k])
-        x, y, ha, va = (
-            (0.05, 0.06, "left", "bottom") if area > 0.4 else (0.97, 0.95, "right", "top")
-        )  # off the curve
-        behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-        text = f"AP {area:.2f}\n{yes_K[k]:,} yes"
-        ax.text(
-            x,
-            y,
-            text,
-            ha=ha,
-            va=va,
-            transform=ax.transAxes,
-            fontsize=7.5,
-            color=GREY,
-            linespacing=1.3,
-            bbox=behind,
-        )
-        style_axes(ax)
-        ax.set(xlim=(0, 1), ylim=(0, 1.02), yticks=[0, 0.5, 1])
-        ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        _draw_precision_recall(ax, labels_NK[:, k], probs_NK[:, k], point)
     figure.supxlabel("recall", fontsize=9)
     figure.supylabel("precision", fontsize=9)
-    lines = [
-        "grey line: share of yes"
-        if thresholds_K is None
-        else "dot: chosen threshold; grey line: share of yes"
-    ]
+    dot = "" if thresholds_K is None else "dot: chosen threshold; "
+    lines = [f"{dot}grey line: share of yes"]
     if len(usable) > len(shown):
         lines.append(f"{len(usable) - len(shown)} rarer labels are not shown")
     if len(usable) < len(names):
         lines.append(f"{len(names) - len(usable)} without both a known yes and a known no")
     add_heading(figure, "Precision and recall", lines)
     return to_png(figure)
+
+
+def _draw_precision_recall(
+    ax: Any, labels_N: Cells, probs_N: Floats, point: tuple[float, float] | None
+) -> None:
+    """One label's curve with its average precision, and a dot at ``point`` (recall, precision)."""
+    known_N = labels_N != UNKNOWN
+    num_yes = int((labels_N == YES).sum())
+    precisions, recalls, _ = precision_recall_curve(labels_N[known_N] == YES, probs_N[known_N])
+    ax.axhline(num_yes / known_N.sum(), color="#BBBBBB", lw=1)
+    ax.step(recalls, precisions, where="post", color=BLUE, lw=1.4)
+    if point is not None:
+        ax.plot(*point, "o", color=RED, ms=5.5, mec="white", clip_on=False, zorder=3)
+    area = average_precision(labels_N, probs_N)
+    text = f"AP {area:.2f}\n{num_yes:,} yes"
+    style: dict[str, Any] = {
+        "transform": ax.transAxes,
+        "fontsize": 7.5,
+        "color": GREY,
+        "linespacing": 1.3,
+        "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+    }
+    if area > 0.4:  # the text stands where the curve is not
+        ax.text(0.05, 0.06, text, ha="left", va="bottom", **style)
+    else:
+        ax.text(0.97, 0.95, text, ha="right", va="top", **style)
+    style_axes(ax)
+    ax.set(xlim=(0, 1), ylim=(0, 1.02), yticks=[0, 0.5, 1])
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 
 
 def plot_learning_curves(history: pd.DataFrame) -> bytes:
@@ -144,14 +133,11 @@ def plot_learning_curves(history: pd.DataFrame) -> bytes:
     table = history.reindex(columns=["epoch", *PANELS]).apply(pd.to_numeric, errors="coerce")
     table = table.replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
     epochs = table["epoch"].to_numpy(dtype=np.float64)
-    table["epoch"] = np.where(
-        np.isnan(epochs), np.arange(1, len(epochs) + 1), epochs
-    )  # pandas < 3.1: no Index here
-    stages = (
-        history["stage"].astype(str).reset_index(drop=True)
-        if "stage" in history
-        else pd.Series("", table.index)
-    )
+    numbers = np.arange(1, len(epochs) + 1)
+    table["epoch"] = np.where(np.isnan(epochs), numbers, epochs)  # pandas < 3.1: no Index here
+    stages = pd.Series("", table.index)
+    if "stage" in history:
+        stages = history["stage"].astype(str).reset_index(drop=True)
     panels = list(dict.fromkeys(panel for name, (panel, _) in PANELS.items() if table[name].notna().any()))
     if not panels:
         return text_figure("No epoch has been recorded.")
@@ -203,12 +189,11 @@ def _curves(table: pd.DataFrame, stages: pd.Series, axes: dict[str, Any], what: 
 def plot_reliability(
     labels_NK: Cells, before_NK: Floats, after_NK: Floats | None = None, *, bins: int = 15
 ) -> bytes:
-    """Observed against predicted share of yes over known cells, before and after calibration, with counts; PNG
-    bytes.
+    """Reliability diagram: observed against predicted share of yes, before and after calibration; PNG bytes.
 
-    Bins of equal width, so that the counts beneath show where probabilities lie; a bin with fewer than 5
-    cells has no point; the error printed is the mean over labels of ``calibration_error``, whose bins have
-    equal mass.
+    Bins have equal width, so that the counts beneath show where probabilities lie. A bin with fewer than 5
+    cells has no point. The error is the mean over labels of ``calibration_error``, whose bins have equal
+    mass.
 
     >>> plot_reliability(np.array([[1], [0]]), np.array([[0.9], [0.2]]))[1:4]
     b'PNG'
@@ -227,22 +212,14 @@ def plot_reliability(
         ]
     width = 1 / bins / (len(sets) + 0.4)
     for index, (label, probs_NK, colour, marker) in enumerate(sets):
-        p = probs_NK[known_NK]
-        yes = labels_NK[known_NK] == YES
-        bin_of = np.clip((p * bins).astype(int), 0, bins - 1)
-        num = np.bincount(bin_of, minlength=bins)
-        enough = num >= 5
-        x, y = (np.bincount(bin_of, weights=v, minlength=bins)[enough] / num[enough] for v in (p, yes))
-        spread = 1.96 * np.sqrt(y * (1 - y) / num[enough])
-        columns = zip(labels_NK.T, probs_NK.T, strict=True)
-        error = np.mean(
-            [calibration_error(cells, column) for cells, column in columns if (cells != UNKNOWN).any()]
-        )
-        legend = f"{label} (error {error:.3f})"
-        top.errorbar(x, y, spread, color=colour, marker=marker, ms=4, lw=1.3, elinewidth=0.8, label=legend)
-        bottom.bar(
-            (np.arange(bins) + 0.5) / bins + (index - (len(sets) - 1) / 2) * width, num, width, color=colour
-        )
+        share = _ObservedShare.of(labels_NK, probs_NK, bins)
+        legend = f"{label} (error {share.error:.3f})"
+        top.errorbar(
+            share.predicted, share.observed, share.spread,
+            color=colour, marker=marker, ms=4, lw=1.3, elinewidth=0.8, label=legend,
+        )  # fmt: skip
+        centres = (np.arange(bins) + 0.5) / bins + (index - (len(sets) - 1) / 2) * width
+        bottom.bar(centres, share.counts, width, color=colour)
     top.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), ylabel="observed share of yes")
     top.legend(frameon=False, fontsize=8, loc="upper left")
     top.set_title("Reliability over all labels", fontsize=10, loc="left")
@@ -251,3 +228,26 @@ def plot_reliability(
     style_axes(top)
     style_axes(bottom)
     return to_png(figure)
+
+
+class _ObservedShare(NamedTuple):
+    """Observed share of yes by predicted probability: a point for each bin with 5 cells or more."""
+
+    predicted: Floats
+    observed: Floats
+    spread: Floats  # half of the 95 % interval
+    counts: Indices  # cells of every bin
+    error: float  # mean calibration error of the labels
+
+    @classmethod
+    def of(cls, labels_NK: Cells, probs_NK: Floats, bins: int) -> "_ObservedShare":
+        known_NK = labels_NK != UNKNOWN
+        p = probs_NK[known_NK]
+        yes = labels_NK[known_NK] == YES
+        bin_of = np.clip((p * bins).astype(int), 0, bins - 1)
+        counts = np.bincount(bin_of, minlength=bins)
+        enough = counts >= 5
+        x, y = (np.bincount(bin_of, weights=v, minlength=bins)[enough] / counts[enough] for v in (p, yes))
+        columns = zip(labels_NK.T, probs_NK.T, strict=True)
+        errors = [calibration_error(cells, column) for cells, column in columns if (cells != UNKNOWN).any()]
+        return cls(x, y, 1.96 * np.sqrt(y * (1 - y) / counts[enough]), counts, float(np.mean(errors)))
