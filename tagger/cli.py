@@ -178,7 +178,7 @@ def apply(
 
 @app.command()
 def retrain(run: Run = None, out: NewRun = None, store: Store = None, resume: Resume = False) -> None:
-    """Train a new run on the corrected labels, and compare it with the previous one."""
+    """Retrain on the corrected labels, and compare the runs."""
     from tagger.commands.retrain import retrain as call
 
     screen = _screen()
@@ -192,7 +192,7 @@ def compare(
     run_b: Annotated[Path, typer.Argument(help="Another run folder, such as the retrained one.")],
     out: JsonReport = None,
 ) -> None:
-    """Compare the metrics of two runs on their common test photos."""
+    """Compare two runs on their common test photos."""
     from tagger.commands.compare import compare as call
     from tagger.commands.compare import show_comparison
     from tagger.commands.console.json_report import check_json_report, save_json_report

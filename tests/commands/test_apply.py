@@ -246,7 +246,7 @@ def test_what_apply_cannot_write_is_said(run: RunFolder, tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'review.db'}"
     with pytest.raises(TaggerError, match="Did you mean 'coco'"):
         apply(run, out=tmp_path / "x.json", format="cocoa", store=url)
-    with pytest.raises(TaggerError, match="cannot be the name of a folder"):
+    with pytest.raises(TaggerError, match="cannot be a folder name"):
         apply(run, out=tmp_path / "x", format="folders", store=url)
     with pytest.raises(TaggerError, match="another form: --format tsv"):
         apply(run, out=tmp_path / "x.tsv", store=url)

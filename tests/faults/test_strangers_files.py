@@ -224,7 +224,7 @@ def test_no_training_begins_over_a_strangers_file(tmp_path: Path, photos: Path, 
     assert files(project) == {place, "notes.txt"}
 
 
-@pytest.mark.parametrize("end", ["finish", "take_back"])
+@pytest.mark.parametrize("end", ["finish", "discard"])
 def test_a_strangers_file_in_a_run_outlives_its_checkpoint(tmp_path: Path, end: str):
     made = RunFolder(tmp_path / "run")
     untouched = plant(
@@ -233,7 +233,7 @@ def test_a_strangers_file_in_a_run_outlives_its_checkpoint(tmp_path: Path, end: 
     made.check_claim("--run")
     made.claim()
     (made.checkpoint.path / "network.pt").write_bytes(b"ours")
-    made.finish({}) if end == "finish" else made.take_back()
+    made.finish({}) if end == "finish" else made.discard()
     assert untouched()
     assert files(made.path) - {"metrics.json"} == {"notes.txt", "checkpoint/best.pt", "checkpoint/.a.7.part"}
 
@@ -315,7 +315,7 @@ def test_labels_in_folders_are_written_into_an_empty_folder_only(photos: Path, t
 
 def test_another_image_of_the_same_name_stays(photos: Path, tmp_path: Path):
     untouched = plant(tmp_path / "out/0.png")
-    with pytest.raises(TaggerError, match="is there already"):
+    with pytest.raises(TaggerError, match="exists already and differs"):
         write_labels(
             ["0.png"],
             np.ones((1, 1), np.int8),
@@ -440,7 +440,18 @@ def test_no_file_is_moved_over_another(photos: Path, tmp_path: Path, copies: pd.
 
 # the source
 
-REMOVING = {"rmtree", "unlink", "rmdir", "remove", "removedirs", "replace", "rename", "renames", "move"}
+REMOVING = {
+    "rmtree",
+    "unlink",
+    "rmdir",
+    "remove",
+    "removedirs",
+    "replace",
+    "rename",
+    "renames",
+    "move",
+    "move_file",
+}
 ALLOWED = {
     ("data_tools/quarantine.py", "source.rename"): "moves one file to where nothing is (checked), whole",
     ("data_tools/quarantine.py", "source.unlink"): "an original whose copy on another disk is whole",
@@ -448,7 +459,7 @@ ALLOWED = {
         "data_tools/quarantine.py",
         "there.unlink",
     ): "a copy in a folder of ours; the same bytes are back in their place",
-    ("data_tools/quarantine.py", "move"): "the function above",
+    ("data_tools/quarantine.py", "move_file"): "the function above",
     ("data_tools/demo_folder.py", "remove"): "ours.remove, with the names of the demo",
     ("data_tools/demo_loop.py", "(data / 'new').rename"): "the demo's new photos, to where nothing is",
     (
@@ -505,7 +516,7 @@ ALLOWED = {
 }
 
 
-TWICE = {("tagger/runs/atomic.py", "temporary.unlink"), ("data_tools/quarantine.py", "move")}
+TWICE = {("tagger/runs/atomic.py", "temporary.unlink"), ("data_tools/quarantine.py", "move_file")}
 
 
 def removing(path: Path) -> Iterator[str]:

@@ -3,10 +3,10 @@
 from tagger.commands.writers.base import LabelBatch, TableWriter
 from tagger.commands.writers.coco import CocoWriter
 from tagger.commands.writers.dispatch import (
-    LABEL_FORMATS,
     TABLE_DELIMITERS,
     WriteResult,
     check_format,
+    label_formats,
     write_labels,
     write_report,
     write_table,
@@ -23,6 +23,7 @@ from tagger.commands.writers.sidecar_batch import ON_EXISTING
 from tagger.commands.writers.sidecars import SidecarWriter, sidecar_formats
 from tagger.commands.writers.tables import table_formats
 
+LABEL_FORMATS = label_formats()  # after all writers are imported, which register themselves
 FORMATS = LABEL_FORMATS  # of predictions too
 
 __all__ = [

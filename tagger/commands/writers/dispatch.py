@@ -32,7 +32,6 @@ from tagger.runs import atomic_write, write_text
 CHUNK = 2048  # images in a batch
 TABLE_DELIMITERS = {"csv": ",", "tsv": "\t", "parquet": ""}  # the tables that --labels reads
 ROOT_RELATIVE_FORMATS = ("coco", "label-studio")  # other programs take their paths from the images' folder
-LABEL_FORMATS = (*table_formats.names(), *sidecar_formats.names())
 
 
 @dataclass(frozen=True)
@@ -102,16 +101,20 @@ def write_labels(
     return WriteResult(out, num_images, lost_information=lost)
 
 
+def label_formats() -> tuple[str, ...]:
+    """The names of all formats: tables and other files, then sidecars."""
+    return (*table_formats.names(), *sidecar_formats.names())
+
+
 def check_format(format: str) -> None:
     """Pass if the format is known; TaggerError with the nearest name otherwise.
 
     >>> check_format("coco")
     """
-    if format not in LABEL_FORMATS:
-        known = ", ".join(LABEL_FORMATS)
-        raise TaggerError(
-            f"Unknown --format {format!r}.{did_you_mean(format, LABEL_FORMATS)} Available: {known}."
-        )
+    known = label_formats()
+    if format not in known:
+        hint = did_you_mean(format, known)
+        raise TaggerError(f"Unknown --format {format!r}.{hint} Available: {', '.join(known)}.")
 
 
 def _write_all_sidecars(
