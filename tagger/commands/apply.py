@@ -31,7 +31,7 @@ from tagger.text import counted
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """Where the corrected labels and the list of changes are, and what they follow from."""
+    """Result of ``apply``: the label file, the list of changes, and the reviewed labels."""
 
     out: Path
     changes: Path
@@ -48,24 +48,23 @@ def apply(
     store: str | None = None,
     screen: Screen | None = None,
 ) -> ApplyResult:
-    """The labels after all decisions in ``out`` (.csv) and, beside it, ``NAME.changes.csv``.
+    """Write the labels after all decisions to ``out`` (.csv), and ``NAME.changes.csv`` beside it.
 
     Other ``format``s are those of predictions. Sidecars and image folders are written below the folder
-    ``out``, with the list of changes in it; ``on_existing`` says what becomes of sidecars that are there: a
-    ``merge`` takes labels that are *no* away and leaves the person's other keywords.
+    ``out``, with the list of changes in it; ``on_existing`` says what happens to sidecars that exist: a
+    ``merge`` removes labels that are *no* and keeps the person's other keywords.
 
-    The same log gives the same bytes. ``file`` is written such that ``tagger train --data DIR --labels
-    OUT`` finds the images. TaggerError if ``out`` is the run's own label file, or another file that no
-    ``apply`` has written.
+    The same decisions give the same bytes. ``file`` is written such that ``tagger train --data DIR
+    --labels OUT`` finds the images. TaggerError if ``out`` is the run's own label file, or a file that
+    ``apply`` did not write.
     """
     screen = screen or Screen(quiet=True)
     folder = run if isinstance(run, RunFolder) else find_run(run)
     out = Path(out)
     url = store_url(folder, store)
     check_format(format)
-    in_folder = format in sidecar_formats.names() or format.startswith(
-        "imagefolder"
-    )  # which the changes lie in too
+    # The list of changes goes into the same folder.
+    in_folder = format in sidecar_formats.names() or format.startswith("imagefolder")
     changes = out / "labels.changes.csv" if in_folder else out.with_name(f"{out.stem}.changes.csv")
     if format.startswith("folders"):
         check_empty_folder(out)
@@ -77,14 +76,11 @@ def apply(
     with locked(output_lock(out, folder=in_folder), "apply", out, warn=screen.say):
         corrected = correct_labels(folder, *read_decisions(url))
         show_decisions(corrected, url, screen)
-        write_report(
-            corrected.applied.changes, changes
-        )  # first: by it a killed call's labels are known as ours
-        done = _write(
-            folder, corrected, out, format, on_existing if format in sidecar_formats.names() else "", screen
-        )
+        write_report(corrected.applied.changes, changes)  # first: it marks a killed call's labels as ours
+        existing = on_existing if format in sidecar_formats.names() else "overwrite"
+        done = _write(folder, corrected, out, format, existing, screen)
         _remove_leftovers(folder, out, changes, format)
-    screen.say(f"Labels of {counted(done.num_images, 'image')}: {out}. What changed: {changes}")
+    screen.say(f"Labels of {counted(done.num_images, 'photo')}: {out}. Changes: {changes}")
     return ApplyResult(out, changes, corrected, done.problems)
 
 
@@ -96,19 +92,17 @@ def _write(
     root = Path(run.load_settings().data.path)
     done = write_labels(
         [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, root=root, out=out,
-        format=format, on_existing=on_existing or "overwrite", screen=screen,
+        format=format, on_existing=on_existing, screen=screen,
     )  # fmt: skip
     for sentence in done.lost_information:
         screen.say(f"{sentence}.")
     if done.num_skipped:
-        screen.say(
-            f"{counted(done.num_skipped, 'image')} with a sidecar kept as it is (--on-existing merge)."
-        )
+        screen.say(f"{counted(done.num_skipped, 'photo')} with a sidecar kept as it is (see --on-existing).")
     return done
 
 
 def _remove_leftovers(run: RunFolder, out: Path, changes: Path, format: str) -> None:
-    """Remove what killed calls left half-written; the lock says that none is at work now."""
+    """Remove unfinished files of killed calls; the lock says that no other call is running."""
     remove_leftovers(changes.parent, glob.escape(changes.name))
     if format not in sidecar_formats.names():
         remove_leftovers(out.parent, glob.escape(out.name))
@@ -122,9 +116,9 @@ def _remove_leftovers(run: RunFolder, out: Path, changes: Path, format: str) -> 
 
 
 def _check_output_folder(out: Path) -> None:
-    """TaggerError if a folder cannot be there, or another program's list of images is."""
+    """TaggerError if ``out`` is a file, or holds another program's list of images."""
     if out.exists() and not out.is_dir():
-        raise TaggerError(f"--out {out} is a file; this format needs a folder. Name one")
+        raise TaggerError(f"--out {out} is a file, and this format writes a folder. Name another.")
     if (out / METADATA_FILE).exists() and not (out / "labels.changes.csv").exists():
         raise TaggerError(
             f"--out {out}: its {METADATA_FILE} was not written by tagger apply. Name another folder."
@@ -132,24 +126,24 @@ def _check_output_folder(out: Path) -> None:
 
 
 def _check_output_file(out: Path, changes: Path, run: RunFolder, format: str) -> None:
-    """TaggerError if the labels must not be written there."""
+    """TaggerError if ``out`` has another suffix, is the run's label file, or was not written by ``apply``."""
     if format in TABLE_DELIMITERS and out.suffix.lower() != f".{format}":
         others = " or ".join(
             f"--format {name}" for name in TABLE_DELIMITERS if out.suffix.lower() == f".{name}"
         )
-        hint = f", or write another form: {others}" if others else ""
+        hint = f", or use {others}" if others else ""
         raise TaggerError(
-            f"--out {out}: labels are written as {format.upper()}. Name a file that ends in .{format}{hint}"
+            f"--out {out}: labels are written as {format.upper()}. Name a file that ends in .{format}{hint}."
         )
     settings = run.load_settings()
     root = Path(settings.data.path)
     sources = [Path(settings.data.labels)] if settings.data.labels else [root / "labels.csv"]
     if any(out.exists() and source.exists() and out.samefile(source) for source in sources):
         raise TaggerError(
-            f"--out {out}: the run was trained with this label file, which stays as it is. Name another."
+            f"--out {out} is the label file that the run was trained on, which is never changed. Name another."
         )
     if out.is_dir():
-        raise TaggerError(f"--out {out}: this is a folder. Name a file in it, such as {out / 'labels.csv'}")
+        raise TaggerError(f"--out {out} is a folder. Name a file in it, such as {out / 'labels.csv'}.")
     if out.exists() and not changes.exists():
         raise TaggerError(
             f"--out {out} exists already, and tagger apply did not write it. Name another file."

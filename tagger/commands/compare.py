@@ -1,9 +1,7 @@
 """``tagger compare``: the metrics of two runs on test images that neither has trained on.
 
-On test images that neither has trained on.
-
-Loads no torch: the app calls it too. What a cell is judged by: where a run says which cells of its test
-split may judge (a retrained one does, see ``retrain``), those and their labels; else the cells on whose
+Loads no torch: the app calls it too. The cells compared: where a run has an evaluation mask of its test split
+(a retrained one does, see ``retrain``), the cells of the mask with their labels; else the cells on whose
 label both runs agree.
 """
 
@@ -33,7 +31,7 @@ HEADLINE_METRICS = (
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One run, as far as it can be compared: by hash, what its test images are labelled and predicted."""
+    """One run to compare: labels, probabilities and thresholds of its test images, by hash."""
 
     path: Path
     names: tuple[str, ...]
@@ -100,7 +98,7 @@ def compare(
     cells_NK, more = _eval_cells((labels_a, judging_a, a), (labels_b, judging_b, b))
     if not (cells_NK != UNKNOWN).any():
         raise TaggerError(
-            f"{a.path} and {b.path}: no cell of their common test images is known, so none can judge."
+            f"{a.path} and {b.path}: no cell of their common test photos is known, so they cannot be compared."
         )
     constraints = runs[0].load_constraints(names), runs[1].load_constraints(names)
     return {
@@ -137,14 +135,14 @@ def _common_images(a: ComparedRun, b: ComparedRun) -> tuple[list[str], list[str]
         absent = len(side.row_of) - len(hashes) - seen
         if seen:
             lines.append(
-                f"{counted(seen, 'test image')} of {side.path}: {other.path} trained on them, so left out."
+                f"{counted(seen, 'test photo')} of {side.path}: {other.path} trained on them, so left out."
             )
         if absent:
-            lines.append(f"{counted(absent, 'test image')} of {side.path}: {other.path} does not know them.")
+            lines.append(f"{counted(absent, 'test photo')} of {side.path}: {other.path} does not know them.")
     if not hashes:
         have = "; ".join([f"{side.path} has no test split" for side in (a, b) if not side.row_of] or lines)
         raise TaggerError(
-            f"{a.path} and {b.path} share no test image ({have.rstrip('.')})."
+            f"{a.path} and {b.path} share no test photo ({have.rstrip('.')})."
             " Compare a run with one that `tagger retrain` made of it, which keeps the test split; or measure both on"
             " other images with tagger evaluate."
         )
@@ -166,7 +164,7 @@ def _eval_cells(
             if side.eval_mask_NK is not None:
                 cells_NK[(labels_NK != UNKNOWN) & (eval_labels_NK == UNKNOWN)] = UNKNOWN
         left_out = int(((last[0] != UNKNOWN) & (cells_NK == UNKNOWN)).sum())
-        note = f"{counted(left_out, 'cell')} left out: decided because a model had picked them."
+        note = f"{counted(left_out, 'cell')} left out: reviewed because a model had picked them."
         return cells_NK, [note] if left_out else []
     cells_NK = np.where(one[0] == two[0], one[0], UNKNOWN).astype(np.int8)
     differing = int(((one[0] != two[0]) & (one[0] != UNKNOWN) & (two[0] != UNKNOWN)).sum())
@@ -176,19 +174,19 @@ def _eval_cells(
 
 def show_comparison(result: dict[str, Any], screen: Screen, *, first: str, second: str) -> None:
     """The comparison as tables: overall, then per label, the largest differences first."""
-    judged = f"{counted(result['num_images'], 'test image')}, {counted(result['num_cells'], 'cell')}"
+    compared = f"{counted(result['num_images'], 'test photo')}, {counted(result['num_cells'], 'cell')}"
     rows = [[_metric_title(name), *_table_row(result["overall"][name])] for name in HEADLINE_METRICS]
     for group, metrics in result.get("groups", {}).items():
         rows += [[f"{group}: {_metric_title(name)}", *_table_row(row)] for name, row in metrics.items()]
     head = ["before", "after"] if (first, second) == ("before", "after") else [first, second]
-    screen.table(f"On {judged}", ["", *head, "difference", "95 % interval"], rows)
+    screen.table(f"On {compared}", ["", *head, "difference", "95 % interval"], rows)
     screen.say()
     lines = sorted(
         result["per_label"].items(), key=lambda item: -abs(item[1]["average_precision"]["difference"] or 0)
     )
     screen.label_table(
         "Average precision per label",
-        ["label", "images", *head, "difference", "95 % interval"],
+        ["label", "photos", *head, "difference", "95 % interval"],
         [[name, row["positives"], *_table_row(row["average_precision"])] for name, row in lines],
         rest="tagger compare --out FILE has all",
     )
@@ -206,7 +204,7 @@ def difference_sentence(row: dict[str, Any]) -> str:
     'mAP +0.010 (-0.050 to 0.150): too close to call on these images.'
     """
     if row["difference"] is None or row["low"] is None:
-        return "mAP cannot be compared: no label has both kinds of image here."
+        return "mAP cannot be compared: no label has both a photo with it and one without."
     if row["low"] == row["high"] == 0:
         word = "no difference"
     else:

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from tagger.data import Dataset
 
 app = typer.Typer(
-    help="Look at a data set, and change its labels: statistics, problems, copies, splits, planted errors.",
+    help="Examine a data set, and change its labels: statistics, problems, duplicates, splits, noise.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-Folder = Annotated[Path, typer.Argument(help="Folder of images; sub-folders too.")]
+Folder = Annotated[Path, typer.Argument(help="Folder of photos, sub-folders included.")]
 Labels = Annotated[
-    Path | None, typer.Option("--labels", help="Label file or folder, instead of what is found in DIR.")
+    Path | None, typer.Option("--labels", help="Label file or folder. Default: found in the photo folder.")
 ]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="data.key=value: how labels are read; may be repeated.")
+    list[str] | None, typer.Option("--set", help="data.key=value: how labels are read. Repeatable.")
 ]
 Out = Annotated[Path, typer.Option(help="The label file to write: .csv, .tsv or .parquet.")]
 Table = Annotated[
-    Path | None, typer.Option("--out", help="Also write what was found to this .csv or .parquet file.")
+    Path | None, typer.Option("--out", help="Also write the result to this .csv, .tsv or .parquet file.")
 ]
-Seed = Annotated[int, typer.Option(help="Another seed, another draw.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
 
 
 @app.command()
@@ -38,11 +38,11 @@ def stats(
     folder: Folder,
     labels: Labels = None,
     html: Annotated[
-        Path | None, typer.Option(help="Also write one page with plots and example images.")
+        Path | None, typer.Option(help="Also write an HTML page with plots and example photos.")
     ] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Count labels, pairs and sizes, and find rules. As text, and as one HTML page with plots and examples."""
+    """Count labels, pairs and sizes, and find rules. As text, and as an HTML page with plots and examples."""
     from data_tools.describe import describe
     from data_tools.describe_text import sentences, tables
     from data_tools.label_files import check_new_path
@@ -51,7 +51,7 @@ def stats(
         check_new_path(html, (".html", ".htm"))
     screen, dataset = _read(folder, labels, overrides)
     found = describe(dataset, track=screen.track)
-    if html is not None:  # before the screen: whoever pipes that into head still gets the page
+    if html is not None:  # before the screen: a closed pipe must not lose it
         from data_tools.describe_html import html_page
         from tagger.runs import write_text
 
@@ -67,7 +67,7 @@ def stats(
 
 @app.command()
 def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: Overrides = None) -> None:
-    """List everything that is wrong, with file and row. The exit code is 2 when there is something."""
+    """List all problems, with file and row. The exit code is 2 if there are any."""
     from data_tools.checking import check_dataset
     from tagger.presets import load_read_options
     from tagger.text import counted
@@ -82,30 +82,33 @@ def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: O
     _save_table(out, [[p.file, p.row, p.reason] for p in problems], ["file", "row", "reason"], screen)
     if problems:
         raise TaggerError(
-            f"{folder}: {counted(len(problems), 'problem')}, listed above. Mend them, and check again"
+            f"{folder}: {counted(len(problems), 'problem')}, listed above. Correct them and check again."
         )
-    screen.say(f"{folder}: nothing is wrong.")
+    screen.say(f"{folder}: no problems found.")
 
 
 @app.command()
 def duplicates(
     folder: Folder,
     labels: Labels = None,
-    near: Annotated[
-        bool, typer.Option(help="Also re-encoded, resized and mirrored copies, by their looks.")
-    ] = True,
+    near: Annotated[bool, typer.Option(help="Also find re-encoded, resized and mirrored copies.")] = True,
     run: Annotated[
-        Path | None, typer.Option(help="Also images alike to this run's network: cut, recoloured.")
+        Path | None,
+        typer.Option(help="Also find photos that this run's network sees as alike: cropped, recoloured."),
     ] = None,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Move exact and near copies to --to, if labels agree.")
+        bool, typer.Option("--apply", help="Move exact and near copies to --to, where labels agree.")
     ] = False,
-    to: Annotated[Path | None, typer.Option(help="Where to move copies: a new folder outside DIR.")] = None,
-    undo: Annotated[Path | None, typer.Option(help="Move back what --apply moved to this folder.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to move copies to: a new one outside of the photo folder.")
+    ] = None,
+    undo: Annotated[
+        Path | None, typer.Option(help="Move the files back that --apply moved to this folder.")
+    ] = None,
     out: Table = None,
     overrides: Overrides = None,
 ) -> None:
-    """List copies of images. Those with different labels come first; nothing is moved without --apply."""
+    """List duplicate photos. Those with different labels come first. Files are moved only with --apply."""
     from data_tools.duplicates import find_duplicates, format_groups, removable_files
     from data_tools.label_files import check_new_path
     from data_tools.quarantine import quarantine_files, restore_files
@@ -119,7 +122,7 @@ def duplicates(
         return
     _check_new_table(out)
     if apply != (to is not None):
-        raise TaggerError("Give --apply and --to FOLDER together: copies are moved there, none is deleted")
+        raise TaggerError("Give --apply and --to FOLDER together: copies are moved there, none is deleted.")
     if to is not None:
         check_new_path(to)
     files, names, labels_NK, known = _all_images(folder, labels, overrides, screen)
@@ -129,8 +132,8 @@ def duplicates(
     screen.say_list(found.problems)
     differing = table.loc[table["differs"] != "", "group"].nunique()
     screen.say(
-        f"{counted(table['group'].nunique(), 'group')} of copies, {len(table):,} of {len(files):,} images;"
-        f" labels differ in {differing:,}"
+        f"{counted(table['group'].nunique(), 'group')} of duplicates, {len(table):,} of {len(files):,} photos;"
+        f" labels differ in {differing:,}."
     )
     for line in format_groups(table):
         screen.say(line)
@@ -138,16 +141,14 @@ def duplicates(
     spare = removable_files(table)
     if to is not None:
         moved = quarantine_files(folder, table, spare, to, track=screen.track)
-        screen.say(
-            f"Moved {counted(len(moved), 'file')} to {to}" + (f"; --undo {to} moves back" if moved else "")
-        )
+        screen.say(f"Moved {counted(len(moved), 'file')} to {to}" + (f". Undo: --undo {to}" if moved else ""))
     elif spare:
-        screen.say(f"{counted(len(spare), 'file')} could be set aside, as labels agree: --apply --to FOLDER")
+        screen.say(f"{counted(len(spare), 'file')} can be moved away, as labels agree: --apply --to FOLDER.")
 
 
 @app.command()
 def quality(folder: Folder, out: Table = None) -> None:
-    """List poor images. They are dark, bright, blurred, tiny, odd in shape or of one colour."""
+    """List low-quality photos. They are dark, bright, blurred, tiny, extreme in shape or of one colour."""
     from data_tools.image_measures import measure_images
     from data_tools.quality import low_quality_images
     from tagger.data import list_images
@@ -156,15 +157,15 @@ def quality(folder: Folder, out: Table = None) -> None:
     _check_new_table(out)
     screen = _screen()
     files = list_images(folder).files
-    looks = measure_images(folder, files, track=screen.track)
-    table = low_quality_images(looks, files)
-    screen.say(f"{counted(len(table), 'image')} of {len(files):,} to look at")
+    measures = measure_images(folder, files, track=screen.track)
+    table = low_quality_images(measures, files)
+    screen.say(f"{counted(len(table), 'photo')} of {len(files):,} to check")
     if len(table):
-        screen.table("Images", list(table.columns), table.head(40).to_numpy().tolist())
+        screen.table("Photos", list(table.columns), table.head(40).to_numpy().tolist())
     _save_table(out, table.to_numpy().tolist(), list(table.columns), screen)
-    if looks.problems:
-        screen.say(f"{len(looks.problems)} could not be read:")
-        screen.say_list(looks.problems)
+    if measures.problems:
+        screen.say(f"{counted(len(measures.problems), 'photo')} could not be read:")
+        screen.say_list(measures.problems)
         raise typer.Exit(3)
 
 
@@ -175,7 +176,7 @@ def _screen() -> "Screen":
 
 
 def _read(folder: Path, labels: Path | None, overrides: list[str] | None = None) -> "tuple[Screen, Dataset]":
-    """The data set, with its source and its problems said."""
+    """The data set; its source and problems are shown."""
     from tagger.commands.steps.dataset_reading import read_with_progress
     from tagger.presets import load_read_options
 
@@ -206,7 +207,7 @@ def _all_images(
     except TaggerError as error:
         if labels is not None or not files:
             raise
-        screen.say(f"Without labels, for: {error}")
+        screen.say(f"No labels are used: {error}")
         return files, (), None, None
     screen.say(dataset.source)
     row = {file: n for n, file in enumerate(files)}
@@ -231,4 +232,4 @@ def _save_table(out: Path | None, rows: list[Any], columns: list[str], screen: "
     from tagger.commands.writers import write_report
 
     write_report(pd.DataFrame(rows, columns=columns), out)
-    screen.say(f"All of it: {out}")
+    screen.say(f"Full result: {out}")

@@ -1,6 +1,6 @@
 """``tagger data``, the commands that write: split, sample, merge, rename, noise, convert, demo.
 
-The data itself stays as it is."""
+The data set itself is never changed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,15 +21,13 @@ def split(
     folder: Folder,
     out: Out,
     labels: Labels = None,
-    val: Annotated[
-        float, typer.Option(help="Share of images that choose thresholds and the best epoch.")
-    ] = 0.1,
-    test: Annotated[float, typer.Option(help="Share of images that judge.")] = 0.1,
-    folds: Annotated[int, typer.Option(help="Folds of the images outside test.")] = 5,
+    val: Annotated[float, typer.Option(help="Share of photos for validation.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Share of photos for the test.")] = 0.1,
+    folds: Annotated[int, typer.Option(help="Number of folds outside of the test split.")] = 5,
     seed: Seed = 0,
     overrides: Overrides = None,
 ) -> None:
-    """Divide images into train, val and test. Every label has nearly the same share everywhere."""
+    """Split photos into train, val and test. Each label has nearly the same share in all of them."""
     from data_tools.label_files import check_new_path, write_table
     from tagger.data import split_images, split_table
 
@@ -41,7 +39,7 @@ def split(
     )
     screen.say_list(found.notes)
     table = split_table(data.labels_NK, found.split, data.labels)
-    screen.table("Images with each label", list(table.columns), table.to_numpy().tolist())
+    screen.table("Photos with each label", list(table.columns), table.to_numpy().tolist())
     write_table(out, data.images[["file"]].assign(split=found.split, fold=found.fold))
     screen.say(f"Written: {out}")
 
@@ -49,31 +47,31 @@ def split(
 @app.command()
 def sample(
     folder: Folder,
-    num: Annotated[int, typer.Option(min=1, help="How many images.")],
-    out: Annotated[Path, typer.Option(help="Folder to make, outside DIR.")],
+    num: Annotated[int, typer.Option(min=1, help="Number of photos.")],
+    out: Annotated[Path, typer.Option(help="Folder to make, outside of the photo folder.")],
     labels: Labels = None,
     seed: Seed = 0,
     overrides: Overrides = None,
 ) -> None:
-    """Copy a smaller data set. Every label has nearly its share in it."""
+    """Copy a smaller data set. Each label keeps nearly its share."""
     from data_tools.subsets import sample_rows, save_sample
 
     screen, data = _read(folder, labels, overrides)
     rows = sample_rows(data.labels_NK, data.images["hash"].tolist(), num, seed=seed)
     files = data.images["file"].iloc[rows].tolist()
     save_sample(out, folder, files, data.labels, data.labels_NK[rows], track=screen.track)
-    screen.say(f"{len(files):,} images and labels.csv: {out}")
+    screen.say(f"{len(files):,} photos and labels.csv: {out}")
 
 
 @app.command()
 def merge(folder: Folder, labels: AnnotatorFiles, out: Out, overrides: Overrides = None) -> None:
-    """Join several annotators' labels. A cell on which they disagree is unknown, and is listed."""
+    """Merge several annotators' labels. Cells on which they disagree become unknown, and are listed."""
     from data_tools.label_files import check_new_path, save_labels
     from data_tools.relabel import merge_labels
     from tagger.commands.writers import write_report
 
     if len(labels) < 2:
-        raise TaggerError("Give --labels twice or more: one label file for each annotator")
+        raise TaggerError("Give --labels twice or more: one label file for each annotator.")
     apart = check_new_path(out.with_name(f"{out.stem}.disagreements.csv"))
     check_new_path(out, (".csv", ".tsv", ".parquet"))
     screen = _screen()
@@ -84,20 +82,20 @@ def merge(folder: Folder, labels: AnnotatorFiles, out: Out, overrides: Overrides
     files, names, cells, table = merge_labels(parts, annotators=[str(path) for path in labels])
     save_labels(out, folder, files, names, cells)
     write_report(table, apart)
-    screen.say(f"{len(files):,} images, {len(names):,} labels: {out}. {len(table):,} cells disagree: {apart}")
+    screen.say(f"{len(files):,} photos, {len(names):,} labels: {out}. {len(table):,} cells disagree: {apart}")
 
 
 @app.command()
 def rename(
     folder: Folder,
     renames: Annotated[
-        list[str], typer.Argument(help="OLD=NEW; OLD= drops a label; NEW may be there already.")
+        list[str], typer.Argument(help="OLD=NEW renames; NEW may exist already. OLD= drops the label.")
     ],
     out: Out,
     labels: Labels = None,
     overrides: Overrides = None,
 ) -> None:
-    """Rename, join or drop labels, in a new label file."""
+    """Rename, merge or drop labels, in a new label file."""
     from data_tools.label_files import save_labels
     from data_tools.relabel import parse_renames, rename_labels
 
@@ -106,7 +104,7 @@ def rename(
     save_labels(out, folder, data.images["file"].tolist(), names, cells)
     screen.say(f"{len(names):,} labels: {out}")
     if (folder / "labels.toml").is_file():
-        screen.say(f"{folder / 'labels.toml'} stays as it is: change the names there too")
+        screen.say(f"{folder / 'labels.toml'} was not changed: change the names there too.")
 
 
 @app.command()
@@ -114,12 +112,14 @@ def noise(
     folder: Folder,
     out: Out,
     kind: Annotated[str, typer.Option(help="missing, spurious, both, confused, flip or unknown.")] = "both",
-    share: Annotated[float, typer.Option(help="Of a label's images, or of its known cells for flip.")] = 0.1,
+    share: Annotated[
+        float, typer.Option(help="Share of a label's photos; for flip of its known cells.")
+    ] = 0.1,
     labels: Labels = None,
     seed: Seed = 0,
     overrides: Overrides = None,
 ) -> None:
-    """Plant label errors of a chosen kind. The truth is kept beside them."""
+    """Plant label errors of a chosen kind. The true labels are written beside them."""
     import numpy as np
 
     from data_tools.label_files import check_new_path, save_labels
@@ -132,21 +132,21 @@ def noise(
     save_labels(out, folder, files, data.labels, cells)
     save_labels(truth, folder, files, data.labels, data.labels_NK)
     wrong = int((cells != data.labels_NK).sum())
-    screen.say(f"{wrong:,} of {cells.size:,} cells changed: {out}. The truth: {truth}")
+    screen.say(f"{wrong:,} of {cells.size:,} cells changed: {out}. True labels: {truth}")
 
 
 @app.command()
 def convert(
     folder: Folder,
-    out: Annotated[Path, typer.Option(help="File to write; a folder for sidecars and folders of images.")],
+    out: Annotated[Path, typer.Option(help="File to write; a folder for sidecars and image folders.")],
     format: Annotated[str | None, typer.Option(help=FORMAT_HELP)] = None,
     labels: Labels = None,
     on_existing: Annotated[
-        str, typer.Option(help="skip, overwrite or merge sidecars that are there.")
+        str, typer.Option(help="For sidecars that exist: skip, overwrite or merge.")
     ] = "skip",
     overrides: Overrides = None,
 ) -> None:
-    """Write the labels in another format. Whatever they are in is found out."""
+    """Write the labels in another format. The source format is detected."""
     from data_tools.label_files import check_new_path, format_of
     from tagger.commands.writers import sidecar_formats, write_labels
     from tagger.text import counted
@@ -181,12 +181,12 @@ def convert(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Argument(help="Folder to make.")],
-    num: Annotated[int, typer.Option(min=1, help="How many images.")] = 2000,
-    noise: Annotated[float, typer.Option(help="Share of each label's images that is dropped.")] = 0.08,
+    num: Annotated[int, typer.Option(min=1, help="Number of photos.")] = 2000,
+    noise: Annotated[float, typer.Option(help="Share of each label's photos that lose it.")] = 0.08,
     seed: Seed = 0,
 ) -> None:
-    """Make the demo's data set. Photos of handwritten digits, some labels wrong, the truth beside them."""
+    """Make the demo's data set. Generated photos of handwritten digits, some labels wrong, the true ones beside."""
     from data_tools.demo import make_demo
 
     folder = make_demo(out, num_images=num, noise=noise, seed=seed)
-    _screen().say(f"{num:,} images, labels.csv and truth/: {folder}")
+    _screen().say(f"{num:,} photos, labels.csv and truth/: {folder}")

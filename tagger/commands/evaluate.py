@@ -38,7 +38,7 @@ def evaluate(
     predictions = predictor.predict_probs(dataset.root, dataset.images["file"].tolist())
     rows = np.setdiff1d(np.arange(len(labels_NK)), list(predictions.reasons)).astype(np.int64)
     if not len(rows):
-        raise TaggerError(f"{data}: none of its {len(labels_NK)} images can be read.")
+        raise TaggerError(f"{data}: none of its {len(labels_NK)} photos can be read.")
     result = evaluate_arrays(
         labels_NK[rows],
         predictions.probs_NK[rows],
@@ -61,12 +61,12 @@ def match_labels(dataset: Dataset, names: tuple[str, ...], screen: Screen) -> Ce
         hint = next((h for name in dataset.labels if (h := did_you_mean(name, names))), "")
         raise TaggerError(
             f"{dataset.root} and the run have no label in common.{hint}"
-            f" The run knows: {', '.join(names[:10])}{' ...' if len(names) > 10 else ''}"
+            f" The run knows: {', '.join(names[:10])}{' ...' if len(names) > 10 else ''}."
         )
     if missing := [name for name in names if name not in column_of]:
-        screen.say(f"Not in the data, so not judged: {', '.join(missing)}")
+        screen.say(f"Labels that the data lacks, not evaluated: {', '.join(missing)}")
     if extra := [name for name in dataset.labels if name not in names]:
-        screen.say(f"Not known to the run, so left out: {', '.join(extra)}")
+        screen.say(f"Labels that the run does not know, left out: {', '.join(extra)}")
     labels_NK = np.full((len(dataset.labels_NK), len(names)), UNKNOWN, dtype=np.int8)
     for k, name in enumerate(names):
         if name in column_of:

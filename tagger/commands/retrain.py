@@ -1,12 +1,12 @@
 """``tagger retrain``: train a new run on the corrected labels, and compare it with the previous one.
 
-Images, split and folds are those of the last run. Networks go on from the last ones, each without the part
-that it has never seen; heads on a frozen backbone are trained anew on the run's cached features, without
-reading an image.
+Images, split and folds are those of the previous run. Networks start from the previous weights, each trained
+without the fold that it has never seen. Heads on a frozen backbone are trained anew on the run's cached
+features, without reading an image.
 
-Verified cells are taken at their word, whereas others may be softened by their doubt. They do not weigh
-more by default (train.verified_weight = 1): people are asked what a model finds odd, and twice the weight
-on that bends it. On photos with planted errors and 5 % of cells reviewed, -10 % and 36 % of the gap closed
+Verified cells are used as they are, whereas others may be softened by their doubt. They do not weigh more by
+default (train.verified_weight = 1): people are asked about cells that a model finds odd, and twice the weight
+on these distorts it. On photos with planted errors and 5 % of cells reviewed, -10 % and 36 % of the gap closed
 (two seeds) instead of 86 % and 64 %.
 """
 
@@ -60,12 +60,11 @@ def retrain(
     resume: bool = False,
     screen: Screen | None = None,
 ) -> RunFolder:
-    """A new finished run in ``out``: that of ``run`` after the decisions in ``store``, with a comparison of
-    the two.
+    """A new finished run in ``out``, trained on the labels of ``run`` after the decisions in ``store``.
 
-    ``metrics.json`` also has ``retrained_from``, ``decisions``, ``doubted`` (how cells that are doubted
-    still were treated) and ``comparison``. ``resume`` goes on with an interrupted one (``out``, or the
-    newest) on the decisions that it began with.
+    ``metrics.json`` also has ``retrained_from``, ``decisions``, ``doubted`` (how cells still in doubt were
+    treated) and ``comparison`` of the two runs. ``resume`` continues an interrupted retraining (``out``, or
+    the newest) with the decisions that it began with.
     """
     screen = screen or Screen(quiet=True)
     if resume:
@@ -73,13 +72,13 @@ def retrain(
         origin = folder.checkpoint.load_origin()
         if origin is None:
             raise TaggerError(
-                f"{folder.path}: no retraining was begun there. Begin it: tagger retrain without --resume."
+                f"{folder.path}: no retraining was started there. Start it: tagger retrain without --resume."
             )
         previous = find_run(origin["from"])
         url = store or origin["store"]
         if "***" in url:
             raise TaggerError(
-                f"{folder.path}: its store is {url}. Give the address with the password: --store URL"
+                f"{folder.path}: the address of its store is {url}. Give it with the password: --store URL."
             )
     else:
         previous = run if isinstance(run, RunFolder) else find_run(run)
@@ -123,23 +122,22 @@ def _retrain(
     likely: list[int] = []
 
     def extra_metrics() -> dict[str, Any]:
-        likely.append(
-            int((suspects(folder, store=url)["doubt"] >= 0.5).sum())
-        )  # first: a finished run has suspects
+        doubt = suspects(folder, store=url)["doubt"]  # first: a finished run has suspects
+        likely.append(int((doubt >= 0.5).sum()))
         return _provenance(inputs, targets.treatment) | {"comparison": _comparison(previous, fitted)}
 
     finalize(fitted, extra_metrics)
     if compared := folder.load_metrics()["comparison"]:
         show_comparison(compared, screen, first="before", second="after")
     screen.say(
-        f"{counted(likely[0], 'cell')} more likely wrong than right now: tagger review --run {folder.path}"
+        f"{counted(likely[0], 'cell')} still more likely wrong than right: tagger review --run {folder.path}"
     )
     tell_done(fitted)
     return folder
 
 
 def read(job: TrainingJob, inputs: RetrainInputs) -> ReadImages:
-    """The images of the run before, with their labels after the decisions."""
+    """The images of the previous run, with their labels after the decisions."""
     job.run.save_labels(inputs.names, *remap_constraints(inputs))
     problems = tuple(inputs.previous.load_unreadable())
     return ReadImages(job, inputs.images, inputs.labels_NK, job.run.load_vocabulary(), problems)
@@ -159,11 +157,11 @@ def scan_pixels(read: ReadImages, inputs: RetrainInputs) -> ScannedImages:
         unreadable = find_unreadable(_batches(read), checkpoint)
         unreadable |= find_replaced_files(settings.data.path, read.images, checkpoint, job.screen.track)
     features = Features(previous.load_views(), {}) if begins_with_features(settings) else None
-    scanned = usable_images(read, unreadable, features, "can no longer be used and left out")
+    scanned = usable_images(read, unreadable, features, "can no longer be used and are left out")
     if not (scanned.images["split"] == "train").any():
         job.run.discard()
         raise TaggerError(
-            f"{settings.data.path}: none of the images that {previous.path} learnt from can be read."
+            f"{settings.data.path}: none of the photos that {previous.path} was trained on can be read."
         )
     return scanned
 
@@ -184,14 +182,14 @@ def _batches(read: ReadImages) -> Any:
 
 @dataclass(frozen=True)
 class RetrainTargets:
-    """What the cells teach while some rows are held out (``of``), and how doubted cells are treated, as JSON."""
+    """Training targets of the cells while some rows are held out, and how doubted cells are treated, as JSON."""
 
     from_labels: Callable[[np.ndarray], TrainingTargets]
     treatment: dict[str, Any]
 
 
 def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets) -> SplitImages:
-    """The split and folds of the run before, and the networks that it goes on from."""
+    """The split and folds of the previous run, and the networks that training starts from."""
     job = scanned.job
     labels_NK = scanned.labels_NK
     images = scanned.images
@@ -200,7 +198,7 @@ def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets
         scanned.pixels, labels_NK, split_N, fold_N, scanned.features, targets.from_labels, scanned.vocabulary
     )
     priors_K = label_stats(labels_NK[split_N != "test"]).priors_K
-    number = counted(len(inputs.corrected.rows), "decision")
+    number = counted(len(inputs.corrected.decisions), "decision")
     return SplitImages(
         job,
         images,
@@ -213,7 +211,7 @@ def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets
 
 
 def _training_targets(scanned: ScannedImages, inputs: RetrainInputs) -> RetrainTargets:
-    """What the cells teach: those that a person verified at their word, doubted ones as validates best."""
+    """The training targets: verified cells as they are, doubted ones by the strategy that validates best."""
     labels_NK = scanned.labels_NK
     screen = scanned.job.screen
     doubt_NK = inputs.doubt_NK[scanned.rows]
@@ -222,9 +220,7 @@ def _training_targets(scanned: ScannedImages, inputs: RetrainInputs) -> RetrainT
         inputs.corrected.applied.verified_NK[scanned.rows], inputs.settings.train.verified_weight, 1.0
     )
     num_doubted = int((doubt_NK[fold_N >= 0] >= DOUBT_THRESHOLD).sum())
-    if (
-        scanned.features is None
-    ):  # features of a network that has learnt these labels by heart tell nothing of them
+    if scanned.features is None:  # a trained network has memorised these labels: its features tell nothing
         treatment = {"way": "trust", "cells": num_doubted}
         return RetrainTargets(
             lambda held_out: TrainingTargets.from_labels(labels_NK, None, weights_NK), treatment
@@ -237,19 +233,19 @@ def _training_targets(scanned: ScannedImages, inputs: RetrainInputs) -> RetrainT
     if scores:
         listed = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
         screen.say(
-            f"{counted(num_doubted, 'cell')} still doubted; treated by the way {way!r} (validation mAP: {listed})."
+            f"{counted(num_doubted, 'cell')} still in doubt; method {way!r} (validation mAP: {listed})."
         )
     treatment = {"way": way, "cells": num_doubted, "validation_map": scores}
     return RetrainTargets(lambda held_out: noisy_targets.targets(way, held_out), treatment)
 
 
 def _split_and_fold(images: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """(split_N, fold_N) as the run before had them."""
+    """(split_N, fold_N) of the previous run."""
     return images["split"].to_numpy(dtype=str), images["fold"].to_numpy(np.int64)
 
 
 def _comparison(previous: RunFolder, fitted: FittedModel) -> dict[str, Any] | None:
-    """The run before and this one on the test split; None without one."""
+    """The previous run and this one on the test split; None without one."""
     return compare(previous, fitted.split.job.run) if (fitted.split.data.split_N == "test").any() else None
 
 
@@ -257,7 +253,7 @@ def _provenance(inputs: RetrainInputs, doubted: dict[str, Any]) -> dict[str, Any
     """Where the run comes from, for ``metrics.json``."""
     corrected = inputs.corrected
     number = {
-        "number": len(corrected.rows),
+        "number": len(corrected.decisions),
         "last_id": corrected.last_decision,
         "last_operation": corrected.last_operation,
         "verified": int(corrected.applied.verified_NK.sum()),

@@ -24,11 +24,10 @@ def suspects(
     store: str | None = None,
     screen: Screen | None = None,
 ) -> pd.DataFrame:
-    """The suspects of a run, most doubtful first, also written to its ``suspects.parquet``; ``limit`` is the
-    most.
+    """The suspects of a run, at most ``limit``, most doubtful first; also saved as its ``suspects.parquet``.
 
-    Decisions in the review store (``store``, or the data folder's own) count: what a person has verified is
-    evidence for the rest and no suspect. Columns: file, hash, label, given, suggested, doubt, direction,
+    Decisions in the review store (``store``, or the data folder's own) count: a cell that a person verified
+    is evidence for the others and no suspect itself. Columns: file, hash, label, given, suggested, doubt, direction,
     reason and more.
     """
     screen = screen or Screen(quiet=True)
@@ -47,14 +46,13 @@ def suspects(
     )
     folder.save_suspects(found.table)
     num_verified = 0 if evidence.verified_NK is None else int(evidence.verified_NK.sum())
-    _show_suspects(
-        found.table.head(limit), found.notes, num_verified, screen
-    )  # cells drawn for the estimate stand behind
+    # After ``limit`` come the cells drawn for the estimate of errors.
+    _show_suspects(found.table.head(limit), found.notes, num_verified, screen)
     return found.table
 
 
 def load_evidence(folder: RunFolder, store: str | None = None) -> Evidence:
-    """What a run holds for or against its cells, with what people have decided about them so far."""
+    """Evidence of a run on its cells, with people's decisions so far."""
     images, (probs_NK, fold_N) = folder.load_images(), folder.load_oof()
     nearest_NM, similarity_NM = folder.load_neighbours()
     dynamics = folder.load_dynamics()
@@ -76,7 +74,7 @@ def load_evidence(folder: RunFolder, store: str | None = None) -> Evidence:
 
 
 def _with_corrections(evidence: Evidence, images: pd.DataFrame, rows: Sequence[RecordedDecision]) -> Evidence:
-    """The evidence with people's corrections in it; what they verified is settled, what it was before is kept."""
+    """The evidence with people's corrections: verified cells are marked, and their first labels kept."""
     names = evidence.names
     hashes = images["hash"].tolist()
     known = [row if row.label in names else replace(row, label="") for row in rows]
@@ -96,7 +94,7 @@ def _with_corrections(evidence: Evidence, images: pd.DataFrame, rows: Sequence[R
 def make_rescorer(
     folder: RunFolder, store: str | None = None
 ) -> Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]:
-    """``(table, verdicts) -> table``: the run's suspects judged anew by people's verdicts; the run is read once."""
+    """Function (table, verdicts) -> table that rescores the run's suspects by verdicts; it reads the run once."""
     read: list[Evidence] = []
 
     def rescore(table: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -108,7 +106,7 @@ def make_rescorer(
 
 
 def duplicate_group_ids(images: pd.DataFrame) -> np.ndarray:
-    """One number for each group of near-duplicates (N); in a run that does not know them, of exact duplicates."""
+    """Group number of each image (N): of its near-duplicates, or of exact duplicates in an older run."""
     return (
         images["group"].to_numpy() if "group" in images else np.unique(images["hash"], return_inverse=True)[1]
     )
@@ -121,10 +119,10 @@ def _show_suspects(table: pd.DataFrame, notes: tuple[str, ...], num_verified: in
     expected = float(table.loc[table["doubt"] >= 0.01, "doubt"].sum())
     screen.say(
         f"{len(table):,} cells listed; {len(likely):,} are more likely wrong than right"
-        f" ({missing:,} missing, {len(likely) - missing:,} spurious). About {expected:,.0f} errors expected."
+        f" ({missing:,} missing, {len(likely) - missing:,} spurious). Expected errors: about {expected:,.0f}."
     )
     if num_verified:
-        screen.say(f"{num_verified:,} cells are verified by people and not asked again.")
+        screen.say(f"{num_verified:,} cells are verified and not listed.")
     screen.say_list(notes, indent="")
     for row in table.head(NUM_SHOWN).itertuples():
         screen.say(f"  {row.doubt:.2f}  {row.direction:8s}  {row.label}  {row.file}", style="bold")

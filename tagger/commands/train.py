@@ -56,12 +56,11 @@ def train(
     overrides: Sequence[str] = (),
     screen: Screen | None = None,
 ) -> RunFolder:
-    """A finished run: the model trained on the labelled images in ``data``, with thresholds, metrics and a
-    model card.
+    """A finished run: the model trained on the labelled images in ``data``, with thresholds and metrics.
 
     ``preset`` is ``quick``, ``standard`` or ``best``; ``overrides`` are ``section.key=value`` texts.
-    ``resume`` goes on with an unfinished run (the newest, or ``run``), whose settings then count.
-    TaggerError says what to mend.
+    ``resume`` continues an unfinished run (the newest, or ``run``) with its own settings. TaggerError if
+    the settings or the data cannot be used.
     """
     screen = screen or Screen(quiet=True)
     if resume:
@@ -70,7 +69,7 @@ def train(
     else:
         if data is None:
             raise TaggerError(
-                "Which images? Give --data DIR (or --resume to go on with an unfinished training)."
+                "No photos are named. Give --data DIR, or --resume to continue an unfinished training."
             )
         settings = _settings(check_folder(data), preset, backbone, weights, labels, overrides)
         folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
@@ -90,11 +89,11 @@ def _interrupted(run: str | Path | None) -> RunFolder:
     check_unfinished(folder)
     if not folder.exists:
         raise TaggerError(
-            f"{folder.path}: no training was begun there. Begin it: the same command without --resume."
+            f"{folder.path}: no training was started there. Start it: the same command without --resume."
         )
     if folder.checkpoint.load_origin() is not None:
         raise TaggerError(
-            f"{folder.path}: a retraining. Go on with it: tagger retrain --resume --out {folder.path}"
+            f"{folder.path} is a retraining. Resume it: tagger retrain --resume --out {folder.path}"
         )
     return folder
 
@@ -118,7 +117,7 @@ def _settings(
 
 
 def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
-    """Everything from the data folder to the finished run."""
+    """All steps from the data folder to the finished run."""
     job = TrainingJob.start(folder, settings, screen)
     scanned = scan_pixels(read(job))  # the backbone that they share is free to go
     fitted = fit(split(scanned))
@@ -145,14 +144,14 @@ def read(job: TrainingJob) -> ReadImages:
     )
     settings = job.settings
     job.screen.say(
-        f"{counted(len(found.images), 'image')}, {counted(len(found.vocabulary.labels), 'label')} -> {job.run.path}"
+        f"{counted(len(found.images), 'photo')}, {counted(len(found.vocabulary.labels), 'label')} -> {job.run.path}"
         f" ({settings.preset}, {settings.backbone.name}, {settings.image.size} px, {pick_precision(settings)})"
     )
     return found
 
 
 def _start(job: TrainingJob, backbone: Backbone) -> None:
-    """Read the data folder into a checkpoint. TaggerError if nothing can be learnt from it."""
+    """Read the data folder into a checkpoint. TaggerError if no model can be trained on it."""
     settings = job.settings
     listed = list_images(settings.data.path).files
     stats_MF = file_stats(settings.data.path, listed)
@@ -173,11 +172,11 @@ def _write_checkpoint(job: TrainingJob, dataset: Dataset, stats_NF: NDArray[np.i
     run.claim()
     screen.log_path = run.log_path
     if dataset.problems:
-        screen.say(f"{counted(len(dataset.problems), 'thing')} to know about the data:")
+        screen.say(f"{counted(len(dataset.problems), 'remark')} on the data:")
         screen.say_list(dataset.problems)
     if dataset.unlisted:
-        left_out = counted(len(dataset.unlisted), "image")
-        screen.say(f"{left_out} without a row in the labels: left out, `tagger predict` can tag them.")
+        left_out = counted(len(dataset.unlisted), "photo")
+        screen.say(f"{left_out} without a row in the labels: left out. `tagger predict` can tag them.")
     run.checkpoint.save_images(dataset.images)
     run.checkpoint.save_cells(dataset.labels_NK, dataset.labels)
     run.checkpoint.save_unreadable(list(dataset.unreadable))
@@ -192,7 +191,7 @@ def scan_pixels(read: ReadImages) -> ScannedImages:
     unreadable |= find_changed_while_reading(
         read.job.settings.data.path, read.images, read.job.run.checkpoint
     )
-    return usable_images(read, unreadable, features, "could not be read and left out")
+    return usable_images(read, unreadable, features, "could not be read and are left out")
 
 
 def _decode(read: ReadImages) -> tuple[Features | None, dict[int, str]]:
@@ -242,7 +241,7 @@ def split(scanned: ScannedImages) -> SplitImages:
 
 
 def _split(scanned: ScannedImages, group_N: NDArray[np.int64]) -> Split:
-    """The split by the settings. TaggerError if there are too few images; then this is no run any more."""
+    """The split by the settings. TaggerError, and the run is discarded, if there are too few images."""
     job, data = scanned.job, scanned.job.settings.data
     try:
         return split_images(
@@ -258,7 +257,9 @@ def _split(scanned: ScannedImages, group_N: NDArray[np.int64]) -> Split:
     except TaggerError as error:
         job.run.discard()
         problems = scanned.problems
-        such_as = f" ({len(problems)} cannot be read, such as {problems[0]})" if problems else ""
+        such_as = (
+            f" ({counted(len(problems), 'photo')} cannot be read, such as {problems[0]})" if problems else ""
+        )
         raise TaggerError(f"{data.path}: {error}{such_as}") from None
 
 
@@ -267,6 +268,6 @@ def check_learnable(dataset: Dataset) -> None:
     cells_NK = dataset.labels_NK
     if not ((cells_NK == YES).any(axis=0) & (cells_NK == NO).any(axis=0)).any():
         raise TaggerError(
-            f"{dataset.root}: there is nothing to learn, as no label has both an image with it and one without"
-            f" ({shortlist([repr(name) for name in dataset.labels], 3)}). Add images of the other kind."
+            f"{dataset.root}: no label has both a photo with it and one without, so nothing can be learnt"
+            f" ({shortlist([repr(name) for name in dataset.labels], 3)}). Add photos of the other kind."
         )

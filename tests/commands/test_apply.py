@@ -148,17 +148,17 @@ def test_decisions_that_have_no_place_in_the_run_are_counted_and_listed(
     say(url, ("f" * 64, run.load_labels()[0], "yes"), (hashes[0], "no such label", "yes"))
     ended = tagger_cli("apply", "--run", run.path, "--out", "labels.csv", "--store", url)
     assert ended.code == 0, ended.err
-    assert "2 decisions on images or labels that this run does not have:" in ended.out
+    assert "2 decisions on photos or labels that this run does not have:" in ended.out
     assert "'no such label'" in ended.out
     assert "tagger train --data DIR --labels labels.csv" in ended.out
 
 
 def test_files_of_the_user_are_not_written_over(run: RunFolder, data: Path, tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'review.db'}"
-    with pytest.raises(TaggerError, match="stays as it is"):
+    with pytest.raises(TaggerError, match="is never changed"):
         apply(run, out=data / "labels.csv", store=url)
     (data / "labels.changes.csv").write_text("")
-    with pytest.raises(TaggerError, match="stays as it is"):
+    with pytest.raises(TaggerError, match="is never changed"):
         apply(run, out=data / "sub" / ".." / "labels.csv", store=url)
     (tmp_path / "mine.csv").write_text("precious")
     with pytest.raises(TaggerError, match="exists already"):

@@ -80,18 +80,18 @@ def test_too_few_images_leave_no_half_run(tagger_cli: Cli, photos: Any, count: i
     data = photos(count, lambda i: "cat" if i else "")
     refused(
         tagger_cli(*train_argv(data, Path("run"))),
-        "nothing to learn" if count == 1 else "At least 3 are needed",
+        "nothing can be learnt" if count == 1 else "At least 3 are needed",
     )
     again = tagger_cli(*train_argv(data, Path("run")))
     refused(again)
     assert "there is a run already" not in again.err
-    refused(tagger_cli("train", "--resume", "--run", "run"), "no training was begun there")
+    refused(tagger_cli("train", "--resume", "--run", "run"), "no training was started there")
 
 
 @pytest.mark.parametrize("label", ["cat", ""])
 def test_labels_that_all_images_have_or_none(tagger_cli: Cli, photos: Any, label: str):
     data = photos(12, lambda i: label)
-    words = ("nothing to learn", "cat") if label else ("no label at all",)
+    words = ("nothing can be learnt", "cat") if label else ("no label at all",)
     refused(tagger_cli(*train_argv(data, Path("run"))), *words)
     assert not Path("run").exists()
 
@@ -99,7 +99,7 @@ def test_labels_that_all_images_have_or_none(tagger_cli: Cli, photos: Any, label
 def test_a_wide_table_of_zeros(tagger_cli: Cli, photos: Any):
     data = photos(6, None)
     write_rows(data, [[f"{n:02d}.png", "0", "0"] for n in range(6)], ("file", "cat", "dog"))
-    refused(tagger_cli(*train_argv(data, Path("run"))), "nothing to learn", "'cat', 'dog'")
+    refused(tagger_cli(*train_argv(data, Path("run"))), "nothing can be learnt", "'cat', 'dog'")
 
 
 def test_no_image_that_can_be_read(tagger_cli: Cli, photos: Any):
@@ -107,7 +107,7 @@ def test_no_image_that_can_be_read(tagger_cli: Cli, photos: Any):
     for n in range(6):
         (data / f"{n:02d}.png").write_text(f"text {n}")
     refused(tagger_cli(*train_argv(data, Path("run"))), "6 cannot be read, such as 00.png: not an image")
-    refused(tagger_cli("train", "--resume", "--run", "run"), "no training was begun there")
+    refused(tagger_cli("train", "--resume", "--run", "run"), "no training was started there")
 
 
 def test_unknown_columns_of_a_wide_table(tagger_cli: Cli, photos: Any):
@@ -140,7 +140,7 @@ def test_absent_images_missing_rows_double_rows_and_further_columns_are_listed(t
     assert ended.code == 0, ended.err
     assert "labels.csv, row 12: there is no image 'nix.png'" in ended.out
     assert "labels.csv, row 13: '01.png' has other labels in row 3" in ended.out
-    assert "2 images without a row in the labels: left out" in ended.out
+    assert "2 photos without a row in the labels: left out" in ended.out
     assert "other columns are ignored: 'comment'" in ended.out
     assert len(RunFolder("run").load_images()) == 10
     log = RunFolder("run").log_path.read_text("utf-8")

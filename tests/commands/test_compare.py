@@ -131,7 +131,7 @@ def test_images_that_either_run_trained_on_do_not_count(a: RunFolder, tmp_path: 
 
 def test_runs_without_common_test_images_are_refused_with_the_reason(a: RunFolder, tmp_path: Path):
     learnt = make_run(tmp_path / "learnt", 2, test=np.arange(10))
-    with pytest.raises(TaggerError, match=r"share no test image \(20 test images of .* trained on them"):
+    with pytest.raises(TaggerError, match=r"share no test photo \(20 test photos of .* trained on them"):
         compare(a, learnt)
     strangers = make_run(tmp_path / "strangers", 2, hashes=[f"other{n}" for n in range(N)])
     with pytest.raises(TaggerError, match="does not know them"):
@@ -171,7 +171,7 @@ def test_a_retrained_run_says_which_cells_may_judge(a: RunFolder, tmp_path: Path
     for one, two in ((a, after), (after, a)):
         result = compare(one, two, draws=5)
         assert result["num_cells"] == 60 - 5
-        assert result["notes"] == ["5 cells left out: decided because a model had picked them."]
+        assert result["notes"] == ["5 cells left out: reviewed because a model had picked them."]
         row = result["per_label"]["sea | side"]["average_precision"]
         probs = [run.load_oof()[0][TEST, 2] for run in (one, two)]
         assert (row["a"], row["b"]) == pytest.approx(tuple(slow(labels_NK[TEST, 2], p) for p in probs))
@@ -215,6 +215,6 @@ main()"""
     argv = [sys.executable, "-c", code, "compare", str(a.path), str(b.path), "--out", str(out)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.endswith("False\n")
-    assert "On 20 test images, 60 cells" in done.stdout
+    assert "On 20 test photos, 60 cells" in done.stdout
     assert "<b>dog</b>" in done.stdout
     assert out.is_file()

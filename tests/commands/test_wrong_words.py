@@ -81,10 +81,10 @@ def test_runs_that_are_not_there_not_finished_or_in_the_way(tagger_cli: Cli, dem
     refused(tagger_cli(*train_argv(demo, Path("begun"))), "there is a run already", "--resume")
     refused(tagger_cli(*train_argv(demo, finished)), "there is a run already. Choose another --run")
     refused(tagger_cli("train", "--resume", "--run", finished), "finished already")
-    refused(tagger_cli("train", "--resume", "--run", "nix"), "no training was begun there")
+    refused(tagger_cli("train", "--resume", "--run", "nix"), "no training was started there")
     refused(tagger_cli("train", "--resume"), "no unfinished run in ./runs")
     Path("file").write_text("x")
-    refused(tagger_cli(*train_argv(demo, Path("file"))), "this is a file")
+    refused(tagger_cli(*train_argv(demo, Path("file"))), "is a file")
 
 
 @pytest.mark.parametrize(

@@ -62,12 +62,12 @@ def test_images_that_change_before_their_pixels_are_read_are_left_out(
     before(monkeypatch, "tagger.commands.train._decode", lambda: changes(photos, gone, other))
     end = tagger_cli(*train_argv(photos, Path("run"), **ONE_EPOCH))
     assert end.code == 3, end
-    assert "2 images could not be read and left out" in end.out
+    assert "2 photos could not be read and are left out" in end.out
     run = RunFolder("run")
     reasons = {problem.file: problem.reason for problem in run.load_unreadable()}
     assert reasons == {
         gone: "the file has vanished while it was being read: left out",
-        other: "another image has taken its place while it was being read: left out",
+        other: "replaced by another image while it was being read: left out",
     }
     images = run.load_images()
     assert not set(images["file"]) & {gone, other}
@@ -90,11 +90,11 @@ def test_images_that_change_later_are_named_and_change_nothing(
     before(monkeypatch, FITS, lambda: changes(photos, gone, other))
     end = tagger_cli(*train_argv(photos, Path("run"), **ONE_EPOCH))
     assert end.code == 0, end
-    assert f"  {gone}: the file has vanished\n  {other}: another image has taken its place\n" in end.out
+    assert f"  {gone}: the file has vanished\n  {other}: replaced by another image\n" in end.out
     assert Path("run/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
     pd.testing.assert_frame_equal(RunFolder("run").load_images(), RunFolder("whole").load_images())
     (note,) = RunFolder("run").load_metrics()["notes"]
-    assert note.startswith("2 images changed on disk while the training ran.")
+    assert note.startswith("2 photos changed on disk during the training.")
     assert end.out.count(note) == 1
 
 
@@ -134,7 +134,7 @@ def test_a_retraining_does_not_give_an_old_label_to_a_new_image(
     changes(photos, gone, other)
     end = tagger_cli("retrain", "--run", "old", "--store", url, "--out", "new")
     assert end.code == 0, end
-    assert f"  {gone}: no such file\n  {other}: another image has taken its place: left out\n" in end.out
+    assert f"  {gone}: no such file\n  {other}: replaced by another image: left out\n" in end.out
     images = RunFolder("new").load_images()
     assert len(images) == 78
     assert hash_file(photos / other)[0] not in set(images["hash"])

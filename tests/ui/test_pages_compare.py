@@ -69,7 +69,7 @@ def test_runs_of_other_images_are_refused_in_words(runs: tuple[RunFolder, RunFol
     old, new = runs
     images = new.load_images()
     new.save_images(images.assign(hash=["0" + hash[1:][::-1] for hash in images["hash"]]))
-    assert "share no test image" in texts(open_page(old).warning).replace("\\", "")
+    assert "share no test photo" in texts(open_page(old).warning).replace("\\", "")
 
 
 def test_rows_without_an_interval_are_drawn_as_a_dot():

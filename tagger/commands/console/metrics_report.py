@@ -13,13 +13,13 @@ def report(metrics: dict[str, Any], where: str, screen: Screen, *, rest: str) ->
         ["mAP" if name == "map" else name.replace("_", " "), *interval(metrics["overall"][name])]
         for name in names
     ]
-    screen.table(f"On {metrics['num_images']:,} images ({where})", ["", "value", "95 % interval"], rows)
+    screen.table(f"On {metrics['num_images']:,} photos ({where})", ["", "value", "95 % interval"], rows)
     screen.say()
     lines = sorted(metrics["per_label"].items(), key=lambda item: -item[1]["positives"])
     scores = ("average_precision", "precision", "recall", "f1")
     screen.label_table(
         "Per label",
-        ["label", "images", "AP", "precision", "recall", "F1", "threshold", ""],
+        ["label", "photos", "AP", "precision", "recall", "F1", "threshold", ""],
         [
             [name, row["positives"], *_scores(row, scores), row["threshold"], _short(row["note"])]
             for name, row in lines
@@ -48,7 +48,7 @@ def report_groups(groups: dict[str, Any], screen: Screen) -> None:
             if name in row
         ]
         screen.say()
-        screen.table("Groups: one label an image", ["", "images", "value", "95 % interval"], rows)
+        screen.table("Groups: one label a photo", ["", "photos", "value", "95 % interval"], rows)
         screen.say()
 
 

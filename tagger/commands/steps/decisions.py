@@ -1,6 +1,4 @@
-"""The labels of a run after people's decisions: read the store, apply its log, mask what may be compared.
-
-The store's log, applied to the run's labels."""
+"""The labels of a run after people's decisions: read the store, apply its log, mask what may be compared."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -30,16 +28,16 @@ from tagger.text import counted
 
 @dataclass(frozen=True)
 class ReviewedLabels:
-    """The labels after all decisions, and the log that they follow from."""
+    """The labels after all decisions, and the decisions and operations that they follow from."""
 
     applied: CorrectedLabels
-    rows: Sequence[RecordedDecision]
+    decisions: Sequence[RecordedDecision]
     operations: Sequence[RecordedOperation]
 
     @property
     def last_decision(self) -> int:
         """The id of the last decision, 0 if there is none."""
-        return max((row.id for row in self.rows), default=0)
+        return max((decision.id for decision in self.decisions), default=0)
 
     @property
     def last_operation(self) -> int:
@@ -48,12 +46,12 @@ class ReviewedLabels:
 
 
 def store_url(run: RunFolder, store: str | None) -> str:
-    """The address of the review store: the one named, else the one of the run's data folder."""
+    """The address of the review store: the one given, else that of the run's data folder."""
     return store or default_url(Path(run.load_settings().data.path))
 
 
 def read_decisions(url: str) -> tuple[list[RecordedDecision], list[RecordedOperation]]:
-    """Everything in the store; nothing where there is no such file yet."""
+    """All decisions and operations in the store; none where there is no such file yet."""
     if store_is_missing(url):
         return [], []
     with closing(Store.open(url)) as store:
@@ -61,8 +59,7 @@ def read_decisions(url: str) -> tuple[list[RecordedDecision], list[RecordedOpera
 
 
 def store_is_missing(url: str) -> bool:
-    """Whether ``url`` names a file that does not exist; anything else that is wrong with it is for
-    ``Store.open``.
+    """Whether ``url`` names a file that does not exist. ``Store.open`` reports any other error.
 
     >>> store_is_missing("sqlite:////nowhere/review.db"), store_is_missing("postgresql://server/db")
     (True, False)
@@ -75,7 +72,7 @@ def store_is_missing(url: str) -> bool:
 
 
 def hide_password(url: str) -> str:
-    """The address as it may be shown and written down.
+    """The address without its password, to be shown and saved.
 
     >>> hide_password("postgresql://ann:secret@server/db")
     'postgresql://ann:***@server/db'
@@ -84,44 +81,44 @@ def hide_password(url: str) -> str:
 
 
 def correct_labels(
-    run: RunFolder, rows: Sequence[RecordedDecision], operations: Sequence[RecordedOperation]
+    run: RunFolder, decisions: Sequence[RecordedDecision], operations: Sequence[RecordedOperation]
 ) -> ReviewedLabels:
     """The run's labels after these decisions and operations."""
     images = run.load_images()
     files = images["file"].tolist()
     hashes = images["hash"].tolist()
-    applied = apply_decisions(files, hashes, run.load_cells(), run.load_labels(), rows, operations)
-    return ReviewedLabels(applied, rows, operations)
+    applied = apply_decisions(files, hashes, run.load_cells(), run.load_labels(), decisions, operations)
+    return ReviewedLabels(applied, decisions, operations)
 
 
 def eval_mask(run: RunFolder, corrected: ReviewedLabels, test_N: np.ndarray) -> np.ndarray:
-    """judged_NK (bool): the cells of the test split by which this run and its successor may be compared.
+    """Mask (N, K; bool) of the test cells on which this run and its successor may be compared.
 
-    Those that a person verified blind, and those that nobody decided, which keep the label they came with.
-    Cells that were decided because a model had picked them would let the model mark its own work.
+    These are the cells that a person verified blind, and those that nobody decided, which keep their first
+    label. Cells that a model had picked for review would favour that model.
     """
     applied = corrected.applied
     mask_NK = np.where(applied.verified_NK, applied.blind_NK, True) & (applied.labels_NK != UNKNOWN)
     before_NK = run.load_eval_mask()
     names = run.load_labels()
     if before_NK is not None:  # what was left out once stays out unless somebody verified it blind since
-        now = edit_vocabulary(names, corrected.operations)
+        current_vocabulary = edit_vocabulary(names, corrected.operations)
         cells_NK = run.load_cells()
         column_of = {name: k for k, name in enumerate(applied.names)}
         for k, name in enumerate(names):
-            if (current := now.resolve(name)) is not None:
+            if (current := current_vocabulary.resolve(name)) is not None:
                 out_N = (cells_NK[:, k] != UNKNOWN) & ~before_NK[:, k]
                 mask_NK[:, column_of[current]] &= ~out_N | applied.blind_NK[:, column_of[current]]
     return mask_NK & test_N[:, None]
 
 
 def remaining_doubt(run: RunFolder, suspects: pd.DataFrame, corrected: ReviewedLabels) -> Floats:
-    """doubt_NK of the suspects, learnt from the verdicts so far; 0 for cells that are none, NaN for verified ones."""
+    """Doubt (N, K) refitted on the verdicts so far; 0 for cells that are no suspects, NaN for verified ones."""
     applied = corrected.applied
-    now = edit_vocabulary(run.load_labels(), corrected.operations)
+    current_vocabulary = edit_vocabulary(run.load_labels(), corrected.operations)
     column_of = {name: k for k, name in enumerate(applied.names)}
     doubt_NK = np.zeros(applied.labels_NK.shape, dtype=np.float32)
-    current = {name: now.resolve(name) for name in suspects["label"].unique()}
+    current = {name: current_vocabulary.resolve(name) for name in suspects["label"].unique()}
     column = suspects["label"].map({name: column_of[to] for name, to in current.items() if to is not None})
     rows = suspects["row"].to_numpy(np.int64)
     given = suspects["given"].to_numpy()
@@ -138,19 +135,19 @@ def remaining_doubt(run: RunFolder, suspects: pd.DataFrame, corrected: ReviewedL
 
 
 def show_decisions(corrected: ReviewedLabels, url: str, screen: Screen) -> None:
-    """What was decided, and what of it has no place in the run, on the screen."""
+    """Show the number of decisions, and those that match no image or label of the run."""
     applied = corrected.applied
     verified = counted(int(np.sum(applied.verified_NK)), "cell")
     screen.say(
-        f"{counted(len(corrected.rows), 'decision')} in {hide_password(url)}: {verified} verified,"
+        f"{counted(len(corrected.decisions), 'decision')} in {hide_password(url)}: {verified} verified,"
         f" {counted(len(applied.changes), 'label')} changed."
     )
     if len(applied.unmatched):
         screen.say(
-            f"{counted(len(applied.unmatched), 'decision')} on images or labels that this run does not have:"
+            f"{counted(len(applied.unmatched), 'decision')} on photos or labels that this run does not have:"
         )
         screen.say_list(
-            [f"{row.label!r} of image {row.hash[:12]} ({row.verdict})" for row in applied.unmatched]
+            [f"{row.label!r} of photo {row.hash[:12]} ({row.verdict})" for row in applied.unmatched]
         )
     for problem in applied.problems:
         screen.say(problem)

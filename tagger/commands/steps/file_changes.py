@@ -1,10 +1,8 @@
 """Detection of image files that were replaced or removed since they were hashed.
 
-A file that is replaced must not take its old label along.
-
-An image is its hash. So what the system knows of each file (size, inode, times) is noted before the files
-are hashed, and compared when all pixels have been read, and again at the end: only files for which it
-differs are hashed again.
+A replaced file must not get the label of the old one. So the size, inode and times of each file are saved
+before the files are hashed, and compared when all pixels have been read, and again at the end. Only files
+for which they differ are hashed again.
 """
 
 import os
@@ -25,7 +23,7 @@ from tagger.text import counted
 
 
 def file_stats(root: str | Path, files: Sequence[str]) -> NDArray[np.int64]:
-    """What the system knows of each file now (N, ``STAT_FIELDS``); zeros for one that is not there."""
+    """Size, inode and times of each file now (N, ``STAT_FIELDS``); zeros for a missing one."""
     stats_NF = np.zeros((len(files), len(STAT_FIELDS)), np.int64)
     folder = os.path.join(root, "")
     for n, file in enumerate(files):
@@ -39,7 +37,7 @@ def file_stats(root: str | Path, files: Sequence[str]) -> NDArray[np.int64]:
 def select_stats(
     files: Sequence[str], listed: Sequence[str], stats_MF: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The stats of some of the files that were listed and looked at; zeros for one that was not.
+    """The stats of some of the listed files; zeros for one that was not listed.
 
     >>> select_stats(["b", "c"], ["a", "b"], np.array([[1], [2]])).tolist()
     [[2], [0]]
@@ -50,7 +48,7 @@ def select_stats(
 
 
 def stats_when_hashed(checkpoint: Checkpoint, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What was known of the files of some rows when they were hashed (N, ``STAT_FIELDS``).
+    """Stats of the files of some rows when they were hashed (N, ``STAT_FIELDS``).
 
     Zeros, which no file has, in a checkpoint of an earlier version.
     """
@@ -59,20 +57,20 @@ def stats_when_hashed(checkpoint: Checkpoint, rows: NDArray[np.int64]) -> NDArra
 
 
 def find_changed_files(root: str | Path, images: pd.DataFrame, stats_NF: NDArray[np.int64]) -> dict[int, str]:
-    """Row -> reason of every image whose file is not the one that was hashed: gone, or other bytes."""
+    """Row -> reason of every image whose file differs from the one that was hashed: missing, or other bytes."""
     files = images["file"].tolist()
     found = {}
     for n in np.flatnonzero((file_stats(root, files) != stats_NF).any(axis=1)).tolist():
         digest, _, reason = hash_file(Path(root, files[n]))
         if digest != images["hash"][n]:
-            found[n] = reason.partition(":")[0] if not digest else "another image has taken its place"
+            found[n] = reason.partition(":")[0] if not digest else "replaced by another image"
     return found
 
 
 def find_changed_while_reading(
     root: str | Path, images: pd.DataFrame, checkpoint: Checkpoint
 ) -> dict[int, str]:
-    """Row -> reason of images that were replaced or removed before all pixels were read; looked at once, then kept."""
+    """Row -> reason of images replaced or removed before all pixels were read; found once, then kept."""
 
     def find() -> dict[int, str]:
         found = find_changed_files(root, images, stats_when_hashed(checkpoint, np.arange(len(images))))
@@ -84,19 +82,17 @@ def find_changed_while_reading(
 def find_replaced_files(
     root: str | Path, images: pd.DataFrame, checkpoint: Checkpoint, track: Track
 ) -> dict[int, str]:
-    """Row -> reason of images that were replaced since a run learnt from them: all are hashed, when they were read."""
+    """Row -> reason of images that were replaced since the previous run; hashes all files, after they were read."""
     files = images["file"].tolist()
 
     def find() -> dict[int, str]:
         checkpoint.save_file_stats(file_stats(root, files))
         hashes, _, _ = hash_files(
-            root, files, progress=progress_callback(track, len(files), "comparing images")
+            root, files, progress=progress_callback(track, len(files), "comparing photos")
         )
         pairs = enumerate(zip(hashes, images["hash"], strict=True))
         return {
-            row: "another image has taken its place: left out"
-            for row, (now, then) in pairs
-            if now and now != then
+            row: "replaced by another image: left out" for row, (now, then) in pairs if now and now != then
         }
 
     return checkpoint.changed_rows(find)
@@ -105,13 +101,13 @@ def find_replaced_files(
 def report_changed_files(
     root: str | Path, images: pd.DataFrame, stats_NF: NDArray[np.int64], screen: Screen
 ) -> list[str]:
-    """A sentence for the model card if images were replaced or removed since they were hashed; each named on screen."""
+    """A sentence for the model card if images were replaced or removed meanwhile; the screen lists them."""
     changed = find_changed_files(root, images, stats_NF)
     if not changed:
         return []
     sentence = (
-        f"{counted(len(changed), 'image')} changed on disk while the training ran."
-        " The run's labels and hashes are those of the images as they were."
+        f"{counted(len(changed), 'photo')} changed on disk during the training."
+        " The run keeps the labels and hashes from before."
     )
     screen.say("Changed on disk since they were read:")
     screen.say_list([Problem(images["file"][row], None, reason) for row, reason in sorted(changed.items())])

@@ -48,7 +48,7 @@ from tagger.training.training_data import TrainingData, TrainingResult
 
 @dataclass(frozen=True)
 class Judgement:
-    """How good a trained model is: probabilities (N, K), raw and calibrated, thresholds, and the metrics as JSON."""
+    """Evaluation of a trained model: probabilities (N, K), raw and calibrated, thresholds, metrics as JSON."""
 
     raw_NK: Floats
     probs_NK: Floats
@@ -186,13 +186,13 @@ def save(run: RunFolder, split: SplitImages, result: TrainingResult, judgement: 
 
 
 def tell_done(fitted: FittedModel) -> None:
-    """How long it took, and where the model card is, on the screen."""
+    """Show the time taken, and where the model card is."""
     job = fitted.split.job
     job.screen.say(f"Done in {minutes(monotonic() - job.started)}. Model card: {job.run.card_path}")
 
 
 def _structure(data: TrainingData, settings: Settings) -> LabelConstraints:
-    """The groups and rules that decisions keep to; what a group's images always have is read off all but the test."""
+    """The groups and rules that decisions keep to; all images but the test show what a group always has."""
     known: Vocabulary = data.vocabulary
     always = always_labelled_groups(data.labels_NK[data.split_N != "test"], known.labels, known.groups)
     return build_constraints(
@@ -201,7 +201,7 @@ def _structure(data: TrainingData, settings: Settings) -> LabelConstraints:
 
 
 def _judging_cells(data: TrainingData, eval_mask_NK: NDArray[np.bool_] | None) -> Cells:
-    """The cells (N, K) that metrics count: all, or of the test split only the judged ones."""
+    """The cells (N, K) that metrics count: all, or in the test split only those of the mask."""
     if eval_mask_NK is None:
         return data.labels_NK
     test = data.split_N == "test"
@@ -213,4 +213,4 @@ def _show_split(table: pd.DataFrame, data: TrainingData, screen: Screen) -> None
     splits = ("train", "val", "test")
     sizes = ", ".join(f"{(data.split_N == split).sum():,} {split}" for split in splits)
     least = ", ".join(f"{worst.get(split, 0):,}" for split in splits)
-    screen.say(f"Split: {sizes}. Least even: {worst['label']!r}, on {least} images of these.")
+    screen.say(f"Split: {sizes} photos. Least even label: {worst['label']!r}, with {least}.")

@@ -1,6 +1,4 @@
-"""Inputs of a retraining: corrected labels, remaining doubt, constraints and the previous networks.
-
-Its labels after the decisions, and its networks."""
+"""Inputs of a retraining: corrected labels, remaining doubt, constraints and the previous networks."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +27,7 @@ from tagger.training.retraining.warm_start import WarmStart, remap_head_labels
 
 @dataclass(frozen=True)
 class RetrainInputs:
-    """What the run before leaves to the next: labels after the decisions, and what is still doubted."""
+    """Inputs from the previous run: its images, its labels after the decisions, and the doubt that remains."""
 
     previous: RunFolder
     settings: Settings
@@ -52,7 +50,7 @@ class RetrainInputs:
 def load_retrain_inputs(
     folder: RunFolder, previous: RunFolder, origin: dict[str, Any], url: str, screen: Screen
 ) -> RetrainInputs:
-    """The labels after the decisions that this retraining began with; the log only grows, so they are all there."""
+    """Inputs of this retraining, by the decisions that it began with: the log only grows, so all are still there."""
     settings = previous.load_settings()
     images = previous.load_images()
     rows, operations = read_decisions(url)
@@ -60,10 +58,12 @@ def load_retrain_inputs(
     corrected = correct_labels(
         previous, rows, [one for one in operations if one.id <= origin["last_operation"]]
     )
-    screen.say(f"{counted(len(images), 'image')} of {previous.path} -> {folder.path}")
+    screen.say(f"{counted(len(images), 'photo')} of {previous.path} -> {folder.path}")
     show_decisions(corrected, url, screen)
     if not rows:
-        screen.say("Nothing is decided yet, so this trains on the same labels again. Decide: tagger review")
+        screen.say(
+            "There are no decisions yet: this trains on the same labels again. Review first: tagger review."
+        )
     checkpoint = folder.checkpoint
     if checkpoint.has_suspects:
         doubt_NK = remaining_doubt(previous, checkpoint.load_suspects(), corrected)
@@ -74,14 +74,17 @@ def load_retrain_inputs(
 
 
 def remap_constraints(inputs: RetrainInputs) -> tuple[dict[str, LabelGroup], tuple[Rule, ...]]:
-    """Groups and rules under the labels' names of now; what lost a label that it needs is gone."""
-    now = edit_vocabulary(inputs.previous.load_labels(), inputs.corrected.operations)
+    """Groups and rules under the current label names, without those that lost a label they need."""
+    current_vocabulary = edit_vocabulary(inputs.previous.load_labels(), inputs.corrected.operations)
     groups: dict[str, LabelGroup] = {}
     for name, group in inputs.previous.load_groups().items():
-        members = dict.fromkeys(to for label in group["labels"] if (to := now.resolve(label)) is not None)
+        members = dict.fromkeys(
+            to for label in group["labels"] if (to := current_vocabulary.resolve(label)) is not None
+        )
         if len(members) > 1 or len(members) == len(group["labels"]):
             groups[name] = LabelGroup(kind=group["kind"], labels=list(members))
-    pairs = [(now.resolve(rule.premise), now.resolve(rule.implied)) for rule in inputs.previous.load_rules()]
+    resolve = current_vocabulary.resolve
+    pairs = [(resolve(rule.premise), resolve(rule.implied)) for rule in inputs.previous.load_rules()]
     return groups, tuple(
         dict.fromkeys(Rule(a, b) for a, b in pairs if a is not None and b is not None and a != b)
     )
@@ -112,7 +115,7 @@ def load_warm_start(inputs: RetrainInputs, settings: Settings, priors_K: Floats,
 
     if settings.train.epochs and not any(previous.fold_models_path.glob("*.safetensors")):
         screen.say(
-            f"{previous.path} kept no networks to go on from: training begins with the weights it began with."
+            f"{previous.path} kept no networks: training starts from the weights that it started from."
         )
         new_backbone(settings)  # a file that is gone shows at once
     return WarmStart(fold_model, backbone)

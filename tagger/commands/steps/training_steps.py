@@ -32,7 +32,7 @@ from tagger.training.training_data import TrainingData, TrainingResult
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One training or retraining: the run that it makes, its settings, where it computes, and who is told."""
+    """One training or retraining: its run, settings, accelerator and screen."""
 
     run: RunFolder
     settings: Settings
@@ -42,13 +42,13 @@ class TrainingJob:
 
     @classmethod
     def start(cls, run: RunFolder, settings: Settings, screen: Screen) -> "TrainingJob":
-        """A job that starts now. TaggerError if the device of the settings is not there."""
+        """A job that starts now. TaggerError if the settings name a device that is not available."""
         return cls(run, settings, make_accelerator(settings), screen, monotonic())
 
 
 @dataclass(frozen=True)
 class ReadImages:
-    """The images of a data set with their labels (N, K), and the backbone that is to see them."""
+    """The images of a data set with their labels (N, K), and the backbone."""
 
     job: TrainingJob
     images: pd.DataFrame
@@ -68,7 +68,7 @@ class ReadImages:
 
 @dataclass(frozen=True)
 class ScannedImages:
-    """The images that can be used: their rows among those that were read, their labels, and what was computed."""
+    """The usable images: their rows among those that were read, their labels, pixels and features."""
 
     job: TrainingJob
     images: pd.DataFrame
@@ -82,11 +82,11 @@ class ScannedImages:
 
 @dataclass(frozen=True)
 class SplitImages:
-    """What ``fit`` learns from: the images with their split, and what a retraining adds.
+    """Input of ``fit``: the images with their split, and what a retraining adds.
 
     ``file_stats_NF`` are the files as they were when they were hashed, None where no file was read.
-    ``eval_mask_NK`` (bool) are the only cells of the test split that may judge, None for all. ``notes`` go
-    to the model card.
+    ``eval_mask_NK`` (bool) are the cells of the test split to evaluate on, None for all. ``notes`` go to the
+    model card.
     """
 
     job: TrainingJob
@@ -100,7 +100,7 @@ class SplitImages:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A trained model with its out-of-sample probabilities, and what it learnt from."""
+    """A trained model with its out-of-sample probabilities, and its training data."""
 
     split: SplitImages
     result: TrainingResult
@@ -111,7 +111,7 @@ def usable_images(
 ) -> ScannedImages:
     """The images without the unreadable ones (row -> reason), which are listed in the run and on the screen.
 
-    ``lost`` ends the sentence "5 images ...".
+    ``lost`` ends the sentence "5 photos ...".
     """
     job = read.job
     problems = tuple(
@@ -119,7 +119,7 @@ def usable_images(
     )
     job.run.save_unreadable([*read.problems, *problems])
     if problems:
-        job.screen.say(f"{counted(len(problems), 'image')} {lost}:")
+        job.screen.say(f"{counted(len(problems), 'photo')} {lost}:")
         job.screen.say_list(problems)
     rows = np.setdiff1d(np.arange(len(read.images)), list(unreadable)).astype(np.int64)
     return ScannedImages(
