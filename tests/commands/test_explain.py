@@ -86,7 +86,7 @@ def test_two_runs_are_compared_on_screen(
     assert end.code == 0, end.err
     assert "difference +0.000 (+0.000 to +0.000 over 3 photos)" in end.out
     assert str(twin) in end.out  # both folders have the same name
-    assert "beside itself" in tagger_cli(*ask, "--against", finished).err
+    assert "cannot be compared with itself" in tagger_cli(*ask, "--against", finished).err
 
 
 @pytest.mark.parametrize(
