@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from tagger.runs.ownership import finished_name, temporary_name
 
-PROBE = bytes(1 << 20)  # what a disk that is full, or a quota that is used up, has no room for
+PROBE = bytes(1 << 20)  # a full disk has no space for so many bytes
 MILLISECOND = 1_000_000  # nanoseconds
 NO_SPACE_ERRNOS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 DISK_ERRNOS = (*NO_SPACE_ERRNOS, errno.EFBIG, errno.EROFS, errno.EIO)
@@ -60,7 +60,7 @@ def disk_error(error: OSError, path: Path, needed: int | None = None) -> OSError
 
 
 def format_megabytes(size: int) -> str:
-    """So many bytes for people.
+    """A number of bytes as text, in megabytes.
 
     >>> format_megabytes(3_260_000), format_megabytes(9)
     ('3.3 MB', '0.0 MB')
@@ -87,8 +87,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def make_newest(path: Path) -> None:
-    """Give the file a later time than its namesakes in the folders beside its own: the last run is the newest
-    one also when the clock was set back meanwhile.
+    """Give the file a later time than files of its name in the neighbouring folders.
+
+    So the last run is the newest one even if the clock was set back meanwhile.
     """
     with suppress(OSError):
         others = [

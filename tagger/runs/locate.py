@@ -1,6 +1,4 @@
-"""Locating runs: by path, the newest finished or unfinished one in ``./runs``, or a new name.
-
-A path, the newest finished or unfinished one in ``./runs``, or a new name."""
+"""Locating runs: by path, the newest finished or unfinished one in ``./runs``, or a new name."""
 
 import re
 from datetime import datetime
@@ -27,17 +25,17 @@ def find_run(path: str | Path | None = None) -> RunFolder:
         there = f" There {'are' if others[1:] else 'is'} {', '.join(others[-5:])}." if others else ""
         raise TaggerError(f"{path}: no such run.{did_you_mean(str(path), others) or there}")
     if not run.exists:
-        raise TaggerError(f"{path}: no config.toml is in it. It is no run folder; tagger train makes one.")
+        raise TaggerError(f"{path} is no run folder: it has no config.toml. Make a run with tagger train.")
     if not run.finished:
         raise TaggerError(
-            f"{path}: this training is not finished (no metrics.json). Finish it: tagger train --resume --run {path}"
+            f"{path}: this training is not finished (no metrics.json). Resume it: tagger train --resume --run {path}"
         )
     run.checkpoint.remove()  # there only if the training was killed in its last moment
     return run
 
 
 def newest_unfinished() -> RunFolder:
-    """The unfinished run in ``./runs`` that was begun last; TaggerError if there is none."""
+    """The unfinished run in ``./runs`` that was started last; TaggerError if there is none."""
     found = [run for run in _all_runs(RUNS_FOLDER) if not run.finished]
     if not found:
         raise TaggerError(

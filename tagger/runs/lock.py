@@ -1,13 +1,11 @@
 """File locks between processes, held by the operating system, so that a killed process frees them.
 
-A lock that the operating system holds, so that kill -9 frees it too.
-
     with run.locked("train", screen.say): ...
     with locked(output_lock(out), "predict", out): ...
 
 The lock (flock) belongs to the open file, not to the file's existence: a file that a killed process left
-behind locks nothing. It holds a line on who is at work. Windows and some network file systems have no such
-locks: ``warn`` is told.
+behind locks nothing. It holds a line on its owner. Windows and some network file systems have no such locks:
+then ``warn`` gets a sentence.
 """
 
 import errno
@@ -27,22 +25,21 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LINE = re.compile(rb"[\w ]+, process \d+ on .*, since \d{4}-\d\d-\d\d \d\d:\d\d\n")
-_HELD_FDS: set[int] = (
-    set()
-)  # files that a forked child closes: else a reader's process would outlive the lock's owner
+# A forked child closes these files: else a reader's process would outlive the lock's owner.
+_HELD_FDS: set[int] = set()
 
 
 class BusyError(TaggerError):
-    """Another process is at work there: its text says which, where and since when."""
+    """Another process holds the lock. The text says which one, where and since when."""
 
 
 @contextmanager
 def locked(
     path: Path, command: str, location: Path, *, warn: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """For as long as the block runs no other process gets the lock ``path``; Busy if one has it already.
+    """For as long as the block runs no other process gets the lock ``path``; BusyError if one has it.
 
-    ``doing`` and ``place`` are what the other one is told: which command is at work, and where. A missing
+    ``command`` and ``location`` are for the other one's message. A missing
     folder is made, and removed again if the block leaves it empty. TaggerError if nothing can be written
     there: before hours of work, not after.
     """
@@ -77,18 +74,18 @@ def _acquire(path: Path, command: str, location: Path, warn: Callable[[str], Non
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             with os.fdopen(fd, "r", encoding="utf-8", errors="replace") as file:
-                who = file.readline().strip() or "it has just begun"
+                who = file.readline().strip() or "it has just started"
             raise BusyError(
-                f"{location}: another tagger is at work here ({who}). Wait until it ends, or stop it."
+                f"{location}: another tagger process is running here ({who}). Wait until it ends, or stop it."
             ) from None
         except OSError:
-            warn(f"{location}: this disk has no locks. See to it that only one tagger works here at a time.")
+            warn(f"{location}: this disk has no file locks. Run only one tagger process here at a time.")
         if _is_same_file(path, fd):
             _check_ours(path, fd)
             _HELD_FDS.add(fd)
             since = f"{datetime.now():%Y-%m-%d %H:%M}"
             line = f"{command}, process {os.getpid()} on {socket.gethostname()}, since {since}\n"
-            with suppress(OSError):  # a disk that is full is told by who writes what matters
+            with suppress(OSError):  # a full disk is reported by the writer of the results
                 os.truncate(fd, 0)
                 os.write(fd, line.encode())
             return fd
@@ -96,13 +93,13 @@ def _acquire(path: Path, command: str, location: Path, warn: Callable[[str], Non
 
 
 def _check_ours(path: Path, fd: int) -> None:
-    """TaggerError if the file is no lock of ours; it is closed then, and stays as it is."""
+    """TaggerError if the file is no lock of ours; then it is closed and not changed."""
     with suppress(OSError):
         before = os.pread(fd, 999, 0) if hasattr(os, "pread") else b""
         if before and not LINE.fullmatch(before):
             os.close(fd)
             raise TaggerError(
-                f"{path}: tagger keeps its lock here, and did not write this file. Move it away."
+                f"{path} is the name of tagger's lock, but tagger did not write this file. Move it away."
             )
 
 
@@ -114,13 +111,11 @@ def _open_lock_file(path: Path, location: Path) -> int:
             return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         except OSError as error:
             failed = error
-            if not isinstance(
-                error, FileNotFoundError | FileExistsError
-            ):  # it went before, or while, mkdir looked
+            if not isinstance(error, FileNotFoundError | FileExistsError):  # the folder was removed meanwhile
                 break
     reason = (failed.strerror or str(failed)).lower()
     raise TaggerError(
-        f"{location}: nothing can be written there ({reason}). Give access, or name another place."
+        f"{location}: nothing can be written there ({reason}). Give access, or name another folder."
     )
 
 

@@ -14,8 +14,7 @@ RESTORE_HINT = "Restore it from a copy, or train again"
 
 @contextmanager
 def wrap_read_errors(path: Path, hint: str = RESTORE_HINT) -> Iterator[None]:
-    """Whatever reading ``path`` raises is a TaggerError that names it and the remedy; the disk's own errors
-    stay.
+    """Turn any error of reading ``path`` into a TaggerError that names it and the hint; not errors of the disk.
 
     >>> with wrap_read_errors(Path("run/oof.npz")):
     ...     raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
@@ -26,9 +25,7 @@ def wrap_read_errors(path: Path, hint: str = RESTORE_HINT) -> Iterator[None]:
         yield
     except TaggerError:
         raise
-    except (
-        Exception
-    ) as error:  # readers of arrays, tables and weights raise nearly every type on damaged input
+    except Exception as error:  # readers of arrays, tables and weights raise nearly every type
         if isinstance(error, OSError) and error.errno:
             raise
         words = " ".join(str(error).split()) or type(error).__name__

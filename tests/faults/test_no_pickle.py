@@ -144,7 +144,7 @@ def test_every_file_that_a_finished_run_reads_is_in_this_test(finished: Path):
         "load_labels",
         "load_groups",
         "load_rules",
-        "load_structure",
+        "load_constraints",
         "load_threshold_set",
     }
 

@@ -44,7 +44,7 @@ def refused_at_once(end: Any, place: Path) -> None:
     """One line that names the place, and no other: the work had not begun."""
     assert (end.code, end.out, end.err.count("\n")) == (2, "", 1), end
     assert f"tagger: {place}: nothing can be written there (" in end.err
-    assert "Give access, or name another place." in end.err
+    assert "Give access, or name another folder." in end.err
 
 
 def test_a_run_that_cannot_be_written(

@@ -70,7 +70,7 @@ def test_two_that_go_on_with_one_training(tagger_cli: Cli, finished: Path, tmp_p
     run = RunFolder(tmp_path / "run")
     run.save_settings(RunFolder(finished).load_settings())
     with held("run", run.path):
-        refused(tagger_cli("train", "--resume", "--run", run.path), "another tagger is at work here")
+        refused(tagger_cli("train", "--resume", "--run", run.path), "another tagger process is running here")
 
 
 def test_a_second_retraining_is_refused_and_the_run_it_comes_from_can_be_read(
@@ -129,7 +129,7 @@ def test_a_disk_without_locks_is_said_and_stops_nothing(tmp_path: Path, monkeypa
     said: list[str] = []
     with locked(tmp_path / "lock", "train", tmp_path, warn=said.append):
         pass
-    assert "this disk has no locks" in said[0]
+    assert "this disk has no file locks" in said[0]
 
 
 def test_threads_that_take_turns_never_meet(tmp_path: Path):

@@ -188,7 +188,7 @@ def test_a_run_is_finished_when_its_metrics_are_there(run: RunFolder):
     assert run.exists
     assert not run.finished
     with pytest.raises(
-        TaggerError, match=r"not finished \(no metrics.json\). Finish it: tagger train --resume --run"
+        TaggerError, match=r"not finished \(no metrics.json\). Resume it: tagger train --resume --run"
     ):
         find_run(run.path)
     run.finish({})
@@ -197,7 +197,7 @@ def test_a_run_is_finished_when_its_metrics_are_there(run: RunFolder):
 
 
 # not every run has these
-OPTIONAL = {"load_dynamics", "load_judged", "load_suspects", "load_threshold_set"}
+OPTIONAL = {"load_dynamics", "load_eval_mask", "load_suspects", "load_threshold_set"}
 
 
 @pytest.mark.parametrize(
