@@ -268,6 +268,6 @@ def check_learnable(dataset: Dataset) -> None:
     cells_NK = dataset.labels_NK
     if not ((cells_NK == YES).any(axis=0) & (cells_NK == NO).any(axis=0)).any():
         raise TaggerError(
-            f"{dataset.root}: no label has both a photo with it and one without, so nothing can be learnt"
+            f"{dataset.root}: no label has both a photo with it and one without, so there is nothing to learn"
             f" ({shortlist([repr(name) for name in dataset.labels], 3)}). Add photos of the other kind."
         )

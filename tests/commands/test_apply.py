@@ -248,7 +248,7 @@ def test_what_apply_cannot_write_is_said(run: RunFolder, tmp_path: Path):
         apply(run, out=tmp_path / "x.json", format="cocoa", store=url)
     with pytest.raises(TaggerError, match="cannot be a folder name"):
         apply(run, out=tmp_path / "x", format="folders", store=url)
-    with pytest.raises(TaggerError, match="another form: --format tsv"):
+    with pytest.raises(TaggerError, match="or use --format tsv"):
         apply(run, out=tmp_path / "x.tsv", store=url)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("precious")

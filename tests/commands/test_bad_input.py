@@ -80,18 +80,18 @@ def test_too_few_images_leave_no_half_run(tagger_cli: Cli, photos: Any, count: i
     data = photos(count, lambda i: "cat" if i else "")
     refused(
         tagger_cli(*train_argv(data, Path("run"))),
-        "nothing can be learnt" if count == 1 else "At least 3 are needed",
+        "nothing to learn" if count == 1 else "At least 3 are needed",
     )
     again = tagger_cli(*train_argv(data, Path("run")))
     refused(again)
-    assert "there is a run already" not in again.err
+    assert "there is an unfinished run" not in again.err
     refused(tagger_cli("train", "--resume", "--run", "run"), "no training was started there")
 
 
 @pytest.mark.parametrize("label", ["cat", ""])
 def test_labels_that_all_images_have_or_none(tagger_cli: Cli, photos: Any, label: str):
     data = photos(12, lambda i: label)
-    words = ("nothing can be learnt", "cat") if label else ("no label at all",)
+    words = ("nothing to learn", "cat") if label else ("no label at all",)
     refused(tagger_cli(*train_argv(data, Path("run"))), *words)
     assert not Path("run").exists()
 
@@ -99,14 +99,14 @@ def test_labels_that_all_images_have_or_none(tagger_cli: Cli, photos: Any, label
 def test_a_wide_table_of_zeros(tagger_cli: Cli, photos: Any):
     data = photos(6, None)
     write_rows(data, [[f"{n:02d}.png", "0", "0"] for n in range(6)], ("file", "cat", "dog"))
-    refused(tagger_cli(*train_argv(data, Path("run"))), "nothing can be learnt", "'cat', 'dog'")
+    refused(tagger_cli(*train_argv(data, Path("run"))), "nothing to learn", "'cat', 'dog'")
 
 
 def test_no_image_that_can_be_read(tagger_cli: Cli, photos: Any):
     data = photos(6)
     for n in range(6):
         (data / f"{n:02d}.png").write_text(f"text {n}")
-    refused(tagger_cli(*train_argv(data, Path("run"))), "6 cannot be read, such as 00.png: not an image")
+    refused(tagger_cli(*train_argv(data, Path("run"))), "6 photos cannot be read, such as 00.png: not an image")
     refused(tagger_cli("train", "--resume", "--run", "run"), "no training was started there")
 
 
@@ -227,7 +227,7 @@ def test_unreadable_images_are_left_out_listed_and_give_exit_code_3(tagger_cli: 
     predicted = tagger_cli("predict", data, "--run", "run")
     assert predicted.code == 3
     assert "15 photos tagged: predictions.csv" in predicted.out
-    assert "5 could not be read" in predicted.out
+    assert "5 photos could not be read" in predicted.out
     table = pd.read_csv("predictions.csv")
     assert len(table) == 20
     assert table.loc[table["file"].isin(reasons)].iloc[:, 1:].isna().all(axis=None)
@@ -238,7 +238,7 @@ def test_unreadable_images_are_left_out_listed_and_give_exit_code_3(tagger_cli: 
     assert len(list(Path("tags").glob("*.txt"))) == 15
     evaluated = tagger_cli("evaluate", "--data", data, "--run", "run")
     assert evaluated.code == 3
-    assert "5 could not be read" in evaluated.out
+    assert "5 photos could not be read" in evaluated.out
 
 
 def test_a_folder_without_read_permission_is_listed(

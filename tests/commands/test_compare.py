@@ -126,7 +126,7 @@ def test_images_that_either_run_trained_on_do_not_count(a: RunFolder, tmp_path: 
     other = make_run(tmp_path / "other", 2, test=np.arange(50, 60))
     result = compare(a, other, draws=5)
     assert result["num_images"] == 10
-    assert result["notes"] == [f"10 test images of {a.path}: {other.path} trained on them, so left out."]
+    assert result["notes"] == [f"10 test photos of {a.path}: {other.path} trained on them, so left out."]
 
 
 def test_runs_without_common_test_images_are_refused_with_the_reason(a: RunFolder, tmp_path: Path):

@@ -217,7 +217,7 @@ def test_a_run_that_does_not_exist_suggests_its_neighbour(tmp_path: Path, monkey
     with pytest.raises(TaggerError, match=r"no such run. There is first-run"):
         find_run("zzz")
     (tmp_path / "photos").mkdir()
-    with pytest.raises(TaggerError, match="It is no run folder"):
+    with pytest.raises(TaggerError, match="is no run folder"):
         find_run(tmp_path / "photos")
 
 
