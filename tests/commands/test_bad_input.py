@@ -106,7 +106,9 @@ def test_no_image_that_can_be_read(tagger_cli: Cli, photos: Any):
     data = photos(6)
     for n in range(6):
         (data / f"{n:02d}.png").write_text(f"text {n}")
-    refused(tagger_cli(*train_argv(data, Path("run"))), "6 photos cannot be read, such as 00.png: not an image")
+    refused(
+        tagger_cli(*train_argv(data, Path("run"))), "6 photos cannot be read, such as 00.png: not an image"
+    )
     refused(tagger_cli("train", "--resume", "--run", "run"), "no training was started there")
 
 

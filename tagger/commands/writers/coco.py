@@ -51,13 +51,11 @@ class CocoWriter(TableWriter):
                 yield {"id": number} | image
 
         def annotations() -> Iterator[dict[str, Any]]:
-            each = (
-                (number, item)
-                for number, (_, items) in enumerate(read_json_lines(paths), start=1)
-                for item in items
-            )
-            for at, (number, item) in enumerate(each, start=1):
-                yield {"id": at, "image_id": number} | item
+            number = 0
+            for image_id, (_, items) in enumerate(read_json_lines(paths), start=1):
+                for item in items:
+                    number += 1
+                    yield {"id": number, "image_id": image_id} | item
 
         info = {"description": "labels of whole images, written by tagger"}
         with atomic_write(out) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
