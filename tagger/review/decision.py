@@ -52,7 +52,7 @@ class Decision:
             )
         if (self.verdict == "undo") == (self.undoes is None and self.undoes_seq is None):
             raise TaggerError(
-                f"A decision on {self.label!r}: an 'undo', and nothing else, names the decision that it takes back."
+                f"A decision on {self.label!r}: an 'undo', and nothing else, names the decision it takes back."
             )
         check_text(
             hash=self.hash, label=self.label, reviewer=self.reviewer, client=self.client, run=self.run or "-"
@@ -84,7 +84,7 @@ class RecordedDecision(Decision):
     time: str
 
     def __post_init__(self) -> None:
-        """Nothing: it was checked when it was made."""
+        """Skip the checks: they passed when it was made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +119,11 @@ class RecordedOperation(LabelOperation):
     after: int
 
     def __post_init__(self) -> None:
-        """Nothing: it was checked when it was made."""
+        """Skip the checks: they passed when it was made."""
 
 
 def check_choice(what: str, word: str, known: tuple[str, ...]) -> None:
-    """Nothing; TaggerError with the nearest word if ``word`` is not ``known``.
+    """Raise TaggerError with the nearest word if ``word`` is not ``known``.
 
     >>> check_choice("verdict", "yes", VERDICTS)
     """
@@ -134,7 +134,7 @@ def check_choice(what: str, word: str, known: tuple[str, ...]) -> None:
 
 
 def check_limits(client: str, *numbers: int | None) -> None:
-    """Nothing; TaggerError if a sender's name or its numbers do not fit into every database.
+    """Raise TaggerError if a client's name or its numbers do not fit into every database.
 
     >>> check_limits("tab-1", 1, None)
     """
@@ -147,7 +147,7 @@ def check_limits(client: str, *numbers: int | None) -> None:
 
 
 def check_text(**fields: str) -> None:
-    """Nothing; TaggerError if a text is empty or cannot be stored by every database.
+    """Raise TaggerError if a text is empty or cannot be stored by every database.
 
     >>> check_text(label="sea")
     """

@@ -209,7 +209,7 @@ def _apply(vocabulary: EditedVocabulary, one: RecordedOperation, *, undone: bool
 def check_operation(
     names: Sequence[str], operations: Sequence[RecordedOperation], new: LabelOperation
 ) -> None:
-    """Nothing; TaggerError in words for a person if ``new`` cannot be done now. Ask before recording it.
+    """Raise TaggerError, in words for a person, if ``new`` cannot be done now. Call it before recording.
 
     >>> check_operation(["sea"], [], LabelOperation(kind="add", label="dog", reviewer="ann", client="t", seq=1))
     """

@@ -23,7 +23,7 @@ UPGRADE_STEPS: dict[int, Callable[[Connection], None]] = {
 
 
 def upgrade_store(connection: Connection, version: int) -> None:
-    """Nothing, when the store has this tagger's version; a warning says where the copy of the old one is.
+    """Upgrade a store of an earlier version; a warning says where the copy of the old one is.
 
     ``connection`` must be one of ``write_transaction``: nobody else writes meanwhile, and an error takes everything
     back.
