@@ -21,7 +21,7 @@ ROWS_AT_ONCE = (
 class Head(nn.Module):
     """Logits (B, K) of pooled features (B, D): ``classify(inputs(features))``, where inputs are standardised.
 
-    The features' mean and deviation are buffers: 0 and 1 until ``standardise`` sets them from training
+    The features' mean and deviation are buffers: 0 and 1 until ``fit_standardisation`` sets them from training
     features, which lets one learning rate suit every level of every backbone.
     """
 
@@ -50,7 +50,7 @@ class Head(nn.Module):
         return self.to_logits(self.raw_scores(features_BD))
 
     def raw_scores(self, features_BD: Tensor) -> Tensor:
-        """Scores (B, K) before ``finish``, float32, also under autocast: a head costs nothing and thresholds
+        """Scores (B, K) before ``to_logits``, float32, also under autocast: a head costs nothing and thresholds
         are close to ties. Scores of several heads, or of a head and something else, are averaged as these.
         """
         with torch.autocast(features_BD.device.type, enabled=False):
@@ -79,7 +79,7 @@ class Head(nn.Module):
         _update_group_layout(self)
 
     def classify(self, features_BD: Tensor) -> Tensor:
-        """Logits of what ``inputs`` gives; each head's own."""
+        """Raw scores of what ``prepare_inputs`` gives; each head's own."""
         raise NotImplementedError
 
     def output_layer(self) -> nn.Linear:
@@ -146,7 +146,7 @@ class Head(nn.Module):
             layer.bias.copy_(self.scores_from_priors(priors_K))
 
     def scores_from_priors(self, priors_K: Floats) -> Tensor:
-        """The scores (K, float32) at which ``finish`` gives these probabilities."""
+        """The scores (K, float32) at which ``to_logits`` gives these probabilities."""
         scores_K = prior_scores(priors_K, self.group_K.cpu().numpy(), self.none_K.cpu().numpy())
         return torch.from_numpy(scores_K.astype(np.float32))
 

@@ -19,8 +19,10 @@ from tagger.errors import TaggerError
 
 @dataclass(frozen=True)
 class ModuleLayout:
-    """One module's way: ``kind`` is ``nchw``, ``nhwc`` or ``tokens``; those are (B, prefix + h w, C), class
-    token and registers first, and ``grid`` is the h, w of the size that the network was made for.
+    """Layout of one module's output: ``kind`` is ``nchw``, ``nhwc`` or ``tokens``.
+
+    Tokens are (B, prefix + h w, C), class token and registers first; ``grid`` is the h, w of the size that the
+    network was made for.
 
     >>> ModuleLayout("tokens", prefix=1).to_map(torch.zeros(2, 1 + 9, 5)).shape
     torch.Size([2, 5, 3, 3])

@@ -41,7 +41,7 @@ class TagModel(nn.Module):
         return ModelOutputs(self.head.to_logits(raw_BK), features_BD, penalty)
 
     def raw_scores(self, images_BCHW: Tensor) -> Tensor:
-        """Scores (B, K), float32, before the head's ``finish`` makes logits of them; attention has its part in them."""
+        """Scores (B, K), float32, before the head's ``to_logits``, with attention's share in them."""
         return self._forward_scores(images_BCHW)[0]
 
     def _forward_scores(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -63,7 +63,7 @@ def new_backbone(settings: Settings, *, use_global_rng: bool = False) -> Backbon
     """The backbone that the settings name, with the weights they name.
 
     Random ones (``none``) depend on the seed alone, so that cached features and the networks of a run go
-    together; with ``anew`` they are drawn from torch's generator.
+    together; with ``use_global_rng`` they are drawn from torch's generator.
     """
     chosen = settings.backbone
     with torch.random.fork_rng(devices=[], enabled=not use_global_rng):

@@ -1,8 +1,8 @@
 """Base class and registry of regularisers, with the hooks through which they act on a training step.
 
 A method of the literature is a few lines at one or two of these places, so each is one file: change the
-images of a batch (``batch``), change a feature map on its way (``on_feature_map``), add to the loss
-(``loss``), change gradients before the optimiser's step (``gradients``). What a method learns itself, such
+images of a batch (``on_images``), change a feature map (``on_feature_map``), add to the loss
+(``loss``), change gradients before the optimiser's step (``on_gradients``). What a method learns itself, such
 as an auxiliary head, are its own parameters: they are trained and kept in checkpoints, and are no part of
 the saved model.
 """

@@ -1,6 +1,6 @@
 """Run a network over batches: features or logits, averaged over test-time views.
 
-On a processor each core works at batches of its own (``lanes``), in pieces of ``CPU_CHUNK_SIZE`` images.
+On a CPU each core takes whole batches (``thread_map``), in pieces of ``CPU_CHUNK_SIZE`` images.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ from tagger.training.thread_map import thread_map
 
 ForwardFn = Callable[[TagModel, Tensor], Tensor]  # logits, features or the like of a batch of images
 
-CPU_CHUNK_SIZE = 16  # images: a processor is no faster with more, and its caches hold less of each
+CPU_CHUNK_SIZE = 16  # images: a CPU is no faster with more, and they would not fit its caches
 
 
 class BatchOutputs(NamedTuple):
@@ -39,7 +39,7 @@ def run_batches(
     """``call`` on each batch of images (float 0..1, channels-last) and, with ``tta_hflip``, on their mirror
     images.
 
-    On a processor ``call`` runs in several threads at once, and ``BatchSequence`` are decoded there too.
+    On a processor ``call`` runs in several threads at once, and a ``BatchSequence`` is decoded there too.
     """
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
 
@@ -48,7 +48,7 @@ def run_batches(
         return torch.stack([call(view).float() for view in views])
 
     def outputs_of(item: ImageBatch | int) -> BatchOutputs:
-        batch = loader[item] if isinstance(item, int) else item  # type: ignore[index]  # numbers are those of Batches
+        batch = loader[item] if isinstance(item, int) else item  # type: ignore[index]  # an int is the number of a batch
         parts = batch.images_BCHW.split(CPU_CHUNK_SIZE) if device.type == "cpu" else (batch.images_BCHW,)
         with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             outputs = torch.cat([of_views(to_float(part, device)) for part in parts], dim=1)

@@ -39,7 +39,7 @@ def suggested_settings(settings: Settings, *, for_heads: bool = False) -> str:
 def nonfinite_error(
     what: str, where: str, cause: str, settings: Settings, *, for_heads: bool = False
 ) -> TaggerError:
-    """The error of a training that cannot go on: ``what`` happened ``where``, and what is to blame."""
+    """The error of a training that cannot continue: what happened where, the cause, and settings that help."""
     return TaggerError(f"{what} ({where}): {cause}. {suggested_settings(settings, for_heads=for_heads)}")
 
 

@@ -1,9 +1,7 @@
 """Training targets and weights of each cell, apart from the labels that metrics count.
 
-Targets and weights beside the labels that metrics count.
-
-Without them each known cell teaches its label, all alike. A retraining trusts cells that a person verified
-more, and may hold back or soften those that are doubted.
+By default the target of each known cell is its label, with weight 1. A retraining gives cells that a person
+verified more weight, and may leave out or soften doubted ones.
 """
 
 from dataclasses import dataclass
@@ -18,8 +16,8 @@ from tagger.arrays import Cells, Floats
 
 @dataclass(frozen=True)
 class TrainingTargets:
-    """targets_NK (0..1, negative: teaches nothing; as small a type as holds them) and weights_NK (0 or more;
-    None: all alike).
+    """targets_NK (0..1; negative: unknown, without loss; in as small a type as holds them) and weights_NK
+    (0 or more; None: all 1).
     """
 
     targets_NK: Tensor
@@ -29,7 +27,7 @@ class TrainingTargets:
     def from_labels(
         cls, labels_NK: Cells, targets_NK: Floats | None = None, weights_NK: Floats | None = None
     ) -> "TrainingTargets":
-        """Targets are the labels where there are no others; weights that are all one are none, so change no bit.
+        """Targets are by default the labels. Weights that are all 1 become None, which changes no bit.
 
         >>> targets = TrainingTargets.from_labels(np.array([[1, -1]], np.int8), weights_NK=np.ones((1, 2)))
         >>> targets.targets_NK.tolist(), targets.weights_NK
@@ -41,7 +39,7 @@ class TrainingTargets:
         return cls(torch.from_numpy(targets), torch.from_numpy(np.asarray(weights_NK, dtype=np.float32)))
 
     def batch(self, rows: NDArray[np.int64] | Tensor) -> Tensor:
-        """float32 targets of some rows, their weights (if any) as further columns: what is mixed is mixed in one go."""
+        """float32 targets of some rows, with their weights (if any) as further columns: mixup treats both alike."""
         targets_BK = self.targets_NK[rows].float()
         return (
             targets_BK if self.weights_NK is None else torch.cat([targets_BK, self.weights_NK[rows]], dim=1)

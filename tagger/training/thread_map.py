@@ -1,11 +1,9 @@
 """Run whole batches in a thread pool, splitting torch's threads among its workers.
 
-Each core takes whole batches, alone.
-
-Threads that share one batch wait for each other after every operation: for the slower of them, and for long
-where another program takes a core away. With a batch to itself a core waits for nobody, and small batches
-stay in its cache. On two cores mobilenetv2 gives 1.1 to 1.4 times as many images a second this way, on a
-busy machine several times as many. And an image's result does not depend on how many cores there are.
+Threads that share one batch wait for each other after every operation, and for long if another program
+takes a core away. A thread with a batch to itself does not wait, and small batches stay in its core's cache.
+On two cores mobilenetv2 gives 1.1 to 1.4 times as many images a second this way, on a busy machine several
+times as many. An image's result does not depend on the number of cores.
 """
 
 from collections import deque
@@ -17,9 +15,7 @@ from typing import TypeVar
 
 import torch
 
-MAX_WORKERS = (
-    8  # lanes; beyond them Python's own lock would be the bottleneck, so lanes have several threads each
-)
+MAX_WORKERS = 8  # beyond it Python's lock is the bottleneck: each worker has several torch threads instead
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -27,11 +23,11 @@ Result = TypeVar("Result")
 def thread_map(
     work: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None
 ) -> Iterator[Result]:
-    """``work(item)`` of each item, in their order, computed in ``lanes`` threads that share the cores.
+    """``work(item)`` of each item, in their order, computed in ``workers`` threads that share the cores.
 
-    Without ``lanes`` there is one for each of torch's threads, at most ``MAX_WORKERS``. Items are taken as
-    they are needed: two a lane are in work or done and not yet asked for. An error comes up at its item's
-    place; the rest is dropped.
+    ``workers`` None: one for each of torch's threads, at most ``MAX_WORKERS``. Items are taken as they are
+    needed: at most two a worker are in work or wait for the caller. An error is raised in place of its
+    item's result; later items are dropped.
 
     >>> list(thread_map(lambda n: n * n, range(5), workers=2))
     [0, 1, 4, 9, 16]
@@ -71,5 +67,5 @@ def _start_pool(workers: int, threads: int) -> ThreadPoolExecutor:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="lane")
     for future in [pool.submit(begin) for _ in range(workers)]:
         future.result()
-    torch.set_num_threads(before)  # what a lane sets holds for itself and for threads that start after it
+    torch.set_num_threads(before)  # a worker's setting also holds for threads that start after it
     return pool

@@ -21,10 +21,10 @@ ValidationScores = dict[str, float]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What there is to learn from: images, their cells (N, K), each one's split and fold, features if computed.
+    """Images, their cells (N, K), each image's split and fold, and the cached features if there are any.
 
-    Metrics count ``labels_NK``. ``lessons`` (None: just these labels) gives other targets and weights, made
-    without the rows that are held out. ``vocabulary`` holds the labels' groups and rules.
+    Metrics count ``labels_NK``. ``targets`` (None: the labels) gives other targets and weights, made without
+    the rows that are held out. ``vocabulary`` holds the labels' groups and rules.
     """
 
     images: ImageFiles | CachedImages
@@ -36,7 +36,7 @@ class TrainingData:
     vocabulary: Vocabulary = EMPTY_VOCABULARY
 
     def targets_without(self, held_out: Indices) -> TrainingTargets:
-        """What the cells teach while some rows are held out."""
+        """Targets of a training without some rows, which have no influence on them."""
         return self.targets(held_out) if self.targets else TrainingTargets.from_labels(self.labels_NK)
 
     def rows(self, *splits: str) -> Indices:

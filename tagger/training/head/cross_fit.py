@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -45,6 +45,8 @@ __all__ = [
     "validation_metrics",
 ]
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class CrossFittedHeads:
@@ -77,7 +79,7 @@ def cross_fit_heads(
 ) -> CrossFittedHeads:
     """Train heads on all parts but one, for each part of ``fold_N`` (-1: in none, such as the test split).
 
-    ``lessons`` may give other targets than the labels, and weights, for each part that is held out. A core
+    ``targets`` may give other targets than the labels, and weights, for each part that is held out. A core
     trains the heads of one part at a time, alone; what comes out does not depend on how many cores there
     are, but for rounding.
     """
@@ -94,30 +96,29 @@ def cross_fit_heads(
         held_out = np.flatnonzero(fold_N == fold)
         fold_targets = targets(held_out) if targets else TrainingTargets.from_labels(labels_NK)
         task = HeadFitTask(views_VND, labels_NK, fold_targets, rows, held_out, vocabulary)
+        prefetch = torch.get_num_threads() > 1
+        check = partial(_check_stop, stop)
         fitted = [
-            train_head(
-                one,
-                task,
-                settings,
-                dynamics,
-                prefetch=torch.get_num_threads() > 1,
-                before_epoch=partial(_check_stop, stop),
-            )
+            train_head(one, task, settings, dynamics, prefetch=prefetch, before_epoch=check)
             for one in prepared[fold]
         ]
         head = combine_heads([head for head, _ in fitted])
         logits_NK[held_out] = head_logits(head, views_VND, held_out)
         return head, fitted[0][1]
 
+    fitted = _run_folds(fit_fold, folds, stop, track)
+    heads = tuple(head for head, _ in fitted)
+    return CrossFittedHeads(heads, logits_NK, _mean_history([history for _, history in fitted]), dynamics)
+
+
+def _run_folds(fit_fold: Callable[[int], T], folds: Sequence[int], stop: Event, track: Track) -> list[T]:
+    """``fit_fold`` of each fold, in threads; ``stop`` is set at the end, or when one fails."""
     results = thread_map(fit_fold, folds, workers=min(torch.get_num_threads(), len(folds), MAX_WORKERS))
     try:
-        fitted = [next(results) for _ in track(folds, "heads")]
+        return [next(results) for _ in track(folds, "heads")]
     finally:
-        stop.set()  # Ctrl-C: what still trains in a lane ends with its epoch
+        stop.set()  # Ctrl-C: heads that still train in a thread stop after their epoch
         results.close()  # type: ignore[attr-defined]
-    heads = [head for head, _ in fitted]
-    histories = [history for _, history in fitted]
-    return CrossFittedHeads(tuple(heads), logits_NK, _mean_history(histories), dynamics)
 
 
 def fit_head(
@@ -135,7 +136,7 @@ def fit_head(
     """A head (``head_stage.num_seeds`` of them, averaged) trained on some rows, and its history on the held-out
     ones.
 
-    ``watch`` takes in what it says of them after each epoch.
+    ``dynamics`` takes in its held-out probabilities after each epoch.
     """
     task = HeadFitTask(
         views_VND, labels_NK, targets or TrainingTargets.from_labels(labels_NK), rows, held_out, vocabulary

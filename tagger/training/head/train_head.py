@@ -87,8 +87,10 @@ def train_head(
     prefetch: bool,
     before_epoch: Callable[[], None] = lambda: None,
 ) -> tuple[Head, History]:
-    """The head, trained, and one history row an epoch. ``before_epoch`` is called before each and may raise;
-    ``ahead``: a thread of its own reads the next batches.
+    """The trained head, and one history row an epoch.
+
+    ``before_epoch`` is called before each epoch and may raise. ``prefetch``: a thread of its own makes the
+    next batches.
     """
     head = prepared.head
     head_settings = settings.head_stage
@@ -97,21 +99,13 @@ def train_head(
     _fit_head_statistics(head, task)
     sampler = samplers.build(settings.sampler.name, task.labels_NK[task.rows], **settings.sampler.options)
     stages = [sampler.at_progress(epoch / head_settings.epochs) for epoch in range(head_settings.epochs)]
-    loop = _HeadTrainer(
-        head,
-        objective,
-        task,
-        settings,
-        _num_steps(stages, head_settings.batch_size),
-        prepared.name,
-        prefetch=prefetch,
-    )
+    steps = _num_steps(stages, head_settings.batch_size)
+    loop = _HeadTrainer(head, objective, task, settings, steps, prepared.name, prefetch=prefetch)
     history: History = []
     for epoch, stage in enumerate(stages):
         before_epoch()
-        loss = loop.train_epoch(
-            task.rows[stage.draw_epoch(loop.rng)], f"heads, {prepared.name}, epoch {epoch + 1}"
-        )
+        order = task.rows[stage.draw_epoch(loop.rng)]
+        loss = loop.train_epoch(order, f"heads, {prepared.name}, epoch {epoch + 1}")
         logits_RK = head_logits(head, task.views_VND, task.held_out, workers=1 + prefetch)
         row = {"epoch": epoch + 1, "train_loss": loss, "lr": loop.schedule.get_last_lr()[0]}
         history.append(row | validation_metrics(logits_RK, task.labels_NK[task.held_out], loss_of))
@@ -224,7 +218,7 @@ def head_logits(
     chunk: int = LOGITS_CHUNK,
     workers: int = 1,
 ) -> Floats:
-    """Logits (rows, K), the mean over the views; ``lanes`` threads share the rows."""
+    """Logits (rows, K), the mean over the views; ``workers`` threads share the rows."""
     head.eval()
 
     def logits_of(at: int) -> Floats:

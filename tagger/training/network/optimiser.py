@@ -67,8 +67,8 @@ def frozen_parameters(backbone: Backbone, share: float) -> list[str]:
 def batch_norms_to_freeze(
     model: TagModel, settings: Settings, *, single_image_batches: bool
 ) -> list[nn.Module]:
-    """Batch normalisations whose running statistics stay: all (``freeze_norm``; images that come ``alone``
-    have none), or those of frozen stages.
+    """Batch normalisations whose running statistics stay: all (``freeze_norm``; batches of a single
+    image have no statistics), or those of frozen stages.
     """
     keep_all = settings.train.freeze_norm
     if keep_all == "auto":

@@ -10,12 +10,11 @@ from tagger.training.objective import Objective
 
 
 class TrainStep(nn.Module):
-    """The model together with what only its training needs; ``learner(images, targets, weights, step)`` is the
-    loss.
+    """Model, loss and regularisers as one module; ``train_step(images, targets, weights, step)`` is the loss.
 
-    As one module it is wrapped once for mixed precision and for several processes. With no regulariser it
-    computes what the model and the loss alone would. Call ``release`` when the training is over: it takes
-    the hooks back.
+    As one module it is wrapped once for mixed precision and for several processes. Without regularisers it
+    computes what the model and the loss alone would. Call ``release`` after the training: it removes the
+    hooks.
     """
 
     def __init__(self, model: TagModel, objective: Objective, *, compiled: bool = False):
@@ -52,7 +51,7 @@ class TrainStep(nn.Module):
             handle.remove()
 
     def _on_feature_map(self, map_BCHW: Tensor, depth: int) -> Tensor:
-        """A map of the backbone, ``depth`` 0 the last: changed while a training step is on its way."""
+        """A map of the backbone, ``depth`` 0 the last: changed by the regularisers during a training step."""
         if self._step is None:
             return map_BCHW
         for regulariser in self._map_regularisers:
