@@ -5,6 +5,7 @@ It takes minutes and needs no network."""
 import csv
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from data_tools import demo_folder
 from data_tools.demo import make_demo
@@ -81,9 +82,7 @@ def run_demo(out: Path, screen: Screen) -> None:
     truth = data / "truth" / "new_truth.csv"
     before, after = (evaluate(new, folder, labels=truth, screen=screen) for folder in (run, better))
     report(after, "new images, against the truth", screen, rest="there is no file of them")
-    for name, word in (("map", "mAP"), ("micro_f1", "micro-F1"), ("macro_f1", "macro-F1")):
-        old, now = (result["overall"][name]["value"] for result in (before, after))
-        screen.say(f"{word} before {old:.3f}, after {now:.3f}")
+    _say_gains(before, after, screen)
     screen.say()
     screen.say("7. Predict: tag the new photos", style="bold")
     tags = predict(new, run=better, out=out / "predictions.csv", screen=screen)
@@ -93,16 +92,28 @@ def run_demo(out: Path, screen: Screen) -> None:
         screen.say(f"  {file}  {labels.replace('|', ', ') or '(no label)'}")
     screen.say()
     screen.say(f"Done in {monotonic() - began:.0f} s. Look at:")
-    for path, what in (
-        (better / "README.md", "model card: training, scores and plots"),
-        (better / "suspects.parquet", "the labels that are still most likely wrong"),
-        (data / "labels.csv", "the labels with errors; the true ones are in truth/"),
-        (tags.out, "the tags of the new photos"),
-    ):
-        screen.say(f"  {path}  {what}")
+    _say_files(data, better, tags.out, screen)
     screen.say()
     where = "make review" if str(out) == "demo" else f"tagger review --run {better}"
     screen.say(f"Review suspects yourself in the browser: {where}", style="bold")
+
+
+def _say_gains(before: dict[str, Any], after: dict[str, Any], screen: Screen) -> None:
+    """The main scores of both models."""
+    for name, word in (("map", "mAP"), ("micro_f1", "micro-F1"), ("macro_f1", "macro-F1")):
+        old, now = (result["overall"][name]["value"] for result in (before, after))
+        screen.say(f"{word} before {old:.3f}, after {now:.3f}")
+
+
+def _say_files(data: Path, run: Path, predictions: Path, screen: Screen) -> None:
+    """The files to look at."""
+    for path, what in (
+        (run / "README.md", "model card: training, scores and plots"),
+        (run / "suspects.parquet", "the labels that are still most likely wrong"),
+        (data / "labels.csv", "the labels with errors; the true ones are in truth/"),
+        (predictions, "the tags of the new photos"),
+    ):
+        screen.say(f"  {path}  {what}")
 
 
 def read_truth(path: Path) -> dict[str, set[str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagger.commands.suspects import make_rescorer
-from tagger.review import Decision, DoubtModel, ReviewedRun, ReviewSession, Store, default_url
+from tagger.review import Card, Decision, DoubtModel, ReviewedRun, ReviewSession, Store, default_url
 from tagger.runs import RunFolder
 
 CARDS_AT_ONCE = 20
@@ -52,23 +52,26 @@ def answer_suspects(
             for seq, card in enumerate(cards, start=asked):
                 right = card.label in truth[card.file]
                 wrong += right != bool(card.given)
-                decisions.append(
-                    Decision(
-                        hash=card.hash,
-                        label=card.label,
-                        verdict="yes" if right else "no",
-                        before=card.given,
-                        suggested=card.suggested,
-                        doubt=card.doubt,
-                        run=run.path.name,
-                        reviewer=reviewer,
-                        seconds=None,
-                        client="truthful",
-                        seq=seq,
-                        blind=card.blind,
-                    )
-                )
+                decisions.append(_decision(card, right, run=run.path.name, reviewer=reviewer, seq=seq))
             session.record(decisions)
             session.wait()
             asked += len(cards)
         return ReviewCount(asked, wrong)
+
+
+def _decision(card: Card, right: bool, *, run: str, reviewer: str, seq: int) -> Decision:
+    """The decision that gives a card its true value."""
+    return Decision(
+        hash=card.hash,
+        label=card.label,
+        verdict="yes" if right else "no",
+        before=card.given,
+        suggested=card.suggested,
+        doubt=card.doubt,
+        run=run,
+        reviewer=reviewer,
+        seconds=None,
+        client="truthful",
+        seq=seq,
+        blind=card.blind,
+    )

@@ -38,10 +38,8 @@ class YoloReader:
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
         """True for a file of class names, or a folder with one, if an image has a text file of this format."""
-        if path.is_dir():
-            has_names = _find_class_file(path) is not None
-        else:
-            has_names = path.is_file() and _names_classes(path)
+        has_names = path.is_file() and _names_classes(path)
+        has_names = has_names or (path.is_dir() and _find_class_file(path) is not None)
         return has_names and any(_is_yolo(text_path) for _, text_path in _text_files(images))
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
