@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,7 +23,6 @@ from tagger.progress import Track
 from tagger.training.dynamics import TrainingDynamics
 from tagger.training.head.train_head import (
     HeadFitTask,
-    History,
     PreparedHead,
     head_logits,
     prepare_head,
@@ -34,6 +33,7 @@ from tagger.training.head.train_head import (
 )
 from tagger.training.targets import TrainingTargets
 from tagger.training.thread_map import MAX_WORKERS, thread_map
+from tagger.training.training_data import History
 
 __all__ = [
     "CrossFittedHeads",
@@ -58,7 +58,7 @@ class CrossFittedHeads:
 
     heads: tuple[Head | HeadEnsemble, ...]
     logits_NK: Floats
-    history: list[dict[str, Any]]
+    history: History
     dynamics: TrainingDynamics
 
     @property

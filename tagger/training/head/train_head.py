@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -36,11 +36,10 @@ from tagger.training.objective import (
 from tagger.training.seeds import rng_of, seed_of
 from tagger.training.targets import TrainingTargets, split_targets
 from tagger.training.thread_map import thread_map
+from tagger.training.training_data import History
 
 LOGITS_CHUNK = 512  # images whose logits are asked for: so many stay in a core's cache
 LARGE_HEAD_PARAMS = 500_000  # parameters, from which on a step's products are worth sharing out among cores
-
-History = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
