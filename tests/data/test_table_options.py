@@ -168,7 +168,11 @@ def test_json_lines_hold_lists_texts_or_cells(folder):
             for label, v in zip(dataset.labels, row, strict=True)
         }
         assert cell == {("a", "cat"): 1, ("a", "a|b"): 1, ("b", "cat"): -1, ("b", "a|b"): 0}
-    predicted = '{"file": "a.jpg", "labels": "cat|sea", "cat": 0.9, "sea": 0.8}\n{"file": "b.jpg", "labels": "", "cat": 0.1}\n'
+    rows = [
+        '{"file": "a.jpg", "labels": "cat|sea", "cat": 0.9, "sea": 0.8}',
+        '{"file": "b.jpg", "labels": "", "cat": 0.1}',
+    ]
+    predicted = "\n".join(rows) + "\n"
     (root / "labels.jsonl").write_text(predicted)
     dataset = read_dataset(root)
     assert as_dict(dataset) == {"a.jpg": ["cat", "sea"], "b.jpg": []}
