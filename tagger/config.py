@@ -29,7 +29,7 @@ from tagger.sections import (
 
 # The format of the whole run folder, not of config.toml alone. It rises when a file could be misread, or a
 # setting not be found, by the readers of before. Files and columns that are merely new need no other number:
-# readers do without (tests/faults/test_run_versions.py).
+# readers do without (tests/runs/test_run_versions.py).
 #   1  settings under their former names (renamed_settings.py); read
 #   2  settings under the names in sections.py; written and read
 FORMAT_VERSION = 2

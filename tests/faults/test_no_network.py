@@ -99,6 +99,6 @@ def test_pretrained_weights_without_a_network_name_the_ways_out(demo: Path, tmp_
 
 
 def test_the_app_sends_no_statistics():
-    server = Path(__file__).parents[2] / "tagger" / "ui" / "server.py"
+    server = Path(__file__).parents[2] / "tagger" / "ui" / "server" / "launch.py"
     assert '"browser.gatherUsageStats": False' in server.read_text("utf-8")
     assert os.environ.get("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false") == "false"

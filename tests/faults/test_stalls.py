@@ -14,7 +14,9 @@ from small import train_argv
 HANGS = """import sys, time
 import tagger.exit_codes, tagger.cli, tagger.data.io_watchdog, tagger.data.images.hashes, tagger.batches.dataset
 
-tagger.data.io_watchdog.FIRST_REPORT_SECONDS, tagger.data.io_watchdog.POLL_SECONDS, tagger.exit_codes.FORCE_EXIT_SECONDS = 0.3, 0.05, 0.5
+tagger.data.io_watchdog.FIRST_REPORT_SECONDS = 0.3
+tagger.data.io_watchdog.POLL_SECONDS = 0.05
+tagger.exit_codes.FORCE_EXIT_SECONDS = 0.5
 place, name = sys.argv[1:3]
 where = tagger.data.images.hashes if place == "hash_file" else tagger.batches.dataset
 call = getattr(where, place)
