@@ -8,7 +8,7 @@ from tagger.errors import TaggerError, did_you_mean
 
 TYPE_NAMES: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
-Part = TypeVar("Part", bound=Callable[..., Any])
+RegisteredPart = TypeVar("RegisteredPart", bound=Callable[..., Any])
 
 
 class Registry:
@@ -30,10 +30,10 @@ class Registry:
         self.kind = kind
         self._parts: dict[str, Callable[..., Any]] = {}
 
-    def register(self, name: str) -> Callable[[Part], Part]:
+    def register(self, name: str) -> Callable[[RegisteredPart], RegisteredPart]:
         """Decorator that makes a part available as ``name``. ValueError if the name is already registered."""
 
-        def add(part: Part) -> Part:
+        def add(part: RegisteredPart) -> RegisteredPart:
             if name in self._parts:
                 raise ValueError(f"{self.kind} {name!r} is registered twice")
             self._parts[name] = part

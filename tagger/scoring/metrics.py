@@ -188,7 +188,7 @@ def metric_sums(counts: ConfusionCounts) -> dict[str, Floats]:
     has_yes = np.asarray(counts.tp + counts.fn) > 0
     silent = np.asarray(counts.tp + counts.fp) == 0
     precisions = np.where(has_yes, np.where(silent, 0.0, precision(counts)), np.nan)
-    each = (
+    values_by_metric = (
         precisions,
         recall(counts),
         f_beta(counts),
@@ -196,7 +196,7 @@ def metric_sums(counts: ConfusionCounts) -> dict[str, Floats]:
         skew_normalised_f1(counts),
     )
     sums = {"tp": pooled.tp, "fp": pooled.fp, "fn": pooled.fn, "tn": pooled.tn}
-    for name, values in zip(MACRO_METRICS, each, strict=True):
+    for name, values in zip(MACRO_METRICS, values_by_metric, strict=True):
         sums |= sum_over_labels(name, values)
     return sums
 
