@@ -327,5 +327,5 @@ def test_a_retraining_is_written_nowhere_where_something_is(heads: RunFolder, tm
     (tmp_path / "file").write_text("x")
     with pytest.raises(TaggerError, match="is a file"):
         retrain(heads, out=tmp_path / "file", store=url)
-    with pytest.raises(TaggerError, match="no retraining was begun"):
+    with pytest.raises(TaggerError, match="no retraining was started"):
         retrain(out=tmp_path / "nothing", resume=True)
