@@ -8,15 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES
 from tagger.batches import fits_cache, make_loader, write_cache, write_fingerprints
 from tagger.commands.console.screen import Screen
-from tagger.commands.steps.dataset_reading import read_with_progress
+from tagger.commands.steps.dataset_reading import read_with_file_stats
 from tagger.commands.steps.duplicate_groups import duplicate_groups
 from tagger.commands.steps.file_changes import (
-    file_stats,
     find_changed_while_reading,
-    select_stats,
     stats_when_hashed,
 )
 from tagger.commands.steps.finalize import finalize, tell_done
@@ -30,15 +27,15 @@ from tagger.commands.steps.training_steps import (
     usable_images,
 )
 from tagger.config import Settings
-from tagger.data import Dataset, Split, list_images, split_images
+from tagger.data import Dataset, Split, split_images
 from tagger.data.images.listing import check_folder
 from tagger.errors import TaggerError
 from tagger.model import Backbone, example_images, fuse_batchnorm, new_backbone
 from tagger.presets import load_settings
 from tagger.runs import RunFolder, new_run_path, newest_unfinished
 from tagger.scoring import parse_objective
-from tagger.text import counted, shortlist
-from tagger.training.check_settings import begins_with_features, check_fits_labels, check_parts
+from tagger.text import counted
+from tagger.training.check_settings import begins_with_features, check_dataset, check_parts
 from tagger.training.device import pick_precision
 from tagger.training.features import Features, extract_features, find_unreadable
 from tagger.training.training_data import TrainingData
@@ -153,14 +150,8 @@ def read(job: TrainingJob) -> ReadImages:
 def _start(job: TrainingJob, backbone: Backbone) -> None:
     """Read the data folder into a checkpoint. TaggerError if no model can be trained on it."""
     settings = job.settings
-    listed = list_images(settings.data.path).files
-    stats_MF = file_stats(settings.data.path, listed)
-    dataset = read_with_progress(
-        settings.data.path, settings.data.labels or None, read_options=settings.data, track=job.screen.track
-    )
-    check_learnable(dataset)
-    check_fits_labels(settings, backbone.num_features, dataset)
-    stats_NF = select_stats(dataset.images["file"].tolist(), listed, stats_MF)
+    dataset, stats_NF = read_with_file_stats(settings.data, track=job.screen.track)
+    check_dataset(settings, backbone.num_features, dataset)
     _write_checkpoint(job, dataset, stats_NF)
 
 
@@ -261,13 +252,3 @@ def _split(scanned: ScannedImages, group_N: NDArray[np.int64]) -> Split:
             f" ({counted(len(problems), 'photo')} cannot be read, such as {problems[0]})" if problems else ""
         )
         raise TaggerError(f"{data.path}: {error}{such_as}") from None
-
-
-def check_learnable(dataset: Dataset) -> None:
-    """TaggerError if no label has both an image that shows it and one that does not."""
-    cells_NK = dataset.labels_NK
-    if not ((cells_NK == YES).any(axis=0) & (cells_NK == NO).any(axis=0)).any():
-        raise TaggerError(
-            f"{dataset.root}: no label has both a photo with it and one without, so there is nothing to learn"
-            f" ({shortlist([repr(name) for name in dataset.labels], 3)}). Add photos of the other kind."
-        )

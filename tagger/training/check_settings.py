@@ -2,6 +2,7 @@
 
 import torch
 
+from tagger.arrays import NO, YES
 from tagger.batches import samplers
 from tagger.config import Settings
 from tagger.data import Dataset
@@ -9,6 +10,7 @@ from tagger.errors import TaggerError
 from tagger.heads import heads
 from tagger.losses import losses
 from tagger.model import needs_fixed_size, new_head
+from tagger.text import shortlist
 from tagger.training.network.optimiser import make_optimiser
 from tagger.training.objective import check_regularisers, make_regularisers, regulariser_context
 
@@ -36,10 +38,21 @@ def check_parts(settings: Settings) -> None:
         )
 
 
-def check_fits_labels(settings: Settings, num_features: int, dataset: Dataset) -> None:
-    """TaggerError if the head cannot have so many labels, or a regulariser not such groups and rules."""
+def check_dataset(settings: Settings, num_features: int, dataset: Dataset) -> None:
+    """TaggerError if no label can be learnt, or the head or a regulariser cannot have these labels."""
+    check_learnable(dataset)
     new_head(num_features, len(dataset.labels), settings)
     make_regularisers(settings, regulariser_context(num_features, dataset))
+
+
+def check_learnable(dataset: Dataset) -> None:
+    """TaggerError if no label has both an image that shows it and one that does not."""
+    cells_NK = dataset.labels_NK
+    if not ((cells_NK == YES).any(axis=0) & (cells_NK == NO).any(axis=0)).any():
+        raise TaggerError(
+            f"{dataset.root}: no label has both a photo with it and one without, so there is nothing to learn"
+            f" ({shortlist([repr(name) for name in dataset.labels], 3)}). Add photos of the other kind."
+        )
 
 
 def begins_with_features(settings: Settings) -> bool:

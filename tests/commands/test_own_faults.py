@@ -15,7 +15,7 @@ def test_a_fault_of_ours_is_one_line_and_its_traceback_is_in_a_log(
     def fails(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError("oh\nno")
 
-    monkeypatch.setattr("tagger.commands.train.read_with_progress", fails)
+    monkeypatch.setattr("tagger.commands.train.read_with_file_stats", fails)
     ended = tagger_cli(*train_argv(demo, Path("run")))
     assert ended.code == 1
     assert ended.err.count("\n") == 1
@@ -27,7 +27,7 @@ def test_ctrl_c_is_one_line(tagger_cli: Cli, demo: Path, monkeypatch: Any):
     def stopped(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tagger.commands.train.read_with_progress", stopped)
+    monkeypatch.setattr("tagger.commands.train.read_with_file_stats", stopped)
     ended = tagger_cli(*train_argv(demo, Path("run")))
     assert (ended.code, ended.err) == (
         130,

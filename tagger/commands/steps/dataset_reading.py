@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tagger.data import Dataset, list_images, read_dataset
+from tagger.data.images.file_stats import file_stats, select_stats
 from tagger.data.images.listing import check_folder
 from tagger.progress import Track, no_track, progress_callback
-from tagger.sections import ReadOptions
+from tagger.sections import DataSettings, ReadOptions
 
 
 def read_with_progress(
@@ -19,3 +23,11 @@ def read_with_progress(
     total = len(list_images(check_folder(root)).files)
     progress = progress_callback(track, total, "Reading images")
     return read_dataset(root, labels, read_options=read_options, progress=progress)
+
+
+def read_with_file_stats(data: DataSettings, *, track: Track) -> tuple[Dataset, NDArray[np.int64]]:
+    """The data set of the settings, and the stats of each image's file from before it was hashed (N, F)."""
+    listed = list_images(data.path).files
+    stats_MF = file_stats(data.path, listed)
+    dataset = read_with_progress(data.path, data.labels or None, read_options=data, track=track)
+    return dataset, select_stats(dataset.images["file"].tolist(), listed, stats_MF)

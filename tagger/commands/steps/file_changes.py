@@ -5,8 +5,6 @@ before the files are hashed, and compared when all pixels have been read, and ag
 for which they differ are hashed again.
 """
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,37 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tagger.commands.console.screen import Screen
-from tagger.data.images.hash_cache import STAT_FIELDS, file_stat
+from tagger.data.images.file_stats import file_stats
+from tagger.data.images.hash_cache import STAT_FIELDS
 from tagger.data.images.hashes import hash_file, hash_files
 from tagger.errors import Problem
 from tagger.progress import Track, progress_callback
 from tagger.runs import Checkpoint
 from tagger.text import counted
-
-
-def file_stats(root: str | Path, files: Sequence[str]) -> NDArray[np.int64]:
-    """Size, inode and times of each file now (N, ``STAT_FIELDS``); zeros for a missing one."""
-    stats_NF = np.zeros((len(files), len(STAT_FIELDS)), np.int64)
-    folder = os.path.join(root, "")
-    for n, file in enumerate(files):
-        try:
-            stats_NF[n] = file_stat(os.stat(folder + file))
-        except OSError:
-            continue
-    return stats_NF
-
-
-def select_stats(
-    files: Sequence[str], listed: Sequence[str], stats_MF: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The stats of some of the listed files; zeros for one that was not listed.
-
-    >>> select_stats(["b", "c"], ["a", "b"], np.array([[1], [2]])).tolist()
-    [[2], [0]]
-    """
-    row_of = {file: m for m, file in enumerate(listed)}
-    rows = np.array([row_of.get(file, -1) for file in files], np.int64)
-    return np.where(rows[:, None] >= 0, stats_MF[rows], 0)
 
 
 def stats_when_hashed(checkpoint: Checkpoint, rows: NDArray[np.int64]) -> NDArray[np.int64]:
