@@ -45,9 +45,11 @@ def mark(folder: Path, note: str = "") -> None:
     try:
         temporary.write_text(SENTENCE + note, "utf-8", newline="\n")
         os.replace(temporary, folder / MARK)
-    except OSError:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise
+        raise OSError(
+            error.errno, error.strerror, str(folder / MARK)
+        ) from None  # a full disk names no file itself
 
 
 def marked(folder: Path) -> str | None:

@@ -42,7 +42,12 @@ def write(folder: Path, files: Any) -> Path:
 
 def decode_all(folder: Path, report: Path) -> list[dict[str, Any]]:
     """What each way of reading said of each file; fails with the name of the file that killed or held the process."""
-    command = [sys.executable, str(Path(__file__).with_name("decoding.py")), str(folder), str(report)]
+    command = [
+        sys.executable,
+        str(Path(__file__).parents[1] / "faults" / "decoding.py"),
+        str(folder),
+        str(report),
+    ]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=500, check=False, env=environment)

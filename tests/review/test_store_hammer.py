@@ -20,7 +20,7 @@ from torture import record_torture
 from tagger.errors import TaggerError
 from tagger.review import Decision, Store, default_url, store_engine, store_schema
 
-HAMMER = Path(__file__).with_name("hammer.py")
+HAMMER = Path(__file__).parents[1] / "faults" / "hammer.py"
 SESSIONS = 10
 ONE = Decision(
     hash="h0", label="sea", verdict="yes", before=0, suggested=1, doubt=0.5, run="r", reviewer="ann", seconds=1.5,
@@ -86,7 +86,7 @@ def test_ten_sessions_that_are_killed_lose_and_double_nothing(tmp_path: Path):
 
 def test_ten_sessions_without_shared_memory_lose_and_double_nothing(tmp_path: Path):
     url = default_url(tmp_path / "data")
-    code = "from tagger.review import engine; engine.on_shared_drive = lambda path: True\n"
+    code = "from tagger.review import store_engine; store_engine.on_network_filesystem = lambda path: True\n"
     script = tmp_path / "hammer.py"
     script.write_text(code + HAMMER.read_text("utf-8"), "utf-8")
     words = [sys.executable, str(script), url, str(tmp_path), str(SESSIONS), "2", "1", "7"]

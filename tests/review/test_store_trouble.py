@@ -95,7 +95,7 @@ def test_a_store_that_cannot_be_written_is_said(tmp_path: Path):
     path = filled(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
-    with pytest.raises(TaggerError, match=r"get the right to write to the file and its folder"):
+    with pytest.raises(TaggerError, match=r"Get write permission for the file and its folder"):
         Store.open(f"sqlite:///file:{path}?mode=ro&uri=true")
     assert len(read_decisions(default_url(tmp_path))[0]) == 400
 

@@ -15,7 +15,7 @@ from torture import record_torture
 
 from tagger.review import Store, default_url
 
-DRIVER = Path(__file__).with_name("killed_app.py")
+DRIVER = Path(__file__).parents[1] / "faults" / "killed_app.py"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
 
