@@ -134,10 +134,10 @@ def queue(drawn: Drawn, folder: Path) -> Callable[[], Any]:
 
 def write(drawn: Drawn, folder: Path) -> Callable[[], Any]:
     """A prediction's table, chunk by chunk."""
-    from tagger.commands.writers import table_formats
+    from tagger.commands.writers import batch_formats
     from tagger.commands.writers.base import LabelBatch
 
-    writer = table_formats.build("csv", folder, folder / "tags.csv", drawn.names)
+    writer = batch_formats.build("csv", folder, folder / "tags.csv", drawn.names)
     names = np.array(drawn.names, dtype=object)
 
     def part(at: int, until: int) -> LabelBatch:

@@ -10,8 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-from tagger.commands.steps.decisions import read_decisions
 from tagger.commands.steps.predict_table import PARTS
+from tagger.commands.steps.reviewed_labels import read_decisions
 from tagger.errors import TaggerError
 from tagger.review import default_url
 from tagger.runs.checkpoint import FILES as CHECKPOINT

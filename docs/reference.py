@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined
 import tagger
 from tagger.batches.samplers import samplers
 from tagger.cli import app
-from tagger.commands.writers import sidecar_formats, table_formats
+from tagger.commands.writers import batch_formats, sidecar_formats
 from tagger.config import Settings
 from tagger.data.formats.readers import label_readers
 from tagger.explain import explanations
@@ -31,7 +31,7 @@ from tagger.presets import preset_names
 from tagger.registry import Registry
 from tagger.regularisers import regularisers
 from tagger.renamed_settings import RENAMED
-from tagger.sections import Section
+from tagger.setting_sections import Section
 from tagger.suspects import signals
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ OUT = ROOT / "docs" / "reference"
 MADE = "Made by `python docs/reference.py` from the code."
 PARTS = {"head": heads, "loss": losses, "sampler": samplers}
 NAMES = {
-    "Formats of tables": table_formats,
+    "Formats of one file or folder": batch_formats,
     "Formats of sidecars": sidecar_formats,
     "Sources of labels": label_readers,
     "Methods of `tagger explain`": explanations,

@@ -1,4 +1,4 @@
-"""The settings of a run: all sections together, checked, and written to and read from ``config.toml``."""
+"""The settings of a run, checked, read from and written to ``config.toml``; every key is in ``setting_sections.py``."""
 
 import tomllib
 from pathlib import Path
@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from tagger.errors import TaggerError, did_you_mean
 from tagger.renamed_settings import announce, announce_old_config, current_names, former_names
-from tagger.sections import (
+from tagger.setting_sections import (
     AttentionSettings,
     AugmentSettings,
     BackboneSettings,
@@ -31,7 +31,7 @@ from tagger.sections import (
 # setting not be found, by the readers of before. Files and columns that are merely new need no other number:
 # readers do without (tests/runs/test_run_versions.py).
 #   1  settings under their former names (renamed_settings.py); read
-#   2  settings under the names in sections.py; written and read
+#   2  settings under the names in setting_sections.py; written and read
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tagger.config import FORMAT_VERSION, Settings, check_settings, dump_settings, read_settings
 from tagger.errors import TaggerError
 from tagger.presets import load_settings, preset_names
-from tagger.sections import PartSettings
+from tagger.setting_sections import PartSettings
 
 
 def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, Any]]:

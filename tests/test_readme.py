@@ -121,7 +121,7 @@ def test_the_names_shown_from_python_exist(page: str):
 
 def test_the_guides_name_every_part_that_a_person_chooses():
     from tagger.batches.samplers import samplers
-    from tagger.commands.writers import sidecar_formats, table_formats
+    from tagger.commands.writers import batch_formats, sidecar_formats
     from tagger.explain import explanations
     from tagger.heads import heads
     from tagger.losses import losses
@@ -132,7 +132,7 @@ def test_the_guides_name_every_part_that_a_person_chooses():
         "train": [*preset_names(), *losses.names(), *samplers.names(), *heads.names()],
         "review": signals.names(),
         "explain": explanations.names(),
-        "formats": [*table_formats.names(), *sidecar_formats.names()],
+        "formats": [*batch_formats.names(), *sidecar_formats.names()],
     }
     missing = {
         guide: [name for name in names if f"`{name}`" not in PAGES[f"docs/{guide}.md"]]

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import tagger
 from tagger.batches.samplers import samplers
-from tagger.cli import app
+from tagger.cli import PREDICT_FORMATS, app
 from tagger.config import Settings
 from tagger.explain import explanations
 from tagger.heads import heads
@@ -83,17 +83,25 @@ def test_every_registered_part_is_there(name: str, registry: Any):
 
 
 def test_every_format_and_preset_is_there():
-    from tagger.commands.writers import sidecar_formats, table_formats
+    from tagger.commands.writers import batch_formats, sidecar_formats
     from tagger.data.formats.readers import label_readers
 
     text = page("commands.md")
     for name in (
-        *table_formats.names(),
+        *batch_formats.names(),
         *sidecar_formats.names(),
         *label_readers.names(),
         *preset_names(),
     ):
         assert f"`{name}`" in text, name
+
+
+def test_the_help_of_predict_names_every_format():
+    from tagger.commands.writers import LABEL_FORMATS
+
+    words = re.findall(r"[\w-]+", PREDICT_FORMATS)
+    assert {name.removesuffix("-link") for name in LABEL_FORMATS} <= set(words)
+    assert "-link" in words
 
 
 def test_every_public_name_is_there():

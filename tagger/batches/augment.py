@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tagger.batches import colour, geometry
-from tagger.sections import AugmentSettings
+from tagger.setting_sections import AugmentSettings
 
 
 class Augment:

@@ -8,7 +8,7 @@ the full size, since the last epochs see it.
 from torch import Tensor
 from torch.nn import functional as F
 
-from tagger.sections import ImageSettings
+from tagger.setting_sections import ImageSettings
 
 SIZE_MULTIPLE = 32  # what convolutional backbones halve five times
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagger.commands.console.screen import Screen
-from tagger.commands.steps.decisions import (
+from tagger.commands.steps.reviewed_labels import (
     ReviewedLabels,
     correct_labels,
     read_decisions,

@@ -16,7 +16,7 @@ from tagger.commands.steps.predict_outputs import (
 )
 from tagger.commands.steps.predict_sidecars import predict_sidecars
 from tagger.commands.steps.predict_table import PARTS, identity_path_of, predict_table, prediction_identity
-from tagger.commands.writers import FORMATS, ON_EXISTING, sidecar_formats, table_formats
+from tagger.commands.writers import LABEL_FORMATS, ON_EXISTING, batch_formats, sidecar_formats
 from tagger.data import iter_images
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import locked, output_lock
@@ -42,7 +42,7 @@ def predict(
     TaggerError before anything is written where possible.
     """
     screen = screen or Screen(quiet=True)
-    for value, known, what in ((format, FORMATS, "format"), (on_existing, ON_EXISTING, "on-existing")):
+    for value, known, what in ((format, LABEL_FORMATS, "format"), (on_existing, ON_EXISTING, "on-existing")):
         if value not in known:
             raise TaggerError(
                 f"Unknown --{what} {value!r}.{did_you_mean(value, known)} Available: {', '.join(known)}."
@@ -69,7 +69,7 @@ def predict(
             target, format, on_existing, resume=resume
         )  # another call may have written it meanwhile
         predictor = load_predictor()
-        writer = table_formats.build(format, root, target, predictor.labels)
+        writer = batch_formats.build(format, root, target, predictor.labels)
         identity = prediction_identity(predictor, root, format)
         result = predict_table(predictor, writer, root, files, target, identity, problems, resume=resume)
     return replace(result, out=Path(out)) if out is not None else result

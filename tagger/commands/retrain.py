@@ -21,7 +21,6 @@ import pandas as pd
 from tagger.batches import fits_cache, make_loader, write_cache
 from tagger.commands.compare import compare, show_comparison
 from tagger.commands.console.screen import Screen
-from tagger.commands.steps.decisions import hide_password, read_decisions, store_url
 from tagger.commands.steps.file_changes import find_replaced_files, stats_when_hashed
 from tagger.commands.steps.finalize import finalize, tell_done
 from tagger.commands.steps.retrain_inputs import (
@@ -30,6 +29,7 @@ from tagger.commands.steps.retrain_inputs import (
     load_warm_start,
     remap_constraints,
 )
+from tagger.commands.steps.reviewed_labels import hide_password, read_decisions, store_url
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
     FittedModel,
@@ -45,7 +45,7 @@ from tagger.data import label_stats
 from tagger.errors import TaggerError
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished
 from tagger.text import counted
-from tagger.training.check_settings import begins_with_features
+from tagger.training.check_parts import begins_with_features
 from tagger.training.features import Features, find_unreadable
 from tagger.training.retraining.noisy_targets import DOUBT_THRESHOLD, NoisyTargets
 from tagger.training.targets import TrainingTargets

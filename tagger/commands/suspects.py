@@ -9,7 +9,7 @@ import pandas as pd
 
 from tagger.arrays import UNKNOWN
 from tagger.commands.console.screen import Screen
-from tagger.commands.steps.decisions import read_decisions, store_url
+from tagger.commands.steps.reviewed_labels import read_decisions, store_url
 from tagger.review import RecordedDecision, apply_decisions
 from tagger.runs import RunFolder, find_run
 from tagger.suspects import Evidence, find_suspects, nearest_images, rescore_suspects

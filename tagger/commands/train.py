@@ -35,7 +35,7 @@ from tagger.presets import load_settings
 from tagger.runs import RunFolder, new_run_path, newest_unfinished
 from tagger.scoring import parse_objective
 from tagger.text import counted
-from tagger.training.check_settings import begins_with_features, check_dataset, check_parts
+from tagger.training.check_parts import begins_with_features, check_dataset, check_parts
 from tagger.training.device import pick_precision
 from tagger.training.features import Features, extract_features, find_unreadable
 from tagger.training.training_data import TrainingData

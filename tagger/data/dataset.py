@@ -22,7 +22,7 @@ from tagger.data.images.listing import IMAGE_SUFFIXES, Listing, check_folder, li
 from tagger.data.vocabulary import Vocabulary, check_label_names, parse_labels_toml
 from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
-from tagger.sections import ReadOptions
+from tagger.setting_sections import ReadOptions
 from tagger.text import counted, shortlist
 
 

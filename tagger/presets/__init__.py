@@ -8,7 +8,7 @@ from typing import Any
 from tagger.config import Settings, check_read_options, check_settings
 from tagger.errors import TaggerError, did_you_mean
 from tagger.renamed_settings import announce, current_key, current_names
-from tagger.sections import ReadOptions
+from tagger.setting_sections import ReadOptions
 
 
 def preset_names() -> list[str]:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import Floats
-from tagger.runs.artifacts import ArtifactFolder, reads
 from tagger.runs.atomic import atomic_write, create_memmap, write_text
+from tagger.runs.base_folder import ArtifactFolder, reads
 from tagger.runs.ownership import check_claim, clear, mark
 from tagger.runs.read_errors import load_array, wrap_read_errors
 

@@ -1,6 +1,6 @@
-"""``RunFolder``: saves and loads every file of a run; only this class knows their names.
+"""``RunFolder``: saves and loads every file of a finished run; ``commands/steps/finalize.py`` writes most of them.
 
-This class alone knows its file names."""
+Files that a run and its checkpoint share are in ``base_folder.py``."""
 
 import io
 import json
@@ -17,8 +17,8 @@ from tagger.arrays import Floats
 from tagger.config import Settings, dump_settings, read_settings
 from tagger.data import LabelGroup, Rule, Vocabulary
 from tagger.errors import TaggerError, did_you_mean
-from tagger.runs.artifacts import ArtifactFolder, reads
 from tagger.runs.atomic import atomic_write, make_newest, remove_leftovers, write_text
+from tagger.runs.base_folder import ArtifactFolder, reads
 from tagger.runs.checkpoint import NETWORK, Checkpoint
 from tagger.runs.lock import locked
 from tagger.runs.ownership import check_absent, marked

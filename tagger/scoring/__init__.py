@@ -18,7 +18,6 @@ from tagger.scoring.label_constraints import (
     always_labelled_groups,
     build_constraints,
     exclusive_groups,
-    predict_labels,
 )
 from tagger.scoring.metric_set import LOWER_IS_BETTER, MetricSet
 from tagger.scoring.metrics import (
@@ -32,6 +31,7 @@ from tagger.scoring.metrics import (
     skew_normalised_accuracy,
 )
 from tagger.scoring.paired_comparison import paired_table
+from tagger.scoring.predicted_labels import predict_labels
 from tagger.scoring.ranking_metrics import average_precision, mean_average_precision, ranking_loss
 from tagger.scoring.reliability import ReliabilityBins, brier_loss, calibration_error, reliability_bins
 from tagger.scoring.threshold_objective import ThresholdObjective, parse_objective

@@ -14,8 +14,9 @@ from tagger.scoring.bootstrap import (
     value_with_interval,
 )
 from tagger.scoring.group_metrics import GroupMetrics
-from tagger.scoring.label_constraints import NO_CONSTRAINTS, LabelConstraints, predict_labels
+from tagger.scoring.label_constraints import NO_CONSTRAINTS, LabelConstraints
 from tagger.scoring.metric_set import LABEL_METRICS, DecisionMetrics, Metrics, MetricSet
+from tagger.scoring.predicted_labels import predict_labels
 
 MIN_POSITIVES = 10  # below it a label's values are printed without an interval, and with a note
 

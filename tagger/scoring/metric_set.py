@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tagger.arrays import CELLS_AT_ONCE, UNKNOWN, YES, Cells, Floats, row_blocks
 from tagger.scoring.finite_checks import check_scores
-from tagger.scoring.label_constraints import NO_CONSTRAINTS, LabelConstraints, predict_labels
+from tagger.scoring.label_constraints import NO_CONSTRAINTS, LabelConstraints
 from tagger.scoring.metrics import (
     WeightedConfusion,
     averages_from_sums,
@@ -27,6 +27,7 @@ from tagger.scoring.metrics import (
     skew_normalised_accuracy,
     sum_over_labels,
 )
+from tagger.scoring.predicted_labels import predict_labels
 from tagger.scoring.ranking_metrics import RankedLabel, ranking_losses
 from tagger.scoring.reliability import BinnedLabel, squared_errors
 

@@ -10,7 +10,7 @@ from tagger.batches.augment import Augment
 from tagger.batches.geometry import affine_matrices, crop_zooms, warp
 from tagger.config import check_settings
 from tagger.errors import TaggerError
-from tagger.sections import AugmentSettings
+from tagger.setting_sections import AugmentSettings
 
 OFF = AugmentSettings(
     hflip=0.0, shift=0.0, scale_min=1.0, shear=0.0, brightness=0.0, contrast=0.0, saturation=0.0, grey=0.0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagger.batches import progressive_size, resize_images
-from tagger.sections import ImageSettings
+from tagger.setting_sections import ImageSettings
 
 
 @given(size=st.integers(16, 512), start=st.integers(1, 512), epochs=st.integers(1, 40))

@@ -20,7 +20,7 @@ from small import options, train_argv
 import tagger
 from tagger.data import read_dataset
 from tagger.runs import RunFolder
-from tagger.training.check_settings import begins_with_features
+from tagger.training.check_parts import begins_with_features
 
 FILES = {
     "config.toml",

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tagger.commands.writers import LabelBatch, sidecar_formats, table_formats, write_labels
+from tagger.commands.writers import LabelBatch, batch_formats, sidecar_formats, write_labels
 from tagger.data import read_dataset
 from tagger.data.formats.xmp import merge_keywords, read_keywords
 from tagger.errors import TaggerError
@@ -122,7 +122,7 @@ def predicted() -> LabelBatch:
 
 def write(format: str, photos: Path, out: Path) -> None:
     """A prediction in two parts."""
-    writer, part, folder = table_formats.build(format, photos, out, ("cat", "猫")), predicted(), out.parent
+    writer, part, folder = batch_formats.build(format, photos, out, ("cat", "猫")), predicted(), out.parent
     writer.write_batch(part, folder / "one")
     writer.write_batch(part, folder / "two")
     writer.join([folder / "one", folder / "two"], LabelBatch(part.table[:0], []), out)
@@ -167,7 +167,7 @@ def test_an_image_folder_holds_copies_or_links_and_replaces_nothing(photos: Path
     with pytest.raises(TaggerError, match="exists already and differs from"):
         write("imagefolder", photos, tmp_path / "imagefolder" / "metadata.jsonl")
     with pytest.raises(TaggerError, match="inside the folder of images"):
-        table_formats.build("imagefolder", photos, photos / "new" / "metadata.jsonl", ("cat",))
+        batch_formats.build("imagefolder", photos, photos / "new" / "metadata.jsonl", ("cat",))
 
 
 def test_what_cannot_be_written_is_said_first(photos: Path, tmp_path: Path):

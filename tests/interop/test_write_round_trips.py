@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tagger.arrays import NO, UNKNOWN, YES, Cells
-from tagger.commands.writers import LABEL_FORMATS, sidecar_formats, table_formats, write_labels
+from tagger.commands.writers import LABEL_FORMATS, batch_formats, sidecar_formats, write_labels
 from tagger.commands.writers.base import FormatCapabilities
 from tagger.data import read_dataset
 from tagger.errors import TaggerError
@@ -112,7 +112,7 @@ def said(files: Iterable[str], labels_NK: Cells, names: Sequence[str]) -> Said:
 
 def capabilities(format: str) -> FormatCapabilities:
     """What a format can say beside *yes*."""
-    return (sidecar_formats if format in sidecar_formats.names() else table_formats).find(format).capabilities  # type: ignore
+    return (sidecar_formats if format in sidecar_formats.names() else batch_formats).find(format).capabilities  # type: ignore
 
 
 def carried(data: Said, format: str) -> Said:

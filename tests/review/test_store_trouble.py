@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tagger.commands.steps.decisions import read_decisions, store_is_missing
+from tagger.commands.steps.reviewed_labels import read_decisions, store_is_missing
 from tagger.errors import TaggerError
 from tagger.review import Decision, LabelOperation, Store, cell_states, default_url, store_engine
 from tagger.review import store as store_module

@@ -73,7 +73,7 @@ def test_an_earlier_store_is_brought_up_to_date_and_kept_as_it_was(
 def test_the_command_says_where_the_copy_is(tmp_path: Path):
     path = old_store(tmp_path)
     code = """import sys
-from tagger.commands.steps.decisions import read_decisions
+from tagger.commands.steps.reviewed_labels import read_decisions
 print(len(read_decisions(sys.argv[1])[0]))"""
     words = [sys.executable, "-c", code, default_url(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)

@@ -10,7 +10,7 @@ from timm.optim import create_optimizer_v2
 from tagger.errors import TaggerError
 from tagger.heads import LinearHead
 from tagger.model import TagModel, make_backbone
-from tagger.sections import TrainSettings
+from tagger.setting_sections import TrainSettings
 from tagger.training.network.optimiser import make_optimiser, make_schedule, parameter_groups
 
 

@@ -9,7 +9,7 @@ from tagger.data import Dataset, list_images, read_dataset
 from tagger.data.images.file_stats import file_stats, select_stats
 from tagger.data.images.listing import check_folder
 from tagger.progress import Track, no_track, progress_callback
-from tagger.sections import DataSettings, ReadOptions
+from tagger.setting_sections import DataSettings, ReadOptions
 
 
 def read_with_progress(

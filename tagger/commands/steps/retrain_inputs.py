@@ -8,7 +8,7 @@ import pandas as pd
 
 from tagger.arrays import Cells, Floats
 from tagger.commands.console.screen import Screen
-from tagger.commands.steps.decisions import (
+from tagger.commands.steps.reviewed_labels import (
     ReviewedLabels,
     correct_labels,
     eval_mask,

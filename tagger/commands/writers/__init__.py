@@ -1,16 +1,7 @@
 """Writers of labels: one file for all images, written batch by batch, or a sidecar for each."""
 
-from tagger.commands.writers.base import LabelBatch, TableWriter
+from tagger.commands.writers.base import LabelBatch, TableWriter, batch_formats
 from tagger.commands.writers.coco import CocoWriter
-from tagger.commands.writers.dispatch import (
-    TABLE_DELIMITERS,
-    WriteResult,
-    check_format,
-    label_formats,
-    write_labels,
-    write_report,
-    write_table,
-)
 from tagger.commands.writers.image_folder import ImageFolderWriter, LinkedImageFolderWriter
 from tagger.commands.writers.label_folders import (
     LabelFolderWriter,
@@ -21,31 +12,42 @@ from tagger.commands.writers.label_studio import LabelStudioWriter
 from tagger.commands.writers.lossiness import path_in_table
 from tagger.commands.writers.sidecar_batch import ON_EXISTING
 from tagger.commands.writers.sidecars import SidecarWriter, sidecar_formats
-from tagger.commands.writers.tables import table_formats
+from tagger.commands.writers.tables import CsvWriter, JsonLinesWriter, ParquetTableWriter, TsvWriter
+from tagger.commands.writers.write_labels import (
+    TABLE_DELIMITERS,
+    WriteResult,
+    check_format,
+    label_formats,
+    write_labels,
+    write_report,
+    write_table,
+)
 
-LABEL_FORMATS = label_formats()  # after all writers are imported, which register themselves
-FORMATS = LABEL_FORMATS  # of predictions too
+LABEL_FORMATS = label_formats()  # of labels and predictions, once all writers have registered themselves
 
 __all__ = [
-    "FORMATS",
     "LABEL_FORMATS",
     "ON_EXISTING",
     "TABLE_DELIMITERS",
     "CocoWriter",
+    "CsvWriter",
     "ImageFolderWriter",
+    "JsonLinesWriter",
     "LabelBatch",
     "LabelFolderWriter",
     "LabelStudioWriter",
     "LinkedImageFolderWriter",
     "LinkedLabelFolderWriter",
+    "ParquetTableWriter",
     "SidecarWriter",
     "TableWriter",
+    "TsvWriter",
     "WriteResult",
+    "batch_formats",
     "check_empty_folder",
     "check_format",
     "path_in_table",
     "sidecar_formats",
-    "table_formats",
     "write_labels",
     "write_report",
     "write_table",

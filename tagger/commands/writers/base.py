@@ -10,6 +10,11 @@ import numpy as np
 import pandas as pd
 
 from tagger.arrays import Floats
+from tagger.registry import Registry
+
+batch_formats = Registry(
+    "format"
+)  # written batch by batch and joined: a table, another file, a folder of images
 
 
 @dataclass(frozen=True)

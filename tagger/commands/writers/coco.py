@@ -6,14 +6,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter
+from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter, batch_formats
 from tagger.commands.writers.json_arrays import json_array, json_line, read_json_lines
-from tagger.commands.writers.tables import table_formats
 from tagger.data.images.decoding import UnreadableImage, image_size
 from tagger.runs import atomic_write, write_text
 
 
-@table_formats.register("coco")
+@batch_formats.register("coco")
 class CocoWriter(TableWriter):
     """COCO file of whole-image labels: an annotation without a box each, with its probability as ``score``.
 

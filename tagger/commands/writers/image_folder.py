@@ -7,15 +7,14 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter
-from tagger.commands.writers.tables import table_formats
+from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter, batch_formats
 from tagger.errors import TaggerError
 from tagger.runs import atomic_write, remove_leftovers, write_text
 
 METADATA_FILE = "metadata.jsonl"
 
 
-@table_formats.register("imagefolder")
+@batch_formats.register("imagefolder")
 class ImageFolderWriter(TableWriter):
     """Image folder: copies of the images, and a line each with ``file_name``, ``labels`` (a list) and the ``scores``
     of labels that a model chose.
@@ -73,7 +72,7 @@ class ImageFolderWriter(TableWriter):
             shutil.copyfile(image, temporary)
 
 
-@table_formats.register("imagefolder-link")
+@batch_formats.register("imagefolder-link")
 class LinkedImageFolderWriter(ImageFolderWriter):
     """Image folder of hard links, which take no space. A program that edits one in place edits the original."""
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from tagger.commands.writers.base import FormatCapabilities, LabelBatch
+from tagger.commands.writers.base import FormatCapabilities, LabelBatch, batch_formats
 from tagger.commands.writers.image_folder import ImageFolderWriter
 from tagger.commands.writers.image_folder import LinkedImageFolderWriter as Linked
-from tagger.commands.writers.tables import table_formats
 from tagger.errors import TaggerError
 from tagger.runs import write_text
 from tagger.text import shortlist
@@ -14,7 +13,7 @@ from tagger.text import shortlist
 MAX_NAME_BYTES = 255  # bytes of a name in most file systems
 
 
-@table_formats.register("folders")
+@batch_formats.register("folders")
 class LabelFolderWriter(ImageFolderWriter):
     """Label folders, ``OUT/LABEL/FILE``: an image with two labels is in two folders, one without labels is left
     out.
@@ -42,7 +41,7 @@ class LabelFolderWriter(ImageFolderWriter):
         self.remove_leftovers()
 
 
-@table_formats.register("folders-link")
+@batch_formats.register("folders-link")
 class LinkedLabelFolderWriter(LabelFolderWriter):
     """Label folders of hard links."""
 

@@ -8,9 +8,8 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter
+from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter, batch_formats
 from tagger.commands.writers.json_arrays import json_array, json_line, read_json_lines
-from tagger.commands.writers.tables import table_formats
 from tagger.runs import atomic_write, write_text
 from tagger.runs.ownership import check_absent
 
@@ -21,7 +20,7 @@ INTERFACE = (
 CONFIG = re.compile(r"(?:    <Choice value=(?:\"[^\"\n]*\"|'[^'\n]*')/>\n)*".join(map(re.escape, INTERFACE)))
 
 
-@table_formats.register("label-studio")
+@batch_formats.register("label-studio")
 class LabelStudioWriter(TableWriter):
     """Label Studio tasks with a prediction each; ``NAME.config.xml`` beside them is the labelling interface.
 

@@ -14,14 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter
-from tagger.registry import Registry
+from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter, batch_formats
 from tagger.runs import atomic_write, write_text
 
-table_formats = Registry("format")
 
-
-@table_formats.register("csv")
+@batch_formats.register("csv")
 class CsvWriter(TableWriter):
     """CSV table: ``file,labels,`` and one probability column a label."""
 
@@ -43,14 +40,14 @@ class CsvWriter(TableWriter):
                 file.write(path.read_bytes())
 
 
-@table_formats.register("tsv")
+@batch_formats.register("tsv")
 class TsvWriter(CsvWriter):
     """The csv table with tabs between its columns."""
 
     delimiter = "\t"
 
 
-@table_formats.register("jsonl")
+@batch_formats.register("jsonl")
 class JsonLinesWriter(TableWriter):
     """One JSON object a line with the columns of csv; an unreadable image's probabilities are null.
 
@@ -80,7 +77,7 @@ class JsonLinesWriter(TableWriter):
                 file.write(path.read_bytes())
 
 
-@table_formats.register("parquet")
+@batch_formats.register("parquet")
 class ParquetTableWriter(TableWriter):
     """The columns of csv as a Parquet file, one row group a batch."""
 

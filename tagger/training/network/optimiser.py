@@ -12,7 +12,7 @@ from torch import nn
 from tagger.config import Settings
 from tagger.errors import TaggerError
 from tagger.model import Backbone, TagModel
-from tagger.sections import TrainSettings
+from tagger.setting_sections import TrainSettings
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 

@@ -14,7 +14,7 @@ from tagger.data.formats.readers.table_long import read_long
 from tagger.data.formats.readers.table_wide import read_wide
 from tagger.data.formats.tabular import READABLE_SUFFIXES, TableStream, read_table
 from tagger.errors import TaggerError, did_you_mean
-from tagger.sections import ReadOptions
+from tagger.setting_sections import ReadOptions
 from tagger.text import quoted
 
 DEFAULT_OPTIONS = ReadOptions()

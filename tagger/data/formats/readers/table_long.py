@@ -12,7 +12,7 @@ from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.readers.table_rows import ignored_columns_text, matched_rows
 from tagger.data.formats.tabular import ListCell, NonTextCell, TableStream
 from tagger.errors import Problem
-from tagger.sections import ReadOptions
+from tagger.setting_sections import ReadOptions
 from tagger.text import counted
 
 UNKNOWN_COLUMN = "unknown"

@@ -8,7 +8,7 @@ from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTableBuilder
 from tagger.data.formats.tabular import TableStream
 from tagger.errors import Problem, TaggerError
-from tagger.sections import ReadOptions
+from tagger.setting_sections import ReadOptions
 from tagger.text import quoted
 
 

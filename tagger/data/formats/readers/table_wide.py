@@ -11,7 +11,7 @@ from tagger.data.formats.readers.table_hints import wide_hint
 from tagger.data.formats.readers.table_rows import ignored_columns_text, matched_rows
 from tagger.data.formats.tabular import TableStream
 from tagger.errors import Problem, TaggerError
-from tagger.sections import ReadOptions
+from tagger.setting_sections import ReadOptions
 from tagger.text import counted, quoted, shortlist
 
 # pandas writes a 0/1 column with gaps as 1.0 and 0.0; R and spreadsheets write true and false.

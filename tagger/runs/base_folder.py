@@ -1,4 +1,4 @@
-"""Named files of one folder, each whole or absent: what a run folder and its checkpoint have in common."""
+"""Base class of a run folder and of its checkpoint: the files that both have, each whole or absent."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The labels of a run after people's decisions: read the store, apply its log, mask what may be compared."""
+"""The labels of a run after people's review: the decisions read from the store, applied, and what may be compared."""
 
 from collections.abc import Sequence
 from contextlib import closing

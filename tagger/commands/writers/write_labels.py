@@ -1,4 +1,4 @@
-"""Writing labels in any format: the writer is chosen by its name; plain tables are written here."""
+"""Write labels in any format: the writer is chosen by its name; plain tables are written here."""
 
 import shutil
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tagger.arrays import UNKNOWN, YES, Cells
 from tagger.commands.console.screen import Screen
-from tagger.commands.writers.base import LabelBatch
+from tagger.commands.writers.base import LabelBatch, batch_formats
 from tagger.commands.writers.image_folder import METADATA_FILE
 from tagger.commands.writers.label_folders import check_empty_folder
 from tagger.commands.writers.lossiness import (
@@ -24,7 +24,7 @@ from tagger.commands.writers.lossiness import (
 )
 from tagger.commands.writers.sidecar_batch import ON_EXISTING, write_sidecars
 from tagger.commands.writers.sidecars import sidecar_formats
-from tagger.commands.writers.tables import csv_text, table_formats
+from tagger.commands.writers.tables import csv_text
 from tagger.data.formats.csv_injection import escape_formulas
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import atomic_write, write_text
@@ -96,14 +96,14 @@ def write_labels(
         write_table(label_table(paths, names, labels_NK), target, format)
         return WriteResult(out, len(files))
     num_images = _write_batches(files, labels_NK, names, root, target, format, screen)
-    capabilities = table_formats.find(format).capabilities  # type: ignore[attr-defined]
+    capabilities = batch_formats.find(format).capabilities  # type: ignore[attr-defined]
     lost = information_losses(labels_NK, names, capabilities, format)
     return WriteResult(out, num_images, lost_information=lost)
 
 
 def label_formats() -> tuple[str, ...]:
-    """The names of all formats: tables and other files, then sidecars."""
-    return (*table_formats.names(), *sidecar_formats.names())
+    """The names of all formats of labels and predictions: files and folders, then sidecars."""
+    return (*batch_formats.names(), *sidecar_formats.names())
 
 
 def check_format(format: str) -> None:
@@ -164,7 +164,7 @@ def _write_batches(
     screen: Screen,
 ) -> int:
     """Write one file batch by batch, as predictions are; the number of images in it."""
-    writer = table_formats.build(format, root, out, names)
+    writer = batch_formats.build(format, root, out, names)
     if format in ROOT_RELATIVE_FORMATS:
         check_relative_paths(files, root, out.parent)
     if not writer.capabilities.unknown_cells:
