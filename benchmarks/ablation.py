@@ -1,10 +1,9 @@
 """What is each method worth, alone and together? Real photos, pretrained and from scratch, several seeds,
 resumable.
 
-    python benchmarks/ablation.py --out DIR                             # everything that is not there yet,
-    seed by seed python benchmarks/ablation.py --out DIR --studies photos-pretrained --methods baseline
-    camdrop --seeds 0 1 2 python benchmarks/ablation.py --out DIR --report                    # the tables
-    of docs/ablation.md
+    python benchmarks/ablation.py --out DIR            # everything that is not there yet, seed by seed
+    python benchmarks/ablation.py --out DIR --studies photos-pretrained --methods baseline camdrop --seeds 0 1 2
+    python benchmarks/ablation.py --out DIR --report   # the tables of docs/ablation.md
 
 One JSON file a run lies in DIR/BACKBONE; what is there is not run again, and several of these commands may
 share DIR: each takes the runs that no other has begun. A run trains one network on a random part of the

@@ -1,10 +1,9 @@
 """Does training take more memory when there are more images? 10,000 and 1,000,000 listed, each in a process of
 its own.
 
-    python benchmarks/memory_train.py --out memory_train.json [--sizes 10000 1000000] [--batches 20]
-    [--workers 1]
+    python benchmarks/memory_train.py --out memory_train.json [--sizes 10000 1000000] [--batches 20] [--workers 1]
 
-`fit` with its loader, sampler, lessons and averaged weights, cut short after ``--batches`` batches of the
+`fit` with its loader, sampler, targets and averaged weights, cut short after ``--batches`` batches of the
 first epoch, whose order holds all images; all names lead to one photo, and the network is small, so that
 what grows with the number of images is seen. Counted is memory without mapped files at its highest: that of
 the process, and what the processes that read images do not share with it. Target: at most 300 MB more. The

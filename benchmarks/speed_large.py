@@ -1,7 +1,6 @@
 """How fast are 12-megapixel photos tagged, and are their labels those of full decoding?
 
-    python benchmarks/speed_large.py --out speed_large.json [--images 120] [--rounds 3] [--run RUN]
-    [--folder KEPT]
+    python benchmarks/speed_large.py --out speed_large.json [--images 120] [--rounds 3] [--run RUN] [--folder KEPT]
 
 Each photo is a real one enlarged to 4000 x 3000 pixels, with noise as of a sensor, saved as JPEG of quality
 90 (about 4 MB). `tagger predict` lets the decoder shrink it to no less than twice the side that the network

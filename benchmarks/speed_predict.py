@@ -1,8 +1,7 @@
 """How fast does `tagger predict` tag a folder of 128 px photos? Images a second, against its parts and against
 others.
 
-    python benchmarks/speed_predict.py --out speed_predict.json [--rounds 4] [--views 1] [--run RUN] [--skip
-    fastai]
+    python benchmarks/speed_predict.py --out speed_predict.json [--rounds 4] [--views 1] [--run RUN] [--skip fastai]
 
 One backbone (`--backbone`) at 128 px in float32, one view a photo. Cases, which take turns:
 

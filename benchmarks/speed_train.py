@@ -1,7 +1,6 @@
 """How fast does the training loop feed its network? Images a second, against the bare step and against fastai.
 
-    python benchmarks/speed_train.py --out speed_train.json [--rounds 5] [--batches 6] [--shares 0.5 0]
-    [--skip fastai]
+    python benchmarks/speed_train.py --out speed_train.json [--rounds 5] [--batches 6] [--shares 0.5 0] [--skip fastai]
 
 One backbone (`--backbone`) at 128 px, batches of 64, the augmentation of `standard`, 14 labels. Cases, which
 take turns in one process:

@@ -1,9 +1,10 @@
 """Which rule for per-label thresholds does best on images it has not seen?
 
-    python benchmarks/thresholds.py runs/RUN [--repeats 200] [--aim f1]   out-of-fold probabilities of a
-    finished run python benchmarks/thresholds.py FILE.npz                              probs (N, K) and
-    labels (N, K; -1 unknown) python benchmarks/thresholds.py synthetic                             labels
-    and scores drawn anew each repeat
+    python benchmarks/thresholds.py runs/RUN     out-of-fold probabilities of a finished run
+    python benchmarks/thresholds.py FILE.npz     probs (N, K) and labels (N, K; -1 unknown)
+    python benchmarks/thresholds.py synthetic    labels and scores drawn anew each repeat
+
+Options: [--repeats 200] [--aim f1].
 
 Each repeat splits the images in halves at random and chooses thresholds on one half, and on half of that.
 Printed are the means of macro-F1 and micro-F1 on the other half, how much macro-F1 gains over the best

@@ -247,7 +247,7 @@ class TrainSettings(Section):
     verified_weight: float = Field(1.0, gt=0)
     """How much more a cell that a person verified weighs than another, in a retraining."""
     fold_models: int = Field(1, ge=1, le=20)
-    """1: one network, trained without val. More: each without one part of train + val, then their weights averaged."""
+    """1: a single network, no fold models. More: one without each fold of train + val; weights are averaged."""
 
 
 class ThresholdSettings(Section):

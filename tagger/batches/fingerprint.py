@@ -1,7 +1,5 @@
 """Image fingerprints of 259 bytes, which find copies of an image that are not the same file.
 
-So that copies of it can be found that are not the same file.
-
 The area means of 16 x 16 cells in grey, and the mean colour: what survives re-encoding and resizing. They
 are taken from the batches of the one pass that ``tagger train`` makes over all images anyway. Grey bars
 that ``image.fit = pad`` added are left out, for photos of one shape would be alike through them.

@@ -63,7 +63,7 @@ class ComparedRun:
         )
 
     def select(self, hashes: list[str], names: list[str]) -> tuple[Cells, Cells, Floats, Floats]:
-        """(labels, the labels that may judge, probabilities, thresholds) of some images and labels, in that order."""
+        """(labels, labels under the evaluation mask, probabilities, thresholds) of images and labels, in order."""
         column_of = {name: k for k, name in enumerate(self.names)}
         at = np.ix_([self.row_of[h] for h in hashes], [column_of[name] for name in names])
         labels_NK = self.labels_NK[at]
@@ -93,9 +93,9 @@ def compare(
     runs = [run if isinstance(run, RunFolder) else find_run(run) for run in (run_a, run_b)]
     a, b = (ComparedRun.from_run(run) for run in runs)
     names, hashes, notes = _common_labels(a, b), *_common_images(a, b)
-    labels_a, judging_a, probs_a, thresholds_a = a.select(hashes, names)
-    labels_b, judging_b, probs_b, thresholds_b = b.select(hashes, names)
-    cells_NK, more = _eval_cells((labels_a, judging_a, a), (labels_b, judging_b, b))
+    labels_a, eval_labels_a, probs_a, thresholds_a = a.select(hashes, names)
+    labels_b, eval_labels_b, probs_b, thresholds_b = b.select(hashes, names)
+    cells_NK, more = _eval_cells((labels_a, eval_labels_a, a), (labels_b, eval_labels_b, b))
     if not (cells_NK != UNKNOWN).any():
         raise TaggerError(
             f"{a.path} and {b.path}: no cell of their common test photos is known, so they cannot be compared."
@@ -152,9 +152,8 @@ def _common_images(a: ComparedRun, b: ComparedRun) -> tuple[list[str], list[str]
 def _eval_cells(
     one: tuple[Cells, Cells, ComparedRun], two: tuple[Cells, Cells, ComparedRun]
 ) -> tuple[Cells, list[str]]:
-    """(the labels to judge by, -1 where a cell may not; notes)."""
-    judges = [judging for _, judging, side in (one, two) if side.eval_mask_NK is not None]
-    if judges:
+    """(the labels to evaluate on, -1 outside the evaluation mask; notes)."""
+    if any(side.eval_mask_NK is not None for _, _, side in (one, two)):
         last = (
             two if two[2].eval_mask_NK is not None and two[2].num_decisions >= one[2].num_decisions else one
         )
@@ -201,7 +200,7 @@ def difference_sentence(row: dict[str, Any]) -> str:
     >>> difference_sentence({"a": 0.5, "b": 0.6, "difference": 0.1, "low": 0.05, "high": 0.15})
     'mAP +0.100 (0.050 to 0.150): better.'
     >>> difference_sentence({"a": 0.5, "b": 0.51, "difference": 0.01, "low": -0.05, "high": 0.15})
-    'mAP +0.010 (-0.050 to 0.150): too close to call on these images.'
+    'mAP +0.010 (-0.050 to 0.150): too close to call on these photos.'
     """
     if row["difference"] is None or row["low"] is None:
         return "mAP cannot be compared: no label has both a photo with it and one without."
@@ -213,7 +212,7 @@ def difference_sentence(row: dict[str, Any]) -> str:
             if row["low"] > 0
             else "worse"
             if row["high"] < 0
-            else "too close to call on these images"
+            else "too close to call on these photos"
         )
     return f"mAP {row['difference']:+.3f} ({row['low']:.3f} to {row['high']:.3f}): {word}."
 

@@ -1,6 +1,4 @@
-"""Explanations: heat maps of where a model sees a label; one registered method a file.
-
-Each way of asking is one file, registered in ``explanations``."""
+"""Explanations: heat maps of where a model sees a label; one registered method a file."""
 
 from tagger.explain.base import explain, explanations, normalise, sum_maps
 from tagger.explain.cam import cam

@@ -1,6 +1,4 @@
-"""Figure of an explanation: the photo and an overlay a label, for one run or several side by side.
-
-other."""
+"""Figure of an explanation: the photo and an overlay a label, for one run or several side by side."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Heat concentration: the share of a map's heat outside its hottest cell, to compare two runs.
 
-One number, by which two runs can be compared.
-
 A network that tells a label by one detail has most of its heat in one place. Grid dropout is meant to make
 it use the whole object; its source shows that by pictures alone ("Image ordinal classification and
 understanding: grid dropout with masking label", section 4.3 and figure 5). This is the number beside such

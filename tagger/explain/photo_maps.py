@@ -1,6 +1,4 @@
-"""Maps of the network's square input, placed over the whole photo (squash, crop or pad).
-
-Maps of what it saw, stretched over the photo they belong to."""
+"""Maps of the network's square input, placed over the whole photo (squash, crop or pad)."""
 
 import numpy as np
 from PIL import Image

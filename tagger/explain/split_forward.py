@@ -1,7 +1,5 @@
 """The forward pass split in two: images to feature maps, and feature maps to scores.
 
-Its forward pass cut in two: images to maps, and maps to scores.
-
 ``scores(model, *cut(model, images))`` is ``model.raw(images)``, also with attention beside the head;
 explanations ask for the slope at the cut.
 """

@@ -1,6 +1,4 @@
-"""Heads: from features to logits. Built as ``heads.build(name, num_features, num_labels, **options)``.
-
-A head is built as ``heads.build(name, num_features, num_labels, **options)``."""
+"""Heads: from features to logits. Built as ``heads.build(name, num_features, num_labels, **options)``."""
 
 from tagger.heads.base import Head, heads
 from tagger.heads.ecoc import ECOCHead

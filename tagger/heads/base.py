@@ -93,7 +93,7 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def prepare(self, labels_RK: Cells, features_RD: Tensor | Callable[[], Tensor] | None) -> None:
-        """Called once before training with the cells of the images that teach and, where known, their
+        """Called once before training with the cells of the training images and, where known, their
         features, or what gives them: they may be gigabytes.
 
         What is learnt here has to be a buffer, so that a saved head has it. Most heads learn nothing.

@@ -1,7 +1,5 @@
 """Code matrices for error-correcting output codes: spectral, random, Gaussian and one-hot. Numpy only.
 
-The fixed matrices that an error-correcting head decodes with. Numpy only.
-
 Rodriguez et al. 2018, "Beyond one-hot encoding" (chapter 6 of the thesis). A code has a row for each of K
 labels and J columns, its bits: each bit divides the labels in two. ``data`` takes the bits from the labels'
 similarity, the cheapest cut first: eigenvectors of the normalised Laplacian D^-1/2 (D - S) D^-1/2 (the

@@ -35,7 +35,7 @@ def set_head_groups(
     """Set the groups of a head (or of every head in ``head``) before it learns, and before its
     ``init_from_priors``.
 
-    ``labels_RK``: the cells of all images of the run that may teach, so that all its heads agree. A group
+    ``labels_RK``: the cells of all training images of the run, so that all its heads agree. A group
     has a "none" only if some image is known to have none of its labels. Without exclusive or ordinal groups
     nothing changes.
     """

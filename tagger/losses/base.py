@@ -1,7 +1,8 @@
 """Base class and registry of losses: unknown cells, float32, and the mean over known cells.
 
 A loss is written as ``formula``: one number a cell, for targets that are all known. This base keeps unknown
-cells away from it, so no loss has to think of them.
+cells away from it, so no loss has to think of them. A new loss lies in a
+module of its own, which ``losses/__init__.py`` imports.
 """
 
 from typing import Protocol
@@ -30,7 +31,7 @@ class LabelStatsLike(Protocol):
 
 
 class Loss(nn.Module):
-    """Base of the losses: ``forward`` gives a scalar, ``cells`` one value a cell. Members define ``formula``."""
+    """Base of losses: ``forward`` gives a scalar, ``cell_losses`` one value a cell. Subclasses define ``formula``."""
 
     def __init__(self, stats: LabelStatsLike):
         super().__init__()

@@ -1,6 +1,6 @@
 """Gated attention beside a backbone, "attend and rectify": Rodriguez et al. 2018, thesis chapter 4.
 
-Each module looks at one of the feature maps that are there anyway: K heads choose where (eq. 4.1), say what
+Each module looks at one of the feature maps that are there anyway: J heads choose where (eq. 4.1), say what
 they see there (4.2, 4.3), and are weighed by head gates (4.4, 4.5). Output gates, read off the pooled last
 features, mix the modules' scores with those of the untouched base path (4.6 to 4.8). Scores are mixed, not
 probabilities.
@@ -179,8 +179,8 @@ def attention_scores(read_BFHW: Tensor, offset_K: Tensor, *, num_heads: int) -> 
     """Scores (B, K) and the heads' maps (B, num_heads, h, w), of what the convolution gave: eq. 4.1 to 4.5.
 
     The first ``num_heads`` channels say where each head looks (softmax over the places), then come ``num_heads``
-    times K scores, then ``num_heads`` gates: o = sum_k g_k sum_xy H_k O_k + offset, g = softmax(tanh(sum_xy H_k
-    G_k)).
+    times K scores, then ``num_heads`` gates: o = sum_j g_j sum_xy H_j O_j + offset, g = softmax(tanh(sum_xy H_j
+    G_j)).
 
     >>> attention_scores(torch.tensor([0.0, 3.0, 1.0]).view(1, 3, 1, 1), torch.tensor([0.5]), num_heads=1)[0]
     tensor([[3.5000]])

@@ -1,6 +1,4 @@
-"""Bring a timm network's last features into the layout (B, C, h, w): channels last and tokens too.
-
-Channels last and tokens become maps."""
+"""Bring a timm network's last features into the layout (B, C, h, w): channels last and tokens too."""
 
 from typing import Any
 

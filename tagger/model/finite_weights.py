@@ -1,6 +1,4 @@
-"""Check that weights are finite: one NaN in a file makes every probability NaN.
-
-One NaN in a file makes every probability NaN, and nobody would see where it began."""
+"""Check that weights are finite: one NaN in a file makes every probability NaN."""
 
 from collections.abc import Mapping
 from pathlib import Path

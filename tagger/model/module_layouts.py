@@ -103,7 +103,7 @@ def _get_module(net: Any, name: str) -> Any:
 
 
 def _intermediate_maps(net: Any, outputs_of: dict[str, list[Any]]) -> list[Tensor]:
-    """What timm calls the network's maps, of noise as small as the network takes it; ``seen`` is of the same pass."""
+    """What timm calls the network's maps, of small noise images; ``outputs_of`` is filled in the same pass."""
     size = getattr(getattr(net, "patch_embed", None), "img_size", None) or (64, 64)
     like = next(net.parameters())
     for height, width in (size, net.pretrained_cfg["input_size"][1:]):

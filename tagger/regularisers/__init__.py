@@ -1,7 +1,5 @@
 """Regularisers, by name: ``[regularisers]`` in the settings. One file each.
 
-One file each.
-
 They share one interface (``family.Regulariser``): a method changes the batch, a feature map, the loss or
 the gradients, and leaves the network that is kept exactly as it would be without it.
 """

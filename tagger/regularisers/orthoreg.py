@@ -1,7 +1,5 @@
 """OrthoReg: push the filters of a layer towards orthogonality. Rodriguez, thesis chapter 5 (ICLR 2017).
 
-Rodriguez, thesis chapter 5 (ICLR 2017).
-
 It acts on the weights alone, so its cost does not depend on the batch: one product of a layer's filters
 with each other and one back. ``local`` leaves filters beyond 90 degrees alone, which is what the thesis
 found better than ``global``.

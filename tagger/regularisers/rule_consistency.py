@@ -2,7 +2,7 @@
 
 For each rule of labels.toml ("baby" implies "people") and each image the loss is p(premise) * (1 -
 p(implied)): the probability, were the two independent, that the rule is broken. It needs no label, so it
-also teaches on unknown cells. The multi-label project report (METHODS.md section 9) asks for rules; the
+also acts on unknown cells. The multi-label project report (METHODS.md section 9) asks for rules; the
 loss is ours (a product t-norm, as in semantic and logical losses: Xu et al. 2018, arXiv 1711.11157).
 """
 

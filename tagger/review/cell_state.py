@@ -43,9 +43,9 @@ def effective_decisions(rows: Iterable[RecordedDecision]) -> list[RecordedDecisi
 def resolve_verdicts(rows: Sequence[RecordedDecision], *, last_id: int = 0) -> CellState:
     """The state of one cell from its effective rows in id order.
 
-    Each reviewer's latest yes, no or unsure counts. A settling yes or no wipes the slate: only it and what
-    comes after it counts, so that who settled may think again, and another's later objection opens the
-    question anew.
+    Each reviewer's latest yes, no or unsure counts. A settling yes or no discards earlier
+    verdicts; later verdicts count again. So the person who settled may change it, and a later objection of
+    another reopens the question.
 
     >>> resolve_verdicts([]).decided
     False

@@ -257,12 +257,12 @@ class RunFolder(ArtifactFolder):
             return file["mean"], file["spread"]
 
     def save_eval_mask(self, eval_mask_NK: np.ndarray, names: tuple[str, ...]) -> None:
-        """``judged.parquet``: the cells (bool) of the test split by which a retrained run and others are compared."""
+        """The evaluation mask (bool): test cells on which runs are compared. File ``judged.parquet``."""
         self._save_table("judged.parquet", pd.DataFrame(eval_mask_NK, columns=list(names), copy=False))
 
     @reads("judged.parquet")
     def load_eval_mask(self) -> np.ndarray | None:
-        """The cells (N, K) that may judge, or None for a run in which every known cell of the test split may."""
+        """The evaluation mask (N, K), or None for a run in which every known cell of the test split counts."""
         if not (self.path / "judged.parquet").is_file():
             return None
         return self._load_table("judged.parquet").to_numpy(dtype=bool)

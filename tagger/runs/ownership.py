@@ -1,4 +1,4 @@
-"""Ownership of files: exact names in a folder that our mark says we work in; all others stay.
+"""Ownership of files: only files with known names, in folders that tagger marked as its own, are removed.
 
 Nothing is removed or overwritten because of its place or its ending alone: people keep things everywhere. A
 folder of working files gets the mark before its first file and loses it after its last one.

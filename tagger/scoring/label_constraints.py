@@ -84,9 +84,9 @@ def build_constraints(
     always: Container[str] = (),
     enforce: bool = True,
 ) -> LabelConstraints:
-    """What decisions over the labels ``names`` keep to. Rules only if ``enforce``; of labels not there, none.
+    """The groups and rules that predictions of the labels ``names`` follow; no rules unless ``enforce``.
 
-    A rule between two labels of one group contradicts the group, which is then kept to.
+    A rule is left out if one of its labels is not in ``names``, or if both are in one group.
     """
     place = {name: k for k, name in enumerate(names)}
     found = exclusive_groups(names, groups, always)

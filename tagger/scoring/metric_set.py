@@ -3,7 +3,7 @@
 With every weight 1 it gives the values; with bootstrap weights (``bootstrap.py``) it gives the draws of
 their intervals. Labels are taken a block at a time: what is sorted and counted of a block serves all
 weightings, and what averages over labels need is added up, so that the draws of 10,000 labels need not be
-there at once.
+there at once. B here: bootstrap draws.
 """
 
 from collections.abc import Callable, Iterator
@@ -60,12 +60,12 @@ class DecisionMetrics:
         self._exact_N = exact_matches(labels_NK, chosen_NK)
 
     def block(self, at: slice) -> WeightedMetrics:
-        """Of these labels, what ``aggregate`` needs, (B,); it adds up over blocks."""
+        """A function of weights_NB: the sums (B,) of these labels for ``aggregate``; blocks are added up."""
         cells = WeightedConfusion(self.labels_NK[:, at], self.chosen_NK[:, at])
         return lambda weights_NB: metric_sums(cells(weights_NB))
 
     def image_means(self, weights_NB: Floats) -> Metrics:
-        """What is a mean over images and not over labels, (B,)."""
+        """The metrics that are means over images, not over labels, (B,)."""
         return {"exact_match": weighted_mean(self._exact_N, weights_NB)}
 
     def aggregate(self, sums: Metrics, image_means: Metrics) -> Metrics:
@@ -111,7 +111,7 @@ class MetricSet:
         self.negatives_K = (self.labels_NK != UNKNOWN).sum(axis=0) - self.positives_K
 
     def block(self, at: slice) -> WeightedMetrics:
-        """Of these L labels: each name of LABEL_METRICS -> (L, B), and what ``aggregate`` adds up over blocks, (B,)."""
+        """A function of weights_NB: LABEL_METRICS (L, B) of these labels, and sums (B,) for ``aggregate``."""
         labels_NL = self.labels_NK[:, at]
         probs_NL = self.probs_NK[:, at]
         cells = WeightedConfusion(labels_NL, self.chosen_NK[:, at])
@@ -146,7 +146,7 @@ class MetricSet:
         return weigh
 
     def image_means(self, weights_NB: Floats) -> Metrics:
-        """What is a mean over images and not over labels, (B,)."""
+        """The metrics that are means over images, not over labels, (B,)."""
         return self._choice.image_means(weights_NB) | {
             "ranking_loss": weighted_mean(self._ranking_losses_N, weights_NB),
             "brier_loss": ratio(self._squared_N @ weights_NB, self._known_N @ weights_NB),
@@ -184,7 +184,7 @@ def label_blocks(shape: tuple[int, ...], draws: int) -> Iterator[slice]:
 
 
 def add_totals(sums: Metrics, block: Metrics) -> None:
-    """Add to ``sums`` what a block has (B,) of: the rest is per label."""
+    """Add the sums (B,) of a block to ``sums``; metrics per label, (L, B), are passed over."""
     for name, values in block.items():
         if values.ndim == 1:
             sums[name] = sums[name] + values if name in sums else values
@@ -201,5 +201,5 @@ def weighted_mean(values_N: Floats, weights_NB: Floats) -> Floats:
 
 
 def _stack_rows(rows: list[Floats], weights_NB: Floats) -> Floats:
-    """Of no label, a matrix of no rows."""
+    """The rows as a matrix (L, B); without rows, (0, B)."""
     return np.stack(rows) if rows else np.zeros((0, weights_NB.shape[1]))

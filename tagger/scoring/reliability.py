@@ -1,6 +1,4 @@
-"""Reliability of probabilities: equal-mass bins, calibration error, Brier loss.
-
-Equal-mass bins, calibration error, Brier loss."""
+"""Reliability of probabilities: equal-mass bins, calibration error, Brier loss."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

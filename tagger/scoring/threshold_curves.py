@@ -1,6 +1,4 @@
-"""Precision, recall and F1 of one label at every threshold.
-
-Precision, recall and F1 at every threshold at once."""
+"""Precision, recall and F1 of one label at every threshold."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,4 @@
-"""Threshold objectives: F-beta, least cost, precision or recall at least p.
-
-The objectives a person may state, and what each makes of a precision-recall curve."""
+"""Threshold objectives: F-beta, least cost, precision or recall at least p."""
 
 import re
 from dataclasses import dataclass

@@ -6,9 +6,8 @@ noise; the F1 curve is flat and ragged near its top. Measured: means of 200 rand
 on a half and scored on the other half. The photos' probabilities were of an earlier head; those of another
 run give other digits in the third place.
 
-    python benchmarks/thresholds.py FILE.npz         14 labels of 8,000 photos (38 to 2,560 positives),
-    out-of-fold python benchmarks/thresholds.py synthetic        14 labels of different share, difficulty
-    and bias
+    python benchmarks/thresholds.py FILE.npz     14 labels of 8,000 photos (38 to 2,560 positives), out-of-fold
+    python benchmarks/thresholds.py synthetic    14 labels of different share, difficulty and bias
 
                                            photos: macro-F1 (wins)  micro-F1    synthetic: macro-F1 (wins)  micro-F1
     best shared threshold, for macro-F1            .6216              .7246                .5089              .6507
@@ -26,6 +25,8 @@ run give other digits in the third place.
 A prior of 300 suits labels that are alike (the photos) and hurts others; 50 is near the best on both. The
 shrinkage of n / (n + 2) towards the shared threshold is kept, at a cost of .0003, so that a label of few
 positives cannot go astray.
+
+B here: bootstrap draws.
 """
 
 from collections.abc import Mapping, Sequence
@@ -90,6 +91,7 @@ class Thresholds:
         for t in self.labels:
             interval = None if t.low is None else [t.low, t.high]
             rows.append({"value": t.value, "how": t.how, "interval": interval, "positives": t.positives})
+        # The key "aim" is historic: the objective had that name, and files of earlier runs have it.
         return {"aim": self.objective, "shared": self.shared, "labels": rows}
 
     @classmethod

@@ -66,14 +66,14 @@ def refit_doubt(table: pd.DataFrame, verdicts: pd.DataFrame) -> NDArray[np.float
 
 
 class _DesignRows(NamedTuple):
-    """What rows are described by: the columns (V, F) that all have, and each row's kind, -1 for none."""
+    """Design matrix of some rows: dense columns (V, F), and the index of each row's (label, direction), -1 for none."""
 
     dense_VF: Floats
     label_direction_V: NDArray[np.int64]
 
 
 class _Weights(NamedTuple):
-    """Of each column that all rows have, and of each kind; or as many gradients, steps or precisions."""
+    """Weights of the dense columns and of each (label, direction); or as many gradients, steps or precisions."""
 
     dense_F: Floats
     label_direction_L: Floats
@@ -118,7 +118,7 @@ def _fit_map(
     seen: _DesignRows, start_V: Floats, wrong_V: Floats, precision: _Weights
 ) -> tuple[_Weights, float]:
     """Weights of the maximum a posteriori (Newton's method, halved steps) and the log evidence (Laplace). Each
-    row of ``seen`` has a kind.
+    row of ``seen`` has a (label, direction).
     """
     num_dense = len(precision.dense_F)
     log_determinant = 0.0
@@ -158,7 +158,7 @@ def _newton_step(
     weighed_VF = seen.dense_VF * weight_V[:, None]
     own_L = (
         np.bincount(label_direction_V, weight_V, num) + precision.label_direction_L
-    )  # kinds among themselves: a diagonal
+    )  # (label, direction) weights among themselves: a diagonal
     across_LF = np.stack([np.bincount(label_direction_V, column_V, num) for column_V in weighed_VF.T], axis=1)
     ratio_LF = across_LF / own_L[:, None]
     left_FF = weighed_VF.T @ seen.dense_VF + np.diag(precision.dense_F) - across_LF.T @ ratio_LF

@@ -64,7 +64,10 @@ def estimate_errors(
         reason = f"The next {count} reviews would find {found} errors: fewer than {FEW_ERRORS} in {count}."
     elif soon_high < FEW_ERRORS:
         stop = False
-        reason = f"Few errors seem left, but only {audited} random cells are checked yet ({MIN_AUDITED} are needed)."
+        reason = (
+            f"Few errors seem left, but only {audited} random cells have been checked so far"
+            f" ({MIN_AUDITED} are needed)."
+        )
     else:
         stop = False
         reason = f"The next {count} reviews would find {found} errors."

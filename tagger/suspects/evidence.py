@@ -16,12 +16,12 @@ class Evidence:
     """Input of all signals, as arrays.
 
     ``labels_NK``: the given cells. ``probs_NK``: from models that saw neither the image nor a
-    near-duplicate. ``fold_N``: its fold; what is learnt here is learnt on the other parts. ``group_N``:
+    near-duplicate. ``fold_N``: fold of each image; signals are fitted on the other folds. ``group_N``:
     images with one number are near-duplicates. ``nearest_NM`` (rows, -1 none) and ``similarity_NM``
     (cosine): the nearest images outside the group. ``dynamics_NK``: mean held-out probability over the
     epochs of training, where it was kept. ``verified_NK``: cells that a person has verified; they are
-    evidence, and never suspects. ``original_NK``: the cells before people corrected them, by which the
-    noise is judged; ``labels_NK`` if nobody did.
+    evidence, and never suspects. ``original_NK``: the cells before people corrected them, on which the
+    noise is estimated; ``labels_NK`` if nobody did.
     """
 
     labels_NK: Cells

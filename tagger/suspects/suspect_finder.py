@@ -54,7 +54,7 @@ def find_suspects(
 def rescore_suspects(
     evidence: Evidence, table: pd.DataFrame, verdicts: pd.DataFrame, *, min_positives: int = MIN_POSITIVES
 ) -> pd.DataFrame:
-    """The same rows of a table of suspects, in the same order, judged anew by what people have found since.
+    """The same rows of a table of suspects, in the same order, with doubts updated by what people have found since.
 
     ``evidence`` is what the table was made from; ``verdicts`` has ``position`` (row of the table) and
     ``wrong`` (whether the given label was). Corrected labels speak for or against the other labels of their

@@ -54,8 +54,7 @@ def make_loss(
     held_out: NDArray[np.int64],
     vocabulary: Vocabulary,
 ) -> nn.Module:
-    """The labels' loss with the statistics of the ``rows`` that teach; labels that exclude each other are one
-    question.
+    """The loss of the labels with the statistics of the training ``rows``; exclusive labels are one question.
 
     Whether an image may have none of a group is read off the held-out rows too, as for ``set_head_groups``.
     """

@@ -1,11 +1,13 @@
-"""Train a model and compute out-of-sample probabilities of every image, in one of three schemes.
+"""Train a model and compute out-of-sample probabilities of every image, in one of four schemes.
 
 * frozen: heads on cached features of the frozen backbone; the model's head is their mean (preset ``quick``).
 * cross-fitted: a network for each part, trained without that part, starting from its head. The model is the
   mean of their weights: as they start from the same weights they stay close, and the mean is as good as
   their ensemble.
 * single: one network trained on ``train`` and stopped on ``val``. Out-of-fold probabilities come from heads
-  on pretrained features or, from random weights, from two networks that each saw one half.
+  on pretrained features.
+* from scratch: one network from random weights. Out-of-fold probabilities come from two more networks, each
+  trained without one half of the images.
 
 If fine-tuning does not beat the heads out of fold, the heads are kept and a note says so.
 """

@@ -32,7 +32,7 @@ def no_cards_text(chosen: SuspectFilter, left: int) -> tuple[str, str]:
     if chosen != SuspectFilter():
         return (
             "Nothing left with this filter",
-            "Choose another label, direction or reason above, or clear the filter.",
+            "Choose another label, kind of error or reason above, or clear the filter.",
         )
     if left > 0:
         return (
@@ -41,5 +41,5 @@ def no_cards_text(chosen: SuspectFilter, left: int) -> tuple[str, str]:
         )
     return (
         "All done",
-        "Every suspect has a decision. Next: train on them (page Retrain), or settle the disagreements.",
+        "Every suspect has a decision. Next: retrain on these decisions (page Retrain), or settle the disagreements.",
     )

@@ -1,4 +1,4 @@
-"""Verdicts reorder the ranking; the audit slice is a fair sample; the estimate is honest."""
+"""Verdicts reorder the ranking; the audit is a random sample; the interval of the estimate holds the truth."""
 
 import numpy as np
 import pandas as pd

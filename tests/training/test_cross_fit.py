@@ -1,4 +1,4 @@
-"""Heads on cached features: honest out-of-fold probabilities, no lesson from unknown cells, the same from one seed."""
+"""Heads on cached features: out-of-fold probabilities, unknown cells ignored, the same from one seed."""
 
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The progress file: JSON lines for the program that started a command, named by ``TAGGER_PROGRESS``.
 
-JSON lines in the file that ``TAGGER_PROGRESS`` names.
-
     {"time": 1763650000.1, "step": "network, epoch 3/20", "done": 480, "total": 1600}
     {"time": 1763650003.9, "said": "14 of 2,000 labels were changed"}
 

@@ -1,10 +1,8 @@
 """Parity check of an exported model: its outputs against the run's, on noise and on the run's photos.
 
-Asked with noise and with the run's own photos, before it is kept.
-
-Three questions, as one number for all would blame the file for what is only steep: are the network's
-probabilities those of torch, are the calibrated ones the calibration of its own, are its decisions those of
-``scoring.predict_labels``?
+It runs before the file is kept. It asks three questions, as one number for all would blame the file for
+what is only steep: are the network's probabilities those of torch, are the calibrated ones the calibration
+of its own, are its decisions those of ``scoring.predict_labels``?
 """
 
 from collections.abc import Callable

@@ -1,6 +1,4 @@
-"""Heat maps of a run over whole photos, whatever ``image.fit`` made of them.
-
-A map over the whole photo, however it was cut to a square."""
+"""Heat maps of a run over whole photos, whatever ``image.fit`` made of them."""
 
 from pathlib import Path
 

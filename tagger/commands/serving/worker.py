@@ -3,9 +3,10 @@
 The app must not load torch, so it keeps this process beside it (``tagger/ui/worker_client.py``). One JSON
 object a line comes in on standard input, one goes out on standard output, in the same order:
 
-    {"id": 1, "job": "predict", "paths": [...]}        {"id": 1, "result": [{"probs": [...], "reason":
-    null}, ...]} {"id": 2, "job": "heat", "path": ..., "label": "sea"}            {"id": 2, "result":
-    "base64 of a grey PNG"}
+    in   {"id": 1, "job": "predict", "paths": [...]}
+    out  {"id": 1, "result": [{"probs": [...], "reason": null}, ...]}
+    in   {"id": 2, "job": "heat", "path": ..., "label": "sea"}
+    out  {"id": 2, "result": "base64 of a grey PNG"}
 
 ``"method"`` of a heat map is grad_cam unless the question says another (see ``tagger/explain``). A question
 that cannot be answered gets ``{"id": 3, "error": "one line"}`` and the next one is read. The first line out

@@ -1,6 +1,6 @@
 """Groups of near-duplicate images, each kept on one side of a split.
 
-Copies of one image, by its bytes or by its looks."""
+Duplicates have equal bytes, or look alike (``near_duplicates``)."""
 
 from pathlib import Path
 

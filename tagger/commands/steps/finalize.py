@@ -114,7 +114,7 @@ def judge(
         min_positives=rule.min_positives,
         seed=settings.seed,
     )
-    judging_NK = _judging_cells(data, eval_mask_NK)
+    eval_labels_NK = _eval_labels(data, eval_mask_NK)
     names = data.vocabulary.labels
 
     def metrics_of(split: str) -> dict[str, Any] | None:
@@ -122,7 +122,7 @@ def judge(
         if not rows.any():
             return None
         return evaluate(
-            judging_NK[rows], probs_NK[rows], thresholds.values_K, names, structure,
+            eval_labels_NK[rows], probs_NK[rows], thresholds.values_K, names, structure,
             shared=thresholds.shared, seed=settings.seed,
         )  # fmt: skip
 
@@ -143,7 +143,7 @@ def judge(
 def draw(
     data: TrainingData, result: TrainingResult, judgement: Judgement, history: pd.DataFrame
 ) -> dict[str, bytes]:
-    """The plots of a run as PNG, by name: of the test split, or where there is none of the images that chose."""
+    """The plots of a run as PNG, by name: of the test split, else of the images used to choose thresholds."""
     test = data.split_N == "test"
     shown = test if test.any() else result.threshold_rows_N
     labels_NK = data.labels_NK
@@ -200,7 +200,7 @@ def _structure(data: TrainingData, settings: Settings) -> LabelConstraints:
     )
 
 
-def _judging_cells(data: TrainingData, eval_mask_NK: NDArray[np.bool_] | None) -> Cells:
+def _eval_labels(data: TrainingData, eval_mask_NK: NDArray[np.bool_] | None) -> Cells:
     """The cells (N, K) that metrics count: all, or in the test split only those of the mask."""
     if eval_mask_NK is None:
         return data.labels_NK

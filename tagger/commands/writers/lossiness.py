@@ -19,14 +19,16 @@ def information_losses(
 
     >>> cells = np.array([[1, -1], [-1, -1], [0, 0]], np.int8)
     >>> information_losses(cells, ["cat", "dog"], FormatCapabilities(), "coco")[0]
-    '1 unknown cell: coco cannot store it and has no instead'
+    "1 unknown cell: coco cannot store it and stores it as 'no'"
     """
     found = []
     undecided_N = (labels_NK == UNKNOWN).all(axis=1)
     unknown = int((labels_NK[~undecided_N] == UNKNOWN).sum())
     if unknown and not capabilities.unknown_cells:
         them = "it" if unknown == 1 else "them"
-        found.append(f"{counted(unknown, 'unknown cell')}: {format} cannot store {them} and has no instead")
+        found.append(
+            f"{counted(unknown, 'unknown cell')}: {format} cannot store {them} and stores {them} as 'no'"
+        )
     if undecided_N.any() and not capabilities.unknown_cells:
         found.append(f"{counted(int(undecided_N.sum()), 'photo')} with unknown cells only: left out")
     none_N = ~undecided_N & ~(labels_NK == YES).any(axis=1)

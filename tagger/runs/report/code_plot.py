@@ -1,6 +1,4 @@
-"""Plot of a head's code matrix (ECOC): a row a label, a column a bit.
-
-A row for each label, a column for each bit (see ``plots.py``)."""
+"""Plot of a head's code matrix (ECOC): a row a label, a column a bit (see ``plots.py``)."""
 
 from collections.abc import Sequence
 

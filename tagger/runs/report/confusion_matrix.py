@@ -1,6 +1,4 @@
-"""Confusion matrix of a group of labels, as a plot.
-
-The confusion matrix as a plot."""
+"""Confusion matrix of a group of labels, as a plot."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,6 +1,4 @@
-"""Label names as text that matplotlib can draw: fonts, length, ``$`` and line breaks.
-
-Fonts, length, ``$``, line breaks."""
+"""Label names as text that matplotlib can draw: fonts, length, ``$`` and line breaks."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -1,6 +1,4 @@
-"""Heat maps drawn over photos, in the app and in the pictures of ``tagger explain``.
-
-The same in the app and in pictures that commands write."""
+"""Heat maps drawn over photos, in the app and in the pictures of ``tagger explain``."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,9 +1,9 @@
 """Signal: the image's other labels.
 
-Labels that exclude each other are not asked about each other. Where an image was given one label of
-several, an error is an exchange: the wrong label's presence would prove that the right one is absent, and
-no swap would ever be doubted. So it is for groups of ``labels.toml``, and for all labels of a set in which
-no image has two. Measured on 1,955 faces with one of 9 age labels each, 10 % of them swapped: of the first
+Labels that exclude each other are not used to predict each other. Where an image has one label of several,
+an error is a swap: the wrong label would be evidence that the right one is absent, and no swap would be
+found. This applies to groups of ``labels.toml``, and to all labels of a data set in
+which no image has two. Measured on 1,955 faces with one of 9 age labels each, 10 % of them swapped: of the first
 50 suspects 7 were wrong cells, and 41 are now (37 where the group is not declared, so that the network does
 not know of it either).
 """

@@ -1,7 +1,7 @@
 """Cross-fit heads on cached features: one for each fold, and the mean of all as one head.
 
 Seconds instead of hours, because the backbone is not run again. Each fold's heads never see the fold's
-images, so the probabilities they give are honest; the mean of all is the head that a run keeps or that
+images, so their probabilities are out-of-fold; the mean of all is the head that a run keeps or that
 fine-tuning starts from.
 """
 

@@ -44,7 +44,7 @@ LARGE_HEAD_PARAMS = 500_000  # parameters, from which on a step's products are w
 
 @dataclass(frozen=True)
 class HeadFitTask:
-    """What heads learn from: features (V, N, D), cells (N, K), what these teach, and which rows teach and validate."""
+    """Input of a head's training: features (V, N, D), cells (N, K), targets, training rows and validation rows."""
 
     views_VND: NDArray[np.float16]
     labels_NK: Cells
@@ -115,7 +115,7 @@ def train_head(
 
 
 def _fit_head_statistics(head: Head, task: HeadFitTask) -> None:
-    """What a head takes from the images that teach before it learns: their mean, codes, groups, the labels' shares."""
+    """Statistics of the training images that a head needs before it trains: mean, codes, groups, shares of labels."""
     views_VND = task.views_VND
     labels_NK = task.labels_NK
     rows = task.rows

@@ -30,7 +30,7 @@ def init_model(task: FitTask, settings: Settings, head: Head | HeadEnsemble | No
 
 
 def set_task_groups(head: Head | HeadEnsemble, task: FitTask) -> None:
-    """Tell a head which labels exclude each other; of all images that may teach, so that the heads of a run agree."""
+    """Set a head's groups of exclusive labels by all training images of the run, so that its heads agree."""
     learnable = np.concatenate([task.rows, task.held_out])
     set_head_groups(head, task.vocabulary.labels, task.vocabulary.groups, task.labels_NK[learnable])
 

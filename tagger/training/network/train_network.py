@@ -121,6 +121,7 @@ class _NetworkTrainer:
             model, settings.train.ema_decay, use_warmup=True, warmup_gamma=10.0, warmup_power=1.0
         )
         self.train_step = TrainStep(model, objective, compiled=settings.train.compile)
+        # ``self.model`` is the TrainStep (network and loss) as accelerate wrapped it; ``unwrapped`` is the network.
         self.model, self.optimiser = accelerator.prepare(self.train_step, optimiser)
         self.state = NetworkState(
             model, ema, settings.train.ema_decay > 0, self.optimiser, objective, dynamics, accelerator

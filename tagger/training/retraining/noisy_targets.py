@@ -29,7 +29,7 @@ MIN_MAP_GAIN = 0.003  # mAP by which a strategy has to beat trust: about the noi
 
 
 def soft_targets(labels_NK: Cells, doubt_NK: Floats, strategy: str) -> Floats:
-    """targets_NK (float32, -1 teaches nothing) for labels that are wrong with probability ``doubt_NK``.
+    """targets_NK (float32, -1 is ignored) for labels that are wrong with probability ``doubt_NK``.
 
     ``trust`` takes the labels as they are; ``smooth`` the probability that it is yes; ``relabel`` turns
     those that are more likely wrong than right; ``leave-out`` drops those of doubt ``DOUBT_THRESHOLD`` and
@@ -78,7 +78,7 @@ def calibrate_doubt(labels_NK: Cells, probs_NK: Floats, prior_NK: Floats) -> Flo
 
 
 def reduced_epochs(settings: Settings) -> Settings:
-    """The settings of heads that are trained to compare or to teach: a third of the epochs.
+    """The settings of teachers and of heads that are compared: a third of the epochs.
 
     >>> reduced_epochs(Settings()).head_stage.epochs
     10

@@ -1,8 +1,8 @@
 """Warm start of a retraining: the last run's fold models, with a column for each current label.
 
 A run keeps its fold models: the networks that were trained without one part each (``members/``). A
-retraining trains each on without the same part, so that out-of-fold probabilities stay honest. They would
-not from the one averaged network.
+retraining trains each on without the same part, so that its probabilities stay out-of-fold. From the
+averaged network they would not.
 
 The columns of new labels are drawn from the run's seed alone. A resumed retraining begins with the same
 weights as an uninterrupted one, and so do all fold models, which are averaged later.

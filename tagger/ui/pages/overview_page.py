@@ -22,8 +22,8 @@ HEADLINES = (
     ),
     ("micro_f1", "Micro-F1", "F1 over all labels of all photos together: frequent labels count most."),
     ("macro_f1", "Macro-F1", "Mean F1 of the labels: rare labels count as much as frequent ones."),
-    ("micro_precision", "Precision", "Share of the chosen labels that are right."),
-    ("micro_recall", "Recall", "Share of the right labels that are chosen."),
+    ("micro_precision", "Micro-precision", "Share of the chosen labels that are right."),
+    ("micro_recall", "Micro-recall", "Share of the right labels that are chosen."),
     ("exact_match", "Exact match", "Share of photos with every label right."),
 )
 
@@ -168,8 +168,8 @@ def _training(data: RunData) -> None:
             st.markdown(f"**{title}**")
             show_chart(chart, alt_text=f"{title} by epoch")
     st.caption(
-        "One line for each trained network. The last is the run's model; the others predict the photos that they have"
-        " not seen, for the suspects."
+        "One line for each trained network or head. Those trained without a part of the photos predict that part,"
+        " for thresholds and suspects. The run's model is the last one trained, or the average of them."
     )
 
 

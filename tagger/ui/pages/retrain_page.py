@@ -46,8 +46,8 @@ def _show_start_form(run: RunFolder, store: Store) -> None:
     verdicts = sum(row.verdict in ("yes", "no") for row in rows)
     st.write(
         f"Retraining makes a new run from this one and all decisions so far ({verdicts:,}). Decided labels count as"
-        " right. Undecided suspects count less. The test photos stay the same, so both runs can be compared. While it"
-        " trains, you can review, close this page or stop the app."
+        " right. Undecided suspects may count less, where that helps on validation photos. The test photos stay the"
+        " same, so both runs can be compared. While it trains, you can review, close this page or stop the app."
     )
     if not verdicts:
         st.info("There is no decision yet. Decide some suspects on the Review page first.")

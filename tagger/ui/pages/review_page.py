@@ -64,9 +64,9 @@ def _filters(app_state: AppState) -> SuspectFilter:
     return SuspectFilter(
         label=_select_or_any("Label", app_state.session.names, "Any label", key="label", where=label),
         direction=_select_or_any(
-            "Direction",
+            "Kind of error",
             list(DIRECTION_TITLES),
-            "Any direction",
+            "Any kind",
             DIRECTION_TITLES,
             key="direction",
             where=direction,

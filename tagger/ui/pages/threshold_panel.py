@@ -26,7 +26,7 @@ from tagger.ui.charts.threshold_charts import THRESHOLD_GRID, precision_recall_c
 from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.run_data import RunData
 
-RUN_THRESHOLDS = "the run's own"
+RUN_THRESHOLDS = "this run's thresholds"
 
 
 @st.fragment
@@ -66,9 +66,7 @@ def _choose_label_and_set(
         "Label", usable, format_func=lambda k: f"{data.names[k]} ({yes_K[k]:,} photos)", key="threshold label"
     )
     sets = [RUN_THRESHOLDS, *run.threshold_sets()]
-    base = start.selectbox(
-        "Start from the thresholds of", sets, key="threshold base", on_change=_reset_thresholds, args=(run,)
-    )
+    base = start.selectbox("Start from", sets, key="threshold base", on_change=_reset_thresholds, args=(run,))
     return k, base
 
 
@@ -208,8 +206,8 @@ def _all_labels(run: RunFolder, data: RunData, values_K: np.ndarray, own_counts:
             " ..." if len(moved) > 8 else ""
         )
         st.markdown(f"**All labels together** · {f'moved: {names}' if moved else 'no threshold moved yet'}")
-        titles = (("micro_f1", "Micro-F1"), ("macro_f1", "Macro-F1"), ("micro_precision", "precision"),
-                  ("micro_recall", "recall"))  # fmt: skip
+        titles = (("micro_f1", "Micro-F1"), ("macro_f1", "Macro-F1"), ("micro_precision", "Micro-precision"),
+                  ("micro_recall", "Micro-recall"))  # fmt: skip
         st.markdown(
             " · ".join(f"{title} {now[key]:.3f} ({now[key] - own[key]:+.3f})" for key, title in titles)
         )
