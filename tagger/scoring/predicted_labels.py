@@ -5,7 +5,8 @@ Labels are chosen in four steps, so that no prediction breaks a group or a rule 
 1. A label is chosen where its probability reaches its threshold.
 2. Of an exclusive group at most one label stays chosen, the likeliest.
 3. Each label that a chosen one implies is chosen too.
-4. Where that chooses a second label of a group, the less likely one is dropped, with all that imply it.
+4. Where that chooses a second label of a group, only the one furthest above its threshold stays; the others
+   are dropped, with all that imply them.
 
 In a group the likeliest label wins, not the one furthest above its threshold: thresholds are made for F1 of
 a label alone, whereas a group's labels are answers to one question. Where every training image has one of

@@ -138,7 +138,7 @@ def test_it_says_when_one_may_stop_and_why() -> None:
     assert result.num_audited == 60
     early = estimate_errors(table, np.full(400, 0.004), verdicts[:5], queue)
     assert not early.may_stop
-    assert "only 5 random cells are checked" in early.reason
+    assert "only 5 random cells have been checked" in early.reason
     busy = estimate_errors(table, np.full(400, 0.6), verdicts, queue)
     assert not busy.may_stop
     assert busy.next_hundred > 40
