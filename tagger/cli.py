@@ -84,7 +84,8 @@ def predict(
     if folder.is_file() and out is None and format == "csv":
         if resume or on_existing != "skip":
             raise TaggerError(
-                "The labels of one photo are only shown: leave out --resume and --on-existing, or give its folder."
+                "For one photo nothing is written: --resume and --on-existing do not apply."
+                " Leave them out, or give a folder."
             )
         _show_photo(folder, run, thresholds, screen)
         return
@@ -92,7 +93,7 @@ def predict(
         folder, run=run, out=out, format=format, on_existing=on_existing, resume=resume,
         thresholds=thresholds, screen=screen,
     )  # fmt: skip
-    skipped = f", {done.num_skipped:,} kept with their sidecar" if done.num_skipped else ""
+    skipped = f", {done.num_skipped:,} left as they were (see --on-existing)" if done.num_skipped else ""
     screen.say(f"{done.num_images:,} photos tagged{skipped}: {done.out}")
     _exit_if_unreadable([str(problem) for problem in done.unreadable], screen)
 
@@ -116,7 +117,7 @@ def evaluate(data: Data = None, run: Run = None, labels: Labels = None, out: Jso
 
     screen = _screen()
     if data is None:
-        raise TaggerError("No photos are named. Give --data DIR.")
+        raise TaggerError("No photo folder was given. Give --data DIR.")
     check_json_report(out)
     result = call(data, run, labels=labels, screen=screen)
     report(result, f"folder {data}", screen, rest="--out FILE has all")
@@ -241,7 +242,7 @@ def export(
 
     screen = _screen()
     written = call(run, out, format=format, thresholds=thresholds, screen=screen)
-    screen.say(f"Written, and checked against the run on noise and photos: {written}")
+    screen.say(f"Written: {written}. Its results match the run's on random images and photos.")
 
 
 @app.command()

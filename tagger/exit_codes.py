@@ -71,8 +71,7 @@ def exit_code_of(call: Callable[[], Any]) -> int:
         if error.filename is None and error.errno is None:
             return _internal_error()
         where = f" ({error.filename})" if error.filename else ""
-        resumable = sys.argv[1:2] in (["train"], ["predict"], ["retrain"])
-        again = "resume with --resume" if resumable else "run the command again"
+        again = "resume with --resume" if _resumable() else "run the command again"
         return _fail(f"{error.strerror or error}{where}. Free disk space or give access, then {again}.", 2)
     except Exception as error:
         if hasattr(error, "format_message"):  # a wrong command or option; typer has no public name for it
@@ -92,7 +91,12 @@ def _usage_error(error: Any) -> int:
 
 
 def _interrupted() -> int:
-    return _fail("Stopped. Commands with --resume can be resumed.", 130)
+    return _fail("Stopped. Continue with --resume." if _resumable() else "Stopped.", 130)
+
+
+def _resumable() -> bool:
+    """Whether the command has --resume."""
+    return sys.argv[1:2] in (["train"], ["predict"], ["retrain"])
 
 
 def _internal_error() -> int:

@@ -98,7 +98,7 @@ def compare(
     cells_NK, more = _eval_cells((labels_a, eval_labels_a, a), (labels_b, eval_labels_b, b))
     if not (cells_NK != UNKNOWN).any():
         raise TaggerError(
-            f"{a.path} and {b.path}: no cell of their common test photos is known, so they cannot be compared."
+            f"{a.path} and {b.path}: no label of their common test photos is known, so they cannot be compared."
         )
     constraints = runs[0].load_constraints(names), runs[1].load_constraints(names)
     return {
@@ -135,16 +135,18 @@ def _common_images(a: ComparedRun, b: ComparedRun) -> tuple[list[str], list[str]
         absent = len(side.row_of) - len(hashes) - seen
         if seen:
             lines.append(
-                f"{counted(seen, 'test photo')} of {side.path}: {other.path} trained on them, so left out."
+                f"Left out: {counted(seen, 'test photo')} of {side.path} that {other.path} was trained on."
             )
         if absent:
-            lines.append(f"{counted(absent, 'test photo')} of {side.path}: {other.path} does not know them.")
+            verb = "is" if absent == 1 else "are"
+            photos = counted(absent, "test photo")
+            lines.append(f"Left out: {photos} of {side.path} that {verb} not in {other.path}.")
     if not hashes:
         have = "; ".join([f"{side.path} has no test split" for side in (a, b) if not side.row_of] or lines)
         raise TaggerError(
             f"{a.path} and {b.path} share no test photo ({have.rstrip('.')})."
-            " Compare a run with one that `tagger retrain` made of it, which keeps the test split; or measure both on"
-            " other images with tagger evaluate."
+            " Compare a run with one that `tagger retrain` made of it, which keeps the test split; or measure both"
+            " with `tagger evaluate` on other labelled photos."
         )
     return hashes, lines
 
@@ -163,11 +165,13 @@ def _eval_cells(
             if side.eval_mask_NK is not None:
                 cells_NK[(labels_NK != UNKNOWN) & (eval_labels_NK == UNKNOWN)] = UNKNOWN
         left_out = int(((last[0] != UNKNOWN) & (cells_NK == UNKNOWN)).sum())
-        note = f"{counted(left_out, 'cell')} left out: reviewed because a model had picked them."
+        note = (
+            f"{counted(left_out, 'label')} left out: a model chose them for review, so they would favour it."
+        )
         return cells_NK, [note] if left_out else []
     cells_NK = np.where(one[0] == two[0], one[0], UNKNOWN).astype(np.int8)
     differing = int(((one[0] != two[0]) & (one[0] != UNKNOWN) & (two[0] != UNKNOWN)).sum())
-    note = f"{counted(differing, 'cell')} left out: the two runs' labels differ there."
+    note = f"{counted(differing, 'label')} left out: the two runs' labels differ there."
     return cells_NK, [note] if differing else []
 
 

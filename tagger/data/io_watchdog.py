@@ -42,7 +42,7 @@ class StallReporter:
 
     >>> reporter = StallReporter()
     >>> [reporter.lines({1: ("a.jpg", 0.0)}, now) for now in (5, 10, 15, 21)]
-    [[], ['waiting for a.jpg since 10 s'], [], ['waiting for a.jpg since 21 s']]
+    [[], ['still waiting for a.jpg after 10 s'], [], ['still waiting for a.jpg after 21 s']]
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class StallReporter:
         for thread, (path, since) in reads.items():
             wait = self._due.get((thread, since), FIRST_REPORT_SECONDS)
             if now - since >= wait:
-                found.append(f"waiting for {os.fspath(path)} since {now - since:.0f} s")
+                found.append(f"still waiting for {os.fspath(path)} after {now - since:.0f} s")
                 wait *= 2
             due[thread, since] = wait
         self._due = due

@@ -27,6 +27,5 @@ class MLPHead(Head):
     def classifier_weights(self) -> Tensor:
         """TaggerError: with a hidden layer the weights depend on the image."""
         raise TaggerError(
-            "head 'mlp' has no weights by label, as it is not linear in the features. Train with --set head.name=linear"
-            " where a method or a picture needs them."
+            "This needs a linear head, and the run has head 'mlp'. Train with --set head.name=linear"
         )

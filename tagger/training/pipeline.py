@@ -187,8 +187,8 @@ class _Pipeline:
             return _keep_frozen(self.frozen_backbone(heads, scores), tuned)
         except TaggerError as error:  # in a retraining: the pretrained weights may be gone by now
             note = (
-                "The heads on the frozen backbone were better on validation,"
-                f" but its weights are not available any more: {error}"
+                "The model without fine-tuning was better on validation, but its pretrained weights can no longer"
+                f" be loaded; the fine-tuned model is kept: {error}"
             )
             return replace(self.to_result(tuned), notes=[note])
 

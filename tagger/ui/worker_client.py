@@ -105,7 +105,8 @@ class WorkerClient:
                     self.close()
                     if attempt == 2:
                         raise TaggerError(
-                            "The model's process ended twice on this request. Is memory short?"
+                            "The model's process stopped twice on this request, perhaps for lack of memory."
+                            " Close other programs, then try again."
                         ) from None
         if "error" in answer:
             raise TaggerError(str(answer["error"]))

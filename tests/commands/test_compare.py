@@ -126,15 +126,17 @@ def test_images_that_either_run_trained_on_do_not_count(a: RunFolder, tmp_path: 
     other = make_run(tmp_path / "other", 2, test=np.arange(50, 60))
     result = compare(a, other, draws=5)
     assert result["num_images"] == 10
-    assert result["notes"] == [f"10 test photos of {a.path}: {other.path} trained on them, so left out."]
+    assert result["notes"] == [f"Left out: 10 test photos of {a.path} that {other.path} was trained on."]
 
 
 def test_runs_without_common_test_images_are_refused_with_the_reason(a: RunFolder, tmp_path: Path):
     learnt = make_run(tmp_path / "learnt", 2, test=np.arange(10))
-    with pytest.raises(TaggerError, match=r"share no test photo \(20 test photos of .* trained on them"):
+    with pytest.raises(
+        TaggerError, match=r"share no test photo \(Left out: 20 test photos of .* was trained on"
+    ):
         compare(a, learnt)
     strangers = make_run(tmp_path / "strangers", 2, hashes=[f"other{n}" for n in range(N)])
-    with pytest.raises(TaggerError, match="does not know them"):
+    with pytest.raises(TaggerError, match="that are not in"):
         compare(a, strangers)
     with pytest.raises(TaggerError, match="has no test split"):
         compare(a, make_run(tmp_path / "untested", 2, test=[]))
@@ -158,7 +160,7 @@ def test_cells_on_which_the_labels_differ_do_not_judge(a: RunFolder, tmp_path: P
     labels_NK[TEST[4], 1] = -1
     result = compare(a, make_run(tmp_path / "other", 2, labels=labels_NK), draws=5)
     assert result["num_cells"] == 60 - 4
-    assert result["notes"] == ["3 cells left out: the two runs' labels differ there."]
+    assert result["notes"] == ["3 labels left out: the two runs' labels differ there."]
 
 
 def test_a_retrained_run_says_which_cells_may_judge(a: RunFolder, tmp_path: Path):
@@ -171,7 +173,9 @@ def test_a_retrained_run_says_which_cells_may_judge(a: RunFolder, tmp_path: Path
     for one, two in ((a, after), (after, a)):
         result = compare(one, two, draws=5)
         assert result["num_cells"] == 60 - 5
-        assert result["notes"] == ["5 cells left out: reviewed because a model had picked them."]
+        assert result["notes"] == [
+            "5 labels left out: a model chose them for review, so they would favour it."
+        ]
         row = result["per_label"]["sea | side"]["average_precision"]
         probs = [run.load_oof()[0][TEST, 2] for run in (one, two)]
         assert (row["a"], row["b"]) == pytest.approx(tuple(slow(labels_NK[TEST, 2], p) for p in probs))

@@ -263,7 +263,7 @@ def test_existing_sidecars_are_kept_overwritten_or_merged_as_asked(
 
     kept = tagger_cli(*predict)
     assert kept.code == 0
-    assert "3 photos tagged, 1 kept with their sidecar" in kept.out
+    assert "3 photos tagged, 1 left as they were (see --on-existing)" in kept.out
     assert first.read_text() == 'my own,"a, b"\n'
     assert len(list(photos.rglob("*.txt"))) == 4
 

@@ -31,5 +31,5 @@ def test_ctrl_c_is_one_line(tagger_cli: Cli, demo: Path, monkeypatch: Any):
     ended = tagger_cli(*train_argv(demo, Path("run")))
     assert (ended.code, ended.err) == (
         130,
-        "tagger: Stopped. Commands with --resume can be resumed.\n",
+        "tagger: Stopped. Continue with --resume.\n",
     )

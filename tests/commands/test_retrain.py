@@ -141,7 +141,7 @@ def test_a_run_without_its_networks_begins_where_that_one_began_and_says_so(
     for path in old.fold_models_path.iterdir():
         path.unlink()
     retrain(old, out=tmp_path / "new", store=url)
-    assert "kept no networks" in (tmp_path / "new" / "log.txt").read_text("utf-8")
+    assert "has no networks in members" in (tmp_path / "new" / "log.txt").read_text("utf-8")
 
 
 def test_without_decisions_heads_learn_what_they_learnt_before(heads: RunFolder, tmp_path: Path, url: str):

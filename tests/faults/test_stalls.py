@@ -59,14 +59,14 @@ def stopped(process: "subprocess.Popen[str]", *words: str) -> None:
         assert any(all(word in line for word in words) for line in said)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    assert "tagger: Stopped. Commands with --resume can be resumed.\n" in process.stderr.read()
+    assert "tagger: Stopped. Continue with --resume.\n" in process.stderr.read()
 
 
 def test_a_prediction_in_several_threads(demo: Path, finished: Path, tmp_path: Path):
     name = sorted(path.name for path in (demo / "new").iterdir())[5]
     argv = ["predict", str(demo / "new"), "--run", str(finished), "--out", "tags.csv"]
     with stalled("load_image", name, argv, tmp_path, threads=2) as process:
-        stopped(process, "waiting for ", f"{name} since ")
+        stopped(process, "still waiting for ", f"{name} after ")
     assert not (tmp_path / "tags.csv").exists()
 
 
@@ -75,7 +75,7 @@ def test_a_training(demo: Path, tmp_path: Path, workers: int):
     name = sorted(path.name for path in (demo / "images").iterdir())[7]
     argv = train_argv(demo, tmp_path / "run", image__workers=workers, train__epochs=1)
     with stalled("load_image", name, argv, tmp_path) as process:
-        stopped(process, "waiting for ", f"{name} since ")
+        stopped(process, "still waiting for ", f"{name} after ")
     assert "waiting for" in (tmp_path / "run" / "log.txt").read_text() or workers
 
 
@@ -83,5 +83,5 @@ def test_files_that_are_hashed(demo: Path, tmp_path: Path):
     name = sorted(path.name for path in (demo / "images").iterdir())[7]
     argv = train_argv(demo, tmp_path / "run", train__epochs=1)
     with stalled("hash_file", name, argv, tmp_path) as process:
-        stopped(process, "waiting for ", f"{name} since ")
+        stopped(process, "still waiting for ", f"{name} after ")
     assert not (tmp_path / "run").joinpath("config.toml").exists()

@@ -37,11 +37,11 @@ def test_every_format_is_written_and_says_what_it_cannot_say(
     assert ended.code == 0, ended.err
     said = ended.out
     assert "1 photo without labels in the source: left out." in said
-    assert ("1 unknown cell" in said) == (
+    assert ("1 unknown label" in said) == (
         format not in ("csv", "tsv", "parquet", "jsonl", "imagefolder", "imagefolder-link")
     )
-    assert ("with unknown cells only" in said) == ("1 unknown cell" in said)
-    assert ("that no photo has" in said) == ("1 unknown cell" in said and format != "coco")
+    assert ("with unknown labels only" in said) == ("1 unknown label" in said)
+    assert ("that no photo has" in said) == ("1 unknown label" in said and format != "coco")
     assert {path.name: path.read_bytes() for path in data.iterdir()} == before
     if format in sidecar_formats.names():
         assert len(list(out.iterdir())) == 3

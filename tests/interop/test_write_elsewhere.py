@@ -105,7 +105,7 @@ def test_a_label_file_among_the_images_never_means_another_image(tmp_path: Path)
         write_labels(["a.jpg", "sub/a.jpg"], labels_NK, ["cat", "dog"], root=root, out=out, format=format)
         np.testing.assert_array_equal(read_dataset(root, out).labels_NK, labels_NK)
     for format in ("coco", "label-studio"):
-        with pytest.raises(TaggerError, match=r"'a.jpg' would be read as 'sub/a.jpg'"):
+        with pytest.raises(TaggerError, match=r"wrong photo: 'a.jpg' means 'sub/a.jpg'"):
             write_labels(
                 ["a.jpg", "sub/a.jpg"],
                 labels_NK,

@@ -133,7 +133,7 @@ def test_camdrop_gives_the_weaker_of_two_cues_its_turn():
 def test_camdrop_with_codes_uses_their_weights_and_with_a_hidden_layer_is_refused():
     loss, _ = learn(make({"camdrop": STRONG["camdrop"]}, head="ecoc"))
     assert loss.isfinite()
-    with pytest.raises(TaggerError, match=r"head 'mlp' has no weights by label"):
+    with pytest.raises(TaggerError, match=r"needs a linear head, and the run has head 'mlp'"):
         learn(make({"camdrop": {}}, head="mlp"))
 
 

@@ -109,7 +109,7 @@ def test_a_worker_that_died_is_started_again(fake: WorkerClient):
 def test_a_question_that_kills_it_is_asked_once_more_and_then_refused(fake: WorkerClient, tmp_path: Path):
     path = tmp_path / "unsettling"
     assert fake.predict([path]) == [ImageTags((float(len(str(path))),), None)]
-    with pytest.raises(TaggerError, match="ended twice"):
+    with pytest.raises(TaggerError, match="stopped twice"):
         fake.predict([Path("/deadly")])
     assert fake.predict([Path("/a")]) == [ImageTags((2.0,), None)]
 

@@ -115,7 +115,8 @@ def load_warm_start(inputs: RetrainInputs, settings: Settings, priors_K: Floats,
 
     if settings.train.epochs and not any(previous.fold_models_path.glob("*.safetensors")):
         screen.say(
-            f"{previous.path} kept no networks: training starts from the weights that it started from."
+            f"{previous.path} has no networks in {previous.fold_models_path.name}: this training starts from the"
+            " same initial weights as that run."
         )
         new_backbone(settings)  # a file that is gone shows at once
     return WarmStart(fold_model, backbone)

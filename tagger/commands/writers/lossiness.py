@@ -19,18 +19,16 @@ def information_losses(
 
     >>> cells = np.array([[1, -1], [-1, -1], [0, 0]], np.int8)
     >>> information_losses(cells, ["cat", "dog"], FormatCapabilities(), "coco")[0]
-    "1 unknown cell: coco cannot store it and stores it as 'no'"
+    "1 unknown label: coco cannot store that; 'no' is written instead"
     """
     found = []
     undecided_N = (labels_NK == UNKNOWN).all(axis=1)
     unknown = int((labels_NK[~undecided_N] == UNKNOWN).sum())
     if unknown and not capabilities.unknown_cells:
-        them = "it" if unknown == 1 else "them"
-        found.append(
-            f"{counted(unknown, 'unknown cell')}: {format} cannot store {them} and stores {them} as 'no'"
-        )
+        number = counted(unknown, "unknown label")
+        found.append(f"{number}: {format} cannot store that; 'no' is written instead")
     if undecided_N.any() and not capabilities.unknown_cells:
-        found.append(f"{counted(int(undecided_N.sum()), 'photo')} with unknown cells only: left out")
+        found.append(f"{counted(int(undecided_N.sum()), 'photo')} with unknown labels only: left out")
     none_N = ~undecided_N & ~(labels_NK == YES).any(axis=1)
     if none_N.any() and not capabilities.images_without_labels:
         found.append(
@@ -79,8 +77,8 @@ def check_relative_paths(files: Sequence[str], root: str | Path, label_folder: P
     if taken:
         other = os.path.relpath(os.path.join(here, taken[0]), data)
         raise TaggerError(
-            f"{label_folder}: {taken[0]!r} would be read as {other!r} there ({counted(len(taken), 'such photo')})."
-            f" Write the file to {root} itself, or outside of it."
+            f"A label file in {label_folder} would point to the wrong photo: {taken[0]!r} means {other!r} there"
+            f" ({counted(len(taken), 'such photo')}). Write the file to {root} itself, or outside of it."
         )
 
 
