@@ -85,7 +85,7 @@ def precisions(labels: NDArray, truth: NDArray, probs: NDArray, photo: NDArray, 
     nearest, cosine = near or (None, None)
     names = tuple(f"label {k}" for k in range(labels.shape[1]))
     evidence = Evidence(
-        labels_NK=labels, probs_NK=probs, names=names, fold_N=photo % PARTS, group_N=photo,
+        labels_NK=labels, probs_NK=probs, names=names, fold_N=photo % PARTS, duplicate_group_N=photo,
         nearest_NM=nearest, similarity_NM=cosine,
     )  # fmt: skip
     files = np.arange(len(labels)).astype(str)

@@ -174,7 +174,7 @@ def _evidence(drawn: Drawn, near: tuple[np.ndarray, np.ndarray] | None) -> Any:
 
     rows = np.arange(len(drawn.files))
     return Evidence(
-        labels_NK=drawn.labels, probs_NK=drawn.probs, names=drawn.names, fold_N=rows % 5, group_N=rows,
+        labels_NK=drawn.labels, probs_NK=drawn.probs, names=drawn.names, fold_N=rows % 5, duplicate_group_N=rows,
         nearest_NM=near and near[0], similarity_NM=near and near[1],
     )  # fmt: skip
 

@@ -75,7 +75,7 @@ def measure(folder: Path) -> dict[str, float]:
     nearest, similarity = nearest_images(features, group)
     near = perf_counter() - begun
     evidence = Evidence(
-        labels_NK=labels, probs_NK=rest["probs"], names=names, fold_N=rest["part"], group_N=group,
+        labels_NK=labels, probs_NK=rest["probs"], names=names, fold_N=rest["part"], duplicate_group_N=group,
         nearest_NM=nearest, similarity_NM=similarity, dynamics_NK=rest["dynamics"],
     )  # fmt: skip
     found = find_suspects(evidence, files, files).table

@@ -10,12 +10,12 @@ import re
 import sys
 from pathlib import Path
 
-from tagger.commands.steps.predict_table import PARTS
+from tagger.commands.steps.predict_table import BATCH_FILES
 from tagger.commands.steps.reviewed_labels import read_decisions
 from tagger.errors import TaggerError
 from tagger.review import default_url
 from tagger.runs.checkpoint import FILES as CHECKPOINT
-from tagger.runs.folder import RUN
+from tagger.runs.folder import RUN_FILES
 from tagger.runs.ownership import MARK, clear, is_ours, mark, marked, names_in, remove, remove_empty
 from tagger.text import shortlist
 
@@ -25,8 +25,8 @@ SET = re.compile(
     r"data/(images/\d{5}\.(png|jpg)|labels\.csv|README\.txt|truth/(new_)?truth\.csv)|(data/)?new/new-\d{5}\.jpg"
 )
 STORE = r"(data|new)/\.tagger/(review\.db(-\w+)?|\.?files\.npz(\.\w+)?|previews/\w+/[\w-]+\.(jpg|part))"
-RUNS = rf"(run|retrained)/({RUN.pattern}|checkpoint/(lock|{CHECKPOINT.pattern}|{re.escape(MARK)}))"
-PARTLY = rf"\.predictions\.csv\.(lock|parts/({PARTS.pattern}|{re.escape(MARK)}))"
+RUNS = rf"(run|retrained)/({RUN_FILES.pattern}|checkpoint/(lock|{CHECKPOINT.pattern}|{re.escape(MARK)}))"
+PARTLY = rf"\.predictions\.csv\.(lock|parts/({BATCH_FILES.pattern}|{re.escape(MARK)}))"
 PREDICTION = rf"predictions\.csv(\.unreadable\.csv)?|{PARTLY}"
 OURS = re.compile("|".join((SET.pattern, STORE, RUNS, PREDICTION)))
 FOLDERS = ("data/images", "data/truth", "data/new", "new", "run/checkpoint", "retrained/checkpoint")

@@ -25,7 +25,7 @@ from tagger.commands.writers.image_folder import METADATA_FILE
 from tagger.errors import Problem, TaggerError
 from tagger.review.corrected_labels import CHANGE_COLUMNS
 from tagger.runs import RunFolder, find_run, locked, output_lock, remove_leftovers
-from tagger.runs.ownership import check_list
+from tagger.runs.ownership import check_own_csv
 from tagger.text import counted
 
 
@@ -72,7 +72,7 @@ def apply(
         _check_output_folder(out)
     else:
         _check_output_file(out, changes, folder, format)
-    check_list(changes, ",".join(CHANGE_COLUMNS))
+    check_own_csv(changes, ",".join(CHANGE_COLUMNS))
     with locked(output_lock(out, folder=in_folder), "apply", out, warn=screen.say):
         corrected = correct_labels(folder, *read_decisions(url))
         show_decisions(corrected, url, screen)

@@ -226,5 +226,6 @@ def _metric_title(name: str) -> str:
 
 
 def _table_row(row: dict[str, Any]) -> list[float | str | None]:
-    between = "" if row["low"] is None else f"{row['low']:+.3f} to {row['high']:+.3f}"
-    return [row["a"], row["b"], None if row["difference"] is None else f"{row['difference']:+.3f}", between]
+    difference = None if row["difference"] is None else f"{row['difference']:+.3f}"
+    interval_text = "" if row["low"] is None else f"{row['low']:+.3f} to {row['high']:+.3f}"
+    return [row["a"], row["b"], difference, interval_text]

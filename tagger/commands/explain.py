@@ -188,5 +188,5 @@ def heat_difference_sentence(table: pd.DataFrame, first: str, second: str, *, dr
     )
     paths = [Path(first), Path(second)]
     of_runs = ", ".join(f"{_run_title(path, paths)} {shares[str(path)].mean():.3f}" for path in paths)
-    between = f"{low:+.3f} to {high:+.3f} over {counted(len(difference_N), 'photo')}"
-    return f"On average {of_runs}: difference {difference_N.mean():+.3f} ({between})."
+    interval_text = f"{low:+.3f} to {high:+.3f} over {counted(len(difference_N), 'photo')}"
+    return f"On average {of_runs}: difference {difference_N.mean():+.3f} ({interval_text})."

@@ -15,12 +15,17 @@ from tagger.commands.steps.predict_outputs import (
     unreadable_path,
 )
 from tagger.commands.steps.predict_sidecars import predict_sidecars
-from tagger.commands.steps.predict_table import PARTS, identity_path_of, predict_table, prediction_identity
+from tagger.commands.steps.predict_table import (
+    BATCH_FILES,
+    identity_path_of,
+    predict_table,
+    prediction_identity,
+)
 from tagger.commands.writers import LABEL_FORMATS, ON_EXISTING, batch_formats, sidecar_formats
 from tagger.data import iter_images
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import locked, output_lock
-from tagger.runs.ownership import check_claim, check_list
+from tagger.runs.ownership import check_claim, check_own_csv
 
 
 def predict(
@@ -56,7 +61,7 @@ def predict(
 
     if format in sidecar_formats.names():
         target = Path(out) if out is not None else root
-        check_list(target / "unreadable.csv", UNREADABLE_HEADER)
+        check_own_csv(target / "unreadable.csv", UNREADABLE_HEADER)
         with locked(output_lock(target, folder=True), "predict", target, warn=screen.say):
             predictor = load_predictor()
             sidecar_writer = sidecar_formats.build(format, predictor.labels)
@@ -87,6 +92,6 @@ def _find_images(root: Path, problems: list[Problem]) -> Iterator[str]:
 def _check_output(target: Path, format: str, on_existing: str, *, resume: bool) -> None:
     """TaggerError if the table, its list of unreadable images or its batches would replace what is not ours."""
     check_output_path(target, on_existing, resume=resume, folder=format.startswith("folders"))
-    check_list(unreadable_path(target), UNREADABLE_HEADER)
+    check_own_csv(unreadable_path(target), UNREADABLE_HEADER)
     if not resume:
-        check_claim(identity_path_of(target).parent, PARTS, "Move it away, or name another --out.")
+        check_claim(identity_path_of(target).parent, BATCH_FILES, "Move it away, or name another --out.")

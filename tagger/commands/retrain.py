@@ -33,7 +33,7 @@ from tagger.commands.steps.reviewed_labels import hide_password, read_decisions,
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
     FittedModel,
-    ReadImages,
+    LoadedImages,
     ScannedImages,
     SplitImages,
     TrainingJob,
@@ -136,14 +136,14 @@ def _retrain(
     return folder
 
 
-def read(job: TrainingJob, inputs: RetrainInputs) -> ReadImages:
+def read(job: TrainingJob, inputs: RetrainInputs) -> LoadedImages:
     """The images of the previous run, with their labels after the decisions."""
     job.run.save_labels(inputs.names, *remap_constraints(inputs))
     problems = tuple(inputs.previous.load_unreadable())
-    return ReadImages(job, inputs.images, inputs.labels_NK, job.run.load_vocabulary(), problems)
+    return LoadedImages(job, inputs.images, inputs.labels_NK, job.run.load_vocabulary(), problems)
 
 
-def scan_pixels(read: ReadImages, inputs: RetrainInputs) -> ScannedImages:
+def scan_pixels(read: LoadedImages, inputs: RetrainInputs) -> ScannedImages:
     """The images that can still be read; where only heads are trained, no image is read.
 
     TaggerError if none is left.
@@ -166,7 +166,7 @@ def scan_pixels(read: ReadImages, inputs: RetrainInputs) -> ScannedImages:
     return scanned
 
 
-def _batches(read: ReadImages) -> Any:
+def _batches(read: LoadedImages) -> Any:
     """All images in batches, with progress; kept in the checkpoint as pixels where they fit the cache."""
     settings = read.job.settings
     files = read.files
@@ -184,7 +184,7 @@ def _batches(read: ReadImages) -> Any:
 class RetrainTargets:
     """Training targets of the cells while some rows are held out, and the strategy for doubted cells, as JSON."""
 
-    from_labels: Callable[[np.ndarray], TrainingTargets]
+    targets_without: Callable[[np.ndarray], TrainingTargets]
     strategy: dict[str, Any]
 
 
@@ -195,8 +195,8 @@ def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets
     images = scanned.images
     split_N, fold_N = _split_and_fold(images)
     data = TrainingData(
-        scanned.pixels, labels_NK, split_N, fold_N, scanned.features, targets.from_labels, scanned.vocabulary
-    )
+        scanned.pixels, labels_NK, split_N, fold_N, scanned.features, targets.targets_without, scanned.vocabulary,
+    )  # fmt: skip
     priors_K = label_stats(labels_NK[split_N != "test"]).priors_K
     number = counted(len(inputs.corrected.decisions), "decision")
     return SplitImages(

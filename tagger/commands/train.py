@@ -19,7 +19,7 @@ from tagger.commands.steps.file_changes import (
 from tagger.commands.steps.finalize import finalize, tell_done
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
-    ReadImages,
+    LoadedImages,
     ScannedImages,
     SplitImages,
     TrainingJob,
@@ -123,7 +123,7 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     return folder
 
 
-def read(job: TrainingJob) -> ReadImages:
+def read(job: TrainingJob) -> LoadedImages:
     """The labelled images of the data folder, or of the checkpoint that is resumed."""
     check_parts(job.settings)
     backbone = new_backbone(job.settings)  # before the images are read: a wrong name or file shows at once
@@ -131,7 +131,7 @@ def read(job: TrainingJob) -> ReadImages:
         _start(job, backbone)
     job.screen.log_path = job.run.log_path
     checkpoint = job.run.checkpoint
-    found = ReadImages(
+    found = LoadedImages(
         job,
         checkpoint.load_images(),
         checkpoint.load_cells(),
@@ -176,7 +176,7 @@ def _write_checkpoint(job: TrainingJob, dataset: Dataset, stats_NF: NDArray[np.i
     run.save_settings(job.settings)
 
 
-def scan_pixels(read: ReadImages) -> ScannedImages:
+def scan_pixels(read: LoadedImages) -> ScannedImages:
     """The images that can be decoded and are still the ones that were hashed, with their features where needed."""
     features, unreadable = _decode(read)
     unreadable |= find_changed_while_reading(
@@ -185,7 +185,7 @@ def scan_pixels(read: ReadImages) -> ScannedImages:
     return usable_images(read, unreadable, features, "could not be read and are left out")
 
 
-def _decode(read: ReadImages) -> tuple[Features | None, dict[int, str]]:
+def _decode(read: LoadedImages) -> tuple[Features | None, dict[int, str]]:
     """(features where heads are trained first, row -> reason of images that cannot be read), in one pass."""
     settings = read.job.settings
     checkpoint = read.job.run.checkpoint

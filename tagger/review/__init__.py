@@ -5,7 +5,7 @@ from tagger.review.cell_state import CellState, cell_states
 from tagger.review.corrected_labels import CorrectedLabels, apply_decisions, label_table
 from tagger.review.decision import Decision, LabelOperation, RecordedDecision, RecordedOperation
 from tagger.review.doubt_ranking import DoubtModel
-from tagger.review.label_operations import EditedVocabulary, check_operation, edit_vocabulary
+from tagger.review.label_operations import EditedVocabulary, check_operation, vocabulary_after
 from tagger.review.review_queue import SuspectFilter
 from tagger.review.review_session import ReviewSession
 from tagger.review.reviewed_run import ReviewedRun
@@ -45,8 +45,8 @@ __all__ = [
     "cell_states",
     "check_operation",
     "default_url",
-    "edit_vocabulary",
     "kappa_table",
     "label_table",
     "utc_now",
+    "vocabulary_after",
 ]

@@ -40,9 +40,13 @@ class CandidateSelector:
         return 0 <= position < len(self.audit_S)
 
     def candidates(
-        self, order: np.ndarray, reviewer_state: ReviewerState, filter: SuspectFilter, has: Sequence[int]
+        self,
+        order: np.ndarray,
+        reviewer_state: ReviewerState,
+        filter: SuspectFilter,
+        already_shown: Sequence[int],
     ) -> np.ndarray:
-        """The positions of ``order`` that match and are not among those the client ``has``."""
+        """The positions of ``order`` that match and are not among those ``already_shown``."""
         index = self._index
         mask_S = self._mask(filter) & self._suspect_S & ~index.obsolete_S
         if filter.decided is not None:
@@ -52,13 +56,15 @@ class CandidateSelector:
             mask_S &= index.reviewer_state(filter.reviewer).judged_S
         elif filter.decided is False:
             mask_S &= ~reviewer_state.judged_S
-        mask_S[[position for position in has if self.has_row(position)]] = False
+        mask_S[[position for position in already_shown if self.has_row(position)]] = False
         return order[mask_S[order]]
 
-    def audits(self, reviewer_state: ReviewerState, has: Sequence[int]) -> Iterable[tuple[int, int]]:
+    def audits(
+        self, reviewer_state: ReviewerState, already_shown: Sequence[int]
+    ) -> Iterable[tuple[int, int]]:
         """(position, cards before it) of the audit cells that this reviewer was not asked, those skipped last."""
         ask_S = ~(reviewer_state.judged_S | self._index.obsolete_S | self._index.disputed_S)
-        ask_S[[position for position in has if self.has_row(position)]] = False
+        ask_S[[position for position in already_shown if self.has_row(position)]] = False
         open_ = ask_S[self._audit_positions]
         plan = self._audit_positions[open_]
         gaps = self._cards_before_audit[open_]

@@ -23,20 +23,23 @@ class ReplayedCells:
 
 
 def replay_decisions(
-    hashes: Sequence[str], labels_NK: Cells, vocabulary: EditedVocabulary, rows: Iterable[RecordedDecision]
+    hashes: Sequence[str],
+    labels_NK: Cells,
+    vocabulary: EditedVocabulary,
+    decisions: Iterable[RecordedDecision],
 ) -> ReplayedCells:
-    """The cells (images, current labels) after the rows; images of the same hash share their decisions.
+    """The cells (images, current labels) after the decisions; images of the same hash share their decisions.
 
     A merged label has what its parts had ("yes" if any part is yes), until somebody decides on the merged
     label.
 
-    >>> from tagger.review.label_operations import edit_vocabulary
-    >>> replay_decisions(["a1"], np.array([[1]], np.int8), edit_vocabulary(["sea"]), []).values_NK.tolist()
+    >>> from tagger.review.label_operations import vocabulary_after
+    >>> replay_decisions(["a1"], np.array([[1]], np.int8), vocabulary_after(["sea"]), []).values_NK.tolist()
     [[1]]
     """
-    rows = effective_decisions(rows)
-    rows_by_hash = _rows_by_hash(hashes, {row.hash for row in rows})
-    decisions_by_origin = _decisions_by_origin(rows, vocabulary, rows_by_hash)
+    decisions = effective_decisions(decisions)
+    image_rows_by_hash = _image_rows_by_hash(hashes, {decision.hash for decision in decisions})
+    decisions_by_origin = _decisions_by_origin(decisions, vocabulary, image_rows_by_hash)
     trees = [vocabulary.origin(name) for name in vocabulary.names]
     columns = [None if origin.parts else vocabulary.column(origin) for origin in trees]
     values_NK = np.full((len(hashes), len(trees)), UNKNOWN, np.int8)
@@ -46,11 +49,11 @@ def replay_decisions(
     blind_NK = np.zeros(values_NK.shape, bool)
     for at, origin in enumerate(trees):
         if origin.parts:
-            part = _merged_cells(origin, labels_NK, vocabulary, decisions_by_origin, rows_by_hash)
+            part = _merged_cells(origin, labels_NK, vocabulary, decisions_by_origin, image_rows_by_hash)
             values_NK[:, at], verified_NK[:, at], blind_NK[:, at] = part
         else:
             cells = values_NK[:, at], verified_NK[:, at], blind_NK[:, at]
-            _write_verdicts(*cells, decisions_by_origin.get(origin, {}), rows_by_hash)
+            _write_verdicts(*cells, decisions_by_origin.get(origin, {}), image_rows_by_hash)
     return ReplayedCells(values_NK=values_NK, verified_NK=verified_NK, blind_NK=blind_NK)
 
 
@@ -66,7 +69,7 @@ def origin_at(origin: LabelOrigin, node: int, id: int) -> LabelOrigin:
     return origin
 
 
-def _rows_by_hash(hashes: Sequence[str], wanted: set[str]) -> dict[str, list[int]]:
+def _image_rows_by_hash(hashes: Sequence[str], wanted: set[str]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for place, hash in enumerate(hashes):
         if hash in wanted:
@@ -75,15 +78,17 @@ def _rows_by_hash(hashes: Sequence[str], wanted: set[str]) -> dict[str, list[int
 
 
 def _decisions_by_origin(
-    rows: Sequence[RecordedDecision], vocabulary: EditedVocabulary, rows_by_hash: dict[str, list[int]]
+    decisions: Sequence[RecordedDecision],
+    vocabulary: EditedVocabulary,
+    image_rows_by_hash: dict[str, list[int]],
 ) -> dict[LabelOrigin, dict[str, list[RecordedDecision]]]:
     found: dict[LabelOrigin, dict[str, list[RecordedDecision]]] = {}
-    for row in rows:
-        name = vocabulary.resolve(row.label)
-        node = vocabulary.node(row.label)
-        if name is not None and node is not None and row.hash in rows_by_hash:
-            about = origin_at(vocabulary.origin(name), node, row.id)
-            found.setdefault(about, {}).setdefault(row.hash, []).append(row)
+    for decision in decisions:
+        name = vocabulary.resolve(decision.label)
+        node = vocabulary.node(decision.label)
+        if name is not None and node is not None and decision.hash in image_rows_by_hash:
+            about = origin_at(vocabulary.origin(name), node, decision.id)
+            found.setdefault(about, {}).setdefault(decision.hash, []).append(decision)
     return found
 
 
@@ -91,18 +96,17 @@ def _write_verdicts(
     values_N: Cells,
     verified_N: Bools,
     blind_N: Bools,
-    rows: dict[str, list[RecordedDecision]],
-    rows_by_hash: dict[str, list[int]],
+    decisions_by_hash: dict[str, list[RecordedDecision]],
+    image_rows_by_hash: dict[str, list[int]],
 ) -> None:
     """Write what people decided into the columns."""
-    for hash, about in rows.items():
+    for hash, about in decisions_by_hash.items():
         state = resolve_verdicts(about)
         if state.value is not None:
-            values_N[rows_by_hash[hash]], verified_N[rows_by_hash[hash]], blind_N[rows_by_hash[hash]] = (
-                state.value,
-                True,
-                state.blind,
-            )
+            rows = image_rows_by_hash[hash]
+            values_N[rows] = state.value
+            verified_N[rows] = True
+            blind_N[rows] = state.blind
 
 
 def _merged_cells(
@@ -110,7 +114,7 @@ def _merged_cells(
     labels_NK: Cells,
     vocabulary: EditedVocabulary,
     decisions_by_origin: dict[LabelOrigin, dict[str, list[RecordedDecision]]],
-    rows_by_hash: dict[str, list[int]],
+    image_rows_by_hash: dict[str, list[int]],
 ) -> tuple[Cells, Bools, Bools]:
     first = origin
     while first.parts:
@@ -128,7 +132,7 @@ def _merged_cells(
             else:  # without a column it was merged before the run was made, whose labels have it in the whole
                 values_N = (given_N if own is None else labels_NK[:, own]).copy()
             result = values_N, np.zeros(len(values_N), bool), np.zeros(len(values_N), bool)
-        _write_verdicts(*result, decisions_by_origin.get(part, {}), rows_by_hash)
+        _write_verdicts(*result, decisions_by_origin.get(part, {}), image_rows_by_hash)
         return result
 
     values_N, verified_N, blind_N = cells(origin)

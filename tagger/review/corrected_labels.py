@@ -11,7 +11,7 @@ from tagger.errors import TaggerError
 from tagger.review.cell_replay import ReplayedCells, replay_decisions
 from tagger.review.cell_state import effective_decisions
 from tagger.review.decision import Cell, RecordedDecision, RecordedOperation
-from tagger.review.label_operations import EditedVocabulary, edit_vocabulary
+from tagger.review.label_operations import EditedVocabulary, vocabulary_after
 
 CHANGE_COLUMNS = ["file", "hash", "label", "before", "after", "reviewers", "time", "decisions"]
 
@@ -46,7 +46,7 @@ def apply_decisions(
     >>> apply_decisions(["a.jpg"], ["a1"], np.array([[1]], np.int8), ["sea"], []).labels_NK.tolist()
     [[1]]
     """
-    now = edit_vocabulary(names, operations)
+    now = vocabulary_after(names, operations)
     rows = effective_decisions(rows)
     done = replay_decisions(hashes, labels_NK, now, rows)
     known = set(hashes)

@@ -11,7 +11,7 @@ from tagger.arrays import UNKNOWN, Cells
 from tagger.review.cell_replay import origin_at, replay_decisions
 from tagger.review.cell_state import CellState, effective_decisions, resolve_verdicts
 from tagger.review.decision import Cell, RecordedDecision, RecordedOperation
-from tagger.review.label_operations import edit_vocabulary
+from tagger.review.label_operations import vocabulary_after
 
 
 @dataclass
@@ -50,7 +50,7 @@ class DecisionIndex:
 
     def set_operations(self, operations: Sequence[RecordedOperation]) -> None:
         """Take the vocabulary from these operations on; everything is worked out anew."""
-        self.operations, self.vocabulary = tuple(operations), edit_vocabulary(self._run_labels, operations)
+        self.operations, self.vocabulary = tuple(operations), vocabulary_after(self._run_labels, operations)
         size = len(self.hashes)
         current = {name: self.vocabulary.resolve(name) for name in set(self.labels)}
         self.positions: dict[Cell, int] = {}

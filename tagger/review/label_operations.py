@@ -46,7 +46,7 @@ class _TrackedLabel:
 
 @dataclass
 class EditedVocabulary:
-    """The labels after the operations. Made by ``edit_vocabulary``; not changed afterwards."""
+    """The labels after the operations. Made by ``vocabulary_after``; not changed afterwards."""
 
     names: tuple[str, ...] = ()  # current, in the run's order, added ones last
     problems: list[str] = field(default_factory=list)  # operations left out, and why
@@ -78,7 +78,7 @@ class EditedVocabulary:
 
         Of merged labels it is the column of the one that the others were merged into, if it has one.
 
-        >>> edit_vocabulary(["dog", "sea"]).run_column("sea")
+        >>> vocabulary_after(["dog", "sea"]).run_column("sea")
         1
         """
         return self._first_column(self.origin(name))
@@ -162,13 +162,13 @@ def _with_node(origin: LabelOrigin, node: int) -> LabelOrigin:
     return LabelOrigin(origin.nodes | {node}, parts, origin.after)
 
 
-def edit_vocabulary(names: Sequence[str], operations: Iterable[RecordedOperation] = ()) -> EditedVocabulary:
+def vocabulary_after(names: Sequence[str], operations: Iterable[RecordedOperation] = ()) -> EditedVocabulary:
     """The labels of a run with ``names`` after the operations, in whatever order these come.
 
     A name once used is never used for something else. Undoing an operation takes it back; its names stay
     taken, and what was decided under them counts for the label they meant.
 
-    >>> edit_vocabulary(["sea", "dog"]).resolve("sea")
+    >>> vocabulary_after(["sea", "dog"]).resolve("sea")
     'sea'
     """
     result = EditedVocabulary()
@@ -213,7 +213,7 @@ def check_operation(
 
     >>> check_operation(["sea"], [], LabelOperation(kind="add", label="dog", reviewer="ann", client="t", seq=1))
     """
-    now = edit_vocabulary(names, operations)
+    now = vocabulary_after(names, operations)
     if new.kind == "undo":
         known = {one.id: one for one in operations}
         if new.undoes not in known:

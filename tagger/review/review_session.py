@@ -88,20 +88,19 @@ class ReviewSession:
         count: int,
         exclude: Iterable[int] = (),
     ) -> list[Card]:
-        """The next cards, which nobody else gets while this client asks again in time. ``exclude``: positions
-        it has.
+        """The next cards, which nobody else gets while this client asks again in time.
 
-        Without a filter, about one in ten is a blind one of the audit slice.
+        ``exclude``: positions already shown. Without a filter, about one in ten is a blind audit cell.
         """
         filter = filter or SuspectFilter()
-        has = list(exclude)
+        already_shown = list(exclude)
         with self._lock:
-            wanted = self._wanted_cells(reviewer, filter, has)
+            wanted = self._wanted_cells(reviewer, filter, already_shown)
             undecided = filter.decided is False and not filter.disputed
             cards, num_gone = self._lease_cards(client, reviewer if undecided else None, wanted, count)
         if num_gone:  # others had decided them; we know of it now
-            has += [card.position for card in cards]
-            return cards + self.next_cards(client, reviewer, filter, count=num_gone, exclude=has)
+            already_shown += [card.position for card in cards]
+            return cards + self.next_cards(client, reviewer, filter, count=num_gone, exclude=already_shown)
         return cards
 
     def grid(
@@ -134,8 +133,8 @@ class ReviewSession:
             asked = reviewer if filter.decided is False else None
             cards, num_gone = self._lease_cards(client, asked, lambda others: tiles, count)
         if num_gone:
-            has = [*exclude, *(card.position for card in cards)]
-            return cards + self.grid(client, reviewer, filter, after=after, count=num_gone, exclude=has)
+            shown = [*exclude, *(card.position for card in cards)]
+            return cards + self.grid(client, reviewer, filter, after=after, count=num_gone, exclude=shown)
         return cards
 
     def card(self, image_row: int, label: str) -> Card:
@@ -202,20 +201,20 @@ class ReviewSession:
         self._ranking.wait()
 
     def _wanted_cells(
-        self, reviewer: str, filter: SuspectFilter, has: Sequence[int]
+        self, reviewer: str, filter: SuspectFilter, already_shown: Sequence[int]
     ) -> Callable[[set[Cell]], Iterator[WantedCell]]:
         """A function from the cells that others hold to the cells to ask this reviewer, in order."""
         if filter.disputed:
             disputed = [(self.position(*cell), cell, False) for cell in self._disputed(filter)]
-            return lambda others: (one for one in disputed if one[0] not in has)
+            return lambda others: (one for one in disputed if one[0] not in already_shown)
         selector = self._selector
         reviewer_state = self._index.reviewer_state(reviewer)
-        order = selector.candidates(self._ranking.order, reviewer_state, filter, has)
+        order = selector.candidates(self._ranking.order, reviewer_state, filter, already_shown)
         skipped = reviewer_state.skipped_S[order]
         order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
-        audits = selector.audits(reviewer_state, has) if filter == SuspectFilter() else []
+        audits = selector.audits(reviewer_state, already_shown) if filter == SuspectFilter() else []
         since_blind = reviewer_state.since_blind
-        for position in has:
+        for position in already_shown:
             blind = selector.has_row(position) and selector.audit_S[position]
             since_blind = 0 if blind else since_blind + 1
 

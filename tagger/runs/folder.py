@@ -25,13 +25,13 @@ from tagger.runs.ownership import check_absent, marked
 from tagger.runs.read_errors import load_array
 from tagger.scoring import Calibration, LabelConstraints, Thresholds, build_constraints
 
-RUN = re.compile(  # every file that a training writes beside its checkpoint
+RUN_FILES = re.compile(  # every file that a training writes beside its checkpoint
     r"(config\.toml|(labels|thresholds|origin|metrics)\.json|(images|labels|suspects|judged)\.parquet|README\.md|log\.txt"
     r"|(oof|dynamics|neighbours)\.npz|(embeddings|views)\.npy|(history|unreadable)\.csv|model\.safetensors"
     r"|plots/(precision_recall|learning_curves|reliability|cooccurrence|per_label|group_\d+|code)\.png"
     rf"|members/{NETWORK}\.safetensors)"
 )
-BEGUN = ("config.toml", "labels.json", "unreadable.csv")  # what a training writes there before it can go on
+FIRST_FILES = ("config.toml", "labels.json", "unreadable.csv")  # written before a training can be resumed
 
 
 class RunFolder(ArtifactFolder):
@@ -93,7 +93,7 @@ class RunFolder(ArtifactFolder):
 
     def discard(self) -> None:
         """Undo the beginning of a training that cannot go on: this is no run any more, and can become one again."""
-        for name in BEGUN:
+        for name in FIRST_FILES:
             (self.path / name).unlink(missing_ok=True)
         self.checkpoint.remove()
 
@@ -108,7 +108,7 @@ class RunFolder(ArtifactFolder):
         if marked(self.checkpoint.path) is None:
             places = (self.path, self.plots_path, self.fold_models_path)
             paths = [path.relative_to(self.path).as_posix() for place in places for path in place.glob("*")]
-            here = [path for path in paths if RUN.fullmatch(path)]
+            here = [path for path in paths if RUN_FILES.fullmatch(path)]
             check_absent(
                 self.path, [name for name in here if name != "log.txt" or not self._is_log()], advice
             )

@@ -96,7 +96,7 @@ def check_absent(folder: Path, strangers: Iterable[str], advice: str) -> None:
         )
 
 
-def check_list(path: Path, header: str, advice: str = "Move it away, or name another --out.") -> None:
+def check_own_csv(path: Path, header: str, advice: str = "Move it away, or name another --out.") -> None:
     """Pass if there is no such file, or it begins with the ``header`` of ours; TaggerError otherwise."""
     if os.path.lexists(path) and not begins_with(path, f"{header}\n"):
         check_absent(path.parent, [path.name], advice)

@@ -121,7 +121,7 @@ def choose_thresholds(
     min_positives: int = 10,
     shrinkage: float = 2.0,
     prior: float = 50.0,
-    counting: float = 1000.0,
+    counting_half_weight: float = 1000.0,
     confidence: float | None = None,
     draws: int = 100,
     seed: int = 0,
@@ -129,8 +129,8 @@ def choose_thresholds(
     """A threshold per label that is good for ``objective`` on other images, from out-of-sample probabilities.
 
     For f and cost three estimates are mixed in log-odds, by the number n of positives: counting (the bagged
-    best threshold) weighs n / (n + counting) against a model (Platt curve held near the shared one by
-    ``prior``), and both together weigh n / (n + shrinkage) against the shared threshold. A constraint takes
+    best threshold) weighs n / (n + counting_half_weight) against a model (Platt curve held near the shared
+    one by ``prior``), and both together weigh n / (n + shrinkage) against the shared threshold. A constraint takes
     the threshold that just meets it here, or, with ``confidence`` such as 0.9, the one whose lower
     confidence limit meets it; one that cannot be met takes the nearest and says so. A label with fewer than
     ``min_positives`` positives, or no negative, takes the shared threshold and says so. TaggerError if the
@@ -166,7 +166,7 @@ def choose_thresholds(
         modelled = model_based_threshold(
             cells_N, probs_NK[:, k], objective, weights_NB, centre=centre, prior=prior
         )
-        count_share = yes / (yes + counting)
+        count_share = yes / (yes + counting_half_weight)
         own_share = yes / (yes + shrinkage)
         counted_B = np.append(counted.value, counted.draws_B)
         own_B = count_share * counted_B + (1 - count_share) * np.append(modelled.value, modelled.draws_B)

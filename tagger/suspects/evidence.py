@@ -16,19 +16,19 @@ class Evidence:
     """Input of all signals, as arrays.
 
     ``labels_NK``: the given cells. ``probs_NK``: from models that saw neither the image nor a
-    near-duplicate. ``fold_N``: fold of each image; signals are fitted on the other folds. ``group_N``:
-    images with one number are near-duplicates. ``nearest_NM`` (rows, -1 none) and ``similarity_NM``
-    (cosine): the nearest images outside the group. ``dynamics_NK``: mean held-out probability over the
-    epochs of training, where it was kept. ``verified_NK``: cells that a person has verified; they are
-    evidence, and never suspects. ``original_NK``: the cells before people corrected them, on which the
-    noise is estimated; ``labels_NK`` if nobody did.
+    near-duplicate. ``fold_N``: fold of each image; signals are fitted on the other folds.
+    ``duplicate_group_N``: images with one number are near-duplicates. ``nearest_NM`` (rows, -1 none)
+    and ``similarity_NM`` (cosine): the nearest images outside the group. ``dynamics_NK``: mean held-out
+    probability over the epochs of training, where it was kept. ``verified_NK``: cells that a person has
+    verified; they are evidence, and never suspects. ``original_NK``: the cells before people corrected
+    them, on which the noise is estimated; ``labels_NK`` if nobody did.
     """
 
     labels_NK: Cells
     probs_NK: Floats
     names: tuple[str, ...]
     fold_N: NDArray[np.integer]
-    group_N: NDArray[np.integer]
+    duplicate_group_N: NDArray[np.integer]
     nearest_NM: NDArray[np.integer] | None = None
     similarity_NM: Floats | None = None
     dynamics_NK: Floats | None = None

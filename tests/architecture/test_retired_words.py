@@ -27,6 +27,10 @@ RETIRED_NAMES = {
     "Structure": "LabelConstraints", "Task": "FitTask", "Trained": "TrainingResult", 
     "each": "parallel_for", "folded": "fuse_batchnorm", "in_lanes": "thread_map", "take_in": "ingest",
     "pull_back": "wise_ft", "grown": "resize_for_epoch",
+    "BEGUN": "FIRST_FILES", "FORMATS": "LABEL_FORMATS", "PARTS": "BATCH_FILES", "RUN": "RUN_FILES",
+    "ReadImages": "LoadedImages", "artifacts": "base_folder", "check_list": "check_own_csv",
+    "dispatch": "write_labels", "edit_vocabulary": "vocabulary_after", "rows_by_hash": "image_rows_by_hash",
+    "structure": "constraints", "table_formats": "batch_formats",
 }  # fmt: skip
 DOC_WORDS = re.compile(
     r"\b(lanes?|lessons?|doubter|album|ledger|unsound|in_lanes|take_in|pull_back|blamed?)\b", re.IGNORECASE

@@ -481,7 +481,7 @@ ALLOWED = {
     (
         "tagger/commands/steps/predict_outputs.py",
         "path.unlink",
-    ): "a list of unreadable images that begins as ours do (check_list)",
+    ): "a list of unreadable images that begins as ours do (check_own_csv)",
     ("tagger/commands/writers/write_labels.py", "shutil.rmtree"): "a folder that this call made (mkdtemp)",
     ("tagger/data/images/hash_cache.py", "Path(name).unlink"): "a file that this call made (mkstemp)",
     ("tagger/data/images/hash_cache.py", "os.replace"): ".tagger/files.npz: a folder and a name of ours",

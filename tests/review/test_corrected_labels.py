@@ -18,8 +18,8 @@ from tagger.review import (
     RecordedOperation,
     apply_decisions,
     check_operation,
-    edit_vocabulary,
     label_table,
+    vocabulary_after,
 )
 
 FILES = ["a.jpg", "b/c.jpg", "d.jpg"]
@@ -143,18 +143,18 @@ def test_a_run_trained_after_the_operations_means_the_same():
 
 
 def test_two_who_rename_at_once_get_one_name_and_a_note():
-    now = edit_vocabulary(NAMES, [did(1, "rename", "sea", "ocean"), did(2, "rename", "sea", "water")])
+    now = vocabulary_after(NAMES, [did(1, "rename", "sea", "ocean"), did(2, "rename", "sea", "water")])
     assert now.names == ("ocean", "lake", "dog")
     assert "operation 2" in now.problems[0]
-    now = edit_vocabulary(NAMES, [did(1, "rename", "sea", "wet"), did(2, "rename", "lake", "wet")])
+    now = vocabulary_after(NAMES, [did(1, "rename", "sea", "wet"), did(2, "rename", "lake", "wet")])
     assert now.names == ("wet", "lake", "dog")
     assert len(now.problems) == 1
 
 
 def test_a_renamed_label_and_one_that_others_were_merged_into_go_on_from_their_own_columns():
-    renamed = edit_vocabulary(NAMES, [did(1, "rename", "sea", "ocean"), did(2, "merge", "lake", "ocean")])
+    renamed = vocabulary_after(NAMES, [did(1, "rename", "sea", "ocean"), did(2, "merge", "lake", "ocean")])
     assert [renamed.run_column(name) for name in renamed.names] == [0, 2]
-    added = edit_vocabulary(
+    added = vocabulary_after(
         NAMES, [did(1, "add", "pet"), did(2, "merge", "dog", "pet"), did(3, "add", "cat")]
     )
     assert {name: added.run_column(name) for name in added.names} == {

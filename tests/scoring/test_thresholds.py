@@ -197,12 +197,14 @@ def test_thresholds_survive_json(aim):
         assert label.low is None or label.low <= label.value <= label.high
 
 
-@pytest.mark.parametrize("counting", [0, 1e9])
-def test_the_interval_narrows_with_more_images(counting):
+@pytest.mark.parametrize("counting_half_weight", [0, 1e9])
+def test_the_interval_narrows_with_more_images(counting_half_weight):
     width = []
     for num_images in (1000, 16_000):
         labels, probs = problem(8, num_images=num_images, shares=(0.1,))
-        (label,) = choose_thresholds(labels, probs, draws=60, counting=counting).labels
+        (label,) = choose_thresholds(
+            labels, probs, draws=60, counting_half_weight=counting_half_weight
+        ).labels
         width.append(label.high - label.low)
     assert (
         width[1] < 0.6 * width[0]

@@ -39,7 +39,7 @@ def draw(num: int = 900, *, noise: float = 0.1, seed: int = 0) -> Drawn:
         probs_NK=probs_NK,
         names=NAMES,
         fold_N=rng.integers(4, size=num),
-        group_N=group_N,
+        duplicate_group_N=group_N,
         nearest_NM=nearest_NM,
         similarity_NM=similarity_NM,
     )

@@ -23,10 +23,10 @@ def test_a_signal_never_looks_at_the_cells_own_value(name: str, evidence: Eviden
     row, k = 7, 2
     turned_NK = evidence.labels_NK.copy()
     turned_NK[row, k] = 1 - turned_NK[row, k]
-    twins_N = evidence.group_N.copy()
+    twins_N = evidence.duplicate_group_N.copy()
     twins_N[[7, 8]] = 7
     dynamics_NK = evidence.probs_NK**2
-    before = replace(evidence, group_N=twins_N, dynamics_NK=dynamics_NK)
+    before = replace(evidence, duplicate_group_N=twins_N, dynamics_NK=dynamics_NK)
     after = replace(before, labels_NK=turned_NK)
     now = signals.build(name, before).for_yes_NK[row, k]
     # only the label's overall share, which everything is measured against, may have moved
@@ -37,9 +37,9 @@ def test_a_signal_never_looks_at_the_cells_own_value(name: str, evidence: Eviden
 def test_a_signal_is_finite_speaks_and_does_not_depend_on_the_order_of_images(
     name: str, evidence: Evidence
 ) -> None:
-    twins_N = evidence.group_N.copy()
+    twins_N = evidence.duplicate_group_N.copy()
     twins_N[[7, 8]] = 7
-    evidence = replace(evidence, group_N=twins_N, dynamics_NK=evidence.probs_NK)
+    evidence = replace(evidence, duplicate_group_N=twins_N, dynamics_NK=evidence.probs_NK)
     built = signals.build(name, evidence)
     assert np.isfinite(built.for_yes_NK).all()
     order = np.random.default_rng(1).permutation(len(evidence.labels_NK))
@@ -49,7 +49,7 @@ def test_a_signal_is_finite_speaks_and_does_not_depend_on_the_order_of_images(
         probs_NK=evidence.probs_NK[order],
         names=NAMES,
         fold_N=evidence.fold_N[order],
-        group_N=evidence.group_N[order],
+        duplicate_group_N=evidence.duplicate_group_N[order],
         nearest_NM=back[evidence.nearest_NM[order]],
         dynamics_NK=evidence.dynamics_NK[order],
     )
@@ -185,10 +185,10 @@ def test_rules_speak_for_what_they_imply_and_against_a_premise_without_it(eviden
 
 
 def test_twins_speak_by_their_labels(evidence: Evidence) -> None:
-    labels_NK, group_N = evidence.labels_NK.copy(), evidence.group_N.copy()
+    labels_NK, group_N = evidence.labels_NK.copy(), evidence.duplicate_group_N.copy()
     group_N[[3, 4, 5]] = 3
     labels_NK[[3, 4, 5], 0] = [0, 1, 1]
-    built = signals.build("duplicates", replace(evidence, labels_NK=labels_NK, group_N=group_N))
+    built = signals.build("duplicates", replace(evidence, labels_NK=labels_NK, duplicate_group_N=group_N))
     assert built.for_yes_NK[3, 0] > built.for_yes_NK[4, 0] > 0 or built.for_yes_NK[4, 0] <= 0
     assert built.reason(3, 0) == "2 of its 2 near-duplicates have `people`"
     assert (built.for_yes_NK[6:] == 0).all()

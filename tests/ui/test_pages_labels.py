@@ -8,7 +8,7 @@ import pytest
 from reviewing import table_with, texts
 from streamlit.testing.v1 import AppTest
 
-from tagger.review import Decision, Store, cell_states, edit_vocabulary
+from tagger.review import Decision, Store, cell_states, vocabulary_after
 from tagger.runs import RunFolder
 
 HOSTILE = "![x](http://evil.example/p.png)<b>"
@@ -74,7 +74,7 @@ def test_labels_are_added_renamed_merged_and_taken_back(finished: Path, store: S
         ("add", "letter", None, "cleo"), ("rename", "nine", HOSTILE, "cleo"), ("merge", "seven", "six", "cleo")
     ]  # fmt: skip
     table = table_with(app, "label", "decided").set_index("label")
-    assert list(table.index) == list(edit_vocabulary(names, store.operations()).names)
+    assert list(table.index) == list(vocabulary_after(names, store.operations()).names)
     labels_NK = RunFolder(finished).load_cells()
     merged = (labels_NK[:, names.index("six")] == 1) | (labels_NK[:, names.index("seven")] == 1)
     assert table.loc["six", "images"] == merged.sum()
@@ -85,7 +85,7 @@ def test_labels_are_added_renamed_merged_and_taken_back(finished: Path, store: S
     merge = store.operations()[-1]
     app.button(key=f"undo operation {merge.id}").click().run()
     assert store.operations()[-1].undoes == merge.id
-    assert "seven" in edit_vocabulary(names, store.operations()).names
+    assert "seven" in vocabulary_after(names, store.operations()).names
     with pytest.raises(KeyError):
         app.button(key=f"undo operation {merge.id}")
 

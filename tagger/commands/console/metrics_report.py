@@ -30,10 +30,10 @@ def report(metrics: dict[str, Any], where: str, screen: Screen, *, rest: str) ->
     gain = metrics["threshold_gain"]["macro_f1"]
     shared = metrics["thresholds_compared"]["best_shared"]
     if gain["value"] is not None:
-        _, between = interval(gain)
+        _, interval_text = interval(gain)
         screen.say(
             f"One threshold per label instead of a shared one ({shared['threshold']:.2f}):"
-            f" macro-F1 {gain['value']:+.3f}" + (f" ({between})" if between else "")
+            f" macro-F1 {gain['value']:+.3f}" + (f" ({interval_text})" if interval_text else "")
         )
     screen.say()
 

@@ -63,8 +63,8 @@ class Judgement:
         return self.metrics["test"] or self.metrics["validation"]
 
 
-def finalize(fitted: FittedModel, more: Callable[[], dict[str, Any]] = dict) -> RunFolder:
-    """The finished run. ``more`` gives further keys of ``metrics.json`` when all other files are written."""
+def finalize(fitted: FittedModel, extra_metrics: Callable[[], dict[str, Any]] = dict) -> RunFolder:
+    """The finished run. ``extra_metrics`` gives further keys of ``metrics.json``, after all other files."""
     job = fitted.split.job
     run = job.run
     data = fitted.split.data
@@ -80,7 +80,7 @@ def finalize(fitted: FittedModel, more: Callable[[], dict[str, Any]] = dict) -> 
             judgement.metrics, judgement.thresholds, job.settings, names, fitted.split.images, run.path
         )
     )
-    run.finish(judgement.metrics | more())
+    run.finish(judgement.metrics | extra_metrics())
     for note in result.notes:
         job.screen.say(note)
     if shown := judgement.headline:
@@ -103,8 +103,10 @@ def judge(
     labels_NK = data.labels_NK
     raw_NK = sigmoid(result.logits_NK.astype(np.float64))
     choosing = result.threshold_rows_N
-    structure = _structure(data, settings)
-    calibration = fit_calibration(labels_NK[choosing], raw_NK[choosing], structure.groups, seed=settings.seed)
+    constraints = _constraints(data, settings)
+    calibration = fit_calibration(
+        labels_NK[choosing], raw_NK[choosing], constraints.groups, seed=settings.seed
+    )
     probs_NK = calibration.apply(raw_NK)
     rule = settings.threshold
     thresholds = choose_thresholds(
@@ -122,7 +124,7 @@ def judge(
         if not rows.any():
             return None
         return evaluate(
-            eval_labels_NK[rows], probs_NK[rows], thresholds.values_K, names, structure,
+            eval_labels_NK[rows], probs_NK[rows], thresholds.values_K, names, constraints,
             shared=thresholds.shared, seed=settings.seed,
         )  # fmt: skip
 
@@ -191,7 +193,7 @@ def tell_done(fitted: FittedModel) -> None:
     job.screen.say(f"Done in {minutes(monotonic() - job.started)}. Model card: {job.run.card_path}")
 
 
-def _structure(data: TrainingData, settings: Settings) -> LabelConstraints:
+def _constraints(data: TrainingData, settings: Settings) -> LabelConstraints:
     """The groups and rules that decisions keep to; all images but the test show what a group always has."""
     known: Vocabulary = data.vocabulary
     always = always_labelled_groups(data.labels_NK[data.split_N != "test"], known.labels, known.groups)

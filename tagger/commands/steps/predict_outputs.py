@@ -66,7 +66,7 @@ def unreadable_path(out: Path) -> Path:
 
 
 def save_unreadable(problems: list[Problem], path: Path) -> None:
-    """List the unreadable images; without any, an older list of ours (``check_list``) is removed."""
+    """List the unreadable images; without any, an older list of ours (``check_own_csv``) is removed."""
     if not problems:
         path.unlink(missing_ok=True)
         return

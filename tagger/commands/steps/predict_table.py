@@ -20,7 +20,7 @@ from tagger.scoring import LabelConstraints
 from tagger.text import counted
 
 CHUNK = 2048  # images in a batch
-PARTS = re.compile(r"of\.json|\d{8}(\.json)?")  # every file in the folder of batches
+BATCH_FILES = re.compile(r"of\.json|\d{8}(\.json)?")  # every file in the folder of batches
 
 
 def predict_table(
@@ -41,7 +41,7 @@ def predict_table(
         _check_same(identity_path, identity, out)
         write_mark(batch_folder)  # batches of the last version have none yet
     else:
-        clear(batch_folder, PARTS)
+        clear(batch_folder, BATCH_FILES)
         write_mark(batch_folder)
         write_text(identity_path, identity)
     batch_paths: list[Path] = []
@@ -65,7 +65,7 @@ def predict_table(
         left_out = counted(num_without_labels, "photo")
         predictor.screen.say(f"{left_out} got no label and so belong in no folder: left out.")
     identity_path.unlink()  # without it the batches are waste, even if their removal is interrupted
-    clear(batch_folder, PARTS)
+    clear(batch_folder, BATCH_FILES)
     return PredictResult(out, done - num_unreadable, problems)
 
 

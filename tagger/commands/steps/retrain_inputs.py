@@ -19,7 +19,7 @@ from tagger.commands.steps.reviewed_labels import (
 from tagger.config import Settings
 from tagger.data import LabelGroup, Rule
 from tagger.model import Backbone, TagModel, load_model, new_backbone
-from tagger.review import edit_vocabulary
+from tagger.review import vocabulary_after
 from tagger.runs import RunFolder
 from tagger.text import counted
 from tagger.training.retraining.warm_start import WarmStart, remap_head_labels
@@ -75,7 +75,7 @@ def load_retrain_inputs(
 
 def remap_constraints(inputs: RetrainInputs) -> tuple[dict[str, LabelGroup], tuple[Rule, ...]]:
     """Groups and rules under the current label names, without those that lost a label they need."""
-    current_vocabulary = edit_vocabulary(inputs.previous.load_labels(), inputs.corrected.operations)
+    current_vocabulary = vocabulary_after(inputs.previous.load_labels(), inputs.corrected.operations)
     groups: dict[str, LabelGroup] = {}
     for name, group in inputs.previous.load_groups().items():
         members = dict.fromkeys(
@@ -94,7 +94,7 @@ def load_warm_start(inputs: RetrainInputs, settings: Settings, priors_K: Floats,
     """The networks of the previous run, with a column for each current label."""
     previous = inputs.previous
     num_labels = len(previous.load_labels())
-    now = edit_vocabulary(previous.load_labels(), inputs.corrected.operations)
+    now = vocabulary_after(previous.load_labels(), inputs.corrected.operations)
     columns = [now.run_column(name) for name in inputs.names]
 
     def fold_model(stem: str) -> TagModel | None:

@@ -19,7 +19,7 @@ from tagger.review import (
     Store,
     apply_decisions,
     default_url,
-    edit_vocabulary,
+    vocabulary_after,
 )
 from tagger.runs import RunFolder
 from tagger.suspects import refit_doubt
@@ -102,7 +102,7 @@ def eval_mask(run: RunFolder, corrected: ReviewedLabels, test_N: np.ndarray) -> 
     before_NK = run.load_eval_mask()
     names = run.load_labels()
     if before_NK is not None:  # what was left out once stays out unless somebody verified it blind since
-        current_vocabulary = edit_vocabulary(names, corrected.operations)
+        current_vocabulary = vocabulary_after(names, corrected.operations)
         cells_NK = run.load_cells()
         column_of = {name: k for k, name in enumerate(applied.names)}
         for k, name in enumerate(names):
@@ -115,7 +115,7 @@ def eval_mask(run: RunFolder, corrected: ReviewedLabels, test_N: np.ndarray) -> 
 def remaining_doubt(run: RunFolder, suspects: pd.DataFrame, corrected: ReviewedLabels) -> Floats:
     """Doubt (N, K) refitted on the verdicts so far; 0 for cells that are no suspects, NaN for verified ones."""
     applied = corrected.applied
-    current_vocabulary = edit_vocabulary(run.load_labels(), corrected.operations)
+    current_vocabulary = vocabulary_after(run.load_labels(), corrected.operations)
     column_of = {name: k for k, name in enumerate(applied.names)}
     doubt_NK = np.zeros(applied.labels_NK.shape, dtype=np.float32)
     current = {name: current_vocabulary.resolve(name) for name in suspects["label"].unique()}

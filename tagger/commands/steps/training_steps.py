@@ -47,7 +47,7 @@ class TrainingJob:
 
 
 @dataclass(frozen=True)
-class ReadImages:
+class LoadedImages:
     """The images of a data set with their labels (N, K), and the backbone."""
 
     job: TrainingJob
@@ -107,7 +107,7 @@ class FittedModel:
 
 
 def usable_images(
-    read: ReadImages, unreadable: Mapping[int, str], features: Features | None, lost: str
+    read: LoadedImages, unreadable: Mapping[int, str], features: Features | None, lost: str
 ) -> ScannedImages:
     """The images without the unreadable ones (row -> reason), which are listed in the run and on the screen.
 

@@ -24,7 +24,7 @@ class Duplicates(Signal):
     def __init__(self, evidence: Evidence):
         super().__init__(evidence)
         labels_NK = evidence.labels_NK
-        group_N = evidence.group_N
+        group_N = evidence.duplicate_group_N
         _, place_N, size_G = np.unique(group_N, return_inverse=True, return_counts=True)
         twins = np.flatnonzero(size_G[place_N] > 1)
         self.for_yes_NK = np.zeros(labels_NK.shape, np.float32)

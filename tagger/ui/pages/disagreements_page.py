@@ -15,8 +15,8 @@ from tagger.review import (
     RecordedDecision,
     Store,
     cell_states,
-    edit_vocabulary,
     kappa_table,
+    vocabulary_after,
 )
 from tagger.runs import RunFolder
 from tagger.ui.identity import next_signature, reviewer
@@ -43,7 +43,7 @@ def show(run: RunFolder, store: Store) -> None:
     st.title("Disagreements")
     data = run_data(run)
     operations = store.operations()
-    names = edit_vocabulary(data.names, operations)
+    names = vocabulary_after(data.names, operations)
     found, agreement, people = _load_disputes(
         data.key, store.url, (store.last_id(), len(operations)), data, store, names
     )

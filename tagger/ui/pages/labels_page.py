@@ -14,7 +14,7 @@ from tagger.review import (
     Store,
     apply_decisions,
     check_operation,
-    edit_vocabulary,
+    vocabulary_after,
 )
 from tagger.runs import RunFolder
 from tagger.suspects import MIN_POSITIVES
@@ -36,9 +36,9 @@ def show(run: RunFolder, store: Store) -> None:
     )
     table = current_counts(run, store, operations)
     _show_counts(table)
-    for problem in edit_vocabulary(names, operations).problems:
+    for problem in vocabulary_after(names, operations).problems:
         st.warning(escape_markdown(problem))
-    current = edit_vocabulary(names, operations).names
+    current = vocabulary_after(names, operations).names
     _show_forms(run, store, current)
     if message := st.session_state.pop("label message", None):
         good, text = message

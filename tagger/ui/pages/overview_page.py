@@ -76,8 +76,10 @@ def _headlines(table: dict[str, Any], split: str) -> None:
         for key, title, meaning in HEADLINES:
             row = table["overall"][key]
             value = "–" if row["value"] is None else f"{row['value']:.3f}"
-            between = None if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
-            st.metric(title, value, between, delta_color="off", delta_arrow="off", help=meaning, border=True)
+            interval_text = None if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
+            st.metric(
+                title, value, interval_text, delta_color="off", delta_arrow="off", help=meaning, border=True
+            )
     st.caption(
         f"Measured on {table['num_images']:,} photos of the {split} split. Below each value: its 95 % interval."
         " Labels of this split may be wrong too. Deciding its suspects makes these numbers more reliable."

@@ -143,8 +143,8 @@ def difference_chart(table: pd.DataFrame) -> Any:
 
 
 def _show_map_change(row: dict[Any, Any]) -> None:
-    between = f"{row['low']:+.3f} to {row['high']:+.3f}"
-    text = f"mAP {row['before']:.3f} → {row['after']:.3f} ({row['difference']:+.3f}, {between})"
+    interval_text = f"{row['low']:+.3f} to {row['high']:+.3f}"
+    text = f"mAP {row['before']:.3f} → {row['after']:.3f} ({row['difference']:+.3f}, {interval_text})"
     if row["low"] > 0:
         st.success(f"Better: {text}")
     elif row["high"] < 0:

@@ -170,9 +170,9 @@ def _label_metrics(data: RunData, k: int, value: float, curve: ThresholdCurve, o
         st.metric("Chosen", f"{chosen:,}", None if t == was else f"{chosen - int(curve.chosen_T[was]):+,}",
                   delta_color="off", border=True, width=150, help="Photos that get the label")  # fmt: skip
     label = data.thresholds.labels[k]
-    between = "" if label.low is None else f", 95 % interval {label.low:.3f} to {label.high:.3f}"
+    interval_text = "" if label.low is None else f", 95 % interval {label.low:.3f} to {label.high:.3f}"
     st.caption(
-        f"The run's own threshold is {own:.3f} ({escape_markdown(label.how)}{between}). Small numbers show the"
+        f"The run's own threshold is {own:.3f} ({escape_markdown(label.how)}{interval_text}). Small numbers show the"
         f" change from it. Measured on {int((cells_N != UNKNOWN).sum()):,} photos: {data.evaluation_source}."
     )
 
