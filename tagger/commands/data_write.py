@@ -69,6 +69,7 @@ def merge(folder: Folder, labels: AnnotatorFiles, out: Out, overrides: Overrides
     from data_tools.label_files import check_new_path, save_labels
     from data_tools.relabel import merge_labels
     from tagger.commands.writers import write_report
+    from tagger.text import counted
 
     if len(labels) < 2:
         raise TaggerError("Give --labels twice or more: one label file for each annotator.")
@@ -82,7 +83,8 @@ def merge(folder: Folder, labels: AnnotatorFiles, out: Out, overrides: Overrides
     files, names, cells, table = merge_labels(parts, annotators=[str(path) for path in labels])
     save_labels(out, folder, files, names, cells)
     write_report(table, apart)
-    screen.say(f"{len(files):,} photos, {len(names):,} labels: {out}. {len(table):,} cells disagree: {apart}")
+    screen.say(f"{counted(len(files), 'photo')}, {counted(len(names), 'label')}: {out}.")
+    screen.say(f"Annotators disagree on {counted(len(table), 'label')}, listed in {apart}")
 
 
 @app.command()

@@ -177,7 +177,10 @@ def heat_difference_sentence(table: pd.DataFrame, first: str, second: str, *, dr
     shares = table.pivot_table(index=["file", "label"], columns="run", values="outside", sort=False)
     shares = shares.reindex(columns=[first, second]).dropna().groupby(level="file").mean()
     if shares.empty:
-        return "The two runs cannot be compared: no label of a photo has heat in both."
+        return (
+            "The two runs cannot be compared: no photo has a heat map of the same label from both."
+            " Name other photos, or a label with --label."
+        )
     difference_N = (shares[first] - shares[second]).to_numpy()
 
     def mean(weights_NB: Floats) -> dict[str, Floats]:

@@ -129,9 +129,10 @@ def _retrain(
     finalize(fitted, extra_metrics)
     if compared := folder.load_metrics()["comparison"]:
         show_comparison(compared, screen, first="before", second="after")
-    screen.say(
-        f"{counted(likely[0], 'cell')} still more likely wrong than right: tagger review --run {folder.path}"
-    )
+    if likely[0]:
+        verb = "is" if likely[0] == 1 else "are"
+        number = counted(likely[0], "label")
+        screen.say(f"{number} {verb} probably still wrong. Review them: tagger review --run {folder.path}")
     tell_done(fitted)
     return folder
 
@@ -233,7 +234,8 @@ def _training_targets(scanned: ScannedImages, inputs: RetrainInputs) -> RetrainT
     if scores:
         listed = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
         screen.say(
-            f"{counted(num_doubted, 'cell')} still in doubt; strategy {strategy!r} (validation mAP: {listed})."
+            f"{counted(num_doubted, 'label')} still in doubt. Of the ways to treat them, {strategy!r} was best on"
+            f" validation photos (mAP: {listed})."
         )
     return RetrainTargets(
         lambda held_out: noisy_targets.targets(strategy, held_out),

@@ -13,6 +13,7 @@ from tagger.commands.steps.reviewed_labels import read_decisions, store_url
 from tagger.review import RecordedDecision, apply_decisions
 from tagger.runs import RunFolder, find_run
 from tagger.suspects import Evidence, find_suspects, nearest_images, rescore_suspects
+from tagger.text import counted
 
 NUM_SHOWN = 20
 
@@ -118,11 +119,12 @@ def _show_suspects(table: pd.DataFrame, notes: tuple[str, ...], num_verified: in
     missing = int((likely["direction"] == "missing").sum())
     expected = float(table.loc[table["doubt"] >= 0.01, "doubt"].sum())
     screen.say(
-        f"{len(table):,} cells listed; {len(likely):,} are more likely wrong than right"
-        f" ({missing:,} missing, {len(likely) - missing:,} spurious). Expected errors: about {expected:,.0f}."
+        f"{counted(len(table), 'label')} listed; {len(likely):,} are more likely wrong than right"
+        f" ({missing:,} missing, {len(likely) - missing:,} spurious). About {expected:,.0f} are expected to be wrong."
     )
     if num_verified:
-        screen.say(f"{num_verified:,} cells are verified and not listed.")
+        verb = "is" if num_verified == 1 else "are"
+        screen.say(f"{counted(num_verified, 'label')} {verb} already decided and not listed.")
     screen.say_list(notes, indent="")
     for row in table.head(NUM_SHOWN).itertuples():
         screen.say(f"  {row.doubt:.2f}  {row.direction:8s}  {row.label}  {row.file}", style="bold")

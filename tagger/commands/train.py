@@ -66,7 +66,7 @@ def train(
     else:
         if data is None:
             raise TaggerError(
-                "No photos are named. Give --data DIR, or --resume to continue an unfinished training."
+                "No photo folder was given. Give --data DIR, or --resume to continue an unfinished training."
             )
         settings = _settings(check_folder(data), preset, backbone, weights, labels, overrides)
         folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
@@ -163,11 +163,11 @@ def _write_checkpoint(job: TrainingJob, dataset: Dataset, stats_NF: NDArray[np.i
     run.claim()
     screen.log_path = run.log_path
     if dataset.problems:
-        screen.say(f"{counted(len(dataset.problems), 'remark')} on the data:")
+        screen.say(f"{counted(len(dataset.problems), 'problem')} in the data:")
         screen.say_list(dataset.problems)
     if dataset.unlisted:
         left_out = counted(len(dataset.unlisted), "photo")
-        screen.say(f"{left_out} without a row in the labels: left out. `tagger predict` can tag them.")
+        screen.say(f"{left_out} that the labels do not mention: left out. `tagger predict` can tag them.")
     run.checkpoint.save_images(dataset.images)
     run.checkpoint.save_cells(dataset.labels_NK, dataset.labels)
     run.checkpoint.save_unreadable(list(dataset.unreadable))

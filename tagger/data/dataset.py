@@ -252,7 +252,7 @@ def _differing_copies(images: pd.DataFrame, labels_NK: Cells, names: Sequence[st
         )
         if len(differs):
             listed = shortlist([repr(names[k]) for k in differs.tolist()])
-            reason = f"a copy of {files[m]!r}, but their labels differ in {listed}; they stay as they are"
+            reason = f"a copy of {files[m]!r}, but with other values for {listed}; both are kept"
             found.append(Problem(files[n], None, reason))
     return found
 
@@ -262,10 +262,9 @@ def _unlearnable_labels(labels_NK: Cells, names: Sequence[str], where: str) -> l
     found = []
     has: dict[int, NDArray[np.bool_]] = {value: (labels_NK == value).any(axis=0) for value in (YES, NO)}
     for k, label in enumerate(names):
-        lacks = [word for word, value in (("positive", YES), ("negative", NO)) if not has[value][k]]
-        if lacks:
-            reason = f"label {label!r} has no {' and no '.join(lacks)} image: it cannot be learnt or measured"
-            found.append(Problem(where, None, reason))
+        lack = _missing_value(label, bool(has[YES][k]), bool(has[NO][k]))
+        if lack:
+            found.append(Problem(where, None, f"{lack}: it cannot be learnt or measured"))
     spellings = defaultdict(list)
     for label in names:
         spellings[label.casefold()].append(repr(label))
@@ -275,3 +274,16 @@ def _unlearnable_labels(labels_NK: Cells, names: Sequence[str], where: str) -> l
                 Problem(where, None, f"labels {', '.join(same)} differ only in case. Are they one label?")
             )
     return found
+
+
+def _missing_value(label: str, has_yes: bool, has_no: bool) -> str:
+    """What a label lacks to be learnt; nothing if some photo has it and some photo does not.
+
+    >>> _missing_value("sea", True, False), _missing_value("sea", True, True)
+    ("no photo is known to be without the label 'sea'", '')
+    """
+    if not has_yes and not has_no:
+        return f"no photo has a known value for the label {label!r}"
+    if not has_yes:
+        return f"no photo has the label {label!r}"
+    return "" if has_no else f"no photo is known to be without the label {label!r}"

@@ -72,7 +72,7 @@ def split_images(
     fold_G[trains_G] = _stratify(targets_GK[trains_G], np.full(num_folds, 1 / num_folds), rng)
 
     notes = (
-        [f"{num_folds} folds instead of {folds}: there are only {num_folds} different images outside test"]
+        [f"{num_folds} folds, not {folds}: only {num_folds} different photos remain outside the test part"]
         if num_folds < folds
         else []
     )

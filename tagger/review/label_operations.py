@@ -180,7 +180,7 @@ def vocabulary_after(names: Sequence[str], operations: Iterable[RecordedOperatio
         if not _apply(result, one, undone=one.id in undone):
             what = f"{one.kind} {one.label!r}" + (f" to {one.target!r}" if one.target else "")
             result.problems.append(
-                f"operation {one.id} ({what}, {one.reviewer}) no longer makes sense and is left out"
+                f"change {one.id} of the labels ({what}, {one.reviewer}) cannot be applied any more: left out"
             )
     result.names = tuple(label.name for label in result._labels if label.visible and label.same_as is None)
     return result

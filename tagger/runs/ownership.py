@@ -91,8 +91,9 @@ def check_claim(folder: Path, names: re.Pattern[str], advice: str) -> None:
 def check_absent(folder: Path, strangers: Iterable[str], advice: str) -> None:
     """TaggerError if there are ``strangers``: files that tagger would overwrite and has not written."""
     if found := sorted(strangers):
+        them = "it" if len(found) == 1 else "them"
         raise TaggerError(
-            f"{folder}: {shortlist(found, 5)} would be overwritten, and tagger did not write it. {advice}"
+            f"{folder}: {shortlist(found, 5)} would be overwritten, and tagger did not write {them}. {advice}"
         )
 
 

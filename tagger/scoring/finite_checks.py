@@ -11,6 +11,7 @@ import numpy as np
 
 from tagger.arrays import UNKNOWN, Cells, Floats
 from tagger.errors import TaggerError
+from tagger.text import counted
 
 
 def check_scores(labels_NK: Cells, scores_NK: Floats) -> None:
@@ -23,9 +24,10 @@ def check_scores(labels_NK: Cells, scores_NK: Floats) -> None:
     if len(rows):
         where = [f"({row}, {column})" for row, column in zip(rows[:3], columns[:3], strict=True)]
         more = f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
+        number = f"{counted(len(rows), 'label')} of {counted(len(set(rows.tolist())), 'photo')}"
         raise TaggerError(
-            f"Known cells without a probability but NaN: {len(rows):,} of {len(set(rows.tolist())):,} images, at (row,"
-            f" label) {', '.join(where)}{more}. The run is damaged: restore a copy, or train again."
+            f"The run is damaged: {number} without a valid probability (NaN), at (row, column)"
+            f" {', '.join(where)}{more}. Restore a copy of the run, or train again."
         )
 
 

@@ -73,5 +73,5 @@ def check_finite_head_loss(value: float, where: str, settings: Settings) -> None
     >>> check_finite_head_loss(0.5, "head, epoch 1", Settings())
     """
     if not math.isfinite(value):
-        cause = "the cached features are finite, so it is how the head learns"
+        cause = "the photos' features are finite; the training of the head itself diverged"
         raise nonfinite_error(f"The loss became {value}", where, cause, settings, for_heads=True)

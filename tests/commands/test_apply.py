@@ -148,7 +148,7 @@ def test_decisions_that_have_no_place_in_the_run_are_counted_and_listed(
     say(url, ("f" * 64, run.load_labels()[0], "yes"), (hashes[0], "no such label", "yes"))
     ended = tagger_cli("apply", "--run", run.path, "--out", "labels.csv", "--store", url)
     assert ended.code == 0, ended.err
-    assert "2 decisions on photos or labels that this run does not have:" in ended.out
+    assert "Not applied: 2 decisions on photos or labels that this run does not have:" in ended.out
     assert "'no such label'" in ended.out
     assert "tagger train --data DIR --labels labels.csv" in ended.out
 

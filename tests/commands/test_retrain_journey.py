@@ -54,7 +54,7 @@ def test_from_wrong_labels_to_a_compared_run(tagger_cli: Callable[..., Any], dem
 
     applied = tagger_cli("apply", "--run", run, "--store", url, "--out", "corrected.csv")
     assert applied.code == 0, applied.err
-    assert f"60 cells verified, {num_wrong} label" in applied.out
+    assert f"60 labels checked, {num_wrong} changed." in applied.out
     corrected = read_dataset(demo, "corrected.csv")
     done = tagger_cli("retrain", "--run", run, "--store", url, "--out", new)
     assert done.code == 0, done.err

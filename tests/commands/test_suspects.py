@@ -102,5 +102,5 @@ def test_without_suspects_the_review_says_how_to_find_them(finished: Path, tagge
 
 def test_a_limit_is_how_many_are_told(run: RunFolder, tagger_cli: Cli):
     told = tagger_cli("suspects", "--run", run.path, "--limit", "3").out
-    assert told.startswith("3 cells listed;")
+    assert told.startswith("3 labels listed;")
     assert sum(line.split()[1:2] in (["missing"], ["spurious"]) for line in told.splitlines()) == 3

@@ -51,9 +51,9 @@ def test_labels_on_one_side_only_are_listed_and_kept(folder):
     dataset = read_dataset(folder(**{"labels.csv": "file,all,none,open\na.jpg,1,0,\nb.jpg,1,0,\n"}))
     assert dataset.labels == ("all", "none", "open")
     assert texts(dataset) == [
-        "labels.csv: label 'all' has no negative image: it cannot be learnt or measured",
-        "labels.csv: label 'none' has no positive image: it cannot be learnt or measured",
-        "labels.csv: label 'open' has no positive and no negative image: it cannot be learnt or measured",
+        "labels.csv: no photo is known to be without the label 'all': it cannot be learnt or measured",
+        "labels.csv: no photo has the label 'none': it cannot be learnt or measured",
+        "labels.csv: no photo has a known value for the label 'open': it cannot be learnt or measured",
     ]
 
 
@@ -63,7 +63,7 @@ def test_copies_with_other_labels_are_listed(folder):
     dataset = read_dataset(root)
     assert len(dataset.images) == 3
     assert texts(dataset) == [
-        "b.jpg: a copy of 'a.jpg', but their labels differ in 'cat', 'dog'; they stay as they are"
+        "b.jpg: a copy of 'a.jpg', but with other values for 'cat', 'dog'; both are kept"
     ]
 
 
@@ -82,7 +82,7 @@ def test_labels_toml_fixes_the_order_and_adds_labels(folder):
     dataset = read_dataset(root)
     assert dataset.labels == ("sea", "dog", "cat")
     assert dataset.labels_NK.tolist() == [[0, 0, 1], [0, 1, 0]]
-    assert any("'sea' has no positive" in text for text in texts(dataset))
+    assert any("no photo has the label 'sea'" in text for text in texts(dataset))
     (root / "labels.csv").write_text("file,cat,dog\na.jpg,1,0\nb.jpg,0,1\n")
     assert read_dataset(root).labels_NK.tolist() == [
         [-1, 0, 1],

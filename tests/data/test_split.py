@@ -73,7 +73,7 @@ def test_the_seed_decides_and_the_order_of_images_does_not():
 def test_three_images_are_one_each_and_two_are_too_few():
     split = split_images(np.ones((3, 1), dtype=np.int8), ["a", "b", "c"], folds=5)
     assert sorted(split.split) == ["test", "train", "val"]
-    assert "2 folds instead of 5" in split.notes[0]
+    assert "2 folds, not 5: only 2 different photos" in split.notes[0]
     with pytest.raises(TaggerError, match=r"2 different images: too few to split. At least 3"):
         split_images(np.ones((4, 1), dtype=np.int8), ["a", "b", "b", "a"])
 

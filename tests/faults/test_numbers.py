@@ -349,7 +349,7 @@ def test_nothing_is_measured_on_nan_but_unknown_cells_may_have_it(measure: Calla
     probs_NK[7, 2] = np.nan
     measure(labels_NK, probs_NK)
     probs_NK[9, :2] = np.nan
-    with pytest.raises(TaggerError, match=r"2 of 1 images, at \(row, label\) \(9, 0\), \(9, 1\)"):
+    with pytest.raises(TaggerError, match=r"2 labels of 1 photo .* at \(row, column\) \(9, 0\), \(9, 1\)"):
         measure(labels_NK, probs_NK)
 
 

@@ -215,4 +215,4 @@ def _show_split(table: pd.DataFrame, data: TrainingData, screen: Screen) -> None
     splits = ("train", "val", "test")
     sizes = ", ".join(f"{(data.split_N == split).sum():,} {split}" for split in splits)
     least = ", ".join(f"{worst.get(split, 0):,}" for split in splits)
-    screen.say(f"Split: {sizes} photos. Least even label: {worst['label']!r}, with {least}.")
+    screen.say(f"Split: {sizes} photos. The label split least evenly is {worst['label']!r}: {least}.")

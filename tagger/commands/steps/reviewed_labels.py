@@ -137,15 +137,14 @@ def remaining_doubt(run: RunFolder, suspects: pd.DataFrame, corrected: ReviewedL
 def show_decisions(corrected: ReviewedLabels, url: str, screen: Screen) -> None:
     """Show the number of decisions, and those that match no image or label of the run."""
     applied = corrected.applied
-    verified = counted(int(np.sum(applied.verified_NK)), "cell")
+    verified = counted(int(np.sum(applied.verified_NK)), "label")
     screen.say(
-        f"{counted(len(corrected.decisions), 'decision')} in {hide_password(url)}: {verified} verified,"
-        f" {counted(len(applied.changes), 'label')} changed."
+        f"{counted(len(corrected.decisions), 'decision')} in {hide_password(url)}: {verified} checked,"
+        f" {len(applied.changes):,} changed."
     )
     if len(applied.unmatched):
-        screen.say(
-            f"{counted(len(applied.unmatched), 'decision')} on photos or labels that this run does not have:"
-        )
+        number = counted(len(applied.unmatched), "decision")
+        screen.say(f"Not applied: {number} on photos or labels that this run does not have:")
         screen.say_list(
             [f"{row.label!r} of photo {row.hash[:12]} ({row.verdict})" for row in applied.unmatched]
         )
