@@ -109,7 +109,6 @@ def _say_files(data: Path, run: Path, predictions: Path, screen: Screen) -> None
     """The files to look at."""
     for path, what in (
         (run / "README.md", "model card: training, scores and plots"),
-        (run / "suspects.parquet", "the labels that are still most likely wrong"),
         (data / "labels.csv", "the labels with errors; the true ones are in truth/"),
         (predictions, "the tags of the new photos"),
     ):

@@ -33,7 +33,12 @@ STORE = "Database of decisions. Default: DATA/.tagger/review.db."
 Store = Annotated[str | None, typer.Option("--store", envvar="TAGGER_STORE", help=STORE)]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume an interrupted call.")]
 Thresholds = Annotated[str | None, typer.Option(help="A threshold set saved in the review app.")]
-OnExisting = Annotated[str, typer.Option(help="For files that exist: skip, overwrite or merge (sidecars).")]
+OnExisting = Annotated[
+    str,
+    typer.Option(
+        help="Existing sidecars: skip, merge or overwrite. An existing table: skip is an error, or overwrite."
+    ),
+]
 JsonReport = Annotated[Path | None, typer.Option(help="Also write the full result to this JSON file.")]
 PREDICT_FORMATS = (
     "csv, tsv, jsonl, parquet, coco, label-studio; imagefolder or folders (copies; with -link: links);"
@@ -60,7 +65,7 @@ def train(
         data, run=run, preset=preset, backbone=backbone, weights=weights, labels=labels,
         resume=resume, overrides=set_ or [], screen=screen,
     )  # fmt: skip
-    screen.say(f"Next: tagger predict FOLDER --run {folder.path}")
+    screen.say(f"Next: tagger suspects --run {folder.path}, or tagger predict FOLDER --run {folder.path}")
     if folder.load_unreadable():
         raise typer.Exit(3)
 

@@ -100,7 +100,7 @@ def _resumable() -> bool:
 
 
 def _internal_error() -> int:
-    """Report a fault of tagger in one line, and append the traceback to a log."""
+    """Report an unexpected error in one line, and append the traceback to a log."""
     log = Path("tagger-error.log")
     try:
         with log.open("a", encoding="utf-8") as file:
@@ -109,7 +109,9 @@ def _internal_error() -> int:
         traceback.print_exc()
     kind, error = sys.exc_info()[:2]
     return _fail(
-        f"This is a fault of tagger ({kind.__name__ if kind else ''}: {error}). The details are in {log}.", 1
+        f"Unexpected error ({kind.__name__ if kind else ''}: {error}), probably a bug in tagger. Please report it"
+        f" with the file {log}.",
+        1,
     )
 
 

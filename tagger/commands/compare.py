@@ -195,16 +195,17 @@ def show_comparison(result: dict[str, Any], screen: Screen, *, first: str, secon
     )
     for note in result["notes"]:
         screen.say(note)
-    screen.say(difference_sentence(result["overall"]["map"]))
+    names = ("the previous run", "the new run") if head == ["before", "after"] else (first, second)
+    screen.say(difference_sentence(result["overall"]["map"], *names))
 
 
-def difference_sentence(row: dict[str, Any]) -> str:
-    """One sentence on the difference in mAP.
+def difference_sentence(row: dict[str, Any], first: str, second: str) -> str:
+    """One sentence on the difference in mAP, the second run minus the first.
 
-    >>> difference_sentence({"a": 0.5, "b": 0.6, "difference": 0.1, "low": 0.05, "high": 0.15})
-    'mAP +0.100 (0.050 to 0.150): better.'
-    >>> difference_sentence({"a": 0.5, "b": 0.51, "difference": 0.01, "low": -0.05, "high": 0.15})
-    'mAP +0.010 (-0.050 to 0.150): too close to call on these photos.'
+    >>> difference_sentence({"a": 0.5, "b": 0.6, "difference": 0.1, "low": 0.05, "high": 0.15}, "x", "y")
+    'mAP +0.100 (95 % interval +0.050 to +0.150): y is better than x.'
+    >>> difference_sentence({"a": 0.5, "b": 0.51, "difference": 0.01, "low": -0.05, "high": 0.15}, "x", "y")
+    'mAP +0.010 (95 % interval -0.050 to +0.150): too close to call on these photos.'
     """
     if row["difference"] is None or row["low"] is None:
         return "mAP cannot be compared: no label has both a photo with it and one without."
@@ -212,13 +213,13 @@ def difference_sentence(row: dict[str, Any]) -> str:
         word = "no difference"
     else:
         word = (
-            "better"
+            f"{second} is better than {first}"
             if row["low"] > 0
-            else "worse"
+            else f"{second} is worse than {first}"
             if row["high"] < 0
             else "too close to call on these photos"
         )
-    return f"mAP {row['difference']:+.3f} ({row['low']:.3f} to {row['high']:.3f}): {word}."
+    return f"mAP {row['difference']:+.3f} (95 % interval {row['low']:+.3f} to {row['high']:+.3f}): {word}."
 
 
 def _metric_title(name: str) -> str:

@@ -61,7 +61,9 @@ def estimate_errors(
         reason = f"No suspects are left to ask about; about {left} errors ({low} to {high}) may remain."
     elif soon_high < FEW_ERRORS and audited >= MIN_AUDITED:
         stop = True
-        reason = f"The next {count} reviews would find {found} errors: fewer than {FEW_ERRORS} in {count}."
+        reason = (
+            f"The next {count} cards probably hold {found} wrong labels: fewer than {FEW_ERRORS} in {count}."
+        )
     elif soon_high < FEW_ERRORS:
         stop = False
         reason = (
@@ -70,7 +72,7 @@ def estimate_errors(
         )
     else:
         stop = False
-        reason = f"The next {count} reviews would find {found} errors."
+        reason = f"The next {count} cards probably hold {found} wrong labels."
     return ErrorEstimate(left, low, high, soon, soon_low, soon_high, stop, reason, audited)
 
 

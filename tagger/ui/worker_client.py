@@ -122,7 +122,10 @@ class WorkerClient:
             process.stdin.flush()
         except OSError:
             raise WorkerDied from None
-        answer = self._receive(self.answer_seconds, "The model did not answer within {:.0f} s.")
+        answer = self._receive(
+            self.answer_seconds,
+            "The model did not answer within {:.0f} s. Try again, or use a smaller photo.",
+        )
         if answer.get("id") != self._asked:
             raise WorkerDied
         return answer
@@ -140,7 +143,10 @@ class WorkerClient:
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
         threading.Thread(target=_forward_lines, args=(self._process, self._lines), daemon=True).start()
-        ready = self._receive(self.start_seconds, "The model was not loaded within {:.0f} s.")
+        ready = self._receive(
+            self.start_seconds,
+            "The model was not loaded within {:.0f} s. Close other programs, then try again.",
+        )
         if "error" in ready:
             self.close()
             raise TaggerError(str(ready["error"]))
@@ -153,7 +159,7 @@ class WorkerClient:
             if self._process is not None:
                 self._process.kill()  # whatever it is busy with, the next question finds a fresh one
             self.close()
-            raise TaggerError(complaint.format(seconds) + " Try again, or use a smaller photo.") from None
+            raise TaggerError(complaint.format(seconds)) from None
         if line is None:
             raise WorkerDied
         return dict(json.loads(line))

@@ -87,7 +87,7 @@ def test_a_run_against_itself_is_no_different(a: RunFolder):
     rows = [*result["overall"].values(), *(row["average_precision"] for row in result["per_label"].values())]
     assert {row["difference"] for row in rows} <= {0.0, None}
     assert {row["low"] for row in rows} | {row["high"] for row in rows} <= {0.0, None}
-    assert difference_sentence(result["overall"]["map"]).endswith("no difference.")
+    assert difference_sentence(result["overall"]["map"], "x", "y").endswith("no difference.")
 
 
 def test_the_other_way_round_every_difference_changes_its_sign(a: RunFolder, b: RunFolder):

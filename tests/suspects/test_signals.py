@@ -199,7 +199,7 @@ def test_label_context_learns_that_a_baby_is_people(evidence: Evidence) -> None:
     baby = evidence.labels_NK[:, 1] == 1
     assert built.for_yes_NK[baby, 0].mean() > built.for_yes_NK[~baby, 0].mean() + 0.5
     row = int(np.flatnonzero(baby & (evidence.labels_NK[:, 2:] == 0).all(axis=1))[0])
-    assert built.reason(row, 0) == "Photos with `baby` often have `people`"
+    assert built.reason(row, 0) == "The other label `baby` makes `people` more likely"
 
 
 def test_dynamics_that_were_not_kept_for_an_image_are_its_probability(evidence: Evidence) -> None:

@@ -22,7 +22,8 @@ from tagger.training.inference import CPU_CHUNK_SIZE, BatchOutputs, run_batches
 from tagger.training.thread_map import MAX_WORKERS
 
 NONFINITE_LOGITS = (
-    "the network's output for it is not finite: its weights are damaged. Restore a copy, or train again"
+    "the model gives no number for this photo (NaN or infinity). Check the photo; if others fail too, restore the run"
+    " from a copy or train again"
 )
 MAX_READ = 64  # images that a core reads in one go; more, as its caches first hold the network's values
 MIN_TO_FUSE = 32  # for fewer images, fusing the network takes longer than it saves

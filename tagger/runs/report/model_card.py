@@ -239,7 +239,10 @@ def _limits(thresholds: Thresholds, names: list[str]) -> str:
     lines = ["* It knows only the labels above, and images like those it was trained on."]
     if rare:
         lines.append(f"* Too few examples for a threshold of their own: {', '.join(rare)}.")
-    lines.append("* Nobody has verified the labels; `tagger suspects` lists those most likely wrong.")
+    lines.append(
+        "* Labels are as given, except those that people decided in tagger. `tagger suspects` lists those most"
+        " likely wrong."
+    )
     return "\n".join(lines)
 
 

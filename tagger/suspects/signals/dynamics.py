@@ -24,6 +24,8 @@ class LearningDynamics(Signal):
         self.for_yes_NK = log_odds(self.mean_NK)
 
     def reason(self, row: int, k: int) -> str:
-        mean = float(self.mean_NK[row, k])
+        mean = format_percent(float(self.mean_NK[row, k]))
         name = self.evidence.names[k]
-        return f"Models that never saw this photo gave `{name}` {format_percent(mean)} on average during training"
+        if self.evidence.dynamics_NK is None or not np.isfinite(self.evidence.dynamics_NK[row, k]):
+            return f"A model that never saw this photo gives `{name}` a probability of {mean}"
+        return f"Models that never saw this photo gave `{name}` a probability of {mean} on average during training"

@@ -69,12 +69,14 @@ class LabelContext(Signal):
         names = self.evidence.names
         present = np.flatnonzero(labels_K == YES)
         present = present[present != k]
+        often = self.for_yes_NK[row, k] > self.mean_K[k]
         if not len(present):
-            return f"Photos without any other label rarely have `{names[k]}`"
+            return f"Photos without any other label {'often' if often else 'rarely'} have `{names[k]}`"
         strongest = present[np.argsort(-np.abs(self.weight_K(k)[present]))][:2]
         listed = " and ".join(f"`{names[j]}`" for j in strongest)
-        often = self.for_yes_NK[row, k] > self.mean_K[k]
-        return f"Photos with {listed} {'often' if often else 'rarely'} have `{names[k]}`"
+        labels = "label" if len(strongest) == 1 else "labels"
+        makes = "makes" if len(strongest) == 1 else "make"
+        return f"The other {labels} {listed} {makes} `{names[k]}` {'more' if often else 'less'} likely"
 
 
 class MutualExclusion:

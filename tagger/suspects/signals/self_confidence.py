@@ -15,4 +15,4 @@ class SelfConfidence(Signal):
     def reason(self, row: int, k: int) -> str:
         name = self.evidence.names[k]
         prob = float(self.evidence.probs_NK[row, k])
-        return f"A model that never saw this photo gives `{name}` {format_percent(prob)}"
+        return f"A model that never saw this photo gives `{name}` a probability of {format_percent(prob)}"

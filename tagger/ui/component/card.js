@@ -182,7 +182,7 @@ class CardView {
   keep() {
     const card = this.card;
     if (!card || !this.ready) return;
-    if (card.blind || card.given < 0) this.app.nudge("There is no suggestion here: answer Y or N.");
+    if (card.blind || card.given < 0) this.app.nudge("This card does not show a given label: answer Y or N.");
     else this.decide(card.given === 1 ? "yes" : "no");
   }
 

@@ -77,7 +77,7 @@ CardView.prototype.paint = function (map) {
     pixels.data[index + 3] = 190 * Math.min(1, heat * 1.3);
   }
   this.heat.hidden = most < 8;
-  if (most < 8) return this.app.nudge("The heat map is empty: the model looks at no particular place.");
+  if (most < 8) return this.app.nudge("The heat map is empty: this method finds no place that speaks for the label. Try another (M).");
   pen.putImageData(pixels, 0, 0);
   this.placeHeat();
   this.heat.dataset.way = this.method(); // what is on screen, for tests

@@ -83,7 +83,7 @@ def _totals(data: RunData, counts: DataCounts) -> None:
         (
             "Unknown labels",
             f"{1 - known_K.sum() / cells:.1%}",
-            "Pairs of a photo and a label that nobody has set. No count includes them.",
+            "Photo-label pairs that are neither yes nor no in your labels. No count includes them.",
         ),
         ("Size", _format_bytes(float(data.images["size"].sum())), "All files together"),
     ]
@@ -169,7 +169,7 @@ def _rules(run: RunFolder, counts: DataCounts) -> None:
         hide_index=True,
         column_config={"holds for": st.column_config.NumberColumn(format="%.1f %%")},
     )
-    st.caption("A photo that breaks such a rule often has a wrong label. Suspects use these rules.")
+    st.caption("A photo that breaks such a rule may have a wrong label. Suspects use these rules.")
 
 
 def _unreadable(run: RunFolder) -> None:

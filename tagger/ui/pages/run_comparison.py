@@ -34,7 +34,8 @@ def show_comparison(before: RunFolder, after: RunFolder) -> None:
         _show_map_change(overall.loc[["mAP"]].iloc[0].to_dict())
     st.caption(
         f"Measured on {result['num_images']:,} test photos that neither run was trained on. Each line is the paired"
-        " 95 % interval of a difference. An interval without 0 means a real change."
+        " 95 % interval of a difference. An interval without 0 suggests a real change; among many labels,"
+        " about 1 in 20 looks so by chance."
     )
     for note in result["notes"]:
         st.caption(escape_markdown(note))
