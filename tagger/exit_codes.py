@@ -4,6 +4,7 @@
 images could not be read; 130 stopped by Ctrl-C.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -72,11 +73,24 @@ def exit_code_of(call: Callable[[], Any]) -> int:
             return _internal_error()
         where = f" ({error.filename})" if error.filename else ""
         again = "resume with --resume" if _resumable() else "run the command again"
-        return _fail(f"{error.strerror or error}{where}. Free disk space or give access, then {again}.", 2)
+        return _fail(f"{error.strerror or error}{where}. {_disk_advice(error.errno)}, then {again}.", 2)
     except Exception as error:
         if hasattr(error, "format_message"):  # a wrong command or option; typer has no public name for it
             return _usage_error(error)
         return _internal_error()
+
+
+def _disk_advice(number: int | None) -> str:
+    """What to do about an error of the disk.
+
+    >>> _disk_advice(errno.ENOSPC), _disk_advice(errno.EIO)
+    ('Free disk space', 'Check the disk and the file')
+    """
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return "Free disk space"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Give access"
+    return "Check the disk and the file"
 
 
 def _usage_error(error: Any) -> int:
