@@ -31,7 +31,7 @@ Labels = Annotated[
 ]
 STORE = "Database of decisions. Default: DATA/.tagger/review.db."
 Store = Annotated[str | None, typer.Option("--store", envvar="TAGGER_STORE", help=STORE)]
-Resume = Annotated[bool, typer.Option("--resume", help="Resume an interrupted call.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted command.")]
 Thresholds = Annotated[str | None, typer.Option(help="A threshold set saved in the review app.")]
 OnExisting = Annotated[
     str,
@@ -52,10 +52,14 @@ def train(
     run: NewRun = None,
     preset: Annotated[str, typer.Option(help="quick, standard or best.")] = "standard",
     backbone: Annotated[str | None, typer.Option(help="Name of a timm model.")] = None,
-    weights: Annotated[str | None, typer.Option(help="FILE (.safetensors, .pth), hub or none.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Starting weights: hub (download), none (random), or a FILE.")
+    ] = None,
     labels: Labels = None,
     resume: Resume = False,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value. Repeatable.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, such as train.epochs=10. Repeatable.")
+    ] = None,
 ) -> None:
     """Train on a folder of labelled photos."""
     from tagger.commands.train import train as call
@@ -133,7 +137,7 @@ def evaluate(data: Data = None, run: Run = None, labels: Labels = None, out: Jso
 @app.command()
 def suspects(
     run: Run = None,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of cells.")] = 100_000,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of labels to list.")] = 100_000,
     store: Annotated[str | None, typer.Option(help=STORE)] = None,
 ) -> None:
     """List the labels that are most likely wrong."""
@@ -157,7 +161,7 @@ def review(
     reviewer: Annotated[str | None, typer.Option(help="Your name. Default: that of your account.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
-    """Review the suspects in the browser, one key each."""
+    """Check the suspects in the browser; one key press answers each."""
     from tagger.ui.server.launch import serve
 
     serve(run, host=host, port=port, store=store, reviewer=reviewer, browser=browser, say=_screen().say)
@@ -173,7 +177,7 @@ def apply(
     format: Annotated[str, typer.Option(help="csv, or any format of tagger predict.")] = "csv",
     on_existing: OnExisting = "skip",
 ) -> None:
-    """Write the labels after all decisions."""
+    """Write your labels, corrected by all review decisions."""
     from tagger.commands.apply import apply as call
 
     screen = _screen()

@@ -65,7 +65,7 @@ def sample(
 
 @app.command()
 def merge(folder: Folder, labels: AnnotatorFiles, out: Out, overrides: Overrides = None) -> None:
-    """Merge several annotators' labels. Cells on which they disagree become unknown, and are listed."""
+    """Merge several annotators' labels. Labels on which they disagree become unknown, and are listed."""
     from data_tools.label_files import check_new_path, save_labels
     from data_tools.relabel import merge_labels
     from tagger.commands.writers import write_report
@@ -115,7 +115,7 @@ def noise(
     out: Out,
     kind: Annotated[str, typer.Option(help="missing, spurious, both, confused, flip or unknown.")] = "both",
     share: Annotated[
-        float, typer.Option(help="Share of a label's photos; for flip of its known cells.")
+        float, typer.Option(help="Share to change: of a label's photos; for flip, of its yes and no values.")
     ] = 0.1,
     labels: Labels = None,
     seed: Seed = 0,

@@ -177,11 +177,16 @@ def test_rules_speak_for_what_they_imply_and_against_a_premise_without_it(eviden
     assert (built.for_yes_NK[~has, 2] == 0).all()
     assert (built.for_yes_NK[lacks, 3] < 0).all()
     row = int(np.flatnonzero(has & lacks)[0])
-    assert built.reason(row, 2) == "It has `car`, and by your rule every photo with `car` also has `sea`"
-    assert built.reason(row, 3) == "It lacks `sea`, and by your rule every photo with `car` has it"
+    assert (
+        built.reason(row, 2) == "This photo has `car`, and by your rule every photo with `car` also has `sea`"
+    )
+    assert built.reason(row, 3) == "This photo lacks `sea`, and by your rule every photo with `car` has it"
     alone, whole = int(np.flatnonzero(~has & ~lacks)[0]), int(np.flatnonzero(has & ~lacks)[0])
-    assert built.reason(alone, 2) == "It has none of the labels that usually come with `sea`, such as `car`"
-    assert built.reason(whole, 3) == "It has what photos with `car` usually have: `sea`"
+    assert (
+        built.reason(alone, 2)
+        == "This photo has none of the labels that usually come with `sea`, such as `car`"
+    )
+    assert built.reason(whole, 3) == "This photo has what photos with `car` usually have: `sea`"
 
 
 def test_twins_speak_by_their_labels(evidence: Evidence) -> None:

@@ -45,10 +45,10 @@ class MinedRules(Signal):
         for rule in self.rules_by_cell.get((k, YES), []):
             if labels_K[column[rule.premise]] == YES:
                 premise = f"`{rule.premise}`"
-                return f"It has {premise}, and {_support_text(rule, f'with {premise} also')} `{rule.implied}`"
+                return f"This photo has {premise}, and {_support_text(rule, f'with {premise} also')} `{rule.implied}`"
         for rule in self.rules_by_cell.get((k, NO), []):
             if labels_K[column[rule.implied]] == NO:
-                return f"It lacks `{rule.implied}`, and {_support_text(rule, f'with `{rule.premise}`')} it"
+                return f"This photo lacks `{rule.implied}`, and {_support_text(rule, f'with `{rule.premise}`')} it"
         return self._no_rule_reason(labels_K, k)
 
     def _no_rule_reason(self, labels_K: Cells, k: int) -> str:
@@ -57,11 +57,9 @@ class MinedRules(Signal):
         premises = [f"`{rule.premise}`" for rule in self.rules_by_cell.get((k, YES), [])]
         implied = [rule.implied for rule in self.rules_by_cell.get((k, NO), [])]
         if premises and (labels_K[k] == YES or not implied):
-            return (
-                f"It has none of the labels that usually come with {name}, such as {_first_three(premises)}"
-            )
+            return f"This photo has none of the labels that usually come with {name}, such as {_first_three(premises)}"
         if present := [f"`{other}`" for other in implied if labels_K[self.column[other]] == YES]:
-            return f"It has what photos with {name} usually have: {_first_three(present)}"
+            return f"This photo has what photos with {name} usually have: {_first_three(present)}"
         return f"No rule is about {name}"
 
 

@@ -62,7 +62,8 @@ def _show_counts(table: pd.DataFrame) -> None:
             ),
             "decided": st.column_config.NumberColumn(help="Photos on which people decided about this label"),
             "was wrong": st.column_config.NumberColumn(
-                help="Of these, the photos where this run's label was wrong. A retrained run has earlier corrections."
+                help="Of these, the photos where this run's label was wrong."
+                " Errors corrected before it was trained do not count."
             ),
         },
     )
