@@ -35,6 +35,16 @@ def logit(probs: Floats, eps: float = 1e-7) -> Floats:
     return np.log(probs) - np.log1p(-probs)
 
 
+def labels_with_both_sides(labels_NK: Cells) -> Bools:
+    """Whether each label (K,) has a known yes and a known no.
+
+    >>> labels_with_both_sides(np.array([[1, 1, 0], [0, -1, 0]], np.int8)).tolist()
+    [True, False, False]
+    """
+    labels_NK = np.asarray(labels_NK)
+    return np.asarray((labels_NK == YES).any(axis=0) & (labels_NK == NO).any(axis=0))
+
+
 def row_blocks(shape: tuple[int, ...], cells: int = CELLS_AT_ONCE) -> Iterator[slice]:
     """Slices that cover all rows of a matrix, each of about ``cells`` cells, so that memory stays bounded.
 

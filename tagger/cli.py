@@ -111,7 +111,12 @@ def _show_photo(photo: Path, run: Path | None, thresholds: str | None, screen: A
     from tagger.commands.predict_one import predict_one
 
     rows = [
-        [tag.label, f"{tag.probability:.3f}", f"{tag.threshold:.3f}", "yes" if tag.chosen else ""]
+        [
+            tag.label,
+            f"{tag.probability:.3f}",
+            f"{tag.threshold:.3f}" if tag.threshold <= 1 else "-",
+            "yes" if tag.chosen else "",
+        ]
         for tag in predict_one(photo, run=run, thresholds=thresholds, screen=screen)
     ]
     screen.table(photo.name, ["label", "probability", "threshold", "chosen"], rows)

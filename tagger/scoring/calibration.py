@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
+from tagger.arrays import NO, UNKNOWN, YES, Bools, Cells, Floats, labels_with_both_sides, logit, sigmoid
 from tagger.scoring.finite_checks import check_finite_fields, check_scores
 from tagger.scoring.group_calibration import fit_group_scale, scale_softmax
 from tagger.scoring.group_metrics import true_classes
@@ -98,11 +98,13 @@ def fit_calibration(
     probs_NK: Floats,
     groups: Sequence[ExclusiveGroup] = (),
     *,
+    decidable_K: Bools | None = None,
     min_positives: int = 10,
     folds: int = 5,
     seed: int = 0,
 ) -> Calibration:
     """A curve per label, and per group, fitted on out-of-sample probabilities; unknown cells are left out.
+    Only labels of ``decidable_K`` (default: those with a known yes and no here) shape the shared curve.
     TaggerError if the probability of a known cell is NaN.
 
     >>> rng = np.random.default_rng(0)
@@ -115,7 +117,8 @@ def fit_calibration(
     logits_NK = logit(np.asarray(probs_NK, dtype=np.float64), eps=1e-15)
     known_NK = labels_NK != UNKNOWN
     of_group = {k: one for one in groups for k in one.columns}
-    free_NK = known_NK & ~np.isin(np.arange(labels_NK.shape[1]), list(of_group))
+    decidable_K = labels_with_both_sides(labels_NK) if decidable_K is None else decidable_K
+    free_NK = known_NK & decidable_K & ~np.isin(np.arange(labels_NK.shape[1]), list(of_group))
     shared = fit_scale(logits_NK[free_NK], labels_NK[free_NK] == YES)
     rng = np.random.default_rng(seed)
     of_groups = {one.name: _fit_group(labels_NK, probs_NK, one, min_positives, folds, rng) for one in groups}

@@ -16,6 +16,7 @@ from tagger.scoring.bootstrap import (
 from tagger.scoring.group_metrics import GroupMetrics
 from tagger.scoring.label_constraints import NO_CONSTRAINTS, LabelConstraints
 from tagger.scoring.metric_set import LABEL_METRICS, DecisionMetrics, Metrics, MetricSet
+from tagger.scoring.metrics import NEVER
 from tagger.scoring.predicted_labels import predict_labels
 
 MIN_POSITIVES = 10  # below it a label's values are printed without an interval, and with a note
@@ -36,7 +37,8 @@ def evaluate(
     images).
 
     ``thresholds_K`` and ``shared`` (the best single threshold) come from other data. Undefined values are
-    None and the label's note says why; unknown cells count in nothing. "thresholds_compared" holds plain
+    None and the label's note says why; unknown cells count in nothing. A label whose known cells are all yes has
+    neither precision nor F1, and counts in no macro average. "thresholds_compared" holds plain
     values for the per-label thresholds, for 0.5 and for ``shared``; "threshold_gain" is per-label minus
     shared, over the same draws. Decisions keep to ``constraints``; with groups in them, "groups" holds what
     ``GroupMetrics.row`` gives of each, by name.
@@ -59,7 +61,10 @@ def evaluate(
             per_label[names[k]] = row | {"threshold": float(thresholds_K[k]), "note": _note(yes, no, row)}
 
     other, half = (
-        DecisionMetrics(labels_NK, predict_labels(probs_NK, choice, constraints)) for choice in (shared, 0.5)
+        DecisionMetrics(
+            labels_NK, predict_labels(probs_NK, np.where(thresholds_K > 1, NEVER, choice), constraints)
+        )
+        for choice in (shared, 0.5)
     )
     metric_sets: dict[str, BlockwiseMetrics] = {"per_label": measure, "best_shared": other}
     values, drawn = resample(metric_sets, labels_NK.shape, label_rows, draws=draws, seed=seed)
@@ -122,8 +127,8 @@ def _threshold_gain(values: MetricsBySet, drawn: MetricsBySet) -> dict[str, Any]
 
 def _note(yes: int, no: int, row: dict[str, Any]) -> str:
     """What a reader of a label's row must know, or nothing."""
+    if yes and no == 0:
+        return "not measured: not enough data (no known negative)"
     if yes < MIN_POSITIVES:
         return f"not enough data ({yes} positive{'' if yes == 1 else 's'})"
-    if no == 0:
-        return "not enough data (no known negative)"
     return "never chosen: precision is undefined" if row["precision"]["value"] is None else ""

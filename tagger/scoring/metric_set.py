@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import CELLS_AT_ONCE, UNKNOWN, YES, Cells, Floats, row_blocks
+from tagger.arrays import CELLS_AT_ONCE, NO, UNKNOWN, YES, Cells, Floats, row_blocks
 from tagger.scoring.finite_checks import check_scores
 from tagger.scoring.label_constraints import NO_CONSTRAINTS, LabelConstraints
 from tagger.scoring.metrics import (
@@ -21,6 +21,7 @@ from tagger.scoring.metrics import (
     f_beta,
     mean_from_sums,
     metric_sums,
+    only_labels,
     precision,
     ratio,
     recall,
@@ -62,7 +63,8 @@ class DecisionMetrics:
     def block(self, at: slice) -> WeightedMetrics:
         """A function of weights_NB: the sums (B,) of these labels for ``aggregate``; blocks are added up."""
         cells = WeightedConfusion(self.labels_NK[:, at], self.chosen_NK[:, at])
-        return lambda weights_NB: metric_sums(cells(weights_NB))
+        has_no_L = (self.labels_NK[:, at] == NO).any(axis=0)
+        return lambda weights_NB: metric_sums(cells(weights_NB), has_no_L)
 
     def image_means(self, weights_NB: Floats) -> Metrics:
         """The metrics that are means over images, not over labels, (B,)."""
@@ -77,7 +79,8 @@ class MetricSet:
     """Predictions and their decisions; call it with ``weights_NB`` for ``(overall, per_label)`` of one
     weighting.
 
-    overall: each name of OVERALL_METRICS -> (B,). per_label: each name of LABEL_METRICS -> (K, B). Undefined is NaN.
+    overall: each name of OVERALL_METRICS -> (B,). per_label: each name of LABEL_METRICS -> (K, B). Undefined is NaN;
+    so are precision and F1 of a label without a known *no*, which cannot be chosen wrongly.
     Weights are whole numbers, how often an image counts. For many weightings go through ``block``
     (``bootstrap.resample``). TaggerError if the probability of a known cell is NaN.
 
@@ -114,6 +117,7 @@ class MetricSet:
         """A function of weights_NB: LABEL_METRICS (L, B) of these labels, and sums (B,) for ``aggregate``."""
         labels_NL = self.labels_NK[:, at]
         probs_NL = self.probs_NK[:, at]
+        has_no_L = (labels_NL == NO).any(axis=0)
         cells = WeightedConfusion(labels_NL, self.chosen_NK[:, at])
         columns = list(zip(labels_NL.T, probs_NL.T, strict=True))
         ranked = [RankedLabel.of(cells_N, probs_N) for cells_N, probs_N in columns]
@@ -132,13 +136,13 @@ class MetricSet:
             ]
             per_label = {
                 "average_precision": _stack_rows(precisions, weights_NB),
-                "precision": precision(counts),
+                "precision": only_labels(has_no_L, precision(counts)),
                 "recall": recall(counts),
-                "f1": f_beta(counts),
+                "f1": only_labels(has_no_L, f_beta(counts)),
                 "skew_normalised_accuracy": skew_normalised_accuracy(counts),
                 "calibration_error": _stack_rows(errors, weights_NB),
             }
-            sums = metric_sums(counts)
+            sums = metric_sums(counts, has_no_L)
             for name in ("average_precision", "calibration_error"):
                 sums |= sum_over_labels(name, per_label[name])
             return per_label | sums

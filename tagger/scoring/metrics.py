@@ -24,6 +24,8 @@ MACRO_METRICS = (
     "skew_normalised_f1",
 )
 
+NEVER = 2.0  # the threshold of a label that is chosen nowhere: above every probability, and a number in JSON
+
 
 @dataclass(frozen=True)
 class ConfusionCounts:
@@ -166,19 +168,21 @@ def exact_matches(labels_NK: Cells, chosen_NK: NDArray[np.bool_]) -> Floats:
 def micro_macro_averages(counts: ConfusionCounts) -> dict[str, Floats]:
     """The headline ratios of per-label counts: name -> () or (B,).
 
-    Micro: all cells pooled. Macro: the mean over labels that have a yes; a label that was never chosen has
-    precision 0 there, as with scikit-learn's ``zero_division=0``, so that keeping silent about a label is
-    not rewarded.
+    Micro: all cells pooled. Macro: the mean over labels that have a yes and a no, as nothing can be chosen
+    wrongly where there is no *no*. A label that was never chosen has precision 0 there, as with
+    scikit-learn's ``zero_division=0``, so that keeping silent about a label is not rewarded.
 
     >>> sorted(micro_macro_averages(ConfusionCounts(*np.ones((4, 2)))))[:3]
     ['macro_f1', 'macro_precision', 'macro_recall']
     """
-    return averages_from_sums(metric_sums(counts))
+    has_no = np.asarray(counts.fp + counts.tn) > 0
+    has_no_K = np.asarray(has_no.any(axis=tuple(range(1, has_no.ndim))))
+    return averages_from_sums(metric_sums(counts, has_no_K))
 
 
-def metric_sums(counts: ConfusionCounts) -> dict[str, Floats]:
+def metric_sums(counts: ConfusionCounts, has_no_K: NDArray[np.bool_] | None = None) -> dict[str, Floats]:
     """What ``averages_from_sums`` needs, as sums over labels: those of two blocks of labels add up to those of
-    both.
+    both. Labels that are false in ``has_no_K`` have no known *no* and count in no macro average.
 
     >>> counts = ConfusionCounts(*np.ones((4, 2)))
     >>> metric_sums(counts)["tp"].tolist(), metric_sums(counts)["sum macro_f1"].tolist()
@@ -197,8 +201,17 @@ def metric_sums(counts: ConfusionCounts) -> dict[str, Floats]:
     )
     sums = {"tp": pooled.tp, "fp": pooled.fp, "fn": pooled.fn, "tn": pooled.tn}
     for name, values in zip(MACRO_METRICS, values_by_metric, strict=True):
-        sums |= sum_over_labels(name, values)
+        sums |= sum_over_labels(name, values if has_no_K is None else only_labels(has_no_K, values))
     return sums
+
+
+def only_labels(wanted_K: NDArray[np.bool_], values: Floats) -> Floats:
+    """The values, (K,) or (K, B), with NaN for every label that is not wanted.
+
+    >>> only_labels(np.array([True, False]), np.array([[0.5], [1.0]])).tolist()
+    [[0.5], [nan]]
+    """
+    return np.where(wanted_K.reshape(-1, *[1] * (np.ndim(values) - 1)), values, np.nan)
 
 
 def sum_over_labels(name: str, values_K: Floats) -> dict[str, Floats]:

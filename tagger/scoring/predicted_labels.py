@@ -28,7 +28,8 @@ def predict_labels(
 ) -> Bools:
     """The chosen labels (N, K): those that reach their threshold, as groups and rules allow and ask for.
 
-    An image without probabilities (NaN) gets none. Without groups and rules it is ``apply_thresholds``.
+    An image without probabilities (NaN) gets none. Without groups and rules it is ``apply_thresholds``. A label
+    with a threshold above 1 is chosen by a rule only, also in a group of which every image has a label.
 
     >>> from tagger.scoring.label_constraints import ExclusiveGroup
     >>> ages = LabelConstraints(groups=(ExclusiveGroup("age", (0, 1), always=True),), rules=((0, 2),))
@@ -40,9 +41,8 @@ def predict_labels(
     chosen_NK = apply_thresholds(probs_NK, thresholds_K)
     for one in constraints.groups:
         columns = list(one.columns)
-        chosen_NK[:, columns] = argmax_in_group(
-            probs_NK[:, columns], chosen_NK[:, columns], always=one.always
-        )
+        scores_NM = np.where(thresholds_K[columns] <= 1, probs_NK[:, columns], np.nan)
+        chosen_NK[:, columns] = argmax_in_group(scores_NM, chosen_NK[:, columns], always=one.always)
     if not constraints.rules:
         return chosen_NK
     implies_KK = transitive_closure(constraints.rules, probs_NK.shape[1])

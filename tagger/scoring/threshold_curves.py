@@ -11,7 +11,7 @@ from tagger.scoring.metrics import ConfusionCounts, f_beta, precision, recall
 
 @dataclass(frozen=True)
 class ThresholdCurve:
-    """One label at T thresholds, each (T,): NaN where a ratio is undefined."""
+    """One label at T thresholds, each (T,): NaN where a ratio is undefined, as are precision and F1 without a no."""
 
     thresholds_T: Floats
     precision_T: Floats
@@ -38,4 +38,12 @@ def threshold_curve(labels_N: Cells, probs_N: Floats, thresholds_T: Floats) -> T
     counts = ConfusionCounts(
         *(x.astype(np.float64) for x in (tp_T, fp_T, len(right) - tp_T, len(wrong) - fp_T))
     )
-    return ThresholdCurve(thresholds_T, precision(counts), recall(counts), f_beta(counts), tp_T + fp_T)
+    nothing_T = np.full(len(thresholds_T), np.nan)
+    measured = len(wrong) > 0
+    return ThresholdCurve(
+        thresholds_T,
+        precision(counts) if measured else nothing_T,
+        recall(counts),
+        f_beta(counts) if measured else nothing_T,
+        tp_T + fp_T,
+    )

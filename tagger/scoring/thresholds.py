@@ -26,16 +26,19 @@ A prior of 300 suits labels that are alike (the photos) and hurts others; 50 is 
 shrinkage of n / (n + 2) towards the shared threshold is kept, at a cost of .0003, so that a label of few
 positives cannot go astray.
 
+A label with known cells of one side only is chosen nowhere: its threshold is ``NEVER``. Any other threshold
+would be a guess. Where all known cells are yes, F1 is best when every photo is chosen.
+
 B here: bootstrap draws.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tagger.arrays import NO, UNKNOWN, YES, Cells, Floats, logit, sigmoid
+from tagger.arrays import NO, UNKNOWN, YES, Bools, Cells, Floats, labels_with_both_sides, logit, sigmoid
 from tagger.scoring.best_thresholds import (
     EPS,
     best_shared_threshold,
@@ -45,7 +48,11 @@ from tagger.scoring.best_thresholds import (
 from tagger.scoring.bootstrap import image_weights
 from tagger.scoring.calibration import fit_scale
 from tagger.scoring.finite_checks import check_finite_fields, check_scores
+from tagger.scoring.metrics import NEVER
 from tagger.scoring.threshold_objective import ThresholdObjective, parse_objective
+from tagger.text import shortlist
+
+NEVER_CHOSEN = "never chosen: "  # how the threshold of such a label begins
 
 
 @dataclass(frozen=True)
@@ -53,10 +60,17 @@ class LabelThreshold:
     """One label's threshold and where it comes from."""
 
     value: float
-    how: str  # "own", "shrunk", "own: precision>=0.9 not reached (best 0.84)", "shared: not enough data (7 positives)"
+    # "own", "shrunk", "own: precision>=0.9 not reached (best 0.84)", "shared: not enough data (7 positives)",
+    # "never chosen: no known negative"
+    how: str
     low: float | None  # 95 % bootstrap interval of the threshold; None where it is not the label's own
     high: float | None
     positives: int
+
+    @property
+    def never_chosen(self) -> bool:
+        """Whether no probability reaches it, as nothing is known of one side."""
+        return self.value > 1
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,23 @@ class Thresholds:
     def values_K(self) -> Floats:
         """The thresholds as an array, (K,) float64."""
         return np.array([label.value for label in self.labels], dtype=np.float64)
+
+    def never_chosen_note(self, names: Sequence[str], *, quote: Callable[[str], str] = repr) -> str:
+        """Sentence on the labels that are chosen nowhere; empty if there are none. ``quote`` writes a name.
+
+        >>> one = Thresholds((LabelThreshold(NEVER, "never chosen: no known negative", None, None, 12),), 0.3, "f1")
+        >>> one.never_chosen_note(["cat"])
+        "Labels chosen on no photo: 'cat' (no known negative). Give some photos the other answer, then train again."
+        """
+        found = [
+            f"{quote(name)} ({label.how.removeprefix(NEVER_CHOSEN)})"
+            for name, label in zip(names, self.labels, strict=True)
+            if label.never_chosen
+        ]
+        if not found:
+            return ""
+        what_to_do = "Give some photos the other answer, then train again."
+        return f"Labels chosen on no photo: {shortlist(found)}. {what_to_do}"
 
     def replaced(self, values: Mapping[str, float], names: Sequence[str], *, how: str) -> "Thresholds":
         """These thresholds with those of some labels replaced by values chosen by hand; ``how`` says where from.
@@ -118,6 +149,7 @@ def choose_thresholds(
     probs_NK: Floats,
     objective: ThresholdObjective | str = "f1",
     *,
+    decidable_K: Bools | None = None,
     min_positives: int = 10,
     shrinkage: float = 2.0,
     prior: float = 50.0,
@@ -133,8 +165,9 @@ def choose_thresholds(
     one by ``prior``), and both together weigh n / (n + shrinkage) against the shared threshold. A constraint takes
     the threshold that just meets it here, or, with ``confidence`` such as 0.9, the one whose lower
     confidence limit meets it; one that cannot be met takes the nearest and says so. A label with fewer than
-    ``min_positives`` positives, or no negative, takes the shared threshold and says so. TaggerError if the
-    probability of a known cell is NaN.
+    ``min_positives`` positives, or no negative here, takes the shared threshold and says so. A label that is
+    not in ``decidable_K`` (default: those with a known yes and no here) gets ``NEVER``, and shapes no other's.
+    TaggerError if the probability of a known cell is NaN.
 
     >>> rng = np.random.default_rng(0)
     >>> labels = (rng.random((500, 2)) < [0.3, 0.006]).astype(np.int8)
@@ -145,8 +178,10 @@ def choose_thresholds(
     objective = parse_objective(objective) if isinstance(objective, str) else objective
     probs_NK = np.asarray(probs_NK, dtype=np.float64)
     check_scores(labels_NK, probs_NK)
-    shared = best_shared_threshold(labels_NK, probs_NK, objective)
-    known_NK = labels_NK != UNKNOWN
+    labels_NK = np.asarray(labels_NK)
+    decidable_K = labels_with_both_sides(labels_NK) if decidable_K is None else decidable_K
+    shared = best_shared_threshold(labels_NK[:, decidable_K], probs_NK[:, decidable_K], objective)
+    known_NK = (labels_NK != UNKNOWN) & decidable_K
     centre = fit_scale(logit(probs_NK[known_NK], eps=EPS), labels_NK[known_NK] == YES)
     draws = int(np.clip(2_000_000 // max(len(labels_NK), 1), 20, draws))  # keeps memory bounded on huge sets
     weights_NB = np.hstack(list(image_weights(len(labels_NK), draws, seed=seed)))
@@ -155,6 +190,8 @@ def choose_thresholds(
         cells_N = labels_NK[:, k]
         yes = int((cells_N == YES).sum())
         no = int((cells_N == NO).sum())
+        if not decidable_K[k]:
+            return LabelThreshold(NEVER, NEVER_CHOSEN + _missing_side(yes, no), None, None, yes)
         if yes < max(min_positives, 1) or no == 0:
             few = "no known negative" if yes >= max(min_positives, 1) else f"{yes} positives"
             return LabelThreshold(shared, f"shared: not enough data ({few})", None, None, yes)
@@ -175,6 +212,13 @@ def choose_thresholds(
 
     labels = tuple(label_threshold(k) for k in range(labels_NK.shape[1]))
     return Thresholds(labels, shared, str(objective))
+
+
+def _missing_side(yes: int, no: int) -> str:
+    """What is not known of a label that is never chosen."""
+    if yes and not no:
+        return "no known negative"
+    return "no known positive" if no and not yes else "neither yes nor no known"
 
 
 def _with_interval(logit_value: float, draws_B: Floats, how: str, positives: int) -> LabelThreshold:

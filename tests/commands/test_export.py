@@ -289,6 +289,7 @@ def test_decisions_and_calibration_are_those_of_scoring(
     found_NK = CalibrationModule(calibration)(torch.from_numpy(logits_NK)).numpy()
     np.testing.assert_allclose(found_NK, calibration.apply(sigmoid(logits_NK)), atol=1e-6)
     probs_NK, thresholds_K = rng.random((40, 6)), rng.random(6)
+    thresholds_K[rng.random(6) < 0.3] = 2.0  # never chosen
     chosen_NK = DecisionModule(thresholds_K, constraints)(torch.from_numpy(probs_NK)).numpy()
     np.testing.assert_array_equal(chosen_NK, predict_labels(probs_NK, thresholds_K, constraints))
 

@@ -87,10 +87,31 @@ def test_notes_say_what_is_undefined():
     labels, probs = problem()
     labels[:, 0], labels[:, 1] = 1, np.where(labels[:, 1] == 1, 1, 0)
     rows = evaluate(labels, probs, np.array([0.5, 2.0, 0.5]), NAMES, shared=0.5, draws=20)["per_label"]
-    assert rows["people"]["note"] == "not enough data (no known negative)"
+    assert rows["people"]["note"] == "not measured: not enough data (no known negative)"
+    assert rows["people"]["f1"] == rows["people"]["precision"] == {"value": None, "low": None, "high": None}
     assert rows["people"]["average_precision"] == {"value": None, "low": None, "high": None}
     assert rows["night, city"]["note"] == "never chosen: precision is undefined"
     assert rows["night, city"]["precision"]["value"] is None
+
+
+def test_a_label_that_is_all_yes_counts_in_no_macro_average():
+    labels, probs = problem()
+    thresholds = np.array([0.3, 0.5, 0.6])
+    labels[:, 0] = np.where(labels[:, 0] == 1, 1, -1)
+    overall = evaluate(labels, probs, thresholds, NAMES, shared=0.45, draws=20)["overall"]
+    others = labels[:, 1:], probs[:, 1:] >= thresholds[1:]
+    for name, score in (("f1", sk.f1_score), ("precision", sk.precision_score), ("recall", sk.recall_score)):
+        assert overall[f"macro_{name}"]["value"] == pytest.approx(score(*others, average="macro"))
+
+
+def test_a_label_that_is_never_chosen_is_so_under_every_threshold_compared():
+    labels, probs = problem()
+    rest = evaluate(labels[:, :2], probs[:, :2], np.full(2, 0.5), NAMES[:2], shared=0.45, draws=20)
+    labels[:, 2] = np.where(labels[:, 2] == 1, 1, -1)
+    table = evaluate(labels, probs, np.array([0.5, 0.5, 2.0]), NAMES, shared=0.45, draws=20)
+    for choice, row in table["thresholds_compared"].items():
+        assert row["micro_precision"] == pytest.approx(rest["thresholds_compared"][choice]["micro_precision"])
+        assert row["macro_f1"] == pytest.approx(rest["thresholds_compared"][choice]["macro_f1"])
 
 
 def test_no_image_at_all_gives_a_table_of_nothing():

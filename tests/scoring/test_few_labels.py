@@ -95,11 +95,16 @@ def test_thresholds_and_metrics_are_defined_whatever_is_missing(
     probs_NK = calibration.apply(raw_NK)
     assert ((probs_NK >= 0) & (probs_NK <= 1)).all()
     chosen = choose_thresholds(labels_NK, probs_NK, aim, draws=10)
-    assert all(0 <= row.value <= 1 for row in chosen.labels)
+    assert all(0 <= row.value <= 1 or row.never_chosen for row in chosen.labels)
     assert 0 <= chosen.shared <= 1
-    for row, positives in zip(chosen.labels, (labels_NK == YES).sum(axis=0), strict=True):
+    both_K = (labels_NK == YES).any(axis=0) & (labels_NK == 0).any(axis=0)
+    for row, positives, both in zip(chosen.labels, (labels_NK == YES).sum(axis=0), both_K, strict=True):
         assert row.positives == positives
-        assert positives >= 10 or row.how.startswith("shared: not enough data")
+        assert row.never_chosen == (not both)
+        assert positives >= 10 or row.how.startswith(("shared: not enough data", "never chosen: "))
+    rules_bring = np.arange(len(kinds)) == 0  # the last label implies the first
+    found_NK = predict_labels(probs_NK, chosen.values_K, constraints)
+    assert not found_NK[:, ~both_K & ~rules_bring].any()
     names = [f"label {k}" for k in range(len(kinds))]
     table = evaluate(labels_NK, probs_NK, chosen.values_K, names, constraints, shared=chosen.shared, draws=5)
     json.dumps(table, allow_nan=False)
@@ -134,7 +139,8 @@ def test_curves_and_bins_are_defined_too(num: int, kinds: list[tuple[str, str]],
     for k in range(len(kinds)):
         curve = threshold_curve(labels_NK[:, k], probs_NK[:, k], np.linspace(0, 1, 7))
         assert (np.isnan(curve.recall_T) == (not (labels_NK[:, k] == YES).any())).all()
-        assert (np.isnan(curve.precision_T) == (curve.chosen_T == 0)).all()
+        measured = (labels_NK[:, k] == 0).any()
+        assert (np.isnan(curve.precision_T) == ((curve.chosen_T == 0) | (not measured))).all()
 
 
 @pytest.mark.parametrize(

@@ -79,14 +79,34 @@ def test_a_label_with_too_few_positives_gets_the_shared_threshold_and_says_so():
     assert (rare.low, rare.high, rare.positives) == (None, None, 7)
 
 
-def test_a_label_without_a_known_positive_or_negative_gets_the_shared_threshold():
+def test_a_label_without_a_known_positive_or_negative_is_never_chosen():
     labels, probs = problem(0)
     labels[:, 2] = np.where(labels[:, 2] == 1, 1, -1)
     labels[:, 3] = np.where(labels[:, 3] == 1, -1, 0)
     chosen = choose_thresholds(labels, probs, draws=20)
+    assert chosen.labels[2].how == "never chosen: no known negative"
+    assert chosen.labels[3].how == "never chosen: no known positive"
+    assert not apply_thresholds(np.ones((1, 4)), chosen.values_K)[0, 2:].any()
+    assert Thresholds.from_json(json.loads(json.dumps(chosen.to_json(), allow_nan=False))) == chosen
+
+
+@pytest.mark.parametrize("aim", ["f1", "recall>=0.9", "cost fp=1 fn=4"])
+def test_a_label_of_one_side_only_changes_no_other_threshold(aim: str):
+    labels, probs = problem(0)
+    alone = choose_thresholds(labels[:, :2], probs[:, :2], aim, draws=20)
+    labels[:, 2] = np.where(labels[:, 2] == 1, 1, -1)
+    labels[:, 3] = np.where(labels[:, 3] == 1, -1, 0)
+    chosen = choose_thresholds(labels, probs, aim, draws=20)
+    assert chosen.labels[:2] == alone.labels
+    assert chosen.shared == alone.shared
+
+
+def test_a_label_with_both_sides_elsewhere_gets_the_shared_threshold():
+    labels, probs = problem(0)
+    labels[:, 2] = np.where(labels[:, 2] == 1, 1, -1)
+    chosen = choose_thresholds(labels, probs, decidable_K=np.full(4, True), draws=20)
     assert chosen.labels[2].how == "shared: not enough data (no known negative)"
-    assert chosen.labels[3].how == "shared: not enough data (0 positives)"
-    assert chosen.values_K[2] == chosen.values_K[3] == chosen.shared
+    assert chosen.values_K[2] == chosen.shared
 
 
 def test_the_rarer_a_label_the_nearer_it_stays_to_the_shared_threshold():

@@ -21,7 +21,7 @@ def report(metrics: dict[str, Any], where: str, screen: Screen, *, rest: str) ->
         "Per label",
         ["label", "photos", "AP", "precision", "recall", "F1", "threshold", ""],
         [
-            [name, row["positives"], *_scores(row, scores), row["threshold"], _short(row["note"])]
+            [name, row["positives"], *_scores(row, scores), shown_threshold(row), _short(row["note"])]
             for name, row in lines
         ],
         rest=rest,
@@ -50,6 +50,11 @@ def report_groups(groups: dict[str, Any], screen: Screen) -> None:
         screen.say()
         screen.table("Groups: one label a photo", ["", "photos", "value", "95 % interval"], rows)
         screen.say()
+
+
+def shown_threshold(row: dict[str, Any]) -> float | None:
+    """The threshold of a label's row; none where no probability reaches it."""
+    return None if row["threshold"] > 1 else row["threshold"]
 
 
 def _scores(row: dict[str, Any], names: tuple[str, ...]) -> list[float | None]:

@@ -100,7 +100,7 @@ class DecisionModule(nn.Module):
                 parts.append(open_BM)
                 continue
             if always and one.always:
-                open_BM = torch.ones_like(open_BM)
+                open_BM = torch.ones_like(open_BM) & (self.thresholds_K[columns] <= 1)
             best_B1 = scores_BM.masked_fill(~open_BM, -torch.inf).argmax(1, keepdim=True)
             parts.append(open_BM & (torch.arange(len(columns), device=best_B1.device) == best_B1))
         return torch.cat(parts, dim=1)[:, self.order_K]

@@ -51,6 +51,8 @@ class Predictor:
             self.thresholds = self.thresholds.replaced(
                 run.load_threshold_set(thresholds), self.labels, how=thresholds
             )
+        if note := self.thresholds.never_chosen_note(self.labels):
+            self.screen.say(note)
         self.device = make_accelerator(self.settings).device
         model = load_model(run.model_path, self.settings, len(self.labels))
         self.model = model.to(self.device).to(memory_format=torch.channels_last)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tagger.arrays import UNKNOWN, Cells, Floats, sigmoid
+from tagger.arrays import UNKNOWN, Cells, Floats, labels_with_both_sides, sigmoid
 from tagger.commands.console.metrics_report import report
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.training_steps import FittedModel, SplitImages
@@ -81,7 +81,7 @@ def finalize(fitted: FittedModel, extra_metrics: Callable[[], dict[str, Any]] = 
         )
     )
     run.finish(judgement.metrics | extra_metrics())
-    for note in result.notes:
+    for note in judgement.metrics["notes"]:
         job.screen.say(note)
     if shown := judgement.headline:
         where = "test split" if judgement.metrics["test"] else "validation split"
@@ -104,8 +104,13 @@ def judge(
     raw_NK = sigmoid(result.logits_NK.astype(np.float64))
     choosing = result.threshold_rows_N
     constraints = _constraints(data, settings)
+    decidable_K = labels_with_both_sides(labels_NK[data.split_N != "test"])
     calibration = fit_calibration(
-        labels_NK[choosing], raw_NK[choosing], constraints.groups, seed=settings.seed
+        labels_NK[choosing],
+        raw_NK[choosing],
+        constraints.groups,
+        decidable_K=decidable_K,
+        seed=settings.seed,
     )
     probs_NK = calibration.apply(raw_NK)
     rule = settings.threshold
@@ -113,6 +118,7 @@ def judge(
         labels_NK[choosing],
         probs_NK[choosing],
         rule.objective,
+        decidable_K=decidable_K,
         min_positives=rule.min_positives,
         seed=settings.seed,
     )
@@ -134,7 +140,7 @@ def judge(
         "test": metrics_of("test"),
         "validation": metrics_of("val"),
         "validation_map": finite,
-        "notes": result.notes,
+        "notes": [*result.notes, *filter(None, [thresholds.never_chosen_note(names)])],
         "split": table.to_dict("records"),
     }
     if code := head_code_report(result.model.head, names):

@@ -52,7 +52,8 @@ def model_card(
     parts = [
         f"# {settings.backbone.name} tagging {len(names)} labels",
         _training_data(settings, images),
-        *[f"> {note}" for note in metrics["notes"]],
+        *[f"> {note}" for note in metrics["notes"] if note != thresholds.never_chosen_note(names)],
+        *[f"> {note}" for note in [thresholds.never_chosen_note(names, quote=_escape_markdown)] if note],
         f"```\ntagger predict NEW_IMAGES --run {run}\ntagger evaluate --data OTHER_LABELLED_IMAGES --run {run}\n```",
         *([] if evaluated is None else _performance(evaluated, where, thresholds, names)),
         *_training(metrics),
@@ -149,8 +150,11 @@ def _per_label(evaluated: Mapping[str, Any], thresholds: Thresholds, names: list
         scores = [_format_value(row[key]) for key in ("average_precision", "precision", "recall", "f1")]
         scores[0] += " " + _format_interval(row["average_precision"])
         scores[3] += " " + _format_interval(row["f1"])
+        cutoff = "-" if threshold.never_chosen else f"{threshold.value:.2f}"
         note = row["note"] or threshold.how
-        rows.append([_escape_markdown(name), str(row["positives"]), *scores, f"{threshold.value:.2f}", note])
+        if threshold.never_chosen:
+            note = f"{note.split(':')[0]}; {threshold.how}" if row["note"] else threshold.how
+        rows.append([_escape_markdown(name), str(row["positives"]), *scores, cutoff, note])
     order = sorted(rows, key=lambda row: -int(row[1]))
     more = (
         f"\n\n{len(order) - MAX_LABELS:,} rarer labels are in `metrics.json`."

@@ -48,5 +48,7 @@ def probability_chart(table: pd.DataFrame) -> Any:
         base.mark_bar(cornerRadiusEnd=2, size=12).encode(
             x=x, color=alt.condition("datum.chosen", alt.value(BLUE), alt.value(GREY))
         ),
-        base.mark_tick(color=ORANGE, thickness=2.5, size=18).encode(x="threshold:Q"),
+        base.transform_filter("datum.threshold <= 1")
+        .mark_tick(color=ORANGE, thickness=2.5, size=18)
+        .encode(x="threshold:Q"),
     )

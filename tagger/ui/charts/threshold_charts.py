@@ -69,7 +69,7 @@ def _values_text(here: alt.Chart) -> alt.Chart:
         here.transform_calculate(
             says="'at ' + format(datum.threshold, '.3f') + ': precision ' + (isValid(datum.precision) ?"
             " format(datum.precision, '.2f') : '–') + ', recall ' + format(datum.recall, '.2f') + ', F1 ' +"
-            " format(datum.F1, '.2f')"
+            " (isValid(datum.F1) ? format(datum.F1, '.2f') : '–')"
         )
         .mark_text(align="left", baseline="bottom", fontSize=13, fontWeight="bold", color=GREY)
         .encode(text="says:N", x=alt.value(4), y=alt.value(-4))

@@ -122,7 +122,7 @@ def _label_row(name: str, row: dict[str, Any]) -> dict[str, Any]:
         "AP": None if few else ap["value"],
         "95 % interval": "" if ap["low"] is None else f"{ap['low']:.2f} to {ap['high']:.2f}",
         **scores,
-        "threshold": row["threshold"],
+        "threshold": None if row["threshold"] > 1 else row["threshold"],
         "note": row["note"],
     }
 

@@ -171,9 +171,14 @@ def _label_metrics(data: RunData, k: int, value: float, curve: ThresholdCurve, o
                   delta_color="off", border=True, width=150, help="Photos that get the label")  # fmt: skip
     label = data.thresholds.labels[k]
     interval_text = "" if label.low is None else f", 95 % interval {label.low:.3f} to {label.high:.3f}"
+    threshold = (
+        f"The run chooses this label on no photo ({escape_markdown(label.how)})."
+        if label.never_chosen
+        else f"The run's own threshold is {own:.3f} ({escape_markdown(label.how)}{interval_text})."
+    )
     st.caption(
-        f"The run's own threshold is {own:.3f} ({escape_markdown(label.how)}{interval_text}). Small numbers show the"
-        f" change from it. Measured on {int((cells_N != UNKNOWN).sum()):,} photos: {data.evaluation_source}."
+        f"{threshold} Small numbers show the change from it."
+        f" Measured on {int((cells_N != UNKNOWN).sum()):,} photos: {data.evaluation_source}."
     )
 
 
