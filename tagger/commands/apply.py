@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.removed_report import (
+    changes_with_removed,
+    check_changes,
+    lists_removed,
+    show_removed,
+    why_removed,
+)
 from tagger.commands.steps.reviewed_labels import (
     ReviewedLabels,
     correct_labels,
@@ -17,15 +24,14 @@ from tagger.commands.writers import (
     WriteResult,
     check_empty_folder,
     check_format,
+    removed_keywords,
     sidecar_formats,
     write_labels,
     write_report,
 )
 from tagger.commands.writers.image_folder import METADATA_FILE
 from tagger.errors import Problem, TaggerError
-from tagger.review.corrected_labels import CHANGE_COLUMNS
 from tagger.runs import RunFolder, find_run, locked, output_lock, remove_leftovers
-from tagger.runs.ownership import check_own_csv
 from tagger.text import counted
 
 
@@ -52,7 +58,8 @@ def apply(
 
     Other ``format``s are those of predictions. Sidecars and image folders are written below the folder
     ``out``, with the list of changes in it; ``on_existing`` says what happens to sidecars that exist: a
-    ``merge`` removes labels that are *no* and keeps the person's other keywords.
+    ``merge`` removes labels that a person decided as *no*, or that tagger itself wrote and are *no* now. The
+    person's other keywords stay. All that is removed is shown, and listed among the changes.
 
     The same decisions give the same bytes. ``file`` is written such that ``tagger train --data DIR
     --labels OUT`` finds the images. TaggerError if ``out`` is the run's own label file, or a file that
@@ -72,16 +79,40 @@ def apply(
         _check_output_folder(out)
     else:
         _check_output_file(out, changes, folder, format)
-    check_own_csv(changes, ",".join(CHANGE_COLUMNS))
+    check_changes(changes)
     with locked(output_lock(out, folder=in_folder), "apply", out, warn=screen.say):
         corrected = correct_labels(folder, *read_decisions(url))
         show_decisions(corrected, url, screen)
-        write_report(corrected.applied.changes, changes)  # first: it marks a killed call's labels as ours
         existing = on_existing if format in sidecar_formats.names() else "overwrite"
+        # The list of changes comes first: it marks a killed call's labels as ours, and says what goes.
+        _write_changes(folder, corrected, out, changes, format, existing, screen)
         done = _write(folder, corrected, out, format, existing, screen)
         _remove_leftovers(folder, out, changes, format)
     screen.say(f"Labels of {counted(done.num_images, 'photo')}: {out}. Changes: {changes}")
     return ApplyResult(out, changes, corrected, done.problems)
+
+
+def _write_changes(
+    run: RunFolder,
+    corrected: ReviewedLabels,
+    out: Path,
+    changes: Path,
+    format: str,
+    on_existing: str,
+    screen: Screen,
+) -> None:
+    """Write the list of changes; with keywords that go from sidecars in it, which are shown too."""
+    applied = corrected.applied
+    if format not in sidecar_formats.names():
+        table = changes_with_removed(run, corrected, [], out, changes) if lists_removed(changes) else None
+        write_report(applied.changes if table is None else table, changes)
+        return
+    removed = removed_keywords(
+        [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, out, format,
+        on_existing=on_existing, decided_NK=applied.verified_NK,
+    )  # fmt: skip
+    write_report(changes_with_removed(run, corrected, removed, out, changes), changes)
+    show_removed(removed, why_removed(on_existing), screen)
 
 
 def _write(
@@ -92,7 +123,7 @@ def _write(
     root = Path(run.load_settings().data.path)
     done = write_labels(
         [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, root=root, out=out,
-        format=format, on_existing=on_existing, screen=screen,
+        format=format, on_existing=on_existing, decided_NK=applied.verified_NK, screen=screen,
     )  # fmt: skip
     for sentence in done.lost_information:
         screen.say(f"{sentence}.")

@@ -150,7 +150,8 @@ def convert(
 ) -> None:
     """Write the labels in another format. The source format is detected."""
     from data_tools.label_files import check_new_path, format_of
-    from tagger.commands.writers import sidecar_formats, write_labels
+    from tagger.commands.steps.removed_report import show_removed, why_removed
+    from tagger.commands.writers import removed_keywords, sidecar_formats, write_labels
     from tagger.text import counted
 
     form = format_of(out, format)
@@ -158,6 +159,9 @@ def convert(
         check_new_path(out)
     screen, data = _read(folder, labels, overrides)
     files = data.images["file"].tolist()
+    if form in sidecar_formats.names():
+        removed = removed_keywords(files, data.labels_NK, data.labels, out, form, on_existing=on_existing)
+        show_removed(removed, why_removed(on_existing), screen)
     done = write_labels(
         files,
         data.labels_NK,

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tagger.commands.writers import LabelBatch, batch_formats, sidecar_formats, write_labels
+from tagger.commands.writers import LabelBatch, MergeRules, batch_formats, sidecar_formats, write_labels
 from tagger.data import read_dataset
 from tagger.data.formats.xmp import merge_keywords, read_keywords
 from tagger.errors import TaggerError
@@ -102,13 +102,15 @@ def test_a_merged_sidecar_keeps_the_persons_words_and_loses_what_is_no(photos: P
 
 def test_a_second_prediction_withdraws_its_own_labels_only(tmp_path: Path):
     path, writer = tmp_path / "a.jpg.xmp", sidecar_formats.build("xmp", ("cat", "dog", "sea"))
+    merge = MergeRules(absent=("cat", "dog", "sea"))
     path.write_bytes(merge_keywords(None, ["mine", "cat"]).replace(b"tagger:labels", b"tagger:old"))
-    writer.write(path, ["cat", "dog"], existing="merge")
+    writer.write(path, ["cat", "dog"], merge)
     assert read_keywords(path.read_bytes()) == ["mine", "cat", "dog"]
-    sidecar_formats.build("xmp", ("boat",)).write(path, ["boat"], existing="merge")  # another model's labels
-    writer.write(path, ["sea"], existing="merge")
+    other = sidecar_formats.build("xmp", ("boat",))  # another model's labels
+    other.write(path, ["boat"], MergeRules(absent=("boat",)))
+    writer.write(path, ["sea"], merge)
     assert read_keywords(path.read_bytes()) == ["mine", "cat", "boat", "sea"]
-    writer.write(path, ["dog"], existing="overwrite")
+    writer.write(path, ["dog"], None)
     assert read_keywords(path.read_bytes()) == ["dog"]
     assert b"tagger:old" in path.read_bytes()  # not a keyword: stays
 

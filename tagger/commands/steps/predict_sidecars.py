@@ -6,7 +6,7 @@ from pathlib import Path
 from tagger.commands.serving.predictor import Predictions, Predictor
 from tagger.commands.steps.predict_outputs import PredictResult, save_unreadable
 from tagger.commands.steps.predict_table import split_batches
-from tagger.commands.writers import SidecarWriter
+from tagger.commands.writers import MergeRules, SidecarWriter
 from tagger.errors import Problem, TaggerError
 from tagger.runs import remove_leftovers
 
@@ -59,10 +59,9 @@ def _write_batch(
             continue
         path = sidecar_paths[file]
         both = list(dict.fromkeys([*written.get(path, []), *labels]))
-        existing = "merge" if path in written else on_existing
-        complete = existing != "merge" or not path.exists()
+        merge = MergeRules(absent=predictor.labels) if path in written or on_existing == "merge" else None
         try:
-            writer.write(path, both, existing=existing, complete=complete)
+            writer.write(path, both, merge, complete=merge is None or not path.exists())
         except TaggerError as error:
             problems.append(Problem(file, None, f"its sidecar was not changed: {error}"))
             continue

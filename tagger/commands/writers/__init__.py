@@ -10,8 +10,8 @@ from tagger.commands.writers.label_folders import (
 )
 from tagger.commands.writers.label_studio import LabelStudioWriter
 from tagger.commands.writers.lossiness import path_in_table
-from tagger.commands.writers.sidecar_batch import ON_EXISTING
-from tagger.commands.writers.sidecars import SidecarWriter, sidecar_formats
+from tagger.commands.writers.sidecar_batch import ON_EXISTING, RemovedKeyword, removed_keywords
+from tagger.commands.writers.sidecars import MergeRules, SidecarWriter, sidecar_formats
 from tagger.commands.writers.tables import CsvWriter, JsonLinesWriter, ParquetTableWriter, TsvWriter
 from tagger.commands.writers.write_labels import (
     TABLE_DELIMITERS,
@@ -38,7 +38,9 @@ __all__ = [
     "LabelStudioWriter",
     "LinkedImageFolderWriter",
     "LinkedLabelFolderWriter",
+    "MergeRules",
     "ParquetTableWriter",
+    "RemovedKeyword",
     "SidecarWriter",
     "TableWriter",
     "TsvWriter",
@@ -47,6 +49,7 @@ __all__ = [
     "check_empty_folder",
     "check_format",
     "path_in_table",
+    "removed_keywords",
     "sidecar_formats",
     "write_labels",
     "write_report",

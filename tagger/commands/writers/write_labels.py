@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tagger.arrays import UNKNOWN, YES, Cells
+from tagger.arrays import UNKNOWN, YES, Bools, Cells
 from tagger.commands.console.screen import Screen
 from tagger.commands.writers.base import LabelBatch, batch_formats
 from tagger.commands.writers.image_folder import METADATA_FILE
@@ -57,6 +57,7 @@ def write_labels(
     out: str | Path,
     format: str,
     on_existing: str = "skip",
+    decided_NK: Bools | None = None,
     screen: Screen | None = None,
 ) -> WriteResult:
     """Write the labels of the images ``root / file`` to ``out``: a file, or a folder of sidecars or images.
@@ -64,8 +65,9 @@ def write_labels(
     Cells are -1 unknown, 0 no, 1 yes. What the format cannot store is in ``lost_information``. A format
     without *unknown* stores such a cell as *no* (a merged sidecar keeps the label as it is), and leaves out
     an image with unknown cells only. ``on_existing`` is ``skip`` (TaggerError for a file that exists; a
-    sidecar is kept), ``overwrite``, or ``merge`` (sidecars). The images are never changed. TaggerError for
-    an unknown format, an unusable name, or a file in the way.
+    sidecar is kept), ``overwrite``, or ``merge`` (sidecars). A merge takes away only labels that are *no*,
+    and only where a person decided so (``decided_NK``; None: nowhere) or tagger itself wrote them. The images
+    are never changed. TaggerError for an unknown format, an unusable name, or a file in the way.
     """
     screen = screen or Screen(quiet=True)
     out = Path(out)
@@ -81,7 +83,7 @@ def write_labels(
             f"--on-existing {on_existing} is for sidecars (txt, xmp). Available here: {', '.join(known)}."
         )
     if format in sidecar_formats.names():
-        return _write_all_sidecars(files, labels_NK, names, out, format, on_existing, screen)
+        return _write_all_sidecars(files, labels_NK, names, out, format, on_existing, decided_NK, screen)
     target = out / METADATA_FILE if format.startswith("imagefolder") else out
     if format.startswith("folders"):
         check_empty_folder(target)
@@ -124,15 +126,18 @@ def _write_all_sidecars(
     out: Path,
     format: str,
     on_existing: str,
+    decided_NK: Bools | None,
     screen: Screen,
 ) -> WriteResult:
     """A sidecar for each image with a known cell."""
     kept_N = (labels_NK != UNKNOWN).any(axis=1)
     kept = [file for file, is_kept in zip(files, kept_N, strict=True) if is_kept]
+    decided_NK = np.zeros(labels_NK.shape, dtype=bool) if decided_NK is None else decided_NK
     writer = sidecar_formats.build(format, names)
     num_images, num_skipped, problems = write_sidecars(
-        kept, labels_NK[kept_N], names, out, writer, on_existing=on_existing, screen=screen
-    )
+        kept, labels_NK[kept_N], names, out, writer,
+        on_existing=on_existing, decided_NK=decided_NK[kept_N], screen=screen,
+    )  # fmt: skip
     capabilities = replace(writer.capabilities, unknown_cells=on_existing == "merge")
     lost = information_losses(labels_NK, names, capabilities, format)
     return WriteResult(out, num_images, num_skipped, lost, problems)

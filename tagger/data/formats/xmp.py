@@ -58,12 +58,16 @@ def read_keywords(xml: bytes, *, where: str = "XMP") -> list[str]:
 
 
 def read_tagger_labels(xml: bytes, *, where: str = "XMP") -> list[str]:
-    """The labels that tagger added.
+    """The labels that tagger added, without those that somebody has put into a path since.
 
     >>> read_tagger_labels(merge_keywords(None, ["sea"]))
     ['sea']
     """
-    return _property_values(parse_spans(decode_xml(xml, where=where)[0].encode(), where=where), TAGGER_LABELS)
+    root = parse_spans(decode_xml(xml, where=where)[0].encode(), where=where)
+    flat = _property_values(root, FLAT_KEYWORDS)
+    paths = [(item, prop[3]) for prop in HIERARCHICAL_KEYWORDS for item in _property_values(root, prop)]
+    in_path = {keyword for item, sep in paths if (keyword := _keyword_of_path(item, sep, flat)) != item}
+    return [label for label in _property_values(root, TAGGER_LABELS) if label not in in_path]
 
 
 def merge_keywords(

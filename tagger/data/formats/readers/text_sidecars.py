@@ -2,18 +2,15 @@
 
 import csv
 import os
-import re
 from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
+from tagger.data.formats.label_text import parse_label_text
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.tabular import read_text
 from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
 from tagger.text import counted
-
-# A quoted label, or an escaped bracket, as in prompts for image generators: hatsune_miku_\(cosplay\).
-QUOTED_OR_ESCAPED = re.compile(r'"(?:[^"]|"")*"|\\([()])')
 
 
 class TextSidecarReader:
@@ -51,17 +48,6 @@ class TextSidecarReader:
                 f"{path}: no .txt file beside an image can be read, such as {builder.problems[0]}"
             )
         return builder.build("the .txt files", f"{counted(num_read, '.txt file')} beside the images")
-
-
-def parse_label_text(text: str) -> list[str]:
-    """Labels of one sidecar, each once; a label with a comma is in quotation marks. csv.Error if broken.
-
-    >>> parse_label_text('cat, "red, white" ,dog\\ncat'), parse_label_text("miku_\\\\(cosplay\\\\)")
-    (['cat', 'red, white', 'dog'], ['miku_(cosplay)'])
-    """
-    plain = QUOTED_OR_ESCAPED.sub(lambda found: found[1] or found[0], text)
-    rows = csv.reader(plain.splitlines(keepends=True), skipinitialspace=True)
-    return list(dict.fromkeys(cell.strip() for row in rows for cell in row if cell.strip()))
 
 
 def _sidecar(file: str, images: ImageLookup) -> str:
