@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tagger.commands.console.given_options import refuse_on_existing, refuse_options
 from tagger.commands.data_write import app as data_app
 from tagger.errors import TaggerError
 from tagger.exit_codes import exit_code_of, force_exit_on_ctrl_c
@@ -30,6 +31,7 @@ Labels = Annotated[
     Path | None, typer.Option(help="Label file or folder. Default: found in the photo folder.")
 ]
 STORE = "Database of decisions. Default: DATA/.tagger/review.db."
+Moved = Annotated[Path | None, typer.Option("--data", help="The data folder of the run, if it was moved.")]
 Store = Annotated[str | None, typer.Option("--store", envvar="TAGGER_STORE", help=STORE)]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted command.")]
 Thresholds = Annotated[str | None, typer.Option(help="A threshold set saved in the review app.")]
@@ -50,7 +52,7 @@ PREDICT_FORMATS = (
 def train(
     data: Data = None,
     run: NewRun = None,
-    preset: Annotated[str, typer.Option(help="quick, standard or best.")] = "standard",
+    preset: Annotated[str | None, typer.Option(help="quick, standard (the default) or best.")] = None,
     backbone: Annotated[str | None, typer.Option(help="Name of a timm model.")] = None,
     weights: Annotated[
         str | None, typer.Option(help="Starting weights: hub (download), none (random), or a FILE.")
@@ -76,6 +78,7 @@ def train(
 
 @app.command()
 def predict(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of photos, sub-folders included; or one photo.")],
     run: Run = None,
     out: Annotated[
@@ -91,11 +94,8 @@ def predict(
 
     screen = _screen()
     if folder.is_file() and out is None and format == "csv":
-        if resume or on_existing != "skip":
-            raise TaggerError(
-                "For one photo nothing is written: --resume and --on-existing do not apply."
-                " Leave them out, or give a folder."
-            )
+        reason = "for one photo nothing is written, so it does not apply. Leave it out, or give a folder."
+        refuse_options(context, ("format", "on_existing", "resume"), reason)
         _show_photo(folder, run, thresholds, screen)
         return
     done = call(
@@ -144,6 +144,7 @@ def suspects(
     run: Run = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of labels to list.")] = 100_000,
     store: Annotated[str | None, typer.Option(help=STORE)] = None,
+    data: Moved = None,
 ) -> None:
     """List the labels that are most likely wrong."""
     from tagger.commands.suspects import suspects as call
@@ -151,7 +152,7 @@ def suspects(
 
     screen = _screen()
     folder = find_run(run)
-    call(folder, limit=limit, store=store, screen=screen)
+    call(folder, limit=limit, store=store, data=data, screen=screen)
     screen.say(f"Next: tagger review --run {folder.path}")
 
 
@@ -163,22 +164,28 @@ def review(
         int | None, typer.Option(min=0, max=65535, help="Default: the first free one from 8501 on.")
     ] = None,
     store: Annotated[str | None, typer.Option(help=STORE)] = None,
+    data: Moved = None,
     reviewer: Annotated[str | None, typer.Option(help="Your name. Default: that of your account.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Check the suspects in the browser; one key press answers each."""
     from tagger.ui.server.launch import serve
 
-    serve(run, host=host, port=port, store=store, reviewer=reviewer, browser=browser, say=_screen().say)
+    serve(
+        run, host=host, port=port, store=store, data=data, reviewer=reviewer, browser=browser,
+        say=_screen().say,
+    )  # fmt: skip
 
 
 @app.command()
 def apply(
+    context: typer.Context,
     out: Annotated[
         Path, typer.Option(help="File to write; a folder for sidecars. A list of changes goes beside it.")
     ],
     run: Run = None,
     store: Store = None,
+    data: Moved = None,
     format: Annotated[str, typer.Option(help="csv, or any format of tagger predict.")] = "csv",
     on_existing: OnExisting = "skip",
 ) -> None:
@@ -186,18 +193,23 @@ def apply(
     from tagger.commands.apply import apply as call
 
     screen = _screen()
-    written = call(run, out=out, format=format, on_existing=on_existing, store=store, screen=screen)
+    refuse_on_existing(context, format)
+    written = call(
+        run, out=out, format=format, on_existing=on_existing, store=store, data=data, screen=screen
+    )
     _exit_if_unreadable([str(problem) for problem in written.problems], screen)
     screen.say(f"Next: tagger train --data DIR --labels {written.out}")
 
 
 @app.command()
-def retrain(run: Run = None, out: NewRun = None, store: Store = None, resume: Resume = False) -> None:
+def retrain(
+    run: Run = None, out: NewRun = None, store: Store = None, data: Moved = None, resume: Resume = False
+) -> None:
     """Retrain on the corrected labels, and compare the runs."""
     from tagger.commands.retrain import retrain as call
 
     screen = _screen()
-    folder = call(run, out=out, store=store, resume=resume, screen=screen)
+    folder = call(run, out=out, store=store, data=data, resume=resume, screen=screen)
     screen.say(f"Next: tagger predict FOLDER --run {folder.path}")
 
 

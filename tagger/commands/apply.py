@@ -31,7 +31,7 @@ from tagger.commands.writers import (
 )
 from tagger.commands.writers.image_folder import METADATA_FILE
 from tagger.errors import Problem, TaggerError
-from tagger.runs import RunFolder, find_run, locked, output_lock, remove_leftovers
+from tagger.runs import RunFolder, find_run, locked, output_lock, remove_leftovers, with_data
 from tagger.text import counted
 
 
@@ -52,6 +52,7 @@ def apply(
     format: str = "csv",
     on_existing: str = "skip",
     store: str | None = None,
+    data: str | Path | None = None,
     screen: Screen | None = None,
 ) -> ApplyResult:
     """Write the labels after all decisions to ``out`` (.csv), and ``NAME.changes.csv`` beside it.
@@ -62,11 +63,12 @@ def apply(
     person's other keywords stay. All that is removed is shown, and listed among the changes.
 
     The same decisions give the same bytes. ``file`` is written such that ``tagger train --data DIR
-    --labels OUT`` finds the images. TaggerError if ``out`` is the run's own label file, or a file that
-    ``apply`` did not write.
+    --labels OUT`` finds the images. ``data`` is the data folder if it was moved. TaggerError if it, and the
+    decisions in it, are not there; if ``out`` is the run's own label file, or a file that ``apply`` did not
+    write.
     """
     screen = screen or Screen(quiet=True)
-    folder = run if isinstance(run, RunFolder) else find_run(run)
+    folder = with_data(run if isinstance(run, RunFolder) else find_run(run), data)
     out = Path(out)
     url = store_url(folder, store)
     check_format(format)

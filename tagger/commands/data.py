@@ -89,6 +89,7 @@ def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: O
 
 @app.command()
 def duplicates(
+    context: typer.Context,
     folder: Folder,
     labels: Labels = None,
     near: Annotated[bool, typer.Option(help="Also find re-encoded, resized and mirrored copies.")] = True,
@@ -112,10 +113,14 @@ def duplicates(
     from data_tools.duplicates import find_duplicates, format_groups, removable_files
     from data_tools.label_files import check_new_path
     from data_tools.quarantine import quarantine_files, restore_files
+    from tagger.commands.console.given_options import refuse_all_but
     from tagger.text import counted
 
     screen = _screen()
     if undo is not None:
+        refuse_all_but(
+            context, ("folder", "undo"), "--undo only moves files back. Leave out the other options."
+        )
         screen.say(
             f"Moved {counted(len(restore_files(folder, undo, track=screen.track)), 'file')} back to {folder}"
         )

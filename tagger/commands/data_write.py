@@ -139,6 +139,7 @@ def noise(
 
 @app.command()
 def convert(
+    context: typer.Context,
     folder: Folder,
     out: Annotated[Path, typer.Option(help="File to write; a folder for sidecars and image folders.")],
     format: Annotated[str | None, typer.Option(help=FORMAT_HELP)] = None,
@@ -150,11 +151,13 @@ def convert(
 ) -> None:
     """Write the labels in another format. The source format is detected."""
     from data_tools.label_files import check_new_path, format_of
+    from tagger.commands.console.given_options import refuse_on_existing
     from tagger.commands.steps.removed_report import show_removed, why_removed
     from tagger.commands.writers import removed_keywords, sidecar_formats, write_labels
     from tagger.text import counted
 
     form = format_of(out, format)
+    refuse_on_existing(context, form)
     if form not in sidecar_formats.names():
         check_new_path(out)
     screen, data = _read(folder, labels, overrides)

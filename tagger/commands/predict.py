@@ -60,6 +60,7 @@ def predict(
         return load(run, thresholds=thresholds, screen=screen)
 
     if format in sidecar_formats.names():
+        _check_resume_sidecars(on_existing, resume=resume)
         target = Path(out) if out is not None else root
         check_own_csv(target / "unreadable.csv", UNREADABLE_HEADER)
         with locked(output_lock(target, folder=True), "predict", target, warn=screen.say):
@@ -87,6 +88,15 @@ def _find_images(root: Path, problems: list[Problem]) -> Iterator[str]:
     if first is None:
         raise TaggerError(f"{root}: there are no photos in it.")
     return chain([first], files)
+
+
+def _check_resume_sidecars(on_existing: str, *, resume: bool) -> None:
+    """TaggerError if ``--resume`` would tag all photos again; with ``skip`` those with a sidecar are done."""
+    if resume and on_existing != "skip":
+        raise TaggerError(
+            f"--resume with --on-existing {on_existing}: sidecars are resumed by skipping those that exist."
+            f" Leave out --resume to {on_existing} all of them, or leave out --on-existing."
+        )
 
 
 def _check_output(target: Path, format: str, on_existing: str, *, resume: bool) -> None:

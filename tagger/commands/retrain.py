@@ -29,7 +29,12 @@ from tagger.commands.steps.retrain_inputs import (
     load_warm_start,
     remap_constraints,
 )
-from tagger.commands.steps.reviewed_labels import hide_password, read_decisions, store_url
+from tagger.commands.steps.reviewed_labels import (
+    check_store_folder,
+    hide_password,
+    read_decisions,
+    store_url,
+)
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
     FittedModel,
@@ -43,7 +48,7 @@ from tagger.commands.steps.training_steps import (
 from tagger.commands.suspects import suspects
 from tagger.data import label_stats
 from tagger.errors import TaggerError
-from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished
+from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished, with_data
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features
 from tagger.training.features import Features, find_unreadable
@@ -57,6 +62,7 @@ def retrain(
     *,
     out: str | Path | None = None,
     store: str | None = None,
+    data: str | Path | None = None,
     resume: bool = False,
     screen: Screen | None = None,
 ) -> RunFolder:
@@ -64,24 +70,17 @@ def retrain(
 
     ``metrics.json`` also has ``retrained_from``, ``decisions``, ``doubted`` (the strategy for cells still in
     doubt) and ``comparison`` of the two runs. ``resume`` continues an interrupted retraining (``out``, or
-    the newest) with the decisions that it began with.
+    the newest) with the decisions that it began with; ``run`` can only name the same run then. ``data`` is
+    the data folder if it was moved. TaggerError if it, and the decisions in it, are not there.
     """
     screen = screen or Screen(quiet=True)
     if resume:
         folder = RunFolder(out) if out is not None else newest_unfinished()
-        origin = folder.checkpoint.load_origin()
-        if origin is None:
-            raise TaggerError(
-                f"{folder.path}: no retraining was started there. Start it: tagger retrain without --resume."
-            )
-        previous = find_run(origin["from"])
-        url = store or origin["store"]
-        if "***" in url:
-            raise TaggerError(
-                f"{folder.path}: the address of its store is {url}. Give it with the password: --store URL."
-            )
+        origin = _interrupted(folder, run)
+        previous = with_data(find_run(origin["from"]), data)
+        url = _resumed_store(folder, origin, store, None if data is None else previous)
     else:
-        previous = run if isinstance(run, RunFolder) else find_run(run)
+        previous = with_data(run if isinstance(run, RunFolder) else find_run(run), data)
         folder = RunFolder(out if out is not None else new_run_path(previous.load_settings().backbone.name))
         check_new(folder, "--out")
         url = store_url(previous, store)
@@ -93,10 +92,43 @@ def retrain(
         if resume:
             check_unfinished(folder)
             folder.claim()  # its settings are there; one of the last version has no mark yet
+            if data is not None:
+                folder.save_settings(previous.load_settings())
         else:
             check_free(folder, "--out")
             _start(folder, previous, origin)
         return _retrain(folder, previous, origin, url, screen)
+
+
+def _interrupted(folder: RunFolder, run: str | Path | RunFolder | None) -> dict[str, Any]:
+    """What the unfinished retraining began with; TaggerError if there is none, or if it is not one of ``run``."""
+    origin = folder.checkpoint.load_origin()
+    if origin is None:
+        raise TaggerError(
+            f"{folder.path}: no retraining was started there. Start it: tagger retrain without --resume."
+        )
+    given = run.path if isinstance(run, RunFolder) else run
+    if given is not None and Path(given).resolve() != Path(origin["from"]).resolve():
+        raise TaggerError(
+            f"--run {given}: the retraining {folder.path} began from {origin['from']}, and --resume continues"
+            " from there. Leave out --run, or start a new retraining without --resume."
+        )
+    return origin
+
+
+def _resumed_store(
+    folder: RunFolder, origin: dict[str, Any], store: str | None, moved: RunFolder | None
+) -> str:
+    """The address of the store that a resumed retraining reads. TaggerError if the store is not there."""
+    if store is None and moved is not None:
+        return store_url(moved, None)
+    url = str(store or origin["store"])
+    if "***" in url:
+        raise TaggerError(
+            f"{folder.path}: the address of its store is {url}. Give it with the password: --store URL."
+        )
+    check_store_folder(url)
+    return url
 
 
 def _start(folder: RunFolder, previous: RunFolder, origin: dict[str, Any]) -> None:

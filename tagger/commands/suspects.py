@@ -11,7 +11,7 @@ from tagger.arrays import UNKNOWN
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.reviewed_labels import read_decisions, store_url
 from tagger.review import RecordedDecision, apply_decisions
-from tagger.runs import RunFolder, find_run
+from tagger.runs import RunFolder, find_run, with_data
 from tagger.suspects import Evidence, find_suspects, nearest_images, rescore_suspects
 from tagger.text import counted
 
@@ -23,16 +23,19 @@ def suspects(
     *,
     limit: int = 100_000,
     store: str | None = None,
+    data: str | Path | None = None,
     screen: Screen | None = None,
 ) -> pd.DataFrame:
     """The suspects of a run, at most ``limit``, most doubtful first; also saved as its ``suspects.parquet``.
 
     Decisions in the review store (``store``, or the data folder's own) count: a cell that a person verified
-    is evidence for the others and no suspect itself. Columns: file, hash, label, given, suggested, doubt, direction,
+    is evidence for the others and no suspect itself. ``data`` is the data folder if it was moved; TaggerError
+    if it, and the decisions in it, are not there. Columns: file, hash, label, given, suggested, doubt, direction,
     reason and more.
     """
     screen = screen or Screen(quiet=True)
-    folder = run if isinstance(run, RunFolder) else find_run(run)
+    folder = with_data(run if isinstance(run, RunFolder) else find_run(run), data)
+    store = store_url(folder, store)  # first: a folder that is not there shows at once
     screen.log_path = folder.log_path
     images = folder.load_images()
     group_N = duplicate_group_ids(images)

@@ -17,6 +17,7 @@ from tagger.commands.steps.file_changes import (
     stats_when_hashed,
 )
 from tagger.commands.steps.finalize import finalize, tell_done
+from tagger.commands.steps.resume_options import check_resume_options, weights_setting
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
     LoadedImages,
@@ -32,6 +33,7 @@ from tagger.data.images.listing import check_folder
 from tagger.errors import TaggerError
 from tagger.model import Backbone, example_images, fuse_batchnorm, new_backbone
 from tagger.presets import load_settings
+from tagger.renamed_settings import current_key
 from tagger.runs import RunFolder, new_run_path, newest_unfinished
 from tagger.scoring import parse_objective
 from tagger.text import counted
@@ -45,7 +47,7 @@ def train(
     data: str | Path | None = None,
     *,
     run: str | Path | None = None,
-    preset: str = "standard",
+    preset: str | None = None,
     backbone: str | None = None,
     weights: str | None = None,
     labels: str | Path | None = None,
@@ -55,20 +57,24 @@ def train(
 ) -> RunFolder:
     """A finished run: the model trained on the labelled images in ``data``, with thresholds and metrics.
 
-    ``preset`` is ``quick``, ``standard`` or ``best``; ``overrides`` are ``section.key=value`` texts.
-    ``resume`` continues an unfinished run (the newest, or ``run``) with its own settings. TaggerError if
-    the settings or the data cannot be used.
+    ``preset`` is ``quick``, ``standard`` (the default) or ``best``; ``overrides`` are ``section.key=value``
+    texts. ``resume`` continues an unfinished run (the newest, or ``run``) with its own settings; other
+    options may only repeat these. TaggerError if the settings or the data cannot be used.
     """
     screen = screen or Screen(quiet=True)
     if resume:
         folder = _interrupted(run)
         settings = folder.load_settings()
+        check_resume_options(
+            folder, settings, data=data, preset=preset, backbone=backbone, weights=weights, labels=labels,
+            overrides=overrides,
+        )  # fmt: skip
     else:
         if data is None:
             raise TaggerError(
                 "No photo folder was given. Give --data DIR, or --resume to continue an unfinished training."
             )
-        settings = _settings(check_folder(data), preset, backbone, weights, labels, overrides)
+        settings = _settings(check_folder(data), preset or "standard", backbone, weights, labels, overrides)
         folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
         check_new(folder, "--run")
     with folder.locked("train", screen.say):
@@ -105,12 +111,25 @@ def _settings(
 ) -> Settings:
     named = [f"backbone.name={json.dumps(backbone)}"] * bool(backbone)
     if weights is not None:
-        weights = str(Path(weights).resolve()) if weights not in ("hub", "none") else weights
-        named.append(f"backbone.weights={json.dumps(weights, ensure_ascii=False)}")
+        named.append(f"backbone.weights={json.dumps(weights_setting(weights), ensure_ascii=False)}")
+    _check_overrides(overrides, backbone, weights)
     paths = {"path": str(data.resolve()), "labels": "" if labels is None else str(Path(labels).resolve())}
     settings = load_settings(preset, [*named, *overrides], data=paths)
     parse_objective(settings.threshold.objective)
     return settings
+
+
+def _check_overrides(overrides: Sequence[str], backbone: str | None, weights: str | None) -> None:
+    """TaggerError for a ``--set`` that an option replaces, or that would replace an option."""
+    keys = {current_key(text.partition("=")[0].strip()): text for text in overrides}
+    options = {"data.path": "--data", "data.labels": "--labels", "preset": "--preset"}
+    options |= {"backbone.name": "--backbone"} if backbone is not None else {}
+    options |= {"backbone.weights": "--weights"} if weights is not None else {}
+    for key, option in options.items():
+        if key in keys:
+            raise TaggerError(
+                f"--set {keys[key]}: {option} says this. Leave out --set {key}, give {option} only."
+            )
 
 
 def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:

@@ -46,6 +46,18 @@ def load_settings(
     return check_settings(tree)
 
 
+def override_settings(settings: Settings, text: str) -> Settings:
+    """The settings with one ``section.key=value`` applied; TaggerError if it is no setting.
+
+    >>> override_settings(load_settings("quick"), "train.lr=0.01").train.lr
+    0.01
+    """
+    tree = settings.model_dump()
+    _check_names([text])
+    _set_key(tree, text, _with_current_names(*_parse_override(text)))
+    return check_settings(tree)
+
+
 def load_read_options(overrides: Sequence[str] = ()) -> ReadOptions:
     """Read options from ``data.key=value`` texts; TaggerError for any other setting.
 

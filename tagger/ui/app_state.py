@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tagger.arrays import Cells
 from tagger.errors import TaggerError
 from tagger.review import DoubtModel, ReviewedRun, ReviewSession, Store, default_url
-from tagger.runs import RunFolder, find_run
+from tagger.runs import RunFolder, data_folder, find_run, with_data
 from tagger.ui.grid_groups import GridGroup, ordered_groups
 from tagger.ui.photo_previews import PhotoPreviews
 
@@ -50,18 +50,18 @@ def open_app_state(
     run: str | Path | None = None,
     *,
     store: str | None = None,
+    data: str | Path | None = None,
     reviewer: str | None = None,
     served: bool = True,
 ) -> AppState:
-    """The state of the app on a run (default: the newest). TaggerError says why it cannot be reviewed."""
-    folder = find_run(run)
+    """The state of the app on a run (default: the newest). TaggerError says why it cannot be reviewed.
+
+    ``data`` is the data folder if it was moved.
+    """
+    folder = with_data(find_run(run), data)
     names = folder.load_labels()
     tables = _read_tables(folder)
-    root = Path(folder.load_settings().data.path)
-    if not root.is_dir():
-        raise TaggerError(
-            f"{root}: the images of this run are not there. Restore the folder, or train again."
-        )
+    root = data_folder(folder, holds_decisions=store is None)
     opened = Store.open(store or default_url(root))
     reviewed = ReviewedRun(
         name=folder.path.name,

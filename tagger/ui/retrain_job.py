@@ -73,9 +73,10 @@ class JobStatus:
     messages: tuple[str, ...]
 
 
-def retrain_command(run: Path, out: Path) -> list[str]:
+def retrain_command(run: Path, out: Path, data: Path | None = None) -> list[str]:
     """Command of a retraining; the store's address goes by the environment, where its password is not seen."""
-    return [sys.executable, "-c", START_SCRIPT, "retrain", "--run", str(run), "--out", str(out)]
+    moved = [] if data is None else ["--data", str(data)]
+    return [sys.executable, "-c", START_SCRIPT, "retrain", "--run", str(run), "--out", str(out), *moved]
 
 
 def resume_command(run: Path, out: Path) -> list[str]:

@@ -69,7 +69,7 @@ def test_a_run_without_suspects_names_the_command(
 def test_images_that_went_away_are_said_before_anything_opens(finished: Path, demo: Path, tmp_path: Path):
     run = make_run(finished, demo, tmp_path)
     shutil.rmtree(tmp_path / "data")
-    with pytest.raises(TaggerError, match="images of this run are not there"):
+    with pytest.raises(TaggerError, match=r"data: the data folder of .* is not there\. Mount its disk"):
         open_app_state(run.path)
     assert not (tmp_path / "data").exists()
 

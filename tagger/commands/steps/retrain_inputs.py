@@ -12,12 +12,14 @@ from tagger.commands.steps.reviewed_labels import (
     ReviewedLabels,
     correct_labels,
     eval_mask,
+    hide_password,
     read_decisions,
     remaining_doubt,
     show_decisions,
 )
 from tagger.config import Settings
 from tagger.data import LabelGroup, Rule
+from tagger.errors import TaggerError
 from tagger.model import Backbone, TagModel, load_model, new_backbone
 from tagger.review import vocabulary_after
 from tagger.runs import RunFolder
@@ -51,9 +53,14 @@ def load_retrain_inputs(
     folder: RunFolder, previous: RunFolder, origin: dict[str, Any], url: str, screen: Screen
 ) -> RetrainInputs:
     """Inputs of this retraining, by the decisions that it began with: the log only grows, so all are still there."""
-    settings = previous.load_settings()
+    settings = folder.load_settings()  # those of the previous run, with the present data folder
     images = previous.load_images()
     rows, operations = read_decisions(url)
+    if max((row.id for row in rows), default=0) < origin["last_decision"]:
+        raise TaggerError(
+            f"{hide_password(url)} does not have the decisions that {folder.path} began with."
+            " Name their database: --store URL."
+        )
     rows = [row for row in rows if row.id <= origin["last_decision"]]
     corrected = correct_labels(
         previous, rows, [one for one in operations if one.id <= origin["last_operation"]]

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from tagger.arrays import UNKNOWN, Floats
 from tagger.commands.console.screen import Screen
+from tagger.errors import TaggerError
 from tagger.review import (
     CorrectedLabels,
     RecordedDecision,
@@ -21,7 +22,7 @@ from tagger.review import (
     default_url,
     vocabulary_after,
 )
-from tagger.runs import RunFolder
+from tagger.runs import RunFolder, data_folder, is_absent
 from tagger.suspects import refit_doubt
 from tagger.text import counted
 
@@ -46,8 +47,28 @@ class ReviewedLabels:
 
 
 def store_url(run: RunFolder, store: str | None) -> str:
-    """The address of the review store: the one given, else that of the run's data folder."""
-    return store or default_url(Path(run.load_settings().data.path))
+    """The address of the review store: the one given, else that of the run's data folder.
+
+    TaggerError if the folder that it belongs to is not there: absent is not empty.
+    """
+    if not store:
+        return default_url(data_folder(run))
+    check_store_folder(store)
+    return store
+
+
+def check_store_folder(url: str) -> None:
+    """TaggerError if ``url`` names a file in a folder that is not there."""
+    if not store_is_missing(url):
+        return
+    file = Path(make_url(url).database or "")
+    in_data = file.parent.name == ".tagger"
+    folder = file.parent.parent if in_data else file.parent
+    if is_absent(folder) if in_data else not folder.is_dir():
+        raise TaggerError(
+            f"{file}: this database of decisions is not there, nor is its folder {folder}."
+            " Mount its disk, or name another database: --store URL."
+        )
 
 
 def read_decisions(url: str) -> tuple[list[RecordedDecision], list[RecordedOperation]]:

@@ -1,6 +1,7 @@
 """Page Retrain: start a retraining, watch it, compare its result."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
@@ -8,7 +9,7 @@ import streamlit as st
 
 from tagger.errors import TaggerError
 from tagger.review import Store
-from tagger.runs import RunFolder
+from tagger.runs import MovedRun, RunFolder
 from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.pages.run_comparison import show_comparison
 from tagger.ui.retrain_job import (
@@ -18,6 +19,7 @@ from tagger.ui.retrain_job import (
     job_status,
     load_job,
     log_tail,
+    retrain_command,
     start_job,
     stop_job,
 )
@@ -77,7 +79,9 @@ def _start_retraining(run: RunFolder, store: Store) -> None:
     try:
         if not name or name != Path(name).name or name.startswith("."):
             raise TaggerError(f"{name!r} cannot be the name of a folder. Choose another name.")
-        start_job(run.path, run.path.absolute().parent / name, store, now=datetime.now())
+        command = partial(retrain_command, data=run.data) if isinstance(run, MovedRun) else None
+        out = run.path.absolute().parent / name
+        start_job(run.path, out, store, now=datetime.now(), make_command=command)
     except (TaggerError, OSError) as error:
         st.session_state["retrain message"] = str(error)
 

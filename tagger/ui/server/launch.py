@@ -37,12 +37,13 @@ def serve(
     host: str = "127.0.0.1",
     port: int | None = None,
     store: str | None = None,
+    data: str | Path | None = None,
     reviewer: str | None = None,
     browser: bool = True,
     say: Callable[[str], None] = print,
 ) -> None:
     """Run the app until it is stopped. TaggerError if there is nothing to review or the port is taken."""
-    app_state = open_app_state(run, store=store, reviewer=reviewer)
+    app_state = open_app_state(run, store=store, data=data, reviewer=reviewer)
     port = free_port(host, port)
     key = None if is_local(host) else _access_key(app_state)
     app = build_app(app_state, host=host, key=key)
