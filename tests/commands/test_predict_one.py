@@ -55,4 +55,4 @@ def test_options_of_writing_are_refused_rather_than_ignored(finished: Path, demo
     for more in (["--resume"], ["--on-existing", "overwrite"]):
         done = tagger_cli("predict", photo, "--run", finished, *more)
         assert (done.code, done.out) == (2, "")
-        assert f"{more[0]}: the labels of one photo are only shown" in done.err
+        assert f"{more[0]}: for one photo nothing is written" in done.err
