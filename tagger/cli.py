@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from tagger.commands.console.given_options import refuse_on_existing, refuse_options
+from tagger.commands.console.unreadable import exit_if_unreadable
 from tagger.commands.data_write import app as data_app
 from tagger.errors import TaggerError
 from tagger.exit_codes import exit_code_of, force_exit_on_ctrl_c
@@ -104,7 +105,7 @@ def predict(
     )  # fmt: skip
     skipped = f", {done.num_skipped:,} left as they were (see --on-existing)" if done.num_skipped else ""
     screen.say(f"{done.num_images:,} photos tagged{skipped}: {done.out}")
-    _exit_if_unreadable([str(problem) for problem in done.unreadable], screen)
+    exit_if_unreadable([str(problem) for problem in done.unreadable], screen)
 
 
 def _show_photo(photo: Path, run: Path | None, thresholds: str | None, screen: Any) -> None:
@@ -136,7 +137,7 @@ def evaluate(data: Data = None, run: Run = None, labels: Labels = None, out: Jso
     result = call(data, run, labels=labels, screen=screen)
     report(result, f"folder {data}", screen, rest="--out FILE has all")
     save_json_report(result, out)
-    _exit_if_unreadable([f"{file}: {reason}" for file, reason in result["unreadable"].items()], screen)
+    exit_if_unreadable([f"{file}: {reason}" for file, reason in result["unreadable"].items()], screen)
 
 
 @app.command()
@@ -197,7 +198,7 @@ def apply(
     written = call(
         run, out=out, format=format, on_existing=on_existing, store=store, data=data, screen=screen
     )
-    _exit_if_unreadable([str(problem) for problem in written.problems], screen)
+    exit_if_unreadable([str(problem) for problem in written.problems], screen)
     screen.say(f"Next: tagger train --data DIR --labels {written.out}")
 
 
@@ -251,7 +252,7 @@ def explain(
     if len(table):
         show_explanations(table, screen)
         screen.say(f"Figures of {counted(table['file'].nunique(), 'photo')}: {out}")
-    _exit_if_unreadable([f"{file}: {reason}" for file, reason in table.attrs["unreadable"].items()], screen)
+    exit_if_unreadable([f"{file}: {reason}" for file, reason in table.attrs["unreadable"].items()], screen)
 
 
 @app.command()
@@ -283,9 +284,7 @@ def demo(
 
 def main() -> None:
     """The entry point: run a command; an error becomes one line and an exit code."""
-    gc.set_threshold(
-        50_000, 20, 50
-    )  # else it goes through a million objects again and again while torch loads
+    gc.set_threshold(50_000, 20, 50)  # else loading torch collects a million objects again and again
     with force_exit_on_ctrl_c():
         sys.exit(exit_code_of(lambda: app(standalone_mode=False, prog_name="tagger")))
 
@@ -294,17 +293,6 @@ def _screen() -> Any:
     from tagger.commands.console.screen import Screen
 
     return Screen()
-
-
-def _exit_if_unreadable(lines: list[str], screen: Any) -> None:
-    """Show the first unreadable images, and exit with code 3."""
-    if not lines:
-        return
-    from tagger.text import counted
-
-    screen.say(f"{counted(len(lines), 'photo')} could not be read:")
-    screen.say_list(lines)
-    raise typer.Exit(3)
 
 
 if __name__ == "__main__":
