@@ -1,4 +1,8 @@
-"""Derive a random seed for each named purpose from the run's seed, so that a resumed run draws the same."""
+"""Derive a random seed for each named purpose from the run's seed, so that a resumed run draws the same.
+
+Seeds are set where numbers are drawn: first weights in ``network/model_init.py``, epochs in
+``network/train_network.py``, heads in ``head/train_head.py``.
+"""
 
 import hashlib
 

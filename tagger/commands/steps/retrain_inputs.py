@@ -1,4 +1,8 @@
-"""Inputs of a retraining: corrected labels, remaining doubt, constraints and the previous networks."""
+"""Inputs of a retraining: corrected labels, remaining doubt, constraints and the previous networks.
+
+Labels that were renamed, merged or added since follow ``review/label_operations.py``; their columns of the
+previous networks are matched in ``training/retraining/warm_start.py``.
+"""
 
 from dataclasses import dataclass
 from typing import Any

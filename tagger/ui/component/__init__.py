@@ -1,4 +1,7 @@
-"""Review component in the browser: plain JavaScript files, joined into one script."""
+"""Review component in the browser: plain JavaScript files, joined into one script.
+
+The texts of the card and of the grid stand in these files, those of the pages in ``ui/pages``.
+"""
 
 from functools import lru_cache
 from importlib.resources import files
