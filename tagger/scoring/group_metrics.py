@@ -88,7 +88,11 @@ class GroupMetrics:
 
     def row(self, names: Sequence[str], draws: dict[str, Floats]) -> dict[str, Any]:
         """What ``metrics.json`` holds of the group: labels, number of images, each metric's estimate, confusion."""
-        classes = [names[k] for k in self.group.columns] + ([] if self.group.always else [NONE_CLASS])
+        classes = [names[k] for k in self.group.columns]
+        if (
+            not self.group.always or (self.chosen_N == len(classes)).any()
+        ):  # a label may be chosen on no photo
+            classes.append(NONE_CLASS)
         counts_CC = confusion_matrix(self.true_N, self.chosen_N, len(classes))
         values = self(np.ones((len(self.true_N), 1)))
         return {

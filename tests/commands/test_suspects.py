@@ -63,9 +63,9 @@ def test_limit_is_the_most_suspects_and_the_audit_slice_comes_on_top(run: RunFol
     assert table["audit"].sum() > 5
 
 
-def test_no_probability_or_neighbour_comes_from_a_network_that_saw_the_image(run: RunFolder):
+def test_no_probability_or_neighbour_comes_from_a_network_that_saw_the_image(run: RunFolder, tmp_path: Path):
     images, (_, fold_N) = run.load_images(), run.load_oof()
-    suspects(run, store="sqlite:////nowhere/review.db")
+    suspects(run, store=f"sqlite:///{tmp_path}/review.db")
     feature_source_N = images["embedder"].to_numpy()
     np.testing.assert_array_equal(feature_source_N, np.where(fold_N >= 0, 1 + fold_N % 2, 0))
     index_NM, _ = run.load_neighbours()

@@ -145,7 +145,7 @@ def test_a_run_trained_after_the_operations_means_the_same():
 def test_two_who_rename_at_once_get_one_name_and_a_note():
     now = vocabulary_after(NAMES, [did(1, "rename", "sea", "ocean"), did(2, "rename", "sea", "water")])
     assert now.names == ("ocean", "lake", "dog")
-    assert "operation 2" in now.problems[0]
+    assert "change 2" in now.problems[0]
     now = vocabulary_after(NAMES, [did(1, "rename", "sea", "wet"), did(2, "rename", "lake", "wet")])
     assert now.names == ("wet", "lake", "dog")
     assert len(now.problems) == 1

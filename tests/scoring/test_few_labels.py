@@ -83,6 +83,9 @@ def structure_for(num_labels: int, always: bool) -> LabelConstraints:
 @settings(max_examples=60)
 @given(st.integers(1, 30), columns, st.sampled_from(AIMS), seeds, st.booleans())
 @example(1, [("unknown", "equal")], "f1", 0, False)
+@example(
+    1, [("yes", "zero"), ("no", "one")], "f1", 0, True
+)  # nothing of a group that always has one is chosen
 @example(1, [("yes", "zero")], "recall>=0.8", 0, True)
 @example(12, [("no", "one"), ("unknown", "equal")], "precision>=0.9", 0, True)
 @example(30, [("mixed", "equal")] * 3, "cost fp=1 fn=5", 0, True)
