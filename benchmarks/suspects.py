@@ -39,7 +39,7 @@ from tagger.suspects import (
     review_order,
 )
 
-NOBODY = "sqlite:////nowhere/review.db"  # no decisions
+NOBODY = "sqlite:///no-decisions.db"  # a file that is not there, in a folder that is: no decisions
 DROPPED, ADDED, BATCH, RECONSIDERED, DRAWS = 0.20, 0.15, 20, 200, 20
 
 
