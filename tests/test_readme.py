@@ -3,6 +3,7 @@
 import inspect
 import re
 import shlex
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import typer
 
 import tagger
 from tagger.cli import app
+from tagger.cli.base import SECTIONS
 from tagger.presets import load_settings
 
 ROOT = Path(__file__).parents[1]
@@ -167,3 +169,13 @@ def test_the_page_of_the_run_folder_names_only_files_that_the_code_knows():
     source = "".join(path.read_text("utf-8") for path in (ROOT / "tagger" / "runs").glob("*.py"))
     for name in files_shown(PAGES["docs/run-folder.md"]):
         assert f'"{name}' in source, name
+
+
+def test_the_help_lists_every_command_once_in_its_section(tagger_cli: Callable[..., Any]):
+    shown = tagger_cli("--help").out.split("\n\n")
+    sections = {
+        block.split(":\n")[0]: block.split("\n")[1:] for block in shown if block.strip()[:1].isupper()
+    }
+    names = [line.split()[0] for title in SECTIONS for line in sections[title] if line.strip()]
+    assert sorted(names) == sorted(COMMANDS.commands)
+    assert {COMMANDS.commands[name].rich_help_panel for name in names} == set(SECTIONS)

@@ -1,0 +1,25 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of photos with labels.")]
+Run = Annotated[Path | None, typer.Option("--run", help="Run folder. Default: the newest in ./runs.")]
+NewRun = Annotated[Path | None, typer.Option(help="Run folder to write. Default: a new one in ./runs.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="Label file or folder. Default: found in the photo folder.")
+]
+STORE = "Database of decisions. Default: DATA/.tagger/review.db."
+Moved = Annotated[Path | None, typer.Option("--data", help="The data folder of the run, if it was moved.")]
+Store = Annotated[str | None, typer.Option("--store", envvar="TAGGER_STORE", help=STORE)]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted command.")]
+Thresholds = Annotated[str | None, typer.Option(help="A threshold set saved in the review app.")]
+OnExisting = Annotated[
+    str,
+    typer.Option(
+        help="Existing sidecars: skip, merge or overwrite. An existing table: skip is an error, or overwrite."
+    ),
+]
+JsonReport = Annotated[Path | None, typer.Option(help="Also write the full result to this JSON file.")]
