@@ -1,7 +1,7 @@
 """Errors that a user can fix: one line with what is wrong, where, and what to do (exit code 2)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -31,6 +31,20 @@ class Problem:
         """
         where = self.file if self.row is None else f"{self.file}, row {self.row}"
         return printable(f"{where}: {self.reason}", lines=False)
+
+
+def first_reasons(problems: Sequence[Problem], most: int = 3) -> str:
+    """The first problems as sentences, with their rows, and the number of the others.
+
+    >>> first_reasons([Problem("a.csv", row, f"no image {row}") for row in (2, 3, 4, 5)], 2)
+    'Row 2: no image 2. Row 3: no image 3. And 2 more.'
+    """
+    shown = []
+    for problem in problems[:most]:
+        where = problem.file if problem.row is None else f"Row {problem.row}"
+        shown.append(f"{where}: {problem.reason.rstrip('.')}" + "." * (problem.reason[-1:] != "?"))
+    more = len(problems) - most
+    return " ".join([*shown, *([f"And {more:,} more."] if more > 0 else [])])
 
 
 def printable(text: str, *, lines: bool = True) -> str:

@@ -152,7 +152,7 @@ BROKEN = {
     "image,labels\na.jpg,cat\n": r"no column 'file'; the columns are 'image', 'labels'",
     "filename,labels\na.jpg,cat\n": r"Did you mean 'filename'\?",
     "file\na.jpg\n": "there are no labels",
-    "file,labels\nx.jpg,cat\ny.jpg,cat\n": r"none of its 2 rows names an image .*'x.jpg', 'y.jpg'",
+    "file,labels\nx.jpg,cat\ny.jpg,cat\n": r"none of its 2 rows names an image .*Row 2: .*'x.jpg'.* Row 3: .*'y.jpg'",
     "file,labels\n": "no rows",
     "file,labels\na.jpg,\n": "lists images, but no label",
     "": "is empty",

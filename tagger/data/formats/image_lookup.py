@@ -3,9 +3,10 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from unicodedata import normalize
+from urllib.parse import unquote
 
 from tagger.errors import did_you_mean
 
@@ -14,18 +15,24 @@ from tagger.errors import did_you_mean
 MAX_SUGGESTIONS = 10
 MAX_IMAGES_COMPARED = 10_000
 MAX_NAME_LENGTH = 8192  # characters; difflib would take gigabytes for a damaged file that is one line
+MAX_NAME_SHOWN = 200
+FLOAT_ID = re.compile(r"(\d+)\.0")  # pandas writes a column of numbers with gaps as 48.0
+SPLIT_NAMES = ({"train", "training"}, {"val", "valid", "validation", "dev"}, {"test", "testing"})
 
 
 class ImageLookup:
     """The images of a folder by the names that people write: ``a/x.png``, ``x.png``, ``x`` or ``7``.
 
-    Names are compared as Unicode NFC: macOS stores 'é' as two characters, label files hold one.
+    Names are compared as Unicode NFC: macOS stores 'é' as two characters, label files hold one. Where no image
+    has the name as written, the only one that differs in capitals, percent-encoding or leading zeros is meant.
 
     >>> index = ImageLookup("/data", ["a/im7.jpg", "a/x.png", "b/x.png"])
     >>> index.find("im7.jpg"), index.find("a/x.png"), index.find("7", by_number=True)
     (('a/im7.jpg', ''), ('a/x.png', ''), ('a/im7.jpg', ''))
     >>> index.find("x.png")
     ('', "'x.png' may be 'a/x.png' or 'b/x.png': give the path")
+    >>> index.find("x.png", folders=["b"]), index.find("IM7.JPG"), index.find("a%2Fx.png")
+    (('b/x.png', ''), ('a/im7.jpg', ''), ('a/x.png', ''))
     """
 
     def __init__(self, root: str | Path, files: Sequence[str]):
@@ -37,21 +44,28 @@ class ImageLookup:
         self._names: dict[str, list[str]] = defaultdict(list)
         self._stems: dict[str, list[str]] = defaultdict(list)
         self._numbers: dict[int, list[str]] = defaultdict(list)
+        self._loose: dict[str, list[str]] = defaultdict(list)
         for path, file in self._paths.items():
             name = path.rpartition("/")[2]
             stem = os.path.splitext(name)[0]
             self._names[name].append(file)
             self._stems[stem].append(file)
+            loose = _loose_path(name)
+            for key in {loose, os.path.splitext(loose)[0]}:
+                self._loose[key].append(file)
             digits = re.findall("[0-9]+", stem)
             if len(digits) == 1:
                 self._numbers[int(digits[0])].append(file)
 
-    def find(self, name: str, *, beside: Path | None = None, by_number: bool = False) -> tuple[str, str]:
+    def find(
+        self, name: str, *, beside: Path | None = None, by_number: bool = False, folders: Iterable[str] = ()
+    ) -> tuple[str, str]:
         """(file, "") of the image that ``name`` means, or ("", reason) if it means none or several.
 
         Paths may be relative to ``root`` or to ``beside``, the label file's folder. The end of a path is
         enough if it is unique, with or without its suffix, and the path may include folders above ``root``.
-        With ``by_number`` the only number in a name is enough too.
+        With ``by_number`` the only number in a name is enough too. Of several images the only one in one of
+        ``folders`` is meant: ``train.csv``, or a row with a cell ``train``, means ``train/x.png``.
         """
         name = normalize("NFC", name.strip())
         if not name:
@@ -60,14 +74,36 @@ class ImageLookup:
             return "", f"{name[:60]!r}...: a name of {len(name):,} characters cannot be an image's"
         if file := self._by_path(name, beside) or self._by_path(name.replace("\\", "/"), beside):
             return file, ""
-        path = name.replace("\\", "/")
+        same = self._by_path_end(name.replace("\\", "/")) or self._by_loose_path(name.replace("\\", "/"))
+        if not same and by_number and name.isascii() and name.isdigit():
+            same = self._numbers.get(int(name), [])
+        if not same:
+            return "", f"there is no image {_shown(name)}.{self._suggestion(name)}"
+        return _unique_match(name, same if len(same) == 1 else self._narrowed(same, beside, folders))
+
+    def _by_path_end(self, path: str) -> list[str]:
+        """The images whose path ends so, with or without the suffix."""
         for table in (self._names, self._stems):
             same = [file for file in table.get(path.rpartition("/")[2], ()) if _same_path_end(file, path)]
             if same:
-                return _unique_match(name, same)
-        if by_number and name.isascii() and name.isdigit() and int(name) in self._numbers:
-            return _unique_match(name, self._numbers[int(name)])
-        return "", f"there is no image {name!r}.{self._suggestion(name)}"
+                return same
+        return []
+
+    def _by_loose_path(self, path: str) -> list[str]:
+        """The images whose path ends so but for capitals, percent-encoding, leading zeros and a URL's query."""
+        path = _loose_path(path.partition("?")[0] if "://" in path else path)
+        files = self._loose.get(path.rpartition("/")[2], ())
+        return [file for file in files if _same_path_end(_loose_path(normalize("NFC", file)), path)]
+
+    def _narrowed(self, files: list[str], beside: Path | None, folders: Iterable[str]) -> list[str]:
+        """Of several images those below ``beside``, else those in a folder that ``folders`` names."""
+        if beside is not None:
+            inside = self._inside(files, beside)
+            if len(inside) == 1:
+                return inside
+        wanted = _with_synonyms(folders)
+        named = [file for file in files if wanted & set(file.casefold().split("/")[:-1])]
+        return named if len(named) == 1 else files
 
     def has_stem(self, stem: str) -> bool:
         """True if an image has this name without its suffix."""
@@ -89,8 +125,11 @@ class ImageLookup:
         >>> ImageLookup("/data", ["a/im7.jpg", "ab/x.png"]).below(Path("/data/a"))
         ['a/im7.jpg']
         """
+        return self._inside(self.files, folder)
+
+    def _inside(self, files: Sequence[str], folder: Path) -> list[str]:
         prefix = os.path.relpath(os.path.abspath(folder), self.root).replace(os.sep, "/")
-        return [file for file in self.files if prefix == "." or file.startswith(prefix + "/")]
+        return [file for file in files if prefix == "." or file.startswith(prefix + "/")]
 
     def _by_path(self, name: str, beside: Path | None) -> str:
         for folder in (beside, self.root):
@@ -129,8 +168,38 @@ def _same_path_end(file: str, name: str) -> bool:
     return path.endswith(wanted) or wanted.endswith(path)
 
 
+def _loose_path(path: str) -> str:
+    """A path without what programs change in names: capitals, percent-encoding, zeros before a number.
+
+    >>> _loose_path("a/0048.JPG"), _loose_path("my%20Cat.jpg"), _loose_path("48.0"), _loose_path("x/000")
+    ('a/48.jpg', 'my cat.jpg', '48', 'x/0')
+    """
+    folder, slash, name = unquote(path).casefold().rpartition("/")
+    if number := FLOAT_ID.fullmatch(name):
+        name = number[1]
+    stem, suffix = os.path.splitext(name)
+    if stem.isascii() and stem.isdigit():
+        name = (stem.lstrip("0") or "0") + suffix
+    return folder + slash + name
+
+
+def _with_synonyms(folders: Iterable[str]) -> set[str]:
+    """Names of folders in small letters, and for a split all of its usual names.
+
+    >>> sorted(_with_synonyms(["Valid"]))
+    ['dev', 'val', 'valid', 'validation']
+    """
+    words = {folder.strip().casefold() for folder in folders} - {""}
+    return words.union(*(names for names in SPLIT_NAMES if names & words))
+
+
+def _shown(name: str) -> str:
+    """The name in quotation marks; the end of a very long one, which a damaged file may hold, is cut."""
+    return repr(name if len(name) <= MAX_NAME_SHOWN else name[:MAX_NAME_SHOWN] + "...")
+
+
 def _unique_match(name: str, files: list[str]) -> tuple[str, str]:
     if len(files) == 1:
         return files[0], ""
     more = f" or {len(files) - 3} others" if len(files) > 3 else ""
-    return "", f"{name!r} may be {' or '.join(map(repr, files[:3]))}{more}: give the path"
+    return "", f"{_shown(name)} may be {' or '.join(map(repr, files[:3]))}{more}: give the path"

@@ -17,7 +17,7 @@ from tagger.data.formats.long_table import LongTableBuilder
 from tagger.data.formats.tabular import read_text
 from tagger.data.formats.xml_spans import MAX_DEPTH
 from tagger.errors import Problem, TaggerError
-from tagger.text import counted, quoted
+from tagger.text import counted
 
 HEAD_BYTES = 4096  # enough to find the root element of an XML file
 
@@ -195,19 +195,19 @@ def add_entries(
     TaggerError if no entry names an image.
     """
     known = 0
-    absent = []
+    absent: list[Problem] = []
     for entry in entries:
         file, reason = _find(entry, images, path if path.is_dir() else path.parent)
         if file:
             builder.add_image(file, yes=entry.yes, unknown=entry.unknown, location=entry.location)
             known += 1
         else:
-            absent.append(entry.name)
-            builder.problems.append(
-                Problem(path_title(path), None, f"{entry.location}: {reason}" if entry.location else reason)
-            )
+            reason = f"{entry.location}: {reason}" if entry.location else reason
+            absent.append(Problem(path_title(path), None, reason))
+    builder.problems += absent
     if not known:
-        listed = f"none of its {counted(len(absent), noun)} is in {images.root}: {quoted(absent, 3)}"
+        reasons = " ".join(problem.reason for problem in absent[:3])
+        listed = f"none of its {counted(len(absent), noun)} is in {images.root}: {reasons}"
         raise TaggerError(
             f"{path_title(path)}: {listed if absent else f'there is no {noun} in it with labels'}"
         )

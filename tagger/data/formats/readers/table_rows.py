@@ -1,13 +1,14 @@
 """Rows of a label table matched to images, and the list of ignored columns."""
 
-from collections import defaultdict
+import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTableBuilder
 from tagger.data.formats.tabular import TableStream
-from tagger.errors import Problem, TaggerError
+from tagger.errors import Problem, TaggerError, first_reasons
 from tagger.setting_sections import ReadOptions
 from tagger.text import quoted
 
@@ -17,26 +18,35 @@ def matched_rows(
 ) -> Iterator[tuple[int, str, list[str]]]:
     """(row, image, cells) of each row whose image exists; other rows are problems. TaggerError if none exists."""
     file_at = stream.columns.index(read_options.file_column)
-    absent: dict[str, list[int]] = defaultdict(list)
-    num_known = num_rows = 0
+    words = name_words(path)
+    num_rows = 0
+    absent: list[Problem] = []
     for row, cells in stream.rows:
         num_rows += 1
-        file, reason = images.find(cells[file_at], beside=path.parent)
+        file, reason = images.find(cells[file_at], beside=path.parent, folders=chain(words, cells))
         if file:
-            num_known += 1
             yield row, file, cells
         else:
-            absent[cells[file_at]].append(row)
-            builder.problems.append(Problem(path.name, row, reason))
+            absent.append(Problem(path.name, row, reason))
+            builder.problems.append(absent[-1])
     if not num_rows:
         raise TaggerError(f"{path.name}: there are no rows below the column names")
-    if not num_known:
+    if len(absent) == num_rows:
         raise TaggerError(
-            f"{path.name}: none of its {num_rows:,} rows names an image in {images.root}:"
-            f" {quoted(list(absent), 3)}."
+            f"{path.name}: none of its {num_rows:,} rows names an image in {images.root}."
+            f" {first_reasons(absent)}"
             f" Paths in {read_options.file_column!r} are relative to the label file or to the data folder;"
             " if another column names the images: --set data.file_column=NAME"
         )
+
+
+def name_words(path: Path) -> list[str]:
+    """The words in a file's name, which may be those of a split.
+
+    >>> name_words(Path("labels_train.csv"))
+    ['labels', 'train']
+    """
+    return re.findall(r"[^\W_]+", path.stem)
 
 
 def ignored_columns_text(columns: Sequence[str]) -> str:
