@@ -46,7 +46,8 @@ def options() -> list[tuple[str, str]]:
     """(command, option) of each option on the command line."""
     root: Any = typer.main.get_command(app)
     calls = {name: call for name, call in root.commands.items() if not hasattr(call, "commands")}
-    calls |= {f"data {name}": call for name, call in root.commands["data"].commands.items()}
+    for group in ("data", "decisions"):
+        calls |= {f"{group} {name}": call for name, call in root.commands[group].commands.items()}
     found = [(name, word) for name, call in calls.items() for param in call.params for word in param.opts]
     assert len(found) > 100
     return found

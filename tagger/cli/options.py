@@ -22,4 +22,10 @@ OnExisting = Annotated[
         help="Existing sidecars: skip, merge or overwrite. An existing table: skip is an error, or overwrite."
     ),
 ]
+OnDisagreement = Annotated[
+    str | None,
+    typer.Option(
+        help="Where people differ: skip (the default: the label stays as given), majority or newest."
+    ),
+]
 JsonReport = Annotated[Path | None, typer.Option(help="Also write the full result to this JSON file.")]

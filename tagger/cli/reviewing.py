@@ -9,6 +9,7 @@ from tagger.cli.base import REVIEW, app, new_screen
 from tagger.cli.options import (
     STORE,
     Moved,
+    OnDisagreement,
     OnExisting,
     Run,
     Store,
@@ -66,6 +67,7 @@ def apply(
     data: Moved = None,
     format: Annotated[str, typer.Option(help="csv, or any format of tagger predict.")] = "csv",
     on_existing: OnExisting = "skip",
+    on_disagreement: OnDisagreement = None,
 ) -> None:
     """Write your labels, corrected by all review decisions."""
     from tagger.commands.apply import apply as call
@@ -73,7 +75,8 @@ def apply(
     screen = new_screen()
     refuse_on_existing(context, format)
     written = call(
-        run, out=out, format=format, on_existing=on_existing, store=store, data=data, screen=screen
-    )
+        run, out=out, format=format, on_existing=on_existing, on_disagreement=on_disagreement or "skip",
+        store=store, data=data, screen=screen,
+    )  # fmt: skip
     exit_if_unreadable([str(problem) for problem in written.problems], screen)
     screen.say(f"Next: tagger train --data DIR --labels {written.out}")

@@ -12,6 +12,7 @@ from tagger.cli.options import (
     Labels,
     Moved,
     NewRun,
+    OnDisagreement,
     Resume,
     Run,
     Store,
@@ -67,13 +68,20 @@ def evaluate(data: Data = None, run: Run = None, labels: Labels = None, out: Jso
 
 @app.command(rich_help_panel=TRAIN)
 def retrain(
-    run: Run = None, out: NewRun = None, store: Store = None, data: Moved = None, resume: Resume = False
+    run: Run = None,
+    out: NewRun = None,
+    store: Store = None,
+    data: Moved = None,
+    resume: Resume = False,
+    on_disagreement: OnDisagreement = None,
 ) -> None:
     """Retrain on the corrected labels, and compare the runs."""
     from tagger.commands.retrain import retrain as call
 
     screen = new_screen()
-    folder = call(run, out=out, store=store, data=data, resume=resume, screen=screen)
+    folder = call(
+        run, out=out, store=store, data=data, resume=resume, on_disagreement=on_disagreement, screen=screen
+    )
     screen.say(f"Next: tagger predict FOLDER --run {folder.path}")
 
 

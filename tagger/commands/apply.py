@@ -31,6 +31,7 @@ from tagger.commands.writers import (
 )
 from tagger.commands.writers.image_folder import METADATA_FILE
 from tagger.errors import Problem, TaggerError
+from tagger.review.disagreement import check_way
 from tagger.runs import RunFolder, find_run, locked, output_lock, remove_leftovers, with_data
 from tagger.text import counted
 
@@ -51,6 +52,7 @@ def apply(
     out: str | Path,
     format: str = "csv",
     on_existing: str = "skip",
+    on_disagreement: str = "skip",
     store: str | None = None,
     data: str | Path | None = None,
     screen: Screen | None = None,
@@ -62,6 +64,9 @@ def apply(
     ``merge`` removes labels that a person decided as *no*, or that tagger itself wrote and are *no* now. The
     person's other keywords stay. All that is removed is shown, and listed among the changes.
 
+    ``on_disagreement`` says what a label becomes on which people differ: ``skip`` leaves it as it was before the
+    review, ``majority`` and ``newest`` decide.
+
     The same decisions give the same bytes. ``file`` is written such that ``tagger train --data DIR
     --labels OUT`` finds the images. ``data`` is the data folder if it was moved. TaggerError if it, and the
     decisions in it, are not there; if ``out`` is the run's own label file, or a file that ``apply`` did not
@@ -72,6 +77,7 @@ def apply(
     out = Path(out)
     url = store_url(folder, store)
     check_format(format)
+    check_way(on_disagreement)
     # The list of changes goes into the same folder.
     in_folder = format in sidecar_formats.names() or format.startswith("imagefolder")
     changes = out / "labels.changes.csv" if in_folder else out.with_name(f"{out.stem}.changes.csv")
@@ -83,8 +89,8 @@ def apply(
         _check_output_file(out, changes, folder, format)
     check_changes(changes)
     with locked(output_lock(out, folder=in_folder), "apply", out, warn=screen.say):
-        corrected = correct_labels(folder, *read_decisions(url))
-        show_decisions(corrected, url, screen)
+        corrected = correct_labels(folder, *read_decisions(url), on_disagreement)
+        show_decisions(folder, corrected, url, screen)
         existing = on_existing if format in sidecar_formats.names() else "overwrite"
         # The list of changes comes first: it marks a killed call's labels as ours, and says what goes.
         _write_changes(folder, corrected, out, changes, format, existing, screen)

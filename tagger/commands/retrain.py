@@ -25,16 +25,13 @@ from tagger.commands.steps.file_changes import find_replaced_files, stats_when_h
 from tagger.commands.steps.finalize import finalize, tell_done
 from tagger.commands.steps.retrain_inputs import (
     RetrainInputs,
+    begin_origin,
+    check_on_disagreement,
     load_retrain_inputs,
     load_warm_start,
     remap_constraints,
 )
-from tagger.commands.steps.reviewed_labels import (
-    check_store_folder,
-    hide_password,
-    read_decisions,
-    store_url,
-)
+from tagger.commands.steps.reviewed_labels import check_store_folder, store_url
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
     FittedModel,
@@ -48,6 +45,7 @@ from tagger.commands.steps.training_steps import (
 from tagger.commands.suspects import suspects
 from tagger.data import label_stats
 from tagger.errors import TaggerError
+from tagger.review.disagreement import check_way
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished, with_data
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features
@@ -64,6 +62,7 @@ def retrain(
     store: str | None = None,
     data: str | Path | None = None,
     resume: bool = False,
+    on_disagreement: str | None = None,
     screen: Screen | None = None,
 ) -> RunFolder:
     """A new finished run in ``out``, trained on the labels of ``run`` after the decisions in ``store``.
@@ -71,12 +70,15 @@ def retrain(
     ``metrics.json`` also has ``retrained_from``, ``decisions``, ``doubted`` (the strategy for cells still in
     doubt) and ``comparison`` of the two runs. ``resume`` continues an interrupted retraining (``out``, or
     the newest) with the decisions that it began with; ``run`` can only name the same run then. ``data`` is
-    the data folder if it was moved. TaggerError if it, and the decisions in it, are not there.
+    the data folder if it was moved. ``on_disagreement`` as in ``apply``. TaggerError if the folder, and the
+    decisions in it, are not there.
     """
     screen = screen or Screen(quiet=True)
+    check_way(on_disagreement or "skip")
     if resume:
         folder = RunFolder(out) if out is not None else newest_unfinished()
         origin = _interrupted(folder, run)
+        check_on_disagreement(origin, on_disagreement)
         previous = with_data(find_run(origin["from"]), data)
         url = _resumed_store(folder, origin, store, None if data is None else previous)
     else:
@@ -84,10 +86,7 @@ def retrain(
         folder = RunFolder(out if out is not None else new_run_path(previous.load_settings().backbone.name))
         check_new(folder, "--out")
         url = store_url(previous, store)
-        rows, operations = read_decisions(url)
-        origin = {"from": str(previous.path.resolve()), "store": hide_password(url)}
-        origin |= {"last_decision": max((row.id for row in rows), default=0)}
-        origin |= {"last_operation": max((one.id for one in operations), default=0)}
+        origin = begin_origin(previous, url, on_disagreement)
     with folder.locked("retrain", screen.say):
         if resume:
             check_unfinished(folder)

@@ -4,6 +4,7 @@ from tagger.review.agreement import kappa_table
 from tagger.review.cell_state import CellState, cell_states
 from tagger.review.corrected_labels import CorrectedLabels, apply_decisions, label_table
 from tagger.review.decision import Decision, LabelOperation, RecordedDecision, RecordedOperation
+from tagger.review.disagreement import DisputedLabel
 from tagger.review.doubt_ranking import DoubtModel
 from tagger.review.label_operations import EditedVocabulary, check_operation, vocabulary_after
 from tagger.review.review_queue import SuspectFilter
@@ -27,6 +28,7 @@ __all__ = [
     "CorrectedLabels",
     "Decision",
     "Disagreement",
+    "DisputedLabel",
     "DoubtModel",
     "EditedVocabulary",
     "ImageView",

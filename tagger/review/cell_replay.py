@@ -1,13 +1,14 @@
 """Current cells, replayed from the original labels and the decisions."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tagger.arrays import UNKNOWN, YES, Bools, Cells
-from tagger.review.cell_state import effective_decisions, resolve_verdicts
-from tagger.review.decision import RecordedDecision
+from tagger.review.cell_state import CellState, effective_decisions, resolve_verdicts
+from tagger.review.decision import Cell, RecordedDecision
+from tagger.review.disagreement import Decide, leave_open
 from tagger.review.label_operations import EditedVocabulary, LabelOrigin
 
 ABSENT = -2  # of a label that somebody added: not even unknown, so that merging it changes nothing
@@ -20,6 +21,9 @@ class ReplayedCells:
     values_NK: Cells
     verified_NK: Bools
     blind_NK: Bools
+    disputed: dict[Cell, CellState] = field(
+        default_factory=dict
+    )  # people differ, nobody settled; by current name
 
 
 def replay_decisions(
@@ -27,11 +31,13 @@ def replay_decisions(
     labels_NK: Cells,
     vocabulary: EditedVocabulary,
     decisions: Iterable[RecordedDecision],
+    *,
+    decide: Decide = leave_open,
 ) -> ReplayedCells:
     """The cells (images, current labels) after the decisions; images of the same hash share their decisions.
 
     A merged label has what its parts had ("yes" if any part is yes), until somebody decides on the merged
-    label.
+    label. ``decide`` may give a value to cells on which people differ.
 
     >>> from tagger.review.label_operations import vocabulary_after
     >>> replay_decisions(["a1"], np.array([[1]], np.int8), vocabulary_after(["sea"]), []).values_NK.tolist()
@@ -39,7 +45,7 @@ def replay_decisions(
     """
     decisions = effective_decisions(decisions)
     image_rows_by_hash = _image_rows_by_hash(hashes, {decision.hash for decision in decisions})
-    decisions_by_origin = _decisions_by_origin(decisions, vocabulary, image_rows_by_hash)
+    states_by_origin = _states_by_origin(decisions, vocabulary, image_rows_by_hash, decide)
     trees = [vocabulary.origin(name) for name in vocabulary.names]
     columns = [None if origin.parts else vocabulary.column(origin) for origin in trees]
     values_NK = np.full((len(hashes), len(trees)), UNKNOWN, np.int8)
@@ -49,12 +55,13 @@ def replay_decisions(
     blind_NK = np.zeros(values_NK.shape, bool)
     for at, origin in enumerate(trees):
         if origin.parts:
-            part = _merged_cells(origin, labels_NK, vocabulary, decisions_by_origin, image_rows_by_hash)
+            part = _merged_cells(origin, labels_NK, vocabulary, states_by_origin, image_rows_by_hash)
             values_NK[:, at], verified_NK[:, at], blind_NK[:, at] = part
         else:
             cells = values_NK[:, at], verified_NK[:, at], blind_NK[:, at]
-            _write_verdicts(*cells, decisions_by_origin.get(origin, {}), image_rows_by_hash)
-    return ReplayedCells(values_NK=values_NK, verified_NK=verified_NK, blind_NK=blind_NK)
+            _write_verdicts(*cells, states_by_origin.get(origin, {}), image_rows_by_hash)
+    disputed = _disputed(states_by_origin, vocabulary, verified_NK, image_rows_by_hash)
+    return ReplayedCells(values_NK=values_NK, verified_NK=verified_NK, blind_NK=blind_NK, disputed=disputed)
 
 
 def origin_at(origin: LabelOrigin, node: int, id: int) -> LabelOrigin:
@@ -77,11 +84,17 @@ def _image_rows_by_hash(hashes: Sequence[str], wanted: set[str]) -> dict[str, li
     return found
 
 
-def _decisions_by_origin(
+StatesByOrigin = dict[
+    LabelOrigin, dict[str, CellState]
+]  # what people said about a label, or a part of one, by hash
+
+
+def _states_by_origin(
     decisions: Sequence[RecordedDecision],
     vocabulary: EditedVocabulary,
     image_rows_by_hash: dict[str, list[int]],
-) -> dict[LabelOrigin, dict[str, list[RecordedDecision]]]:
+    decide: Decide,
+) -> StatesByOrigin:
     found: dict[LabelOrigin, dict[str, list[RecordedDecision]]] = {}
     for decision in decisions:
         name = vocabulary.resolve(decision.label)
@@ -89,19 +102,45 @@ def _decisions_by_origin(
         if name is not None and node is not None and decision.hash in image_rows_by_hash:
             about = origin_at(vocabulary.origin(name), node, decision.id)
             found.setdefault(about, {}).setdefault(decision.hash, []).append(decision)
+    return {
+        origin: {hash: resolve_verdicts(rows, decide=decide) for hash, rows in by_hash.items()}
+        for origin, by_hash in found.items()
+    }
+
+
+def _disputed(
+    states_by_origin: StatesByOrigin,
+    vocabulary: EditedVocabulary,
+    verified_NK: Bools,
+    image_rows_by_hash: dict[str, list[int]],
+) -> dict[Cell, CellState]:
+    """The states in dispute, by (hash, current name); without parts of a label that is verified as a whole."""
+    found: dict[Cell, CellState] = {}
+    for at, name in enumerate(vocabulary.names):
+        for origin in reversed(
+            _with_parts(vocabulary.origin(name))
+        ):  # what is said about the whole comes last
+            for hash, state in states_by_origin.get(origin, {}).items():
+                row = image_rows_by_hash[hash][0]
+                if state.disputed and (state.decided or not verified_NK[row, at]):
+                    found[hash, name] = state
     return found
+
+
+def _with_parts(origin: LabelOrigin) -> list[LabelOrigin]:
+    """The tree's nodes, the whole first."""
+    return [origin, *(node for part in origin.parts for node in _with_parts(part))]
 
 
 def _write_verdicts(
     values_N: Cells,
     verified_N: Bools,
     blind_N: Bools,
-    decisions_by_hash: dict[str, list[RecordedDecision]],
+    states_by_hash: dict[str, CellState],
     image_rows_by_hash: dict[str, list[int]],
 ) -> None:
     """Write what people decided into the columns."""
-    for hash, about in decisions_by_hash.items():
-        state = resolve_verdicts(about)
+    for hash, state in states_by_hash.items():
         if state.value is not None:
             rows = image_rows_by_hash[hash]
             values_N[rows] = state.value
@@ -113,7 +152,7 @@ def _merged_cells(
     origin: LabelOrigin,
     labels_NK: Cells,
     vocabulary: EditedVocabulary,
-    decisions_by_origin: dict[LabelOrigin, dict[str, list[RecordedDecision]]],
+    states_by_origin: StatesByOrigin,
     image_rows_by_hash: dict[str, list[int]],
 ) -> tuple[Cells, Bools, Bools]:
     first = origin
@@ -132,7 +171,7 @@ def _merged_cells(
             else:  # without a column it was merged before the run was made, whose labels have it in the whole
                 values_N = (given_N if own is None else labels_NK[:, own]).copy()
             result = values_N, np.zeros(len(values_N), bool), np.zeros(len(values_N), bool)
-        _write_verdicts(*result, decisions_by_origin.get(part, {}), image_rows_by_hash)
+        _write_verdicts(*result, states_by_origin.get(part, {}), image_rows_by_hash)
         return result
 
     values_N, verified_N, blind_N = cells(origin)

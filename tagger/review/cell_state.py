@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tagger.review.decision import Cell, RecordedDecision
+from tagger.review.disagreement import Decide, leave_open
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +41,14 @@ def effective_decisions(rows: Iterable[RecordedDecision]) -> list[RecordedDecisi
     return [row for row in ordered if row.verdict != "undo" and row.id not in undone]
 
 
-def resolve_verdicts(rows: Sequence[RecordedDecision], *, last_id: int = 0) -> CellState:
+def resolve_verdicts(
+    rows: Sequence[RecordedDecision], *, last_id: int = 0, decide: Decide = leave_open
+) -> CellState:
     """The state of one cell from its effective rows in id order.
 
     Each reviewer's latest yes, no or unsure counts. A settling yes or no discards earlier
     verdicts; later verdicts count again. So the person who settled may change it, and a later objection of
-    another reopens the question.
+    another reopens the question. ``decide`` may give a disputed cell a value; it stays ``disputed``.
 
     >>> resolve_verdicts([]).decided
     False
@@ -56,9 +59,10 @@ def resolve_verdicts(rows: Sequence[RecordedDecision], *, last_id: int = 0) -> C
     latest = {row.reviewer: row for row in rows[start:]}
     votes = [row for row in latest.values() if row.value is not None]
     values = {row.value for row in votes}
-    value = values.pop() if len(values) == 1 else None
+    disputed = len(values) > 1
+    value = decide(votes) if disputed else next(iter(values), None)
     blind = value is not None and all(row.blind for row in votes)
-    return CellState(value=value, verdicts=verdicts, disputed=bool(values), blind=blind, last_id=last_id)
+    return CellState(value=value, verdicts=verdicts, disputed=disputed, blind=blind, last_id=last_id)
 
 
 def cell_states(rows: Iterable[RecordedDecision]) -> dict[Cell, CellState]:

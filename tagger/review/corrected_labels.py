@@ -10,7 +10,8 @@ from tagger.arrays import UNKNOWN, Cells
 from tagger.errors import TaggerError
 from tagger.review.cell_replay import ReplayedCells, replay_decisions
 from tagger.review.cell_state import effective_decisions
-from tagger.review.decision import Cell, RecordedDecision, RecordedOperation
+from tagger.review.decision import VERDICT_VALUES, Cell, RecordedDecision, RecordedOperation
+from tagger.review.disagreement import Decide, DisputedLabel, leave_open
 from tagger.review.label_operations import EditedVocabulary, vocabulary_after
 
 CHANGE_COLUMNS = ["file", "hash", "label", "before", "after", "reviewers", "time", "decisions"]
@@ -29,6 +30,7 @@ class CorrectedLabels:
         RecordedDecision, ...
     ]  # decisions that count but name an image or a label that is not here
     problems: tuple[str, ...]  # operations that no longer make sense, in words
+    disputed: tuple[DisputedLabel, ...] = ()  # people differ and nobody settled, by label and photo
 
 
 def apply_decisions(
@@ -38,8 +40,12 @@ def apply_decisions(
     names: Sequence[str],
     rows: Iterable[RecordedDecision],
     operations: Iterable[RecordedOperation] = (),
+    *,
+    decide: Decide = leave_open,
 ) -> CorrectedLabels:
     """The labels after the decisions and operations, whatever the order of images or rows.
+
+    Where people differ, ``decide`` may give the label a value (``disagreement.WAYS``); else it stays as given.
 
     ``before`` in the changes is the value without decisions (after merges); times are of the last decision.
 
@@ -48,7 +54,7 @@ def apply_decisions(
     """
     now = vocabulary_after(names, operations)
     rows = effective_decisions(rows)
-    done = replay_decisions(hashes, labels_NK, now, rows)
+    done = replay_decisions(hashes, labels_NK, now, rows, decide=decide)
     known = set(hashes)
     about: dict[Cell, list[RecordedDecision]] = {}
     unmatched = []
@@ -67,6 +73,21 @@ def apply_decisions(
         changes=pd.DataFrame(sorted(changes), columns=CHANGE_COLUMNS),
         unmatched=tuple(unmatched),
         problems=tuple(now.problems),
+        disputed=_disputed_labels(done),
+    )
+
+
+def _disputed_labels(done: ReplayedCells) -> tuple[DisputedLabel, ...]:
+    return tuple(
+        DisputedLabel(
+            hash=hash,
+            label=label,
+            verdicts=tuple(
+                sorted((who, said) for who, said in state.verdicts.items() if said in VERDICT_VALUES)
+            ),
+            value=state.value,
+        )
+        for (hash, label), state in sorted(done.disputed.items(), key=lambda one: (one[0][1], one[0][0]))
     )
 
 

@@ -22,7 +22,9 @@ RESUMED: dict[tuple[str, str], dict[str, str | None]] = {
         "--data": "elsewhere", "--preset": "best", "--backbone": "test_vit", "--weights": "hub",
         "--labels": "labels.csv", "--set": "train.epochs=7", "--run": None,
     },
-    ("retrain", "--resume"): {"--run": "other", "--out": None, "--store": None, "--data": None},
+    ("retrain", "--resume"): {
+        "--run": "other", "--out": None, "--store": None, "--data": None, "--on-disagreement": "newest",
+    },
     ("predict", "--resume"): {
         "--on-existing": "overwrite", "FOLDER": None, "--run": None, "--out": None, "--format": None,
         "--thresholds": None,

@@ -67,10 +67,11 @@ def load_retrain_inputs(
         )
     rows = [row for row in rows if row.id <= origin["last_decision"]]
     corrected = correct_labels(
-        previous, rows, [one for one in operations if one.id <= origin["last_operation"]]
-    )
+        previous, rows, [one for one in operations if one.id <= origin["last_operation"]],
+        origin.get("on_disagreement", "skip"),
+    )  # fmt: skip
     screen.say(f"{counted(len(images), 'photo')} of {previous.path} -> {folder.path}")
-    show_decisions(corrected, url, screen)
+    show_decisions(previous, corrected, url, screen)
     if not rows:
         screen.say(
             "There are no decisions yet: this trains on the same labels again. Review first: tagger review."
@@ -82,6 +83,28 @@ def load_retrain_inputs(
         doubt_NK = np.zeros(corrected.applied.labels_NK.shape, dtype=np.float32)
     eval_mask_NK = eval_mask(previous, corrected, (images["split"] == "test").to_numpy())
     return RetrainInputs(previous, settings, corrected, images, eval_mask_NK, doubt_NK)
+
+
+def begin_origin(previous: RunFolder, url: str, on_disagreement: str | None) -> dict[str, Any]:
+    """What a resumed retraining must know: the previous run, the store and its last rows, and the options."""
+    rows, operations = read_decisions(url)
+    return {
+        "from": str(previous.path.resolve()),
+        "store": hide_password(url),
+        "last_decision": max((row.id for row in rows), default=0),
+        "last_operation": max((one.id for one in operations), default=0),
+        "on_disagreement": on_disagreement or "skip",
+    }
+
+
+def check_on_disagreement(origin: dict[str, Any], given: str | None) -> None:
+    """TaggerError if a retraining is resumed with another option than it began with."""
+    begun = origin.get("on_disagreement", "skip")
+    if given not in (None, begun):
+        raise TaggerError(
+            f"--on-disagreement {given}: this retraining began with {begun}. Leave the option out, or start a new"
+            " retraining without --resume."
+        )
 
 
 def remap_constraints(inputs: RetrainInputs) -> tuple[dict[str, LabelGroup], tuple[Rule, ...]]:

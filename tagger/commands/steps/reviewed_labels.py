@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from tagger.arrays import UNKNOWN, Floats
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.disagreements import show_disagreements
 from tagger.errors import TaggerError
 from tagger.review import (
     CorrectedLabels,
@@ -22,6 +23,7 @@ from tagger.review import (
     default_url,
     vocabulary_after,
 )
+from tagger.review.disagreement import WAYS
 from tagger.runs import RunFolder, data_folder, is_absent
 from tagger.suspects import refit_doubt
 from tagger.text import counted
@@ -34,6 +36,7 @@ class ReviewedLabels:
     applied: CorrectedLabels
     decisions: Sequence[RecordedDecision]
     operations: Sequence[RecordedOperation]
+    on_disagreement: str = "skip"  # how labels on which people differ were decided
 
     @property
     def last_decision(self) -> int:
@@ -102,14 +105,20 @@ def hide_password(url: str) -> str:
 
 
 def correct_labels(
-    run: RunFolder, decisions: Sequence[RecordedDecision], operations: Sequence[RecordedOperation]
+    run: RunFolder,
+    decisions: Sequence[RecordedDecision],
+    operations: Sequence[RecordedOperation],
+    on_disagreement: str = "skip",
 ) -> ReviewedLabels:
-    """The run's labels after these decisions and operations."""
+    """The run's labels after these decisions and operations. ``on_disagreement``: see ``review/disagreement.py``."""
     images = run.load_images()
     files = images["file"].tolist()
     hashes = images["hash"].tolist()
-    applied = apply_decisions(files, hashes, run.load_cells(), run.load_labels(), decisions, operations)
-    return ReviewedLabels(applied, decisions, operations)
+    applied = apply_decisions(
+        files, hashes, run.load_cells(), run.load_labels(), decisions, operations,
+        decide=WAYS[on_disagreement],
+    )  # fmt: skip
+    return ReviewedLabels(applied, decisions, operations, on_disagreement)
 
 
 def eval_mask(run: RunFolder, corrected: ReviewedLabels, test_N: np.ndarray) -> np.ndarray:
@@ -155,8 +164,8 @@ def remaining_doubt(run: RunFolder, suspects: pd.DataFrame, corrected: ReviewedL
     return np.where(applied.verified_NK, np.float32(np.nan), doubt_NK)
 
 
-def show_decisions(corrected: ReviewedLabels, url: str, screen: Screen) -> None:
-    """Show the number of decisions, and those that match no image or label of the run."""
+def show_decisions(run: RunFolder, corrected: ReviewedLabels, url: str, screen: Screen) -> None:
+    """Show the number of decisions, those that match no photo or label of the run, and where people differ."""
     applied = corrected.applied
     verified = counted(int(np.sum(applied.verified_NK)), "label")
     screen.say(
@@ -171,3 +180,5 @@ def show_decisions(corrected: ReviewedLabels, url: str, screen: Screen) -> None:
         )
     for problem in applied.problems:
         screen.say(problem)
+    if applied.disputed:
+        show_disagreements(applied.disputed, run.load_images(), corrected.on_disagreement, run.path, screen)

@@ -70,6 +70,15 @@ def show(run: RunFolder, store: Store) -> None:
         _agreement(agreement)
 
 
+def num_disputed(run: RunFolder, store: Store) -> int:
+    """How many questions are in dispute, as this page lists them."""
+    data = run_data(run)
+    operations = store.operations()
+    names = vocabulary_after(data.names, operations)
+    last = (store.last_id(), len(operations))
+    return len(_load_disputes(data.key, store.url, last, data, store, names)[0])
+
+
 @st.cache_resource(max_entries=3, show_spinner="Reading the decisions")
 def _load_disputes(
     key: tuple[str, int],

@@ -11,6 +11,7 @@ from tagger.errors import TaggerError
 from tagger.review import Store
 from tagger.runs import MovedRun, RunFolder
 from tagger.ui.markdown_escape import escape_markdown
+from tagger.ui.pages.disagreements_page import num_disputed
 from tagger.ui.pages.run_comparison import show_comparison
 from tagger.ui.retrain_job import (
     JobStatus,
@@ -51,6 +52,11 @@ def _show_start_form(run: RunFolder, store: Store) -> None:
         " right. Undecided suspects may count less, where that helps on validation photos. The test photos stay the"
         " same, so both runs can be compared. While it trains, you can review, close this page or stop the app."
     )
+    if waiting := num_disputed(run, store):
+        what = "1 label keeps" if waiting == 1 else f"{waiting:,} labels keep"
+        st.warning(
+            f"People differ: {what} the value from before the review until somebody answers on the page Disagreements."
+        )
     if not verdicts:
         st.info("There is no decision yet. Decide some suspects on the Review page first.")
     names = {path.name for path in run.path.absolute().parent.iterdir()}

@@ -1,0 +1,1 @@
+"""``tagger decisions``: what people decided, listed, exported, imported, merged, backed up."""
