@@ -57,7 +57,7 @@ class Settings(Section):
     train: TrainSettings = TrainSettings()
     threshold: ThresholdSettings = ThresholdSettings()
     preset: str = "standard"
-    """The preset these settings began from."""
+    """The preset these settings began from: a name, or the path of a file or run."""
 
     @field_validator("regularisers", mode="before")
     @classmethod
@@ -70,6 +70,11 @@ class Settings(Section):
             for name, options in chosen.items()
             if options is not False
         }
+
+    @property
+    def preset_title(self) -> str:
+        """The preset as people see it: a file or run by its name."""
+        return Path(self.preset).name
 
 
 def check_settings(tree: dict[str, Any]) -> Settings:

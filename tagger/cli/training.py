@@ -20,12 +20,14 @@ from tagger.cli.options import (
 from tagger.commands.console.unreadable import exit_if_unreadable
 from tagger.errors import TaggerError
 
+PRESETS = "quick, standard (the default) or best; a FILE.toml of settings; or a run folder, for its settings."
+
 
 @app.command(rich_help_panel=TRAIN)
 def train(
     data: Data = None,
     run: NewRun = None,
-    preset: Annotated[str | None, typer.Option(help="quick, standard (the default) or best.")] = None,
+    preset: Annotated[str | None, typer.Option(help=PRESETS)] = None,
     backbone: Annotated[str | None, typer.Option(help="Name of a timm model.")] = None,
     weights: Annotated[
         str | None, typer.Option(help="Starting weights: hub (download), none (random), or a FILE.")

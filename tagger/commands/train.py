@@ -1,6 +1,5 @@
 """``tagger train``: train a run on a folder of labelled images."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from tagger.batches import fits_cache, make_loader, write_cache, write_fingerprints
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.chosen_settings import chosen_settings
 from tagger.commands.steps.dataset_reading import read_with_file_stats
 from tagger.commands.steps.duplicate_groups import duplicate_groups
 from tagger.commands.steps.file_changes import (
@@ -17,7 +17,7 @@ from tagger.commands.steps.file_changes import (
     stats_when_hashed,
 )
 from tagger.commands.steps.finalize import finalize, tell_done
-from tagger.commands.steps.resume_options import check_resume_options, weights_setting
+from tagger.commands.steps.resume_options import check_resume_options
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
     LoadedImages,
@@ -32,10 +32,7 @@ from tagger.data import Dataset, Split, split_images
 from tagger.data.images.listing import check_folder
 from tagger.errors import TaggerError
 from tagger.model import Backbone, example_images, fuse_batchnorm, new_backbone
-from tagger.presets import load_settings
-from tagger.renamed_settings import current_key
 from tagger.runs import RunFolder, new_run_path, newest_unfinished
-from tagger.scoring import parse_objective
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features, check_dataset, check_parts
 from tagger.training.device import pick_precision
@@ -57,9 +54,10 @@ def train(
 ) -> RunFolder:
     """A finished run: the model trained on the labelled images in ``data``, with thresholds and metrics.
 
-    ``preset`` is ``quick``, ``standard`` (the default) or ``best``; ``overrides`` are ``section.key=value``
-    texts. ``resume`` continues an unfinished run (the newest, or ``run``) with its own settings; other
-    options may only repeat these. TaggerError if the settings or the data cannot be used.
+    ``preset`` is ``quick``, ``standard`` (the default), ``best``, a TOML file of settings or a run folder;
+    ``overrides`` are ``section.key=value`` texts. ``resume`` continues an unfinished run (the newest, or
+    ``run``) with its own settings; other options may only repeat these. TaggerError if the settings or the
+    data cannot be used.
     """
     screen = screen or Screen(quiet=True)
     if resume:
@@ -74,7 +72,10 @@ def train(
             raise TaggerError(
                 "No photo folder was given. Give --data DIR, or --resume to continue an unfinished training."
             )
-        settings = _settings(check_folder(data), preset or "standard", backbone, weights, labels, overrides)
+        settings = chosen_settings(
+            check_folder(data), preset or "standard", backbone=backbone, weights=weights, labels=labels,
+            overrides=overrides,
+        )  # fmt: skip
         folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
         check_new(folder, "--run")
     with folder.locked("train", screen.say):
@@ -99,37 +100,6 @@ def _interrupted(run: str | Path | None) -> RunFolder:
             f"{folder.path} is a retraining. Resume it: tagger retrain --resume --out {folder.path}"
         )
     return folder
-
-
-def _settings(
-    data: Path,
-    preset: str,
-    backbone: str | None,
-    weights: str | None,
-    labels: str | Path | None,
-    overrides: Sequence[str],
-) -> Settings:
-    named = [f"backbone.name={json.dumps(backbone)}"] * bool(backbone)
-    if weights is not None:
-        named.append(f"backbone.weights={json.dumps(weights_setting(weights), ensure_ascii=False)}")
-    _check_overrides(overrides, backbone, weights)
-    paths = {"path": str(data.resolve()), "labels": "" if labels is None else str(Path(labels).resolve())}
-    settings = load_settings(preset, [*named, *overrides], data=paths)
-    parse_objective(settings.threshold.objective)
-    return settings
-
-
-def _check_overrides(overrides: Sequence[str], backbone: str | None, weights: str | None) -> None:
-    """TaggerError for a ``--set`` that an option replaces, or that would replace an option."""
-    keys = {current_key(text.partition("=")[0].strip()): text for text in overrides}
-    options = {"data.path": "--data", "data.labels": "--labels", "preset": "--preset"}
-    options |= {"backbone.name": "--backbone"} if backbone is not None else {}
-    options |= {"backbone.weights": "--weights"} if weights is not None else {}
-    for key, option in options.items():
-        if key in keys:
-            raise TaggerError(
-                f"--set {keys[key]}: {option} says this. Leave out --set {key}, give {option} only."
-            )
 
 
 def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
@@ -161,7 +131,7 @@ def read(job: TrainingJob) -> LoadedImages:
     settings = job.settings
     job.screen.say(
         f"{counted(len(found.images), 'photo')}, {counted(len(found.vocabulary.labels), 'label')} -> {job.run.path}"
-        f" ({settings.preset}, {settings.backbone.name}, {settings.image.size} px, {pick_precision(settings)})"
+        f" ({settings.preset_title}, {settings.backbone.name}, {settings.image.size} px, {pick_precision(settings)})"
     )
     return found
 

@@ -1,46 +1,45 @@
-"""The presets that ship with the package, and settings from a preset and ``--set`` texts."""
+"""Settings from a preset and ``--set`` texts; ``preset_sources.py`` reads the preset."""
 
 import tomllib
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 from tagger.config import Settings, check_read_options, check_settings
-from tagger.errors import TaggerError, did_you_mean
+from tagger.errors import TaggerError
+from tagger.presets.preset_sources import full_preset_name, load_preset, preset_names
 from tagger.renamed_settings import announce, current_key, current_names
 from tagger.setting_sections import ReadOptions
 
-
-def preset_names() -> list[str]:
-    """Names of the presets that ship with the package, sorted."""
-    return sorted(
-        p.name.removesuffix(".toml") for p in files("tagger.presets").iterdir() if p.name.endswith(".toml")
-    )
+__all__ = [
+    "full_preset_name",
+    "load_read_options",
+    "load_settings",
+    "override_keys",
+    "override_settings",
+    "preset_names",
+]
 
 
 def load_settings(
     preset: str = "standard", overrides: list[str] | None = None, **named: dict[str, Any]
 ) -> Settings:
-    """Settings of a preset, with ``section.key=value`` overrides and then named sections applied.
+    """Settings of a preset (a name, a TOML file or a run folder), with ``section.key=value`` overrides and then named
+    sections applied.
 
     All bad keys and values are reported in one TaggerError, each with the nearest known name.
 
     >>> load_settings("quick", ["train.lr=0.01"]).train.lr
     0.01
     """
-    if preset not in preset_names():
-        known = preset_names()
-        raise TaggerError(
-            f"Unknown preset {preset!r}.{did_you_mean(preset, known)} Available: {', '.join(known)}"
-        )
-    tree = tomllib.loads((files("tagger.presets") / f"{preset}.toml").read_text("utf-8"))
-    tree["preset"] = preset
+    tree = load_preset(preset)
+    tree["preset"] = full_preset_name(preset)
     _check_names(overrides or [])
     for text in overrides or []:
         _set_key(tree, text, _with_current_names(*_parse_override(text)))
     for section, values in named.items():
         if isinstance(values, dict):
-            tree.setdefault(section, {}).update(values)
+            if isinstance(tree.setdefault(section, {}), dict):  # else it is refused below
+                tree[section].update(values)
         else:
             tree[section] = values
     return check_settings(tree)
@@ -56,6 +55,17 @@ def override_settings(settings: Settings, text: str) -> Settings:
     _check_names([text])
     _set_key(tree, text, _with_current_names(*_parse_override(text)))
     return check_settings(tree)
+
+
+def override_keys(text: str) -> list[str]:
+    """The settings that a ``section.key=value`` text sets, under present names; it may set a whole section.
+
+    >>> override_keys("train.keep=0.5"), override_keys("data={path='x', val=0.2}")
+    (['train.wise_ft_share'], ['data.path', 'data.val'])
+    """
+    parts, chosen = _with_current_names(*_parse_override(text))
+    key = ".".join(parts)
+    return [f"{key}.{name}" for name in chosen] if isinstance(chosen, dict) else [key]
 
 
 def load_read_options(overrides: Sequence[str] = ()) -> ReadOptions:

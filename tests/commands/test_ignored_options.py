@@ -148,16 +148,40 @@ def test_moving_files_back_takes_no_other_option(option: str, value: str, demo: 
     refused(tagger_cli("data", "duplicates", demo, "--undo", "aside", *more), "--undo only moves files back")
 
 
-@pytest.mark.parametrize(
-    ("more", "option"),
-    [
-        (("--set", "data.path=x"), "--data"),
-        (("--set", "data.labels=x"), "--labels"),
-        (("--set", "preset=best"), "--preset"),
-        (("--backbone", "test_resnet", "--set", "backbone.name=test_vit"), "--backbone"),
-        (("--weights", "none", "--set", "backbone.weights=hub"), "--weights"),
-    ],
-)
-def test_a_setting_is_said_once(more: tuple[str, ...], option: str, demo: Path, tagger_cli: Cli):
-    refused(tagger_cli("train", "--data", demo, *more), f"--set {more[-1]}: {option} says this")
+# setting -> the option that sets it, and a value of that option
+OWNED = {
+    "data.path": ("--data", None),  # the others are refused where --data is given, as it always is
+    "data.labels": ("--labels", None),
+    "preset": ("--preset", None),
+    "backbone.name": ("--backbone", "test_resnet"),
+    "backbone.weights": ("--weights", "none"),
+}
+
+
+@pytest.mark.parametrize("form", ["key", "section"])
+@pytest.mark.parametrize("setting", OWNED)
+def test_a_setting_is_said_once(setting: str, form: str, demo: Path, tagger_cli: Cli):
+    """As ``section.key=value``, and in a whole section: ``section={key = value}``."""
+    option, value = OWNED[setting]
+    section, _, key = setting.partition(".")
+    text = f"{setting}=x" if form == "key" else f"{section}={{{key or 'x'} = 'x'}}"
+    more = (option, value) if value else ()
+    refused(tagger_cli("train", "--data", demo, *more, "--set", text), f"--set {text}: {option} says this")
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("setting", [key for key in OWNED if "." in key])
+def test_a_whole_section_is_compared_with_that_of_a_resumed_training(
+    setting: str, begun: RunFolder, tagger_cli: Cli
+):
+    section, _, key = setting.partition(".")
+    text = f"{section}={{{key} = 'elsewhere'}}"
+    end = tagger_cli("train", "--resume", "--run", begun.path, "--set", text)
+    refused(end, f"--set {text}", "config.toml", "without --resume")
+
+
+@pytest.mark.parametrize(
+    "text", ["data={path = 'x'}", "data={labels = 'x'}", "backbone={name = 'x'}", "data=5"]
+)
+def test_commands_that_only_read_labels_refuse_other_settings(text: str, demo: Path, tagger_cli: Cli):
+    refused(tagger_cli("data", "stats", demo, "--set", text), "Settings: ")

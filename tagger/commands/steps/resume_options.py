@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tagger.config import Settings
 from tagger.errors import TaggerError
-from tagger.presets import override_settings
+from tagger.presets import full_preset_name, override_settings
 from tagger.runs import RunFolder
 
 
@@ -24,7 +24,7 @@ def check_resume_options(
     own = settings.data
     given = {
         "--data": (data, own.path, None if data is None else str(Path(data).resolve())),
-        "--preset": (preset, settings.preset, preset),
+        "--preset": (preset, settings.preset, preset and full_preset_name(preset)),
         "--backbone": (backbone, settings.backbone.name, backbone),
         "--weights": (weights, settings.backbone.weights, weights_setting(weights)),
         "--labels": (labels, own.labels, None if labels is None else str(Path(labels).resolve())),

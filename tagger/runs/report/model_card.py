@@ -74,7 +74,7 @@ def _training_data(settings: Settings, images: pd.DataFrame) -> str:
     train, val, test = (f"{counts.get(part, 0):,}" for part in ("train", "val", "test"))
     return (
         f"Trained on {train} images of `{Path(settings.data.path).name}` ({val} for validation, {test} for the test)"
-        f" with preset `{settings.preset}`: {_training_summary(settings)}, input {settings.image.size} px,"
+        f" with preset `{settings.preset_title}`: {_training_summary(settings)}, input {settings.image.size} px,"
         f" loss `{settings.loss.name}`, head `{settings.head.name}`."
     )
 
