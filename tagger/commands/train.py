@@ -214,6 +214,8 @@ def split(scanned: ScannedImages) -> SplitImages:
     found = _split(scanned, group_N)
     job.screen.say_list(found.notes, indent="")
     images = scanned.images.assign(split=found.split, fold=found.fold, group=group_N)
+    if "picture_hash" in images:  # not in a checkpoint of an earlier version
+        images["picture_hash"] = images.pop("picture_hash")  # last: others know the first five by their place
     data = TrainingData(
         scanned.pixels, labels_NK, found.split, found.fold, scanned.features, vocabulary=scanned.vocabulary
     )

@@ -17,7 +17,7 @@ from tagger.data.formats.long_table import LongTable, convert_underscores, to_de
 from tagger.data.formats.readers import DETECTION_ORDER, NAMED_PATH_ORDER, LabelReader, label_readers
 from tagger.data.formats.readers.annotation_files import path_title
 from tagger.data.formats.tabular import READABLE_SUFFIXES, read_text
-from tagger.data.images.hashes import hash_files
+from tagger.data.images.hashes import identify_files
 from tagger.data.images.listing import IMAGE_SUFFIXES, Listing, check_folder, list_images, suggest_sibling
 from tagger.data.vocabulary import Vocabulary, check_label_names, parse_labels_toml
 from tagger.errors import Problem, TaggerError
@@ -30,10 +30,11 @@ from tagger.text import counted, shortlist
 class Dataset:
     """Images with labels: rows of ``labels_NK`` are ``images``, columns are ``labels``; -1 unknown, 0 no, 1 yes.
 
-    ``images`` has the columns ``file`` (posix path relative to ``root``), ``hash`` (of the bytes) and
-    ``size`` (bytes), sorted by file. ``unlisted`` are images that the labels do not name. ``problems`` are
-    all problems found; those in ``unreadable`` are images and folders that were left out. ``source`` says
-    which labels were read and which were ignored. ``groups`` and ``rules`` come from ``labels.toml``.
+    ``images`` has the columns ``file`` (posix path relative to ``root``), ``hash`` (of the bytes), ``size``
+    (bytes) and ``picture_hash`` (of the picture, whatever metadata is in the file), sorted by file.
+    ``unlisted`` are images that the labels do not name. ``problems`` are all problems found; those in
+    ``unreadable`` are images and folders that were left out. ``source`` says which labels were read and which
+    were ignored. ``groups`` and ``rules`` come from ``labels.toml``.
     """
 
     root: Path
@@ -113,18 +114,18 @@ def _hash_images(
     root: Path, table: LongTable, vocabulary: Vocabulary, progress: ProgressCallback | None
 ) -> tuple[pd.DataFrame, Cells, list[Problem]]:
     """(images, labels_NK, problems): the readable images of the table with hash and size, sorted by file."""
-    hashes, sizes, unread = hash_files(root, table.files, progress=progress)
-    images = pd.DataFrame(
-        {"file": pd.Series(table.files, dtype=str), "hash": pd.Series(hashes, dtype=str), "size": sizes}
-    )
+    found = identify_files(root, table.files, progress=progress)
+    columns = {"file": table.files, "hash": found.hashes, "size": found.sizes}
+    images = pd.DataFrame(columns | {"picture_hash": found.picture_hashes})
+    images = images.astype({"file": str, "hash": str, "picture_hash": str})
     order_N = np.argsort(images["file"].to_numpy(dtype=str), kind="stable")
     kept_N = order_N[images["hash"].to_numpy()[order_N] != ""]
     if not len(kept_N):
         raise TaggerError(
-            f"{root}: none of the {len(images):,} labelled images can be read, such as {unread[0]}"
+            f"{root}: none of the {len(images):,} labelled images can be read, such as {found.problems[0]}"
         )
     labels_NK = to_dense(table, vocabulary.labels)[kept_N]
-    return images.iloc[kept_N].reset_index(drop=True), labels_NK, unread
+    return images.iloc[kept_N].reset_index(drop=True), labels_NK, found.problems
 
 
 def _split_progress(

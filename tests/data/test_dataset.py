@@ -22,7 +22,7 @@ def test_the_order_of_rows_changes_nothing(folder):
     assert first.labels == second.labels == ("cat", "dog")
     assert first.images.equals(second.images)
     assert np.array_equal(first.labels_NK, second.labels_NK)
-    assert list(first.images.columns) == ["file", "hash", "size"]
+    assert list(first.images.columns) == ["file", "hash", "size", "picture_hash"]
 
 
 def test_images_that_cannot_be_read_are_left_out_and_listed(folder):

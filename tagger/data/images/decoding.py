@@ -72,6 +72,13 @@ def load_image(source: ImageSource, *, size: int | None = None, fit: Fit = "squa
         return _array(rgb) if size is None else np.array(_fit_square(rgb, size, fit))
 
 
+def load_stored(source: ImageSource) -> NDArray[np.uint8]:
+    """RGB pixels (H, W, 3) as they are stored, not turned upright. Raises UnreadableImage."""
+    with _errors_as_unreadable(), _open_checked(source) as image, _memory.reserve(_check_limits(image, None)):
+        image.load()
+        return _array(to_rgb(image))
+
+
 def load_preview(source: ImageSource, *, max_side: int) -> tuple[Image.Image, bytes | None]:
     """(upright RGB image of at most ``max_side`` pixels a side, its RGB colour profile or None), for screens.
 

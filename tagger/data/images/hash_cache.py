@@ -8,6 +8,9 @@ as it could change again within one tick of a coarse clock (git calls that racy)
 The cache is ``DATA/.tagger/files.npz``, or a file in the user's cache folder if that cannot be written. It is
 written whole or not at all; an unreadable cache is replaced, and a failure to write it is no error. Fewer
 than ``MIN_CACHED_FILES`` files are hashed in about a second and not cached.
+
+Both hashes of a file are kept, those of pictures in an array of their own: versions without it read the rest,
+and a cache of theirs only lacks the pictures.
 """
 
 import hashlib
@@ -27,23 +30,25 @@ RACY_NANOSECONDS = 2_000_000_000
 VERSION = 1
 STAT_FIELDS = ("size", "device", "inode", "mtime", "ctime")  # times are in nanoseconds
 MAX_INT64 = 2**63 - 1
+HASH_DIGITS = 32
+UNKNOWN_PICTURE = "0" * HASH_DIGITS
 FileStat = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class HashCache:
-    """Paths with their ``STAT_FIELDS`` (N, F) and hashes (N, 16 bytes)."""
+    """Paths with their ``STAT_FIELDS`` (N, F) and hashes (N, 32): 16 bytes of the file's, 16 of its picture's."""
 
     files: list[str]
     stats_NF: NDArray[np.int64]
     hashes_NH: NDArray[np.uint8]
 
     def lookup(self, files: Sequence[str], stats_MF: NDArray[np.int64]) -> list[str]:
-        """The cached hash of each file (32 hex digits), or ``""`` if it is not cached or its stats changed.
+        """The cached hashes of each file (64 hex digits), or ``""`` if it is not cached or its stats changed.
 
-        >>> cache = HashCache(["a"], np.array([[1, 2, 3, 4, 5]]), np.full((1, 16), 255, np.uint8))
-        >>> cache.lookup(["b", "a"], np.array([[1, 2, 3, 4, 5], [1, 2, 3, 4, 5]]))
-        ['', 'ffffffffffffffffffffffffffffffff']
+        >>> cache = HashCache(["a"], np.array([[1, 2, 3, 4, 5]]), np.full((1, 32), 255, np.uint8))
+        >>> [len(digits) for digits in cache.lookup(["b", "a"], np.array([[1, 2, 3, 4, 5], [1, 2, 3, 4, 5]]))]
+        [0, 64]
         """
         if not self.files:
             return [""] * len(files)
@@ -55,7 +60,7 @@ class HashCache:
         same_M = (row_M >= 0) & (self.stats_NF[row_M] == stats_MF).all(axis=1)
         digits = self.hashes_NH.tobytes().hex()
         return [
-            digits[32 * n : 32 * n + 32] if same else ""
+            digits[64 * n : 64 * n + 64] if same else ""
             for n, same in zip(row_M.tolist(), same_M.tolist(), strict=True)
         ]
 
@@ -79,11 +84,11 @@ class HashCache:
         return HashCache(
             [self.files[n] for n in others] + [files[n] for n in kept.tolist()],
             np.concatenate([self.stats_NF[others], stats_MF[kept]]),
-            np.concatenate([self.hashes_NH[others], np.frombuffer(digits, np.uint8).reshape(-1, 16)]),
+            np.concatenate([self.hashes_NH[others], np.frombuffer(digits, np.uint8).reshape(-1, 32)]),
         )
 
 
-EMPTY_CACHE = HashCache([], np.empty((0, len(STAT_FIELDS)), np.int64), np.empty((0, 16), np.uint8))
+EMPTY_CACHE = HashCache([], np.empty((0, len(STAT_FIELDS)), np.int64), np.empty((0, 32), np.uint8))
 
 
 def file_stat(status: os.stat_result) -> FileStat:
@@ -101,9 +106,11 @@ def load_hash_cache(root: str | Path) -> HashCache:
                 if int(kept["version"]) != VERSION:
                     continue
                 files = kept["files"].tobytes().decode("utf-8", "surrogateescape").split("\0")
-                cache = HashCache(files if len(kept["facts"]) else [], kept["facts"], kept["hashes"])
+                pictures = kept["pictures"] if "pictures" in kept else np.zeros_like(kept["hashes"])
+                hashes_NH = np.concatenate([kept["hashes"], pictures], axis=1)
+                cache = HashCache(files if len(kept["facts"]) else [], kept["facts"], hashes_NH)
             num_files = len(cache.files)
-            if len(cache.stats_NF) == num_files and cache.hashes_NH.shape == (num_files, 16):
+            if len(cache.stats_NF) == num_files and cache.hashes_NH.shape == (num_files, 32):
                 return cache
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             continue
@@ -119,7 +126,15 @@ def save_hash_cache(root: str | Path, cache: HashCache) -> None:
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    np.savez(file, version=VERSION, files=paths, facts=cache.stats_NF, hashes=cache.hashes_NH)
+                    hashes, pictures = np.split(cache.hashes_NH, 2, axis=1)
+                    np.savez(
+                        file,
+                        version=VERSION,
+                        files=paths,
+                        facts=cache.stats_NF,
+                        hashes=hashes,
+                        pictures=pictures,
+                    )
                 os.replace(name, path)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
