@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from noise_photos import make_photos, write_rows
+import torch
 from small import train_argv
 from test_export import pixels_of, run_onnx
+from untrained import AGES, NAMES, make_run
 
 import tagger
+from tagger.commands.export import export
+from tagger.data import LabelGroup
 from tagger.review import Decision, LabelOperation, Store
 from tagger.runs import RunFolder
+from tagger.scoring import Thresholds
+from tagger.scoring.metrics import NEVER
 
 Cli = Callable[..., Any]
 NOTE = "Labels chosen on no photo: 'umbrella' (no known negative)."
@@ -83,6 +90,55 @@ def test_an_exported_model_never_chooses_it(tagger_cli: Cli, tmp_path: Path, tra
     assert done.code == 0, done.err
     _, chosen_NK, _ = run_onnx(tmp_path / "a.onnx", pixels_of(run))
     assert not chosen_NK[:, tagger.load(run).labels.index("umbrella")].any()
+
+
+ONE_SIDED = ("a|b", "young")  # the second one is of a group
+
+
+def one_sided_run(folder: Path, *more: str, groups: dict[str, LabelGroup] | None = None) -> RunFolder:
+    """A run that would choose every label on every photo, were two of them not one-sided."""
+    run = make_run(folder, *more, groups=groups)
+    thresholds, calibration = run.load_decision_rule()
+    rows = tuple(
+        replace(row, value=NEVER if name in ONE_SIDED else 0.0, how="never chosen: no known negative")
+        for name, row in zip(NAMES, thresholds.labels, strict=True)
+    )
+    run.save_decision_rule(Thresholds(rows, 0.5, "f1"), calibration, NAMES)
+    run.save_labels(NAMES, groups or {}, ())  # without rules: a rule chooses it where another label is chosen
+    return run
+
+
+def answers_of(path: Path, format: str, images: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """What a file chooses on the images, and the thresholds in its metadata."""
+    extra = {"metadata.json": ""}
+    if format == "torchscript":
+        module = torch.jit.load(str(path), _extra_files=extra)
+    else:
+        module = torch.export.load(str(path), extra_files=extra).module()
+    return np.asarray(module(torch.from_numpy(images))[1]), json.loads(extra["metadata.json"])["thresholds"]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.load. is deprecated")
+@pytest.mark.parametrize("format", ["torchscript", "torch-export"])
+@pytest.mark.parametrize("groups", [None, AGES], ids=["labels", "group"])
+def test_torchs_own_files_never_choose_it(format: str, groups: Any, tmp_path: Path):
+    run = one_sided_run(tmp_path, groups=groups)
+    images = pixels_of(run)
+    chosen_NK, thresholds = answers_of(export(run, tmp_path / "model", format=format), format, images)
+    never_K = np.isin(NAMES, ONE_SIDED)
+    assert not chosen_NK[:, never_K].any()
+    assert chosen_NK[:, ~never_K].all()  # also the other label of the group, which always has one
+    assert [value == NEVER for value in thresholds] == never_K.tolist()
+
+
+def test_a_hub_folder_says_which_labels_it_must_not_choose(tmp_path: Path):
+    run = one_sided_run(tmp_path, "head.name=linear", "image.fit=pad")
+    folder = export(run, tmp_path / "hub", format="hub")
+    about = json.loads((folder / "config.json").read_text("utf-8"))["tagger"]
+    by_label = dict(zip(about["labels"], about["thresholds"], strict=True))
+    assert {name for name, value in by_label.items() if value == NEVER} == set(ONE_SIDED)
+    card = (folder / "README.md").read_text("utf-8")
+    assert "Labels chosen on no photo: `a|b` (no known negative), `young` (no known negative)." in card
 
 
 def test_a_label_added_with_yes_only_is_chosen_once_somebody_said_no(

@@ -39,7 +39,7 @@ tags:
 # {name}
 
 An image tagger made with tagger. It knows {num}: {labels}.
-`sigmoid` of its scores are probabilities of each label alone.
+`sigmoid` of its scores are probabilities of each label alone.{never_chosen}
 
     import timm, torch
     model = timm.create_model("local-dir:THIS_FOLDER", pretrained=True).eval()
@@ -145,10 +145,22 @@ def _save_hub_folder(predictor: Predictor, net: nn.Module, folder: Path) -> None
     arguments = _model_args(predictor)
     save_for_hf(net, str(folder), model_config=extra, model_args=arguments, safe_serialization=True)
     (folder / "model.safetensors").chmod(0o644)  # safetensors makes files that only their owner can read
-    names = ", ".join(f"`{' '.join(name.split())}`" for name in predictor.labels)
-    num = counted(len(predictor.labels), "label")
-    card = CARD_TEMPLATE.format(name=predictor.run.path.resolve().name, num=num, labels=names)
-    (folder / "README.md").write_text(card, "utf-8")
+    (folder / "README.md").write_text(_hub_card(predictor), "utf-8")
+
+
+def _hub_card(predictor: Predictor) -> str:
+    """The card; it names the labels that must not be chosen, as scores alone do not tell."""
+    note = predictor.thresholds.never_chosen_note(predictor.labels, quote=_code)
+    return CARD_TEMPLATE.format(
+        name=predictor.run.path.resolve().name,
+        num=counted(len(predictor.labels), "label"),
+        labels=", ".join(map(_code, predictor.labels)),
+        never_chosen=f"\n{note}" if note else "",
+    )
+
+
+def _code(label: str) -> str:
+    return f"`{' '.join(label.split())}`"
 
 
 def _hub_logits(folder: Path, model: TagModel, check: ParityCheck) -> Tensor:
