@@ -1,7 +1,8 @@
 """Exit codes of commands: errors as one line on standard error, Ctrl-C as a prompt exit.
 
 0 done; 1 a fault of tagger (the traceback is in a log); 2 an error that the user can fix; 3 done, but some
-images could not be read; 130 stopped by Ctrl-C.
+images could not be read; 130 stopped by Ctrl-C. A reader of the output that goes away (``| head -1``) changes
+no code.
 """
 
 import errno
@@ -18,6 +19,7 @@ from typing import Any
 
 import typer
 
+from tagger.closed_pipes import forgiving_output
 from tagger.errors import TaggerError, printable
 
 FORCE_EXIT_SECONDS = 5.0  # between Ctrl-C and the end of a command that hangs
@@ -57,8 +59,12 @@ def _force_exit(ended: Event) -> None:
     os._exit(130)
 
 
+@forgiving_output()
 def exit_code_of(call: Callable[[], Any]) -> int:
-    """The exit code of a command; an error is printed as one line on standard error."""
+    """The exit code of a command; an error is printed as one line on standard error.
+
+    Where nobody reads the output any more, the command still does all its work, and has the code of that work.
+    """
     try:
         code = int(call() or 0)
         return _interrupted() if code == 130 else code  # typer turns Ctrl-C into this code

@@ -63,8 +63,8 @@ def evaluate(data: Data = None, run: Run = None, labels: Labels = None, out: Jso
         raise TaggerError("No photo folder was given. Give --data DIR.")
     check_json_report(out)
     result = call(data, run, labels=labels, screen=screen)
-    report(result, f"folder {data}", screen, rest="--out FILE has all")
     save_json_report(result, out)
+    report(result, f"folder {data}", screen, rest="--out FILE has all")
     exit_if_unreadable([f"{file}: {reason}" for file, reason in result["unreadable"].items()], screen)
 
 
@@ -100,5 +100,5 @@ def compare(
 
     check_json_report(out)
     result = call(run_a, run_b)
-    show_comparison(result, new_screen(), first=run_a.name, second=run_b.name)
     save_json_report(result, out)
+    show_comparison(result, new_screen(), first=run_a.name, second=run_b.name)

@@ -30,6 +30,7 @@ from tagger.commands.writers import (
     write_report,
 )
 from tagger.commands.writers.image_folder import METADATA_FILE
+from tagger.data.formats.prediction_columns import SEPARATOR
 from tagger.errors import Problem, TaggerError
 from tagger.review.disagreement import check_way
 from tagger.runs import RunFolder, find_run, locked, output_lock, remove_leftovers, with_data
@@ -128,10 +129,11 @@ def _write(
 ) -> WriteResult:
     """Write the labels, and say what their format cannot store. An existing file is ours (``_check_output_file``)."""
     applied = corrected.applied
-    root = Path(run.load_settings().data.path)
+    how = run.load_settings().data
     done = write_labels(
-        [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, root=root, out=out,
-        format=format, on_existing=on_existing, decided_NK=applied.verified_NK, screen=screen,
+        [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, root=how.path,
+        out=out, format=format, on_existing=on_existing, decided_NK=applied.verified_NK,
+        joined=how.label_separator == SEPARATOR, screen=screen,  # with the run's settings it is read the same
     )  # fmt: skip
     for sentence in done.lost_information:
         screen.say(f"{sentence}.")

@@ -51,7 +51,7 @@ def stats(
         check_new_path(html, (".html", ".htm"))
     screen, dataset = _read(folder, labels, overrides)
     found = describe(dataset, track=screen.track)
-    if html is not None:  # before the screen: a closed pipe must not lose it
+    if html is not None:
         from data_tools.describe_html import html_page
         from tagger.runs import write_text
 
@@ -77,9 +77,10 @@ def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: O
     problems = check_dataset(
         folder, labels, read_options=load_read_options(overrides or []), track=screen.track
     )
+    _save_table(out, [[p.file, p.row, p.reason] for p in problems], ["file", "row", "reason"])
     for problem in problems:
         screen.say(" ".join(str(problem).splitlines()))
-    _save_table(out, [[p.file, p.row, p.reason] for p in problems], ["file", "row", "reason"], screen)
+    _say_saved(out, screen)
     if problems:
         raise TaggerError(
             f"{folder}: {counted(len(problems), 'problem')}, listed above. Correct them and check again."
@@ -134,6 +135,7 @@ def duplicates(
     how: Any = {"near": near, "run": run, "track": screen.track}
     found = find_duplicates(folder, files, names=names, labels_NK=labels_NK, known=known, **how)
     table = found.table
+    _save_table(out, table.to_numpy().tolist(), list(table.columns))
     screen.say_list(found.problems)
     differing = table.loc[table["differs"] != "", "group"].nunique()
     screen.say(
@@ -142,7 +144,7 @@ def duplicates(
     )
     for line in format_groups(table):
         screen.say(line)
-    _save_table(out, table.to_numpy().tolist(), list(table.columns), screen)
+    _say_saved(out, screen)
     spare = removable_files(table)
     if to is not None:
         moved = quarantine_files(folder, table, spare, to, track=screen.track)
@@ -164,10 +166,11 @@ def quality(folder: Folder, out: Table = None) -> None:
     files = list_images(folder).files
     measures = measure_images(folder, files, track=screen.track)
     table = low_quality_images(measures, files)
+    _save_table(out, table.to_numpy().tolist(), list(table.columns))
     screen.say(f"{counted(len(table), 'photo')} of {len(files):,} to check")
     if len(table):
         screen.table("Photos", list(table.columns), table.head(40).to_numpy().tolist())
-    _save_table(out, table.to_numpy().tolist(), list(table.columns), screen)
+    _say_saved(out, screen)
     if measures.problems:
         screen.say(f"{counted(len(measures.problems), 'photo')} could not be read:")
         screen.say_list(measures.problems)
@@ -228,8 +231,8 @@ def _check_new_table(out: Path | None) -> None:
         check_new_path(out, (".csv", ".tsv", ".parquet"))
 
 
-def _save_table(out: Path | None, rows: list[Any], columns: list[str], screen: "Screen") -> None:
-    """The table in ``out``, if one is wanted."""
+def _save_table(out: Path | None, rows: list[Any], columns: list[str]) -> None:
+    """The table in ``out``, if one is wanted; before anything of it is shown."""
     if out is None:
         return
     import pandas as pd
@@ -237,4 +240,8 @@ def _save_table(out: Path | None, rows: list[Any], columns: list[str], screen: "
     from tagger.commands.writers import write_report
 
     write_report(pd.DataFrame(rows, columns=columns), out)
-    screen.say(f"Full result: {out}")
+
+
+def _say_saved(out: Path | None, screen: "Screen") -> None:
+    if out is not None:
+        screen.say(f"Full result: {out}")

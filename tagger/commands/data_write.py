@@ -38,9 +38,9 @@ def split(
         data.labels_NK, hashes, val=val, test=test, folds=folds, seed=seed, names=data.labels
     )
     screen.say_list(found.notes)
+    write_table(out, data.images[["file"]].assign(split=found.split, fold=found.fold))
     table = split_table(data.labels_NK, found.split, data.labels)
     screen.table("Photos with each label", list(table.columns), table.to_numpy().tolist())
-    write_table(out, data.images[["file"]].assign(split=found.split, fold=found.fold))
     screen.say(f"Written: {out}")
 
 

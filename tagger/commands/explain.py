@@ -15,7 +15,7 @@ from tagger.commands.console.screen import MAX_LINES, Screen
 from tagger.commands.serving.heat_maps import MAX_SIDE, label_column, photo_heat_map
 from tagger.commands.serving.predictor import Predictor, load
 from tagger.commands.steps.input_photos import find_photos
-from tagger.data.formats.csv_injection import escape_formulas
+from tagger.data.formats.csv_injection import BYTE_ORDER_MARK, escape_formulas
 from tagger.data.images.decoding import load_preview
 from tagger.errors import TaggerError
 from tagger.explain import explanations, outside_hottest_cell
@@ -86,7 +86,7 @@ def explain_images(
     table.attrs["unreadable"] = unreadable
     if rows:
         text = escape_formulas(table.round(6)).to_csv(index=False, lineterminator="\n")
-        write_text(out / f"{method}.csv", text)
+        write_text(out / f"{method}.csv", BYTE_ORDER_MARK + text)
     return table
 
 

@@ -120,13 +120,15 @@ def _changes(
     return changes
 
 
-def label_table(files: Sequence[str], names: Sequence[str], labels_NK: Cells) -> pd.DataFrame:
+def label_table(
+    files: Sequence[str], names: Sequence[str], labels_NK: Cells, *, joined: bool = True
+) -> pd.DataFrame:
     """The labels as a table of text that ``--labels`` reads, sorted by file: the same labels give the same
     bytes.
 
-    ``file,labels`` joined by ``|`` where that says everything: all cells known, no ``|`` in a name, each
-    label used; else ``file`` and one 0/1/empty column per label. TaggerError if a column would then have to
-    be called "file".
+    ``file,labels`` joined by ``|`` where that says everything (all cells known, no ``|`` in a name, each label
+    used) and readers take it so (``joined``); else ``file`` and one 0/1/empty column per label.
+    TaggerError if a column would then have to be called "file".
 
     >>> label_table(["a.jpg"], ["sea"], np.array([[1]], np.int8))
         file labels
@@ -135,7 +137,7 @@ def label_table(files: Sequence[str], names: Sequence[str], labels_NK: Cells) ->
     order = sorted(range(len(files)), key=lambda row: files[row])
     cells = labels_NK[order]
     table: dict[str, list[str]] = {"file": [files[row] for row in order]}
-    plain = all(name == name.strip() and name and "|" not in name for name in names)
+    plain = joined and all(name == name.strip() and name and "|" not in name for name in names)
     if plain and (cells != UNKNOWN).all() and (cells == 1).any(axis=0).all():
         names_K = np.array(names, object)
         return pd.DataFrame(table | {"labels": ["|".join(names_K[row == 1]) for row in cells]})

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tagger.arrays import Cells
+from tagger.data.formats.csv_injection import BYTE_ORDER_MARK
 from tagger.errors import Problem, TaggerError
 from tagger.runs.atomic import atomic_write, write_text
 from tagger.runs.read_errors import wrap_read_errors
@@ -85,12 +86,13 @@ class ArtifactFolder:
         csv.writer(text, lineterminator="\n").writerows(
             [("file", "reason"), *((p.file, p.reason) for p in problems)]
         )
-        write_text(self.path / "unreadable.csv", text.getvalue())
+        write_text(self.path / "unreadable.csv", BYTE_ORDER_MARK + text.getvalue())
 
     @reads("unreadable.csv")
     def load_unreadable(self) -> list[Problem]:
         """Images that could not be read, and why."""
-        rows = csv.reader(io.StringIO(self._read("unreadable.csv")))
+        text = self._read("unreadable.csv").removeprefix(BYTE_ORDER_MARK)  # earlier runs have none
+        rows = csv.reader(io.StringIO(text))
         return [Problem(file, None, reason) for file, reason in list(rows)[1:]]
 
     def _save_table(self, name: str, table: pd.DataFrame) -> None:

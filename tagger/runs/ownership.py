@@ -6,6 +6,7 @@ folder of working files gets the mark before its first file and loses it after i
 
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -104,10 +105,11 @@ def check_own_csv(path: Path, header: str, advice: str = "Move it away, or name 
 
 
 def begins_with(path: Path, text: str) -> bool:
-    """Whether it is a file that begins so."""
+    """Whether it is a file that begins so, after a byte order mark if it has one."""
+    expected = text.encode()
     try:
         with path.open("rb") as file:
-            return file.read(len(text.encode())) == text.encode()
+            return file.read(len(BOM_UTF8) + len(expected)).removeprefix(BOM_UTF8).startswith(expected)
     except OSError:
         return False
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from noise_photos import make_photos, write_rows
 import torch
+from noise_photos import make_photos, write_rows
 from small import train_argv
 from test_export import pixels_of, run_onnx
 from untrained import AGES, NAMES, make_run

@@ -3,6 +3,7 @@
 import io
 import os
 import socket
+from codecs import BOM_UTF8
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -19,6 +20,7 @@ from untrained import make_run
 from tagger.commands.console.screen import Screen
 from tagger.data import list_images
 from tagger.data.formats.csv_injection import escape_formula, escape_formulas, unescape_formula
+from tagger.data.formats.tabular import read_table
 from tagger.errors import Problem, printable
 from tagger.runs import RunFolder
 
@@ -177,3 +179,48 @@ def test_reports_are_guarded_and_data_is_not(tmp_path: Path, tagger_cli: Any):
     assert (
         escape_formulas(again.set_index(again.columns[0]).reset_index())["labels"].str.startswith("'").all()
     )
+
+
+def reports(tmp_path: Path, tagger_cli: Any) -> dict[str, Path]:
+    """Every list for people, each with a photo or a label called ``café 猫`` in it."""
+    run = make_run(tmp_path)
+    photos = tmp_path / "photos"
+    (photos / "café 猫.png").write_bytes(b"\x89PNG")
+    Image.new("RGB", (8, 8)).save(photos / "é.png")
+    for name, labels in (("a", "café 猫|dog"), ("b", "dog")):
+        text = f"file,labels\né.png,{labels}\n0.png,café 猫\n"
+        (tmp_path / f"{name}.csv").write_text(text, "utf-8")
+    out = {name: tmp_path / f"{name}.out.csv" for name in ("check", "quality", "merged", "tags")}
+    calls = (
+        ["data", "check", photos, "--labels", tmp_path / "a.csv", "--out", out["check"]],
+        ["data", "quality", photos, "--out", out["quality"]],
+        ["data", "merge", photos, "--labels", tmp_path / "a.csv", "--labels", tmp_path / "b.csv", "--out",
+         out["merged"]],
+        ["predict", photos, "--run", run.path, "--out", out["tags"]],
+        ["explain", photos / "é.png", "--run", run.path, "--out", tmp_path / "maps"],
+    )  # fmt: skip
+    for call in calls:
+        assert tagger_cli(*call).code in (0, 2, 3)
+    run.save_unreadable([Problem("café 猫.png", None, "broken")])
+    run_list, beside = run.path / "unreadable.csv", out["tags"].with_name("tags.out.csv.unreadable.csv")
+    disagreements = out["merged"].with_name("merged.out.disagreements.csv")
+    return {
+        "check": out["check"], "quality": out["quality"], "disagreements": disagreements, "beside": beside,
+        "explain": tmp_path / "maps" / "grad_cam.csv", "run": run_list,
+    }  # fmt: skip
+
+
+def test_reports_have_a_byte_order_mark_and_are_read_back(tmp_path: Path, tagger_cli: Any):
+    for name, path in reports(tmp_path, tagger_cli).items():
+        assert path.read_bytes().startswith(BOM_UTF8), name
+        assert path.read_bytes().count(BOM_UTF8) == 1, name
+        table, columns = pd.read_csv(path, keep_default_na=False), read_table(path).columns
+        assert list(columns) == list(table.columns), name
+        assert "é" in path.read_text("utf-8-sig"), name
+    run = RunFolder(tmp_path / "run")
+    assert run.load_unreadable() == [Problem("café 猫.png", None, "broken")]
+    (run.path / "unreadable.csv").write_text("file,reason\na.png,old\n", "utf-8")  # of an earlier version
+    assert run.load_unreadable() == [Problem("a.png", None, "old")]
+    again = tagger_cli("predict", tmp_path / "photos", "--run", run.path, "--out", tmp_path / "tags.out.csv",
+                       "--on-existing", "overwrite")  # fmt: skip
+    assert again.code == 3, again.err  # its own list is in the way of nothing

@@ -60,6 +60,7 @@ class Predictor:
     def predict(self, images: str | Path | Sequence[str | Path]) -> pd.DataFrame:
         """Table of predictions, a row an image: ``file``, ``labels`` (joined by ``|``), then a probability a label.
 
+        Labels with ``|`` in their names cannot be told apart in ``labels``: use ``chosen_labels`` for them.
         ``images`` is a folder or a list of files. An unreadable image has empty labels, no probabilities,
         and its reason in the table's ``attrs["unreadable"]`` (file -> reason). TaggerError if the folder
         has no images.

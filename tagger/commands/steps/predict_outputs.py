@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tagger.commands.writers import check_empty_folder
 from tagger.commands.writers.image_folder import METADATA_FILE
-from tagger.data.formats.csv_injection import escape_formula
+from tagger.data.formats.csv_injection import BYTE_ORDER_MARK, escape_formula
 from tagger.errors import Problem, TaggerError
 from tagger.runs import write_text
 
@@ -73,4 +73,4 @@ def save_unreadable(problems: list[Problem], path: Path) -> None:
     text = io.StringIO()
     rows = [(escape_formula(problem.file), escape_formula(problem.reason)) for problem in problems]
     csv.writer(text, lineterminator="\n").writerows([UNREADABLE_HEADER.split(","), *rows])
-    write_text(path, text.getvalue())
+    write_text(path, BYTE_ORDER_MARK + text.getvalue())

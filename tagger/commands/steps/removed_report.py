@@ -87,7 +87,7 @@ def _removed_before(changes: Path) -> pd.DataFrame:
     if not lists_removed(changes):
         return pd.DataFrame(columns=SIDECAR_COLUMNS)
     try:
-        table = pd.read_csv(changes, dtype=str, keep_default_na=False)
+        table = pd.read_csv(changes, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, OSError) as error:
         raise TaggerError(f"{changes}: cannot be read ({error}). Move it away.") from None
     table = table[table["sidecar"] != ""].map(unescape_formula)

@@ -25,7 +25,7 @@ from tagger.commands.writers.lossiness import (
 from tagger.commands.writers.sidecar_batch import ON_EXISTING, write_sidecars
 from tagger.commands.writers.sidecars import sidecar_formats
 from tagger.commands.writers.tables import csv_text
-from tagger.data.formats.csv_injection import escape_formulas
+from tagger.data.formats.csv_injection import BYTE_ORDER_MARK, escape_formulas
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import atomic_write, write_text
 
@@ -58,6 +58,7 @@ def write_labels(
     format: str,
     on_existing: str = "skip",
     decided_NK: Bools | None = None,
+    joined: bool = True,
     screen: Screen | None = None,
 ) -> WriteResult:
     """Write the labels of the images ``root / file`` to ``out``: a file, or a folder of sidecars or images.
@@ -66,8 +67,9 @@ def write_labels(
     without *unknown* stores such a cell as *no* (a merged sidecar keeps the label as it is), and leaves out
     an image with unknown cells only. ``on_existing`` is ``skip`` (TaggerError for a file that exists; a
     sidecar is kept), ``overwrite``, or ``merge`` (sidecars). A merge takes away only labels that are *no*,
-    and only where a person decided so (``decided_NK``; None: nowhere) or tagger itself wrote them. The images
-    are never changed. TaggerError for an unknown format, an unusable name, or a file in the way.
+    and only where a person decided so (``decided_NK``; None: nowhere) or tagger itself wrote them. A csv, tsv
+    or parquet table has a 0/1 column a label unless labels may be ``joined`` by ``|``. The images are never
+    changed. TaggerError for an unknown format, an unusable name, or a file in the way.
     """
     screen = screen or Screen(quiet=True)
     out = Path(out)
@@ -95,7 +97,7 @@ def write_labels(
         from tagger.review import label_table  # here: predicting starts without a database
 
         paths = [path_in_table(file, root, out.parent) for file in files]
-        write_table(label_table(paths, names, labels_NK), target, format)
+        write_table(label_table(paths, names, labels_NK, joined=joined), target, format)
         return WriteResult(out, len(files))
     num_images = _write_batches(files, labels_NK, names, root, target, format, screen)
     capabilities = batch_formats.find(format).capabilities  # type: ignore[attr-defined]
@@ -143,20 +145,24 @@ def _write_all_sidecars(
     return WriteResult(out, num_images, num_skipped, lost, problems)
 
 
-def write_table(table: pd.DataFrame, out: Path, format: str) -> None:
-    """A table as csv, tsv or parquet, whole or not at all."""
+def write_table(table: pd.DataFrame, out: Path, format: str, *, mark: str = "") -> None:
+    """A table as csv, tsv or parquet, whole or not at all. Text begins with the ``mark``."""
     if format == "parquet":
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(out) as temporary:
             pq.write_table(pa.Table.from_pandas(table, preserve_index=False), temporary)
     else:
-        write_text(out, csv_text(table, TABLE_DELIMITERS[format]))
+        write_text(out, mark + csv_text(table, TABLE_DELIMITERS[format]))
 
 
 def write_report(table: pd.DataFrame, out: Path) -> None:
-    """A table for people, in the format of its suffix; CSV and TSV get no cell that a spreadsheet would run."""
+    """A table for people, in the format of its suffix.
+
+    CSV and TSV have a byte order mark, for Excel, and no cell that a spreadsheet would run.
+    """
     format = out.suffix.lower()[1:]
-    write_table(table if format == "parquet" else escape_formulas(table), out, format)
+    written = table if format == "parquet" else escape_formulas(table)
+    write_table(written, out, format, mark=BYTE_ORDER_MARK)
 
 
 def _write_batches(

@@ -1,14 +1,16 @@
 """Escaping of CSV cells that a spreadsheet would run as formulas (OWASP, "CSV injection").
 
 A cell that begins with ``= + - @``, a tab or a line end gets an apostrophe before it; so does a cell in which
-such a sign follows apostrophes, so that removing one apostrophe restores every cell. Reports are escaped;
-labels and predictions are data for programs and are not.
+such a sign follows apostrophes, so that removing one apostrophe restores every cell. Reports are escaped, and
+begin with a byte order mark: without it Excel reads a CSV in the code page of its country, and ``café``
+becomes ``cafÃ©``. Labels and predictions are data for programs and have neither.
 """
 
 import re
 
 import pandas as pd
 
+BYTE_ORDER_MARK = "\ufeff"
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tagger.arrays import NO, UNKNOWN, YES
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
+from tagger.data.formats.prediction_columns import is_probability_column
 from tagger.data.formats.readers.table_hints import wide_hint
 from tagger.data.formats.readers.table_rows import ignored_columns_text, matched_rows
 from tagger.data.formats.tabular import TableStream
@@ -53,12 +54,16 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
 def _label_columns(
     name: str, columns: tuple[str, ...], read_options: ReadOptions
 ) -> tuple[list[tuple[int, str]], list[str]]:
-    """((index, name) of the label columns, names of the others). The nameless first column of pandas is an index."""
+    """((index, name) of the label columns, names of the others).
+
+    Others are the nameless first column, which is an index of pandas, and probabilities of predicted labels.
+    """
     wanted = []
     others = []
     for at, column in enumerate(columns):
         if column != read_options.file_column:
-            if (not column and not at) or any(_matches(column, rule) for rule in read_options.ignore_columns):
+            ignored = any(_matches(column, rule) for rule in read_options.ignore_columns)
+            if (not column and not at) or ignored or is_probability_column(column, columns):
                 others.append(column)
             else:
                 wanted.append((at, column))
