@@ -36,6 +36,7 @@ COMMANDS = {
     "compare": ["compare", "run", "other", "--out", "compared.json"],
     "explain": ["explain", "some/0.png", "--run", "run", "--out", "maps"],
     "export": ["export", "--run", "run", "--out", "model.ts", "--format", "torchscript"],
+    "decisions-disagreements": ["decisions", "disagreements", "--run", "run", "--out", "differing.csv"],
     "data-stats": ["data", "stats", "photos", "--html", "stats.html"],
     "data-check": ["data", "check", "some", "--labels", "wrong.csv", "--out", "problems.csv"],
     "data-duplicates": ["data", "duplicates", "some", "--out", "copies.csv", "--apply", "--to", "away"],
@@ -166,7 +167,8 @@ def test_the_files_are_those_of_a_call_that_is_read_to_its_end(
 
 
 def test_every_command_is_tried():
-    apps = [("", cli.app), ("data-", cli.data_app)]
+    groups = [(f"{group.name}-", group.typer_instance) for group in cli.app.registered_groups]
+    apps = [("", cli.app), *groups]
     names = {
         prefix + str(command.name or command.callback.__name__)
         for prefix, app in apps
