@@ -10,13 +10,10 @@ on these distorts it. Measured on photos with planted errors and 5 % of cells re
 to clean labels closed by -10 % and 36 % (two seeds); with weight 1 by 86 % and 64 %.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tagger.batches import fits_cache, make_loader, write_cache
 from tagger.commands.compare import compare, show_comparison
@@ -25,14 +22,17 @@ from tagger.commands.steps.file_changes import find_replaced_files, stats_when_h
 from tagger.commands.steps.finalize import finalize, tell_done
 from tagger.commands.steps.retrain_inputs import (
     RetrainInputs,
-    begin_origin,
-    check_on_disagreement,
     load_retrain_inputs,
     load_warm_start,
     remap_constraints,
 )
-from tagger.commands.steps.reviewed_labels import check_store_folder, store_url
-from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
+from tagger.commands.steps.retrain_start import (
+    RetrainOptions,
+    RetrainStart,
+    new_retraining,
+    resumed_retraining,
+)
+from tagger.commands.steps.retrain_targets import RetrainTargets, training_targets
 from tagger.commands.steps.training_steps import (
     FittedModel,
     LoadedImages,
@@ -45,13 +45,10 @@ from tagger.commands.steps.training_steps import (
 from tagger.commands.suspects import suspects
 from tagger.data import label_stats
 from tagger.errors import TaggerError
-from tagger.review.disagreement import check_way
-from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished, with_data
+from tagger.runs import RunFolder
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features
 from tagger.training.features import Features, find_unreadable
-from tagger.training.retraining.noisy_targets import DOUBT_THRESHOLD, NoisyTargets
-from tagger.training.targets import TrainingTargets
 from tagger.training.training_data import TrainingData
 
 
@@ -74,88 +71,28 @@ def retrain(
     decisions in it, are not there.
     """
     screen = screen or Screen(quiet=True)
-    check_way(on_disagreement or "skip")
-    if resume:
-        folder = RunFolder(out) if out is not None else newest_unfinished()
-        origin = _interrupted(folder, run)
-        check_on_disagreement(origin, on_disagreement)
-        previous = with_data(find_run(origin["from"]), data)
-        url = _resumed_store(folder, origin, store, None if data is None else previous)
-    else:
-        previous = with_data(run if isinstance(run, RunFolder) else find_run(run), data)
-        folder = RunFolder(out if out is not None else new_run_path(previous.load_settings().backbone.name))
-        check_new(folder, "--out")
-        url = store_url(previous, store)
-        origin = begin_origin(previous, url, on_disagreement)
-    with folder.locked("retrain", screen.say):
-        if resume:
-            check_unfinished(folder)
-            folder.claim()  # its settings are there; one of the last version has no mark yet
-            if data is not None:
-                folder.save_settings(previous.load_settings())
-        else:
-            check_free(folder, "--out")
-            _start(folder, previous, origin)
-        return _retrain(folder, previous, origin, url, screen)
+    options = RetrainOptions(out=out, store=store, data=data, on_disagreement=on_disagreement)
+    start = resumed_retraining(run, options) if resume else new_retraining(run, options)
+    with start.folder.locked("retrain", screen.say):
+        start.begin()
+        return _retrain(start, screen)
 
 
-def _interrupted(folder: RunFolder, run: str | Path | RunFolder | None) -> dict[str, Any]:
-    """What the unfinished retraining began with; TaggerError if there is none, or if it is not one of ``run``."""
-    origin = folder.checkpoint.load_origin()
-    if origin is None:
-        raise TaggerError(
-            f"{folder.path}: no retraining was started there. Start it: tagger retrain without --resume."
-        )
-    given = run.path if isinstance(run, RunFolder) else run
-    if given is not None and Path(given).resolve() != Path(origin["from"]).resolve():
-        raise TaggerError(
-            f"--run {given}: the retraining {folder.path} began from {origin['from']}, and --resume continues"
-            " from there. Leave out --run, or start a new retraining without --resume."
-        )
-    return origin
-
-
-def _resumed_store(
-    folder: RunFolder, origin: dict[str, Any], store: str | None, moved: RunFolder | None
-) -> str:
-    """The address of the store that a resumed retraining reads. TaggerError if the store is not there."""
-    if store is None and moved is not None:
-        return store_url(moved, None)
-    url = str(store or origin["store"])
-    if "***" in url:
-        raise TaggerError(
-            f"{folder.path}: the address of its store is {url}. Give it with the password: --store URL."
-        )
-    check_store_folder(url)
-    return url
-
-
-def _start(folder: RunFolder, previous: RunFolder, origin: dict[str, Any]) -> None:
-    """The run folder with what a resumed retraining needs; its settings are written last."""
-    checkpoint = folder.checkpoint
-    folder.claim()
-    if previous.has_suspects:
-        checkpoint.save_suspects(previous.load_suspects())
-    checkpoint.save_origin(origin)
-    folder.save_settings(previous.load_settings())
-
-
-def _retrain(
-    folder: RunFolder, previous: RunFolder, origin: dict[str, Any], url: str, screen: Screen
-) -> RunFolder:
+def _retrain(start: RetrainStart, screen: Screen) -> RunFolder:
     """Everything from the decisions to the finished run."""
+    folder = start.folder
     screen.log_path = folder.log_path
-    inputs = load_retrain_inputs(folder, previous, origin, url, screen)
+    inputs = load_retrain_inputs(start, screen)
     job = TrainingJob.start(folder, inputs.settings, screen)
     scanned = scan_pixels(read(job, inputs), inputs)
-    targets = _training_targets(scanned, inputs)
+    targets = training_targets(scanned, inputs)
     fitted = fit(split(scanned, inputs, targets))
     likely: list[int] = []
 
     def extra_metrics() -> dict[str, Any]:
-        doubt = suspects(folder, store=url)["doubt"]  # first: a finished run has suspects
+        doubt = suspects(folder, store=start.url)["doubt"]  # first: a finished run has suspects
         likely.append(int((doubt >= 0.5).sum()))
-        return _provenance(inputs, targets.strategy) | {"comparison": _comparison(previous, fitted)}
+        return _provenance(inputs, targets.strategy) | {"comparison": _comparison(start.previous, fitted)}
 
     finalize(fitted, extra_metrics)
     if compared := folder.load_metrics()["comparison"]:
@@ -212,20 +149,13 @@ def _batches(read: LoadedImages) -> Any:
     return tracked
 
 
-@dataclass(frozen=True)
-class RetrainTargets:
-    """Training targets of the cells while some rows are held out, and the strategy for doubted cells, as JSON."""
-
-    targets_without: Callable[[np.ndarray], TrainingTargets]
-    strategy: dict[str, Any]
-
-
 def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets) -> SplitImages:
     """The split and folds of the previous run, and the networks that training starts from."""
     job = scanned.job
     labels_NK = scanned.labels_NK
     images = scanned.images
-    split_N, fold_N = _split_and_fold(images)
+    split_N = images["split"].to_numpy(dtype=str)
+    fold_N = images["fold"].to_numpy(np.int64)
     data = TrainingData(
         scanned.pixels, labels_NK, split_N, fold_N, scanned.features, targets.targets_without, scanned.vocabulary,
     )  # fmt: skip
@@ -240,43 +170,6 @@ def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets
         eval_mask_NK=inputs.eval_mask_NK[scanned.rows],
         notes=(f"Retrained from {inputs.previous.path} with {number}.",),
     )
-
-
-def _training_targets(scanned: ScannedImages, inputs: RetrainInputs) -> RetrainTargets:
-    """The training targets: verified cells as they are, doubted ones by the strategy that validates best."""
-    labels_NK = scanned.labels_NK
-    screen = scanned.job.screen
-    doubt_NK = inputs.doubt_NK[scanned.rows]
-    _, fold_N = _split_and_fold(scanned.images)
-    weights_NK = np.where(
-        inputs.corrected.applied.verified_NK[scanned.rows], inputs.settings.train.verified_weight, 1.0
-    )
-    num_doubted = int((doubt_NK[fold_N >= 0] >= DOUBT_THRESHOLD).sum())
-    if scanned.features is None:  # a trained network has memorised these labels: its features tell nothing
-        return RetrainTargets(
-            lambda held_out: TrainingTargets.from_labels(labels_NK, None, weights_NK),
-            {"way": "trust", "cells": num_doubted},
-        )
-    views_VND = scanned.features.views_VND
-    noisy_targets = NoisyTargets(
-        views_VND, labels_NK, doubt_NK, weights_NK, fold_N, inputs.settings, scanned.vocabulary
-    )
-    strategy, scores = noisy_targets.choose_strategy(track=screen.track)
-    if scores:
-        listed = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
-        screen.say(
-            f"{counted(num_doubted, 'label')} still in doubt. Of the ways to treat them, {strategy!r} was best on"
-            f" validation photos (mAP: {listed})."
-        )
-    return RetrainTargets(
-        lambda held_out: noisy_targets.targets(strategy, held_out),
-        {"way": strategy, "cells": num_doubted, "validation_map": scores},  # the key "way" is historic
-    )
-
-
-def _split_and_fold(images: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """(split_N, fold_N) of the previous run."""
-    return images["split"].to_numpy(dtype=str), images["fold"].to_numpy(np.int64)
 
 
 def _comparison(previous: RunFolder, fitted: FittedModel) -> dict[str, Any] | None:

@@ -5,13 +5,13 @@ previous networks are matched in ``training/retraining/warm_start.py``.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tagger.arrays import Cells, Floats
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.retrain_start import RetrainStart
 from tagger.commands.steps.reviewed_labels import (
     ReviewedLabels,
     correct_labels,
@@ -53,10 +53,12 @@ class RetrainInputs:
         return self.corrected.applied.labels_NK
 
 
-def load_retrain_inputs(
-    folder: RunFolder, previous: RunFolder, origin: dict[str, Any], url: str, screen: Screen
-) -> RetrainInputs:
+def load_retrain_inputs(start: RetrainStart, screen: Screen) -> RetrainInputs:
     """Inputs of this retraining, by the decisions that it began with: the log only grows, so all are still there."""
+    folder = start.folder
+    previous = start.previous
+    origin = start.origin
+    url = start.url
     settings = folder.load_settings()  # those of the previous run, with the present data folder
     images = previous.load_images()
     rows, operations = read_decisions(url)
@@ -83,28 +85,6 @@ def load_retrain_inputs(
         doubt_NK = np.zeros(corrected.applied.labels_NK.shape, dtype=np.float32)
     eval_mask_NK = eval_mask(previous, corrected, (images["split"] == "test").to_numpy())
     return RetrainInputs(previous, settings, corrected, images, eval_mask_NK, doubt_NK)
-
-
-def begin_origin(previous: RunFolder, url: str, on_disagreement: str | None) -> dict[str, Any]:
-    """What a resumed retraining must know: the previous run, the store and its last rows, and the options."""
-    rows, operations = read_decisions(url)
-    return {
-        "from": str(previous.path.resolve()),
-        "store": hide_password(url),
-        "last_decision": max((row.id for row in rows), default=0),
-        "last_operation": max((one.id for one in operations), default=0),
-        "on_disagreement": on_disagreement or "skip",
-    }
-
-
-def check_on_disagreement(origin: dict[str, Any], given: str | None) -> None:
-    """TaggerError if a retraining is resumed with another option than it began with."""
-    begun = origin.get("on_disagreement", "skip")
-    if given not in (None, begun):
-        raise TaggerError(
-            f"--on-disagreement {given}: this retraining began with {begun}. Leave the option out, or start a new"
-            " retraining without --resume."
-        )
 
 
 def remap_constraints(inputs: RetrainInputs) -> tuple[dict[str, LabelGroup], tuple[Rule, ...]]:

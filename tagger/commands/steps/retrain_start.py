@@ -1,0 +1,136 @@
+"""The start of a retraining: what it is made from, whether it is new or resumed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tagger.commands.steps.reviewed_labels import (
+    check_store_folder,
+    hide_password,
+    read_decisions,
+    store_url,
+)
+from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
+from tagger.errors import TaggerError
+from tagger.review.disagreement import check_way
+from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished, with_data
+
+AnyRun = str | Path | RunFolder | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainOptions:
+    """What a person said about a retraining; see ``commands/retrain.py``."""
+
+    out: str | Path | None = None
+    store: str | None = None
+    data: str | Path | None = None
+    on_disagreement: str | None = None
+
+    def __post_init__(self) -> None:
+        check_way(self.on_disagreement or "skip")
+
+
+@dataclass(frozen=True)
+class RetrainStart:
+    """A retraining: its folder, the previous run, what it began with (kept for ``--resume``), the store's address.
+
+    ``resumed``: an earlier process began it. ``moved``: ``--data`` was given.
+    """
+
+    folder: RunFolder
+    previous: RunFolder
+    origin: dict[str, Any]
+    url: str
+    resumed: bool
+    moved: bool
+
+    def begin(self) -> None:
+        """Write what a resumed retraining needs, the settings last; to be called with the folder locked."""
+        folder = self.folder
+        if self.resumed:
+            check_unfinished(folder)
+            folder.claim()  # its settings are there; one of the last version has no mark yet
+            if self.moved:
+                folder.save_settings(self.previous.load_settings())
+            return
+        check_free(folder, "--out")
+        folder.claim()
+        if self.previous.has_suspects:
+            folder.checkpoint.save_suspects(self.previous.load_suspects())
+        folder.checkpoint.save_origin(self.origin)
+        folder.save_settings(self.previous.load_settings())
+
+
+def new_retraining(run: AnyRun, options: RetrainOptions) -> RetrainStart:
+    """A retraining from the decisions so far. TaggerError if it cannot be made."""
+    previous = with_data(run if isinstance(run, RunFolder) else find_run(run), options.data)
+    out = options.out
+    folder = RunFolder(out if out is not None else new_run_path(previous.load_settings().backbone.name))
+    check_new(folder, "--out")
+    url = store_url(previous, options.store)
+    origin = _new_origin(previous, url, options)
+    return RetrainStart(folder, previous, origin, url, resumed=False, moved=options.data is not None)
+
+
+def resumed_retraining(run: AnyRun, options: RetrainOptions) -> RetrainStart:
+    """The unfinished retraining. TaggerError if there is none, or if it began with other options."""
+    folder = RunFolder(options.out) if options.out is not None else newest_unfinished()
+    origin = _interrupted(folder, run)
+    _check_as_begun(origin, options)
+    previous = with_data(find_run(origin["from"]), options.data)
+    url = _resumed_store(folder, origin, options.store, None if options.data is None else previous)
+    return RetrainStart(folder, previous, origin, url, resumed=True, moved=options.data is not None)
+
+
+def _new_origin(previous: RunFolder, url: str, options: RetrainOptions) -> dict[str, Any]:
+    """What a resumed retraining must know: the previous run, the store and its last rows, and the options."""
+    rows, operations = read_decisions(url)
+    return {
+        "from": str(previous.path.resolve()),
+        "store": hide_password(url),
+        "last_decision": max((row.id for row in rows), default=0),
+        "last_operation": max((one.id for one in operations), default=0),
+        "on_disagreement": options.on_disagreement or "skip",
+    }
+
+
+def _check_as_begun(origin: dict[str, Any], options: RetrainOptions) -> None:
+    """TaggerError if a retraining is resumed with another option than it began with."""
+    begun = origin.get("on_disagreement", "skip")
+    if options.on_disagreement not in (None, begun):
+        raise TaggerError(
+            f"--on-disagreement {options.on_disagreement}: this retraining began with {begun}. Leave the option"
+            " out, or start a new retraining without --resume."
+        )
+
+
+def _interrupted(folder: RunFolder, run: AnyRun) -> dict[str, Any]:
+    """What the unfinished retraining began with; TaggerError if there is none, or if it is not one of ``run``."""
+    origin = folder.checkpoint.load_origin()
+    if origin is None:
+        raise TaggerError(
+            f"{folder.path}: no retraining was started there. Start it: tagger retrain without --resume."
+        )
+    given = run.path if isinstance(run, RunFolder) else run
+    if given is not None and Path(given).resolve() != Path(origin["from"]).resolve():
+        raise TaggerError(
+            f"--run {given}: the retraining {folder.path} began from {origin['from']}, and --resume continues"
+            " from there. Leave out --run, or start a new retraining without --resume."
+        )
+    return origin
+
+
+def _resumed_store(
+    folder: RunFolder, origin: dict[str, Any], store: str | None, moved: RunFolder | None
+) -> str:
+    """The address of the store that a resumed retraining reads. TaggerError if the store is not there."""
+    if store is None and moved is not None:
+        return store_url(moved, None)
+    url = str(store or origin["store"])
+    if "***" in url:
+        raise TaggerError(
+            f"{folder.path}: the address of its store is {url}. Give it with the password: --store URL."
+        )
+    check_store_folder(url)
+    return url
