@@ -255,3 +255,5 @@ class ThresholdSettings(Section):
     """`f1`, `f2`, `f0.5`, `precision>=0.9`, `recall>=0.8` or `cost fp=1 fn=5`."""
     min_positives: int = Field(10, ge=1)
     """Labels with fewer known positives get the shared threshold."""
+    pooled_loss: float = Field(0.01, ge=0, le=1)
+    """Largest loss of pooled utility (micro-F1) against the best single threshold, as a share; 1: no limit."""

@@ -33,7 +33,7 @@ B here: bootstrap draws.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,7 @@ from tagger.scoring.bootstrap import image_weights
 from tagger.scoring.calibration import fit_scale
 from tagger.scoring.finite_checks import check_finite_fields, check_scores
 from tagger.scoring.metrics import NEVER
+from tagger.scoring.pooled_limit import PooledLimit, limit_pooled_loss
 from tagger.scoring.threshold_objective import ThresholdObjective, parse_objective
 from tagger.text import shortlist
 
@@ -80,6 +81,7 @@ class Thresholds:
     labels: tuple[LabelThreshold, ...]
     shared: float  # the best single threshold for all labels
     objective: str
+    note: str = ""  # why the labels' own thresholds were moved; empty where they were not
 
     @property
     def values_K(self) -> Floats:
@@ -114,7 +116,7 @@ class Thresholds:
             LabelThreshold(float(values[name]), how, None, None, row.positives) if name in values else row
             for name, row in zip(names, self.labels, strict=True)
         ]
-        return Thresholds(tuple(rows), self.shared, self.objective)
+        return replace(self, labels=tuple(rows))
 
     def to_json(self) -> dict[str, Any]:
         """What ``json`` can write: aim, shared, and per label value, how, interval [low, high] or None, positives."""
@@ -123,7 +125,8 @@ class Thresholds:
             interval = None if t.low is None else [t.low, t.high]
             rows.append({"value": t.value, "how": t.how, "interval": interval, "positives": t.positives})
         # The key "aim" is historic: the objective had that name, and files of earlier runs have it.
-        return {"aim": self.objective, "shared": self.shared, "labels": rows}
+        document = {"aim": self.objective, "shared": self.shared, "labels": rows}
+        return document | ({"note": self.note} if self.note else {})
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Thresholds":
@@ -141,7 +144,7 @@ class Thresholds:
             rows.append(
                 LabelThreshold(float(row["value"]), str(row["how"]), low, high, int(row["positives"]))
             )
-        return cls(tuple(rows), float(data["shared"]), str(data["aim"]))
+        return cls(tuple(rows), float(data["shared"]), str(data["aim"]), str(data.get("note", "")))
 
 
 def choose_thresholds(
@@ -155,6 +158,7 @@ def choose_thresholds(
     prior: float = 50.0,
     counting_half_weight: float = 1000.0,
     confidence: float | None = None,
+    pooled_loss: float = 0.01,
     draws: int = 100,
     seed: int = 0,
 ) -> Thresholds:
@@ -167,6 +171,8 @@ def choose_thresholds(
     confidence limit meets it; one that cannot be met takes the nearest and says so. A label with fewer than
     ``min_positives`` positives, or no negative here, takes the shared threshold and says so. A label that is
     not in ``decidable_K`` (default: those with a known yes and no here) gets ``NEVER``, and shapes no other's.
+    Where the pooled utility of all is more than ``pooled_loss`` (a share) below that of the best single
+    threshold, they are moved towards it (``pooled_limit``).
     TaggerError if the probability of a known cell is NaN.
 
     >>> rng = np.random.default_rng(0)
@@ -211,7 +217,37 @@ def choose_thresholds(
         return _with_interval(float(mixed_B[0]), mixed_B[1:], "own" if own_share > 0.95 else "shrunk", yes)
 
     labels = tuple(label_threshold(k) for k in range(labels_NK.shape[1]))
-    return Thresholds(labels, shared, str(objective))
+    chosen = Thresholds(labels, shared, str(objective))
+    limit = limit_pooled_loss(
+        labels_NK,
+        probs_NK,
+        chosen.values_K,
+        objective,
+        decidable_K=decidable_K,
+        judged_K=np.array([label.low is not None for label in labels], dtype=bool),
+        tolerated=pooled_loss,
+    )
+    return _limited(chosen, limit) if limit else chosen
+
+
+def _limited(chosen: Thresholds, limit: PooledLimit) -> Thresholds:
+    """The thresholds with the values that the limit allows."""
+    rows = [_moved(label, limit, float(limit.values_K[k])) for k, label in enumerate(chosen.labels)]
+    return Thresholds(tuple(rows), limit.single, chosen.objective, limit.note())
+
+
+def _moved(label: LabelThreshold, limit: PooledLimit, value: float) -> LabelThreshold:
+    """A label's threshold with the value that the limit allows, and its interval moved alike."""
+    if label.never_chosen:
+        return label
+    if label.low is None or label.high is None:
+        return replace(label, value=value)
+    ends = sigmoid(
+        limit.share * logit(np.array([label.low, label.high]), eps=EPS)
+        + (1 - limit.share) * logit(np.array(limit.single), eps=EPS)
+    )
+    low, high = min(float(ends[0]), value), max(float(ends[1]), value)
+    return LabelThreshold(value, "near the shared", low, high, label.positives)
 
 
 def _missing_side(yes: int, no: int) -> str:

@@ -141,7 +141,7 @@ def test_a_hub_folder_says_which_labels_it_must_not_choose(tmp_path: Path):
     assert "Labels chosen on no photo: `a|b` (no known negative), `young` (no known negative)." in card
 
 
-def test_a_label_added_with_yes_only_is_chosen_once_somebody_said_no(
+def test_a_label_added_with_yes_only_can_be_chosen_once_somebody_said_no(
     tagger_cli: Cli, tmp_path: Path, trained: tuple[RunFolder, str]
 ):
     run, url = trained[0], f"sqlite:///{tmp_path / 'review.db'}"
@@ -157,7 +157,9 @@ def test_a_label_added_with_yes_only_is_chosen_once_somebody_said_no(
     done = tagger_cli("retrain", "--run", run.path, "--store", url, "--out", tmp_path / "both")
     assert done.code == 0, done.err
     assert "'added' (no known" not in " ".join(done.out.split())
-    assert is_chosen(tmp_path / "both", tmp_path / "photos")
+    both = RunFolder(tmp_path / "both")
+    thresholds, _ = both.load_decision_rule()
+    assert not thresholds.labels[both.load_labels().index("added")].never_chosen
 
 
 def add_label(url: str) -> None:

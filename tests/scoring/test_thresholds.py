@@ -112,13 +112,14 @@ def test_a_label_with_both_sides_elsewhere_gets_the_shared_threshold():
 def test_the_rarer_a_label_the_nearer_it_stays_to_the_shared_threshold():
     labels, probs = problem(1)
     near, far = (
-        choose_thresholds(labels, probs, shrinkage=shrinkage, draws=20, prior=1).values_K
+        choose_thresholds(labels, probs, shrinkage=shrinkage, draws=20, pooled_loss=1, prior=1).values_K
         for shrinkage in (1e9, 0)
     )
-    shared = choose_thresholds(labels, probs, draws=20).shared
+    shared = choose_thresholds(labels, probs, draws=20, pooled_loss=1).shared
     np.testing.assert_allclose(near, shared, rtol=1e-4)
     moved = np.abs(
-        logit(choose_thresholds(labels, probs, shrinkage=30, draws=20, prior=1).values_K) - logit(far)
+        logit(choose_thresholds(labels, probs, shrinkage=30, draws=20, pooled_loss=1, prior=1).values_K)
+        - logit(far)
     )
     kept = moved / np.abs(logit(near) - logit(far))  # the share of the way to the shared one: 30 / (n + 30)
     np.testing.assert_allclose(kept, 30 / ((labels == 1).sum(axis=0) + 30), rtol=1e-3)

@@ -120,6 +120,7 @@ def judge(
         rule.objective,
         decidable_K=decidable_K,
         min_positives=rule.min_positives,
+        pooled_loss=rule.pooled_loss,
         seed=settings.seed,
     )
     eval_labels_NK = _eval_labels(data, eval_mask_NK)
@@ -140,7 +141,7 @@ def judge(
         "test": metrics_of("test"),
         "validation": metrics_of("val"),
         "validation_map": finite,
-        "notes": [*result.notes, *filter(None, [thresholds.never_chosen_note(names)])],
+        "notes": [*result.notes, *filter(None, [thresholds.never_chosen_note(names), thresholds.note])],
         "split": table.to_dict("records"),
     }
     if code := head_code_report(result.model.head, names):
