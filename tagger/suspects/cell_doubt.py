@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats, row_blocks
+from tagger.arrays import NO, YES, Cells, Floats, row_blocks, sigmoid
 from tagger.suspects.constraint_violations import condition_on_constraints
+from tagger.suspects.error_rates import error_rates, shift_to_mean
 from tagger.suspects.evidence import Evidence, log_odds
 from tagger.suspects.label_noise import noise_rates, posterior_doubt, true_label_probs
 from tagger.suspects.logistic_regression import cross_fit_logistic
 from tagger.suspects.signals import Signal
 from tagger.suspects.threads import parallel_for
+
+MIN_SHARE = 1e-6  # of wrong ones among a label's given values
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def combine_signals(
     doubt_NK, false_negative_rate, false_positive_rate_K = _score_cells(
         evidence, given_NK, likelihood_ratios, rankable_K
     )
+    _shift_to_error_rates(doubt_NK, evidence, given_NK, likelihood_ratios, rankable_K)
     doubt_NK[:, ~rankable_K] = np.nan
     if evidence.verified_NK is not None:
         doubt_NK[evidence.verified_NK] = 0.0
@@ -85,11 +89,10 @@ def _score_cells(
     evidence: Evidence, given_NK: Floats, likelihood_ratios: Sequence[Floats], rankable_K: NDArray[np.bool_]
 ) -> tuple[Floats, float, NDArray[np.float64]]:
     """The doubt (N, K) of every cell from its probability of being given *yes*; and both noise rates."""
-    labels_NK = evidence.labels_NK
-    false_negative_rate, false_positive_rate_K = now = _noise_rates(given_NK, labels_NK, rankable_K)
-    if evidence.original_NK is not None:
-        # corrections made the labels cleaner, but no other cell more trustworthy
-        false_negative_rate, false_positive_rate_K = _noise_rates(given_NK, evidence.original_NK, rankable_K)
+    labels_NK = evidence.first_labels_NK
+    now = _noise_rates(given_NK, evidence.labels_NK, rankable_K)
+    # corrections made the labels cleaner, but no other cell more trustworthy
+    false_negative_rate, false_positive_rate_K = _noise_rates(given_NK, labels_NK, rankable_K)
     doubt_NK = np.empty(labels_NK.shape, np.float32)
 
     def score_rows(rows: slice) -> None:
@@ -101,6 +104,34 @@ def _score_cells(
 
     parallel_for(score_rows, row_blocks(labels_NK.shape))
     return doubt_NK, false_negative_rate, false_positive_rate_K
+
+
+def _shift_to_error_rates(
+    doubt_NK: Floats,
+    evidence: Evidence,
+    given_NK: Floats,
+    likelihood_ratios: Sequence[Floats],
+    rankable_K: NDArray[np.bool_],
+) -> None:
+    """Move each label's doubts, by direction, until they add up to ``error_rates``, in place.
+
+    Log-odds are first averaged with those of the given value being unlikely: Bayes' rule with two rates is
+    too sure of itself where the rates are not the same for all images.
+    """
+    labels_NK = evidence.first_labels_NK
+    rates = error_rates(given_NK[:, rankable_K], labels_NK[:, rankable_K])
+    columns = np.flatnonzero(rankable_K)
+
+    def shift(place: int) -> None:
+        k = columns[place]
+        for_yes_N = log_odds(given_NK[:, k], 1e-5) + sum(part_NK[:, k] for part_NK in likelihood_ratios)
+        directions = (NO, 1, rates.missing_K), (YES, -1, rates.spurious_K)
+        for value, sign, share_K in directions:
+            cells = np.flatnonzero(labels_NK[:, k] == value)
+            logits_C = (log_odds(doubt_NK[cells, k], 1e-5) + sign * for_yes_N[cells]) / 2
+            doubt_NK[cells, k] = sigmoid(logits_C + shift_to_mean(logits_C, max(share_K[place], MIN_SHARE)))
+
+    parallel_for(shift, range(len(columns)))
 
 
 def _noise_rates(

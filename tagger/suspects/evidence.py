@@ -38,6 +38,11 @@ class Evidence:
     groups: Mapping[str, LabelGroup] = field(default_factory=dict)
 
     @property
+    def first_labels_NK(self) -> Cells:
+        """The cells as they were given, before people corrected them."""
+        return self.labels_NK if self.original_NK is None else self.original_NK
+
+    @property
     def positives_K(self) -> NDArray[np.int64]:
         """Images given each label."""
         return (self.labels_NK == YES).sum(axis=0)

@@ -19,6 +19,16 @@ MAX_RATE = 0.35
 RATE_POOLING = 0.5  # how far the two estimates are drawn together: 0 not at all, 1 to their geometric mean
 
 
+def anchor_rates(given_probs_N: Floats, yes_N: NDArray[np.bool_]) -> tuple[float, float]:
+    """(share given *no* among a label's surest cells, share given *yes* among the least likely ones)."""
+    num = len(yes_N)
+    num_surest = max(5, round(SURE_YES_SHARE * int(yes_N.sum())))
+    num_clearest = max(5, round(SURE_NO_SHARE * num))
+    ends = np.clip([num_clearest - 1, num - num_surest], 0, num - 1)
+    order = np.argpartition(given_probs_N, ends)
+    return float((~yes_N[order[-num_surest:]]).mean()), float(yes_N[order[:num_clearest]].mean())
+
+
 def noise_rates(given_probs_NK: Floats, labels_NK: Cells) -> tuple[float, NDArray[np.float64]]:
     """(drop, stray_K): the drop rate, one for all labels, and stray rates in proportion to each label's odds
     of *yes*.
@@ -41,14 +51,9 @@ def noise_rates(given_probs_NK: Floats, labels_NK: Cells) -> tuple[float, NDArra
         if not 0 < count < len(known):
             continue
         odds_K[k] = count / (len(known) - count)
-        num_surest = max(5, round(SURE_YES_SHARE * count))
-        num_clearest = max(5, round(SURE_NO_SHARE * len(known)))
-        ends = np.clip([num_clearest - 1, len(known) - num_surest], 0, len(known) - 1)
-        order = np.argpartition(given_probs_NK[known, k], ends)
-        surest = known[order[-num_surest:]]
-        clearest = known[order[:num_clearest]]
-        false_negative_rates.append(float((labels_NK[surest, k] == NO).mean()))
-        false_positive_rates.append(float((labels_NK[clearest, k] == YES).mean()) / odds_K[k])
+        dropped, stray = anchor_rates(given_probs_NK[known, k], labels_NK[known, k] == YES)
+        false_negative_rates.append(dropped)
+        false_positive_rates.append(stray / odds_K[k])
         counts.append(count)
     if not counts:
         return MIN_RATE, odds_K

@@ -54,4 +54,13 @@ def test_labels_that_exclude_each_other_are_not_asked_about_each_other() -> None
     context = signals.build("label_context", evidence)
     assert not any(context.weight_K(k)[:3].any() for k in range(3))
     undeclared = signals.build("label_context", replace(evidence, groups={}))
-    assert any(undeclared.weight_K(k)[:3].any() for k in range(3))
+    assert not any(undeclared.weight_K(k)[:3].any() for k in range(3))  # no image has two of them
+
+
+def test_labels_that_some_images_have_together_are_asked_about_each_other() -> None:
+    evidence, _ = swapped(free=True)
+    labels_NK = evidence.labels_NK.copy()
+    labels_NK[:90, :3] = 1, 1, 0
+    context = signals.build("label_context", replace(evidence, labels_NK=labels_NK, groups={}))
+    assert context.weight_K(0)[1]
+    assert not context.weight_K(0)[2]
