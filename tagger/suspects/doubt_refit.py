@@ -23,7 +23,7 @@ from tagger.scoring.newton import newton_minimize
 from tagger.suspects.evidence import log_odds
 
 SCALE_PRIOR_STD = 0.3
-DIRECTION_PRIOR_STD = 0.7
+DIRECTION_PRIOR_STD = 1.2  # both noise rates may be several times too low or too high
 PRIOR_STD_GRID = ((0.1, 0.05), (0.3, 0.1), (1.0, 0.1), (0.3, 0.3), (1.0, 0.3))  # of labels, of signals
 MAX_STEPS = 25
 MAX_ABS_LOG_ODDS = 3.0  # nats: one surprise at a doubt of 0.999 does not outweigh fifty verdicts

@@ -134,7 +134,8 @@ def _fit_from(columns_VS: Floats, target_S: Floats, start_V: Floats) -> Floats:
     def evaluate(weight_V: Floats) -> tuple[float, Callable[[], Floats]]:
         logits_S = weight_V.astype(np.float32) @ columns_VS
         loss_S = np.maximum(logits_S, 0) - logits_S * target_S + np.log1p(np.exp(-np.abs(logits_S)))
-        prob_S = 1 / (1 + np.exp(-logits_S))
+        with np.errstate(over="ignore"):  # float32 ends at -88 nats: 0 is right
+            prob_S = 1 / (1 + np.exp(-logits_S))
 
         def newton_step() -> Floats:
             gradient_V = columns_VS @ (prob_S - target_S) + penalty_V * weight_V

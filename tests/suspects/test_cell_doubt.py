@@ -12,7 +12,12 @@ from sklearn.metrics import average_precision_score
 from tagger.arrays import sigmoid
 from tagger.data import Rule
 from tagger.suspects import find_suspects, rescore_suspects, review_order
-from tagger.suspects.constraint_violations import at_most_one_right, condition_on_constraints
+from tagger.suspects.constraint_violations import (
+    SAME_SHARE,
+    at_most_one_right,
+    condition_on_constraints,
+    condition_on_copies,
+)
 from tagger.suspects.label_noise import noise_rates, posterior_doubt
 from tagger.suspects.review_priority import LIKELY_DOUBT
 
@@ -163,3 +168,38 @@ def test_of_several_yes_in_an_exclusive_group_one_at_most_is_right_as_enumeratio
     for place in range(3):
         wrong = sum(weight for right, weight in worlds.items() if not right[place]) / total
         assert at_most_one_right(doubts)[place] == pytest.approx(wrong)
+
+
+def copies(first: int, second: int, doubts: tuple[float, float], *, verified: bool = False) -> np.ndarray:
+    """The doubts of one label of two copies, given their values, after they were looked at together."""
+    drawn = draw(50)
+    group_N = np.arange(50)
+    group_N[1] = 0
+    labels_NK, verified_NK = drawn.evidence.labels_NK.copy(), np.zeros(drawn.truth_NK.shape, bool)
+    labels_NK[:2, 0] = first, second
+    labels_NK[1, 1:] = labels_NK[0, 1:]
+    verified_NK[0, 0] = verified
+    evidence = replace(
+        drawn.evidence, labels_NK=labels_NK, duplicate_group_N=group_N, verified_NK=verified_NK
+    )
+    doubt_NK = np.full(labels_NK.shape, 0.2)
+    doubt_NK[:2, 0] = doubts
+    after_NK = condition_on_copies(doubt_NK, evidence)
+    np.testing.assert_allclose(after_NK[2:], doubt_NK[2:])
+    np.testing.assert_allclose(after_NK[:, 1:], doubt_NK[:, 1:])
+    return after_NK[:2, 0]
+
+
+def test_of_two_copies_with_opposite_labels_about_one_is_wrong_as_enumeration_says() -> None:
+    x, y = 0.3, 0.1
+    exactly_one = x * (1 - y) + y * (1 - x)
+    expected = np.array([x * (1 - y), y * (1 - x)]) / exactly_one
+    found = copies(1, 0, (x, y))
+    np.testing.assert_allclose(found, SAME_SHARE * expected + (1 - SAME_SHARE) * np.array([x, y]))
+    assert 0.9 <= found.sum() <= 1.1
+    np.testing.assert_allclose(copies(1, 1, (x, y)), [x, y])
+
+
+def test_an_answer_about_a_photo_decides_for_its_copy() -> None:
+    assert copies(1, 0, (0.0, 0.1), verified=True)[1] > 0.9
+    assert copies(1, 1, (0.0, 0.3), verified=True)[1] < 0.05
