@@ -46,8 +46,8 @@ def options() -> list[tuple[str, str]]:
     """(command, option) of each option on the command line."""
     root: Any = typer.main.get_command(app)
     calls = {name: call for name, call in root.commands.items() if not hasattr(call, "commands")}
-    for group in ("data", "decisions"):
-        calls |= {f"{group} {name}": call for name, call in root.commands[group].commands.items()}
+    groups = {name: group for name, group in root.commands.items() if hasattr(group, "commands")}
+    calls |= {f"{name} {key}": call for name, group in groups.items() for key, call in group.commands.items()}
     found = [(name, word) for name, call in calls.items() for param in call.params for word in param.opts]
     assert len(found) > 100
     return found

@@ -6,12 +6,22 @@ A file for each section of ``tagger --help``. Exit codes: ``tagger/exit_codes.py
 import gc
 import sys
 
-from tagger.cli import decisions, reviewing, tagging, training, upkeep
+from tagger.cli import decisions, reviewing, runs, tagging, training, upkeep
 from tagger.cli.base import app
 from tagger.cli.tagging import PREDICT_FORMATS
 from tagger.exit_codes import exit_code_of, force_exit_on_ctrl_c
 
-__all__ = ["PREDICT_FORMATS", "app", "decisions", "main", "reviewing", "tagging", "training", "upkeep"]
+__all__ = [
+    "PREDICT_FORMATS",
+    "app",
+    "decisions",
+    "main",
+    "reviewing",
+    "runs",
+    "tagging",
+    "training",
+    "upkeep",
+]
 
 
 def main() -> None:

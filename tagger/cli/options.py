@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of photos with labels.")]
-Run = Annotated[Path | None, typer.Option("--run", help="Run folder. Default: the newest in ./runs.")]
+Run = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        help="Run folder or its name. Default: the chosen one in ./runs, else the newest.",
+    ),
+]
 NewRun = Annotated[Path | None, typer.Option(help="Run folder to write. Default: a new one in ./runs.")]
 Labels = Annotated[
     Path | None, typer.Option(help="Label file or folder. Default: found in the photo folder.")

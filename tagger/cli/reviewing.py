@@ -30,7 +30,7 @@ def suspects(
     from tagger.runs import find_run
 
     screen = new_screen()
-    folder = find_run(run)
+    folder = find_run(run, screen.say)
     call(folder, limit=limit, store=store, data=data, screen=screen)
     screen.say(f"Next: tagger review --run {folder.path}")
 

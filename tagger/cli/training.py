@@ -79,12 +79,13 @@ def retrain(
 ) -> None:
     """Retrain on the corrected labels, and compare the runs."""
     from tagger.commands.retrain import retrain as call
+    from tagger.commands.steps.settle_choice import next_run_option
 
     screen = new_screen()
     folder = call(
         run, out=out, store=store, data=data, resume=resume, on_disagreement=on_disagreement, screen=screen
     )
-    screen.say(f"Next: tagger predict FOLDER --run {folder.path}")
+    screen.say(f"Next: tagger predict FOLDER{next_run_option(folder)}")
 
 
 @app.command(rich_help_panel=TRAIN)

@@ -74,7 +74,7 @@ def apply(
     write.
     """
     screen = screen or Screen(quiet=True)
-    folder = with_data(run if isinstance(run, RunFolder) else find_run(run), data)
+    folder = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), data)
     out = Path(out)
     url = store_url(folder, store)
     check_format(format)

@@ -38,7 +38,7 @@ def export(
     """The path of what was written: a model with the run's labels, calibration, thresholds and preprocessing
     in it.
 
-    ``run`` is what ``tagger.load`` takes: a path, what ``tagger.train`` gave, None for the newest run.
+    ``run`` is what ``tagger.load`` takes: a path, what ``tagger.train`` gave, None for the run in use.
     ``thresholds`` names a set that was saved in the review app. ``format``: ``onnx``, ``torchscript`` and
     ``torch-export`` are one file from pixels to decisions; ``hub`` is a folder for
     ``timm.create_model("local-dir:OUT")`` and the Hugging Face hub, logits only. What is written is read

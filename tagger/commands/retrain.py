@@ -19,7 +19,7 @@ from tagger.batches import fits_cache, make_loader, write_cache
 from tagger.commands.compare import compare, show_comparison
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.file_changes import find_replaced_files, stats_when_hashed
-from tagger.commands.steps.finalize import finalize, tell_done
+from tagger.commands.steps.finalize import end_training, finalize
 from tagger.commands.steps.retrain_inputs import (
     RetrainInputs,
     load_retrain_inputs,
@@ -72,7 +72,7 @@ def retrain(
     """
     screen = screen or Screen(quiet=True)
     options = RetrainOptions(out=out, store=store, data=data, on_disagreement=on_disagreement)
-    start = resumed_retraining(run, options) if resume else new_retraining(run, options)
+    start = resumed_retraining(run, options) if resume else new_retraining(run, options, screen.say)
     with start.folder.locked("retrain", screen.say):
         start.begin()
         return _retrain(start, screen)
@@ -101,7 +101,7 @@ def _retrain(start: RetrainStart, screen: Screen) -> RunFolder:
         verb = "is" if likely[0] == 1 else "are"
         number = counted(likely[0], "label")
         screen.say(f"{number} {verb} probably still wrong. Review them: tagger review --run {folder.path}")
-    tell_done(fitted)
+    end_training(fitted)
     return folder
 
 

@@ -34,7 +34,7 @@ def suspects(
     reason and more.
     """
     screen = screen or Screen(quiet=True)
-    folder = with_data(run if isinstance(run, RunFolder) else find_run(run), data)
+    folder = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), data)
     store = store_url(folder, store)  # first: a folder that is not there shows at once
     screen.log_path = folder.log_path
     images = folder.load_images()

@@ -16,7 +16,7 @@ from tagger.commands.steps.file_changes import (
     find_changed_while_reading,
     stats_when_hashed,
 )
-from tagger.commands.steps.finalize import finalize, tell_done
+from tagger.commands.steps.finalize import end_training, finalize
 from tagger.commands.steps.resume_options import check_resume_options
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
@@ -108,7 +108,7 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     scanned = scan_pixels(read(job))  # the backbone that they share is free to go
     fitted = fit(split(scanned))
     finalize(fitted)
-    tell_done(fitted)
+    end_training(fitted)
     return folder
 
 

@@ -1,11 +1,12 @@
 """``RunFolder``: saves and loads every file of a finished run; ``commands/steps/finalize.py`` writes most of them.
 
-Files that a run and its checkpoint share are in ``base_folder.py``."""
+Files that a run and its checkpoint share are in ``base_folder.py``; thresholds in ``threshold_files.py``; what is
+noted after the training in ``notes_file.py``."""
 
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,15 @@ import pandas as pd
 from tagger.arrays import Floats
 from tagger.config import Settings, dump_settings, read_settings
 from tagger.data import LabelGroup, Rule, Vocabulary
-from tagger.errors import TaggerError, did_you_mean
 from tagger.runs.atomic import atomic_write, make_newest, remove_leftovers, write_text
-from tagger.runs.base_folder import ArtifactFolder, reads
+from tagger.runs.base_folder import reads
 from tagger.runs.checkpoint import NETWORK, Checkpoint
 from tagger.runs.lock import locked
+from tagger.runs.notes_file import NotesFile, with_data_folder
 from tagger.runs.ownership import check_absent, marked
 from tagger.runs.read_errors import load_array
-from tagger.scoring import Calibration, LabelConstraints, Thresholds, build_constraints
+from tagger.runs.threshold_files import ThresholdFiles
+from tagger.scoring import LabelConstraints, build_constraints
 
 RUN_FILES = re.compile(  # every file that a training writes beside its checkpoint
     r"(config\.toml|(labels|thresholds|origin|metrics)\.json|(images|labels|suspects|judged)\.parquet|README\.md|log\.txt"
@@ -34,7 +36,7 @@ RUN_FILES = re.compile(  # every file that a training writes beside its checkpoi
 FIRST_FILES = ("config.toml", "labels.json", "unreadable.csv")  # written before a training can be resumed
 
 
-class RunFolder(ArtifactFolder):
+class RunFolder(NotesFile, ThresholdFiles):
     """A run on disk. ``load_x`` gives what ``save_x`` wrote; each file is whole or absent."""
 
     # What others write or read as a file
@@ -121,7 +123,10 @@ class RunFolder(ArtifactFolder):
     @reads("metrics.json")
     def load_metrics(self) -> dict[str, Any]:
         """What ``finish`` wrote."""
-        return json.loads(self._read("metrics.json"))
+        metrics = json.loads(self._read("metrics.json"))
+        if not isinstance(metrics, dict):
+            raise ValueError("not an object")
+        return metrics
 
     def save_settings(self, settings: Settings) -> None:
         """``config.toml``."""
@@ -130,9 +135,12 @@ class RunFolder(ArtifactFolder):
 
     @reads("config.toml")
     def load_settings(self) -> Settings:
-        """The settings this run was made with; a format version that cannot be read is refused with a reason."""
+        """The settings this run was made with, with the present data folder if ``tagger runs move`` noted one.
+
+        A format version that cannot be read is refused with a reason.
+        """
         self._read("config.toml")
-        return read_settings(self.path / "config.toml")
+        return with_data_folder(read_settings(self.path / "config.toml"), self.load_notes().data)
 
     def save_labels(
         self, names: tuple[str, ...], groups: dict[str, LabelGroup], rules: tuple[Rule, ...]
@@ -163,23 +171,6 @@ class RunFolder(ArtifactFolder):
             Rule(rule["if"], rule["then"]) for rule in json.loads(self._read("labels.json"))["rules"]
         )
 
-    def save_decision_rule(
-        self, thresholds: Thresholds, calibration: Calibration, names: tuple[str, ...]
-    ) -> None:
-        """``thresholds.json``: per label the threshold (on the calibrated probability), how, interval, and curve."""
-        tree = thresholds.to_json()
-        for name, row, curve in zip(names, tree["labels"], calibration.to_json(), strict=True):
-            row.update(label=name, calibration=curve)
-        self._save_json("thresholds.json", tree)
-
-    @reads("thresholds.json")
-    def load_decision_rule(self) -> tuple[Thresholds, Calibration]:
-        """The thresholds and the calibration that precedes them."""
-        tree = json.loads(self._read("thresholds.json"))
-        return Thresholds.from_json(tree), Calibration.from_json(
-            [row["calibration"] for row in tree["labels"]]
-        )
-
     def load_constraints(self, names: Sequence[str] | None = None) -> LabelConstraints:
         """What decisions over the run's labels (or only ``names``) keep to: groups, and rules if they are enforced."""
         known, (_, calibration) = self.load_vocabulary(), self.load_decision_rule()
@@ -187,30 +178,6 @@ class RunFolder(ArtifactFolder):
         names = known.labels if names is None else names
         enforce = self.load_settings().rules.enforce
         return build_constraints(names, known.groups, known.rules, always=always, enforce=enforce)
-
-    def save_threshold_set(self, name: str, values: Mapping[str, float]) -> None:
-        """``thresholds/NAME.json``: label -> threshold, chosen by hand. TaggerError for a name that is no file name."""
-        if not re.fullmatch(r"\w[\w .-]{0,59}", name) or name.endswith((".", " ")):
-            raise TaggerError(
-                f"{name!r} is no name for a threshold set: use up to 60 letters, digits, spaces, - and _."
-            )
-        text = json.dumps({"thresholds": dict(values)}, indent=1, ensure_ascii=False, allow_nan=False)
-        write_text(self.path / "thresholds" / f"{name}.json", text)
-
-    @reads("thresholds")
-    def load_threshold_set(self, name: str) -> dict[str, float]:
-        """What ``save_threshold_set`` wrote; TaggerError, with the nearest name, if there is no such set."""
-        known = self.threshold_sets()
-        if name not in known:
-            raise TaggerError(
-                f"{self.path}: no threshold set {name!r}.{did_you_mean(name, known)}"
-                f" Available: {', '.join(known) or 'none; save one on the Overview page of tagger review'}"
-            )
-        return dict(json.loads(self._read(f"thresholds/{name}.json"))["thresholds"])
-
-    def threshold_sets(self) -> list[str]:
-        """The names of the threshold sets that were saved beside the run's own, sorted."""
-        return sorted(path.stem for path in (self.path / "thresholds").glob("*.json"))
 
     def save_oof(self, probs_NK: Floats, fold_N: np.ndarray) -> None:
         """``oof.npz``: probabilities from models that never saw the image, and its fold (-1: the test split)."""

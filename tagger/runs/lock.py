@@ -64,6 +64,25 @@ def output_lock(out: Path, *, folder: bool = False) -> Path:
     return out / ".tagger.lock" if folder else out.with_name(f".{out.name}.lock")
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock now; False where nobody can tell. Nothing is written."""
+    if fcntl is None:
+        return False
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back when the file is closed
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
 def _acquire(path: Path, command: str, location: Path, warn: Callable[[str], None]) -> int:
     """The open, locked file; tried again where its last owner removed it between our opening and locking it."""
     while True:

@@ -12,6 +12,7 @@ from tagger.data.images.hashes import hash_files
 from tagger.data.images.listing import check_folder
 from tagger.errors import TaggerError
 from tagger.runs.folder import RunFolder
+from tagger.runs.notes_file import with_data_folder
 from tagger.text import counted
 
 NUM_COMPARED = 24  # photos whose content is compared, at least where a run has as many
@@ -26,9 +27,7 @@ class MovedRun(RunFolder):
 
     def load_settings(self) -> Settings:
         """The settings of the run with the present data folder."""
-        settings = super().load_settings()
-        data = settings.data.model_copy(update={"path": str(self.data)})
-        return settings.model_copy(update={"data": data})
+        return with_data_folder(super().load_settings(), self.data)
 
 
 def with_data(run: RunFolder, data: str | Path | None) -> RunFolder:

@@ -53,12 +53,13 @@ def open_app_state(
     data: str | Path | None = None,
     reviewer: str | None = None,
     served: bool = True,
+    say: Callable[[str], None] | None = None,
 ) -> AppState:
-    """The state of the app on a run (default: the newest). TaggerError says why it cannot be reviewed.
+    """The state of the app on a run (default: the one in use). TaggerError says why it cannot be reviewed.
 
-    ``data`` is the data folder if it was moved.
+    ``data`` is the data folder if it was moved. ``say`` is told which run is in use, if none is given.
     """
-    folder = with_data(find_run(run), data)
+    folder = with_data(find_run(run, say), data)
     names = folder.load_labels()
     tables = _read_tables(folder)
     root = data_folder(folder, holds_decisions=store is None)

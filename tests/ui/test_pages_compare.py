@@ -55,6 +55,27 @@ def test_a_run_is_compared_with_the_one_that_it_came_from(runs: tuple[RunFolder,
         assert float(str(shown.loc["mAP", "difference"])) > 0
 
 
+@pytest.mark.parametrize("stored", ["as written", "resolved", "moved"])
+def test_a_parent_is_the_run_before_also_behind_a_link(
+    stored: str, runs: tuple[RunFolder, RunFolder], tmp_path: Path
+):
+    """The parent is stored resolved, and the app is opened through a link; or the whole folder was moved."""
+    old, new = runs
+    folder = tmp_path / "real"
+    folder.mkdir()
+    for run in runs:
+        shutil.move(run.path, folder)
+    (tmp_path / "link").symlink_to(folder)
+    here = tmp_path / "link"
+    origin = {"as written": here, "resolved": folder, "moved": tmp_path}[stored] / old.path.name
+    metrics = RunFolder(here / new.path.name).load_metrics() | {"retrained_from": str(origin)}
+    (here / new.path.name / "metrics.json").write_text(json.dumps(metrics), "utf-8")
+    os.utime(here / old.path.name / "metrics.json", (1, 1))
+    for opened in (here / old.path.name, here / new.path.name, folder / new.path.name):
+        app = open_page(RunFolder(opened))
+        assert [Path(box.value).name for box in app.selectbox] == [old.path.name, new.path.name]
+
+
 def test_the_same_run_twice_and_a_single_run_are_explained(runs: tuple[RunFolder, RunFolder]):
     old, new = runs
     app = open_page(old)

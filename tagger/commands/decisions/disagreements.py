@@ -23,7 +23,7 @@ def disagreements(
 ) -> pd.DataFrame:
     """A row for each label of a photo on which people differ and that nobody has settled; also written to ``out``."""
     screen = screen or Screen(quiet=True)
-    folder = with_data(run if isinstance(run, RunFolder) else find_run(run), data)
+    folder = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), data)
     if out is not None:
         check_new_report(Path(out), COLUMNS)
     corrected = correct_labels(folder, *read_decisions(store_url(folder, store)))

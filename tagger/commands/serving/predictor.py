@@ -134,13 +134,14 @@ class Predictor:
 def load(
     run: str | Path | RunFolder | None = None, *, thresholds: str | None = None, screen: Screen | None = None
 ) -> Predictor:
-    """The predictor of a finished run: a path, what ``tagger.train`` gave, or the newest run in ``./runs``.
+    """The predictor of a finished run: a path or name, what ``tagger.train`` gave, or the run in use in ``./runs``: the
+    chosen one, or the newest where none is chosen.
 
     ``thresholds`` names a set that was saved in the review app.
     """
-    return Predictor(
-        run if isinstance(run, RunFolder) else find_run(run), thresholds=thresholds, screen=screen
-    )
+    say = None if screen is None else screen.say
+    found = run if isinstance(run, RunFolder) else find_run(run, say)
+    return Predictor(found, thresholds=thresholds, screen=screen)
 
 
 class _SizedIterator:

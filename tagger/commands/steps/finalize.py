@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tagger.arrays import UNKNOWN, Cells, Floats, labels_with_both_sides, sigmoid
 from tagger.commands.console.metrics_report import report
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.settle_choice import keep_run_in_use, settle_choice
 from tagger.commands.steps.training_steps import FittedModel, SplitImages
 from tagger.config import Settings
 from tagger.data import Vocabulary, split_table
@@ -80,7 +81,9 @@ def finalize(fitted: FittedModel, extra_metrics: Callable[[], dict[str, Any]] = 
             judgement.metrics, judgement.thresholds, job.settings, names, fitted.split.images, run.path
         )
     )
-    run.finish(judgement.metrics | extra_metrics())
+    metrics = judgement.metrics | extra_metrics()
+    keep_run_in_use(run, job.screen)
+    run.finish(metrics)
     for note in judgement.metrics["notes"]:
         job.screen.say(note)
     if shown := judgement.headline:
@@ -194,9 +197,10 @@ def save(run: RunFolder, split: SplitImages, result: TrainingResult, judgement: 
     run.save_history(result.history)
 
 
-def tell_done(fitted: FittedModel) -> None:
-    """Show the time taken, and where the model card is."""
+def end_training(fitted: FittedModel) -> None:
+    """Settle which run is chosen; show the time taken, and where the model card is."""
     job = fitted.split.job
+    settle_choice(job.run, job.screen)
     job.screen.say(f"Done in {minutes(monotonic() - job.started)}. Model card: {job.run.card_path}")
 
 

@@ -1,5 +1,6 @@
 """The start of a retraining: what it is made from, whether it is new or resumed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tagger.commands.steps.run_checks import check_free, check_new, check_unfini
 from tagger.errors import TaggerError
 from tagger.review.disagreement import check_way
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished, with_data
+from tagger.runs.lineage import parent_of
 
 AnyRun = str | Path | RunFolder | None
 
@@ -62,9 +64,9 @@ class RetrainStart:
         folder.save_settings(self.previous.load_settings())
 
 
-def new_retraining(run: AnyRun, options: RetrainOptions) -> RetrainStart:
-    """A retraining from the decisions so far. TaggerError if it cannot be made."""
-    previous = with_data(run if isinstance(run, RunFolder) else find_run(run), options.data)
+def new_retraining(run: AnyRun, options: RetrainOptions, say: Callable[[str], None]) -> RetrainStart:
+    """A retraining from the decisions so far. TaggerError if it cannot be made. ``say`` is told which run is used."""
+    previous = with_data(run if isinstance(run, RunFolder) else find_run(run, say), options.data)
     out = options.out
     folder = RunFolder(out if out is not None else new_run_path(previous.load_settings().backbone.name))
     check_new(folder, "--out")
@@ -78,7 +80,8 @@ def resumed_retraining(run: AnyRun, options: RetrainOptions) -> RetrainStart:
     folder = RunFolder(options.out) if options.out is not None else newest_unfinished()
     origin = _interrupted(folder, run)
     _check_as_begun(origin, options)
-    previous = with_data(find_run(origin["from"]), options.data)
+    parent = parent_of(folder)
+    previous = with_data(find_run(origin["from"] if parent is None else parent.path), options.data)
     url = _resumed_store(folder, origin, options.store, None if options.data is None else previous)
     return RetrainStart(folder, previous, origin, url, resumed=True, moved=options.data is not None)
 

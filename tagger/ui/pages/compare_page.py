@@ -7,6 +7,8 @@ import streamlit as st
 from tagger.errors import TaggerError
 from tagger.review import Store
 from tagger.runs import RunFolder
+from tagger.runs.lineage import children_of, parent_of, same_place
+from tagger.runs.locate import finished_runs
 from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.pages.run_comparison import show_comparison
 
@@ -39,27 +41,20 @@ def show(run: RunFolder, store: Store) -> None:
 
 def sibling_runs(run: RunFolder) -> list[RunFolder]:
     """The finished runs in the same folder as this one, oldest first."""
-    folder = run.path.absolute().parent
-    found = [other for path in folder.iterdir() if (other := RunFolder(path)).exists and other.finished]
-    return sorted(found, key=lambda other: (other.path / "metrics.json").stat().st_mtime_ns)
+    return finished_runs(run.path.absolute().parent)
 
 
 def _default_pair(run: RunFolder, runs: list[RunFolder]) -> tuple[str, str]:
     """This run and the newest one that was retrained from it; or the one that it was retrained from and itself."""
-    here = run.path.absolute()
-    children = [other for other in runs if _parent_path(other) == here]
-    if children:
-        return str(here), str(children[-1].path)
-    parent = _parent_path(run)
-    if parent is not None and parent in [other.path for other in runs]:
-        return str(parent), str(here)
-    others = [other for other in runs if other.path != here]
-    return str(here), str(others[-1].path)
-
-
-def _parent_path(run: RunFolder) -> Path | None:
-    origin = run.load_metrics().get("retrained_from")
-    return Path(origin) if isinstance(origin, str) else None
+    here = next((str(other.path) for other in runs if same_place(other.path, run.path)), str(run.path))
+    others = [other for other in runs if not same_place(other.path, run.path)]
+    if children := children_of(run, others):
+        return here, str(children[-1].path)
+    parent = parent_of(run)
+    shown = [
+        str(other.path) for other in others if parent is not None and same_place(other.path, parent.path)
+    ]
+    return (shown[0], here) if shown else (here, str(others[-1].path))
 
 
 def _run_name(path: str) -> str:

@@ -43,7 +43,7 @@ def serve(
     say: Callable[[str], None] = print,
 ) -> None:
     """Run the app until it is stopped. TaggerError if there is nothing to review or the port is taken."""
-    app_state = open_app_state(run, store=store, data=data, reviewer=reviewer)
+    app_state = open_app_state(run, store=store, data=data, reviewer=reviewer, say=say)
     port = free_port(host, port)
     key = None if is_local(host) else _access_key(app_state)
     app = build_app(app_state, host=host, key=key)
