@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
-EXTRAS = ("test", "onnx", "postgresql")
+EXTRAS = ("test", "onnx", "postgresql", "heif", "raw")
 PERMISSIVE = {
     *(
         "0BSD",
@@ -70,7 +70,7 @@ be compatible with Apache-2.0.
 
 * Most are permissive (Apache, BSD, ISC, MIT, PSF).
 * MPL-2.0 and LGPL ask those who change these packages' own files to publish the changes. tagger uses them as they are.
-  psycopg, under LGPL-3.0, comes with the extra `postgresql` and with the tests only.
+  psycopg and pi-heif, under LGPL-3.0, come with the extras `postgresql` and `heif`, and with the tests, only.
 * **NVIDIA's CUDA libraries are proprietary.** PyTorch from PyPI brings them on Linux. They may be used and, under
   NVIDIA's terms, shipped, but they are not free software. tagger runs without them: install torch and torchvision from
   PyTorch's CPU index first.

@@ -23,6 +23,7 @@ from tagger.commands.steps.predict_table import (
 )
 from tagger.commands.writers import LABEL_FORMATS, ON_EXISTING, batch_formats, sidecar_formats
 from tagger.data import iter_images
+from tagger.data.images.listing import LeftAlone
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.runs import locked, output_lock
 from tagger.runs.ownership import check_claim, check_own_csv
@@ -54,7 +55,7 @@ def predict(
             )
     root = Path(folder)
     problems: list[Problem] = []
-    files = _find_images(root, problems)
+    files = _find_images(root, problems, screen)
 
     def load_predictor() -> Predictor:
         return load(run, thresholds=thresholds, screen=screen)
@@ -81,13 +82,24 @@ def predict(
     return replace(result, out=Path(out)) if out is not None else result
 
 
-def _find_images(root: Path, problems: list[Problem]) -> Iterator[str]:
-    """The images of the folder; TaggerError if there is none. What cannot be listed is added to ``problems``."""
-    files = iter_images(root, on_problem=problems.append)
+def _find_images(root: Path, problems: list[Problem], screen: Screen) -> Iterator[str]:
+    """The images of the folder; TaggerError if there is none. What cannot be listed is added to ``problems``.
+
+    After the last one, ``screen`` says what was left alone.
+    """
+    left = LeftAlone()
+    files = iter_images(root, on_problem=problems.append, left_alone=left)
     first = next(files, None)
     if first is None:
-        raise TaggerError(f"{root}: there are no photos in it.")
-    return chain([first], files)
+        raise TaggerError("; ".join([f"{root}: there are no photos in it", *left.sentences()]) + ".")
+    return chain([first], files, _say_at_end(left, screen))
+
+
+def _say_at_end(left: LeftAlone, screen: Screen) -> Iterator[str]:
+    """No image; says what was left alone once all images before it were taken."""
+    for sentence in left.sentences():
+        screen.say(f"{sentence[0].upper()}{sentence[1:]}.")
+    yield from ()
 
 
 def _check_resume_sidecars(on_existing: str, *, resume: bool) -> None:

@@ -18,7 +18,8 @@ from tagger.data.formats.readers import DETECTION_ORDER, NAMED_PATH_ORDER, Label
 from tagger.data.formats.readers.annotation_files import path_title
 from tagger.data.formats.tabular import READABLE_SUFFIXES, read_text
 from tagger.data.images.hashes import identify_files
-from tagger.data.images.listing import IMAGE_SUFFIXES, Listing, check_folder, list_images, suggest_sibling
+from tagger.data.images.image_files import PLAIN_SUFFIXES
+from tagger.data.images.listing import Listing, check_folder, list_images, suggest_sibling
 from tagger.data.vocabulary import Vocabulary, check_label_names, parse_labels_toml
 from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
@@ -93,11 +94,16 @@ def read_dataset(
             *_unlearnable_labels(labels_NK, vocabulary.labels, table.source_name),
             *(Problem("labels.toml", None, sentence) for sentence in violations),
         ),
-        source=f"Labels from {table.summary}" + (f"; ignored: {', '.join(ignored)}." if ignored else "."),
+        source="; ".join([f"Labels from {table.summary}", *_passed_over(ignored, listing)]) + ".",
         groups=vocabulary.groups,
         rules=vocabulary.rules,
         unreadable=(*listing.problems, *unread),
     )
+
+
+def _passed_over(ignored: Sequence[str], listing: Listing) -> list[str]:
+    """What was not read, and why."""
+    return [*([f"ignored: {', '.join(ignored)}"] if ignored else []), *listing.left_alone]
 
 
 def _list_some_images(root: Path) -> Listing:
@@ -106,7 +112,10 @@ def _list_some_images(root: Path) -> Listing:
     if not listing.files:
         bad = listing.problems
         more = f". {counted(len(bad), 'file')} cannot be used, such as {bad[0]}" if bad else ""
-        raise TaggerError(f"{root}: there are no images in it ({', '.join(sorted(IMAGE_SUFFIXES))}){more}")
+        more = "; ".join([more, *listing.left_alone]) if listing.left_alone else more
+        raise TaggerError(
+            f"{root}: there are no images in it ({', '.join(sorted(PLAIN_SUFFIXES))}, HEIC, raw files){more}"
+        )
     return listing
 
 

@@ -22,7 +22,7 @@ MAX_FILE_BYTES_IN_MEMORY = 1 << 28  # of formats that are read as a whole, or wi
 
 # Bytes a pixel that Pillow stores, by mode; 4 in all other modes.
 _STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
-_DECODER_BYTES = {"WEBP": 12, "AVIF": 6}  # bytes a pixel that the decoder takes beside those
+_DECODER_BYTES = {"WEBP": 12, "AVIF": 6, "HEIF": 6}  # bytes a pixel that the decoder takes beside those
 _JPEG_2000_BYTES = 5  # the same, for each band
 # TIFF tags.
 _ROWS_PER_STRIP = 278

@@ -32,20 +32,19 @@ from tagger.data.images.decode_limits import (
 )
 from tagger.data.images.jpeg_header import read_jpeg_header
 from tagger.data.images.memory_budget import MemoryBudget
+from tagger.data.images.optional_decoders import DecoderMissing, is_heif, is_raw, open_heif, open_raw
 from tagger.data.images.rgb_conversion import to_rgb
 from tagger.data.images.suppress_warnings import SuppressWarnings
 
 Fit = Literal["squash", "crop", "pad"]
 ImageSource = str | os.PathLike[str] | bytes
 IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+KNOWN_MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM")
 STREAMED_MAGIC_BYTES = (b"II*\0", b"MM\0*", b"BM")  # TIFF and BMP are read in pieces
 MAX_BYTES_READ_AT_ONCE = 1 << 18  # a smaller file is read as a whole
 SHRINK_ABOVE_PIXELS = 30_000_000  # a larger image is shrunk during conversion
 PAD_COLOUR = (124, 116, 104)  # ImageNet's mean: about 0 once normalised
-_HINTS = (
-    (b"ftyphei", "HEIC images are not supported; save it as JPEG"),
-    (b"<svg", "SVG drawings are not supported"),
-)
+_HINTS = ((b"<svg", "SVG drawings are not supported"),)
 _without_warnings = SuppressWarnings()
 _memory = MemoryBudget()
 
@@ -130,7 +129,8 @@ def _open_checked(source: ImageSource) -> Iterator[Image.Image]:
             raise UnreadableImage("0 bytes")
         if num_bytes > most:
             raise UnreadableImage(f"{num_bytes:,} bytes; at most {most:,} are read of its format")
-        with _open_image(file, head) as image:
+        name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
+        with _open_image(file, head, os.fsdecode(name)) as image:
             yield image
 
 
@@ -177,10 +177,14 @@ def _open_file(source: ImageSource) -> BinaryIO:
     return os.fdopen(number, "rb")
 
 
-def _open_image(file: BinaryIO, head: bytes) -> Image.Image:
+def _open_image(file: BinaryIO, head: bytes, name: str) -> Image.Image:
     """The image with only its header read. A JPEG bypasses Image.open, which refuses large ones too early."""
     file.seek(0)
     try:
+        if is_raw(head, name):
+            return open_raw(file)
+        if is_heif(head):
+            return open_heif(file)
         if head.startswith(b"\xff\xd8\xff"):
             return JpegImagePlugin.JpegImageFile(file)
         Image.init()
@@ -197,7 +201,7 @@ def _open_image(file: BinaryIO, head: bytes) -> Image.Image:
         hints = [hint for mark, hint in _HINTS if mark in head]
         if hints:
             raise UnreadableImage(hints[0]) from error
-        known = head.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM"))
+        known = head.startswith(KNOWN_MAGIC) or head[4:8] == b"ftyp"
         raise UnreadableImage("damaged: its header cannot be read" if known else "not an image") from error
 
 
@@ -243,7 +247,7 @@ def _fit_square(rgb: Image.Image, size: int, fit: Fit) -> Image.Image:
 
 def _error_reason(error: Exception) -> str:
     """A short phrase for an error of the file system or a decoder."""
-    if isinstance(error, ImageTooLarge):
+    if isinstance(error, (ImageTooLarge, DecoderMissing)):
         return str(error)
     if isinstance(error, FileNotFoundError):
         return "no such file"

@@ -6,38 +6,75 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from tagger.data.images.image_files import IMAGE_SUFFIXES, is_foreign_folder, paired_raw_files, suffix_of
 from tagger.errors import Problem, TaggerError, did_you_mean
+from tagger.text import counted, shortlist
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+
+class LeftAlone:
+    """What a listing leaves alone on purpose: other programs' folders, and raw files beside their photo."""
+
+    def __init__(self) -> None:
+        self.folders: list[str] = []
+        self.num_raw = 0
+
+    def sentences(self) -> list[str]:
+        """What a person is told; empty if nothing was left alone.
+
+        >>> left = LeftAlone()
+        >>> left.folders += ["@eaDir", "a/@eaDir"]
+        >>> left.sentences()
+        ["left alone: 2 folders of other programs ('@eaDir', 'a/@eaDir')"]
+        """
+        found = []
+        if self.folders:
+            names = shortlist([repr(folder) for folder in self.folders], most=3)
+            found.append(f"left alone: {counted(len(self.folders), 'folder')} of other programs ({names})")
+        if self.num_raw:
+            raws = counted(self.num_raw, "raw file")
+            found.append(f"left alone: {raws} beside a photo of the same name (one shot, one photo)")
+        return found
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of a folder: sorted posix paths relative to it, and what could not be listed."""
+    """The images of a folder: sorted posix paths relative to it, and what could not be listed.
+
+    ``left_alone`` are sentences on what was left alone on purpose.
+    """
 
     files: tuple[str, ...]
     problems: tuple[Problem, ...]
+    left_alone: tuple[str, ...] = ()
 
 
 def list_images(root: str | Path) -> Listing:
     """All images in ``root`` and below it. TaggerError if ``root`` is not a folder or cannot be read."""
     problems: list[Problem] = []
-    files = tuple(iter_images(root, on_problem=problems.append))
-    return Listing(files, tuple(problems))
+    left = LeftAlone()
+    files = tuple(iter_images(root, on_problem=problems.append, left_alone=left))
+    return Listing(files, tuple(problems), tuple(left.sentences()))
 
 
-def iter_images(root: str | Path, *, on_problem: Callable[[Problem], None] | None = None) -> Iterator[str]:
+def iter_images(
+    root: str | Path,
+    *,
+    on_problem: Callable[[Problem], None] | None = None,
+    left_alone: LeftAlone | None = None,
+) -> Iterator[str]:
     """Iterate over the paths of images relative to ``root`` (posix), in sorted order.
 
     Only the names of the folders on the current path are held in memory. Hidden files and folders
-    (``.name``) are skipped. Links are followed, each target once, and never into a folder that is listed
-    anyway. Unreadable folders, broken links, pipes, and names that are not UTF-8 go to ``on_problem``.
-    TaggerError if ``root`` itself cannot be read.
+    (``.name``) are skipped. Other programs' folders (``@eaDir``) and raw files beside a photo of the same name
+    are left alone; ``left_alone`` collects them. Links are followed, each target once, and never into a
+    folder that is listed anyway. Unreadable folders, broken links, pipes, and names that are not UTF-8 go to
+    ``on_problem``. TaggerError if ``root`` itself cannot be read.
     """
     root = check_folder(root)
     report = on_problem or (lambda problem: None)
+    left = left_alone or LeftAlone()
     try:
-        stack = [_scan_folder(root, "")]
+        stack = [_scan_folder(root, "", left)]
     except OSError as error:
         raise TaggerError(
             f"{root}: the folder cannot be read ({_os_reason(error)}). Change its permissions"
@@ -54,7 +91,7 @@ def iter_images(root: str | Path, *, on_problem: Callable[[Problem], None] | Non
             path = path[:-1]
             try:
                 if _should_enter(root, path, followed):
-                    stack.append(_scan_folder(root, path))
+                    stack.append(_scan_folder(root, path, left))
             except OSError as error:
                 reason = f"the folder cannot be read ({_os_reason(error)}): its images are left out"
                 report(Problem(path, None, reason))
@@ -95,25 +132,30 @@ class _Folder(NamedTuple):
     irregular: set[str]
 
 
-def _scan_folder(root: Path, path: str) -> _Folder:
+def _scan_folder(root: Path, path: str, left: LeftAlone) -> _Folder:
     """The names in a folder. ``scandir`` says which are regular files, without a ``stat`` of each."""
+    here = os.path.basename(path or os.path.abspath(root))
     found = _Folder(f"{path}/" if path else "", [], set())
     with os.scandir(root / path) as entries:
         for entry in entries:
             name = entry.name
             if name[0] == ".":
                 continue
-            is_image = name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+            is_image = suffix_of(name) in IMAGE_SUFFIXES
             if entry.is_file(follow_symlinks=False):
                 if is_image:
                     found.names.append(name)
             elif _is_folder(entry):
-                found.names.append(f"{name}/")
+                if is_foreign_folder(name, here):
+                    left.folders.append(found.prefix + name)
+                else:
+                    found.names.append(f"{name}/")
             elif is_image:
                 found.names.append(name)
                 found.irregular.add(name)
-    found.names.sort(reverse=True)
-    return found
+    paired = paired_raw_files(found.names)
+    left.num_raw += len(paired)
+    return found._replace(names=sorted((name for name in found.names if name not in paired), reverse=True))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -27,7 +27,7 @@ from tagger.data.formats.readers.annotation_files import (
     path_variants,
     to_label,
 )
-from tagger.data.images.listing import IMAGE_SUFFIXES
+from tagger.data.images.image_files import IMAGE_SUFFIXES
 from tagger.errors import Problem, TaggerError
 from tagger.text import counted, shortlist
 

@@ -1,0 +1,74 @@
+"""Suffixes of photos, and names of the folders that hold what other programs made of photos.
+
+Suffixes only decide what is looked at; a file is decoded by its content (``decoding``).
+"""
+
+from collections.abc import Collection
+
+
+def _suffixes(names: str) -> frozenset[str]:
+    return frozenset(f".{name}" for name in names.split())
+
+
+RAW_SUFFIXES = _suffixes(
+    "3fr arw cr2 cr3 crw dcr dng erf fff iiq k25 kdc mef mos mrw nef nrw orf pef raf rw2 rwl sr2 srf srw x3f"
+)
+HEIF_SUFFIXES = _suffixes("heic heif hif")
+PLAIN_SUFFIXES = _suffixes("jpg jpeg jpe jfif png webp gif bmp dib tif tiff avif jp2 j2k jpf jpx ppm pgm pnm")
+IMAGE_SUFFIXES = PLAIN_SUFFIXES | HEIF_SUFFIXES | RAW_SUFFIXES
+
+# Names in lower case. Synology, QNAP, Windows, fsck, freedesktop, Windows Explorer, macOS archives, iTunes.
+_FOREIGN_NAMES = frozenset(
+    {
+        "@eadir", "@recycle", "@recently-snapshot", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "recycler",
+        "system volume information", "lost+found", "thumbs", "__macosx", "ipod photo cache",
+    }
+)  # fmt: skip
+_FOREIGN_SUFFIXES = (
+    ".lrdata",
+    ".lrcat-data",
+    ".cocatalogdb",
+    ".digikamtrash",
+    ".dtrash",
+)  # previews of catalogues
+_LIBRARY_SUFFIXES = (".photoslibrary", ".photolibrary", ".aplibrary")
+_LIBRARY_ORIGINALS = frozenset({"originals", "masters"})
+
+
+def is_foreign_folder(name: str, parent: str = "") -> bool:
+    """Whether a folder holds thumbnails, previews or deleted files of another program.
+
+    ``parent`` is the name of the folder that it is in: in a library of Apple's only the originals are photos.
+
+    >>> is_foreign_folder("@eaDir"), is_foreign_folder("Previews.lrdata"), is_foreign_folder("holiday")
+    (True, True, False)
+    >>> is_foreign_folder("resources", "Photos Library.photoslibrary"), is_foreign_folder("resources", "work")
+    (True, False)
+    """
+    lower = name.lower()
+    if parent.lower().endswith(_LIBRARY_SUFFIXES):
+        return lower not in _LIBRARY_ORIGINALS
+    return lower in _FOREIGN_NAMES or lower.endswith(_FOREIGN_SUFFIXES)
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a file name in lower case, with its dot; empty if there is none.
+
+    >>> suffix_of("IMG_1.JPG"), suffix_of("README")
+    ('.jpg', '')
+    """
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot >= 0 else ""
+
+
+def paired_raw_files(names: Collection[str]) -> set[str]:
+    """The camera's raw files of a folder that have a photo of the same shot beside them, by name.
+
+    >>> sorted(paired_raw_files(["a.NEF", "a.jpg", "b.nef"]))
+    ['a.NEF']
+    """
+    raws = {name for name in names if suffix_of(name) in RAW_SUFFIXES}
+    if not raws:
+        return raws
+    stems = {name[: name.rfind(".")].lower() for name in names if name not in raws}
+    return {name for name in raws if name[: name.rfind(".")].lower() in stems}
