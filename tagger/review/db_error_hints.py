@@ -3,8 +3,9 @@
 HINTS = (
     (
         ("not a database", "malformed", "could not decode"),
-        "The file is damaged, or is no store. It was not changed. Copy it to a safe place. Then restore a backup, or"
-        " save what can be read: sqlite3 FILE .recover | sqlite3 saved.db and --store sqlite:///saved.db",
+        "The file is damaged, or is no store. It was not changed. Copy it to a safe place. Then restore a"
+        " backup (tagger decisions restore FILE.db), or save"
+        " what can be read: sqlite3 FILE .recover | sqlite3 saved.db and --store sqlite:///saved.db",
     ),
     (
         ("locked", "busy"),

@@ -7,7 +7,7 @@ from tagger.arrays import NO, UNKNOWN, YES
 from tagger.errors import TaggerError, did_you_mean
 
 VERDICTS = ("yes", "no", "unsure", "skip", "undo")
-SOURCES = ("card", "grid", "edit", "disagreement")
+SOURCES = ("card", "grid", "edit", "disagreement", "import")
 OPERATION_KINDS = ("add", "rename", "merge", "undo")
 VERDICT_VALUES = {"yes": YES, "no": NO}  # the verdicts that decide a cell
 

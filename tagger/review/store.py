@@ -1,6 +1,7 @@
 """Review store: an append-only log of decisions in a database that several processes share."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -102,6 +103,14 @@ class Store:
         """Let go of the database."""
         self._kept.close()
         self._engine.dispose()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """One moment of the database, for who reads several tables (``store_import``)."""
+        return read_transaction(self._engine)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """One transaction, for who writes many rows (``store_import``)."""
+        return write_transaction(self._engine)
 
     def record(self, decisions: Sequence[Decision]) -> list[int]:
         """The ids of the decisions, all written in one transaction or none.

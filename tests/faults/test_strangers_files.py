@@ -453,6 +453,14 @@ REMOVING = {
     "move_file",
 }
 ALLOWED = {
+    (
+        "tagger/commands/decisions/restore.py",
+        "file.rename",
+    ): "a store that no SQLite can read, to a name that is free; its log with it",
+    (
+        "tagger/commands/decisions/backups.py",
+        "remove",
+    ): "ours.remove, with exact names of backups made by themselves, in a folder with our mark",
     ("data_tools/quarantine.py", "source.rename"): "moves one file to where nothing is (checked), whole",
     ("data_tools/quarantine.py", "source.unlink"): "an original whose copy on another disk is whole",
     (

@@ -1,0 +1,130 @@
+"""Backups of a store of decisions: made at any time, and by themselves before a command changes much.
+
+A SQLite store is copied with SQLite's online backup, so an app that is running goes on. One on a server is
+written as JSON lines. Of the backups that were made by themselves the last ones are kept; all others stay.
+"""
+
+import os
+import re
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from tagger.commands.decisions.decision_files import check_export_path, write_log
+from tagger.commands.decisions.place import DecisionPlace, files_by_hash
+from tagger.commands.steps.reviewed_labels import store_is_missing
+from tagger.errors import TaggerError
+from tagger.review import Store
+from tagger.review.store_import import read_log
+from tagger.runs import atomic_write
+from tagger.runs.moved_run import data_folder
+from tagger.runs.ownership import check_absent, mark, marked, remove
+
+KEPT = 10  # backups made by themselves
+AUTOMATIC = re.compile(r"review-\d{8}-\d{6}(-\d+)?-before-(import|merge|undo|redo|restore)\.(db|jsonl)")
+
+
+def back_up(place: DecisionPlace, out: Path | None = None, *, reason: str = "") -> Path | None:
+    """The backup of a store: ``out``, or a new file in ``backups`` beside the store.
+
+    ``reason``: before which command it is made by itself; then None where there is nothing to keep, or no folder to
+    keep it in.
+    """
+    if store_is_missing(place.url):
+        if reason:
+            return None
+        place.require_store()
+    source = sqlite_file(place.url)
+    if out is None:
+        folder = backup_folder(place)
+        if folder is None:
+            if reason:
+                return None
+            raise TaggerError("The store is on a server: name a file for the backup, --out FILE.jsonl.")
+        _make_folder(folder)
+        out = _new_name(folder, reason, ".jsonl" if source is None else ".db")
+    else:
+        _check_out(out, source)
+    if source is None:
+        _write_lines(place, out)
+    else:
+        copy_sqlite(source, out)
+    if reason:
+        _rotate(out.parent)
+    return out
+
+
+def backup_folder(place: DecisionPlace) -> Path | None:
+    """``backups`` beside a SQLite file, or in the data folder of the run; None without either."""
+    if (file := sqlite_file(place.url)) is not None:
+        return file.parent / "backups"
+    return data_folder(place.run) / ".tagger" / "backups" if place.run is not None else None
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite store; None for one on a server."""
+    parsed = make_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def copy_sqlite(source: Path, out: Path) -> None:
+    """A copy of a SQLite file, whole or not at all, also while others write to it. The source is only read."""
+    try:
+        with (
+            atomic_write(out) as temporary,
+            closing(_open_to_read(source)) as old,
+            closing(sqlite3.connect(temporary)) as new,
+        ):
+            old.backup(new)
+            new.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    except sqlite3.DatabaseError as error:
+        raise TaggerError(f"{source}: {error}. This is no store of decisions, or it is damaged.") from None
+
+
+def _open_to_read(source: Path) -> sqlite3.Connection:
+    """A connection that only reads; where the folder cannot be written, SQLite needs to be told that nobody writes."""
+    writable = os.access(source.parent, os.W_OK)
+    mode = "mode=ro" if writable else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{source.resolve().as_uri()}?{mode}", uri=True, timeout=30)
+
+
+def _write_lines(place: DecisionPlace, out: Path) -> None:
+    with closing(Store.open(place.url)) as store:
+        write_log(read_log(store), files_by_hash(place.images()), out)
+
+
+def _check_out(out: Path, source: Path | None) -> None:
+    if source is None:
+        check_export_path(out)
+        return
+    if out.suffix.lower() != ".db":
+        raise TaggerError(f"--out {out}: a backup is a SQLite file. Name one that ends in .db.")
+    if os.path.lexists(out):
+        check_absent(out.parent, [out.name], "Name a new file.")
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder with our mark; TaggerError if it is somebody else's."""
+    if folder.is_dir() and marked(folder) is None and any(folder.iterdir()):
+        raise TaggerError(
+            f"{folder} is not tagger's own folder of backups. Move it away, or give --out FILE."
+        )
+    if marked(folder) is None:
+        mark(folder)
+
+
+def _new_name(folder: Path, reason: str, suffix: str) -> Path:
+    stem = f"review-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    end = f"-before-{reason}{suffix}" if reason else suffix
+    names = (folder / f"{stem}{'' if n == 1 else f'-{n}'}{end}" for n in range(1, 1000))
+    return next(name for name in names if not name.exists())
+
+
+def _rotate(folder: Path) -> None:
+    """Remove the oldest backups that were made by themselves, from a folder of ours."""
+    made = sorted(path.name for path in folder.iterdir() if AUTOMATIC.fullmatch(path.name))
+    if old := made[:-KEPT]:
+        remove(folder, re.compile("|".join(map(re.escape, old))))
