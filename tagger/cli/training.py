@@ -20,6 +20,8 @@ from tagger.cli.options import (
 from tagger.commands.console.unreadable import exit_if_unreadable
 from tagger.errors import TaggerError
 
+GROW = "Also learn photos and labels that were added, changed or removed since."
+RENAMED = "OLD=NEW: a label has another name in the table now; OLD=: it is gone. With --grow. Repeatable."
 PRESETS = "quick, standard (the default) or best; a FILE.toml of settings; or a run folder, for its settings."
 
 
@@ -76,6 +78,8 @@ def retrain(
     data: Moved = None,
     resume: Resume = False,
     on_disagreement: OnDisagreement = None,
+    grow: Annotated[bool, typer.Option("--grow", help=GROW)] = False,
+    renamed: Annotated[list[str] | None, typer.Option("--renamed", help=RENAMED)] = None,
 ) -> None:
     """Retrain on the corrected labels, and compare the runs."""
     from tagger.commands.retrain import retrain as call
@@ -83,8 +87,9 @@ def retrain(
 
     screen = new_screen()
     folder = call(
-        run, out=out, store=store, data=data, resume=resume, on_disagreement=on_disagreement, screen=screen
-    )
+        run, out=out, store=store, data=data, resume=resume, on_disagreement=on_disagreement, grow=grow,
+        renamed=renamed or [], screen=screen,
+    )  # fmt: skip
     screen.say(f"Next: tagger predict FOLDER{next_run_option(folder)}")
 
 

@@ -10,6 +10,7 @@ on these distorts it. Measured on photos with planted errors and 5 % of cells re
 to clean labels closed by -10 % and 36 % (two seeds); with weight 1 by 86 % and 64 %.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ import numpy as np
 from tagger.batches import fits_cache, make_loader, write_cache
 from tagger.commands.compare import compare, show_comparison
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.constraints import remap_constraints
 from tagger.commands.steps.file_changes import find_replaced_files, stats_when_hashed
 from tagger.commands.steps.finalize import end_training, finalize
+from tagger.commands.steps.grown_pixels import scan_grown
+from tagger.commands.steps.kept_backbone import kept_backbone
+from tagger.commands.steps.previous_networks import load_warm_start
 from tagger.commands.steps.retrain_inputs import (
     RetrainInputs,
     load_retrain_inputs,
-    load_warm_start,
-    remap_constraints,
 )
 from tagger.commands.steps.retrain_start import (
     RetrainOptions,
@@ -45,6 +48,7 @@ from tagger.commands.steps.training_steps import (
 from tagger.commands.suspects import suspects
 from tagger.data import label_stats
 from tagger.errors import TaggerError
+from tagger.review import vocabulary_after
 from tagger.runs import RunFolder
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features
@@ -60,6 +64,8 @@ def retrain(
     data: str | Path | None = None,
     resume: bool = False,
     on_disagreement: str | None = None,
+    grow: bool = False,
+    renamed: Sequence[str] = (),
     screen: Screen | None = None,
 ) -> RunFolder:
     """A new finished run in ``out``, trained on the labels of ``run`` after the decisions in ``store``.
@@ -67,14 +73,17 @@ def retrain(
     ``metrics.json`` also has ``retrained_from``, ``decisions``, ``doubted`` (the strategy for cells still in
     doubt) and ``comparison`` of the two runs. ``resume`` continues an interrupted retraining (``out``, or
     the newest) with the decisions that it began with; ``run`` can only name the same run then. ``data`` is
-    the data folder if it was moved. ``on_disagreement`` as in ``apply``. TaggerError if the folder, and the
+    the data folder if it was moved. ``on_disagreement`` as in ``apply``. ``grow`` learns the photos and labels as
+    they are now; ``renamed`` are ``OLD=NEW`` texts on labels that are gone. TaggerError if the folder, and the
     decisions in it, are not there.
     """
     screen = screen or Screen(quiet=True)
-    options = RetrainOptions(out=out, store=store, data=data, on_disagreement=on_disagreement)
-    start = resumed_retraining(run, options) if resume else new_retraining(run, options, screen.say)
+    options = RetrainOptions(
+        out=out, store=store, data=data, on_disagreement=on_disagreement, grow=grow, renamed=renamed
+    )
+    start = resumed_retraining(run, options) if resume else new_retraining(run, options, screen)
     with start.folder.locked("retrain", screen.say):
-        start.begin()
+        start.begin(screen)
         return _retrain(start, screen)
 
 
@@ -84,7 +93,9 @@ def _retrain(start: RetrainStart, screen: Screen) -> RunFolder:
     screen.log_path = folder.log_path
     inputs = load_retrain_inputs(start, screen)
     job = TrainingJob.start(folder, inputs.settings, screen)
-    scanned = scan_pixels(read(job, inputs), inputs)
+    loaded = read(job, inputs)
+    growth = inputs.growth
+    scanned = scan_grown(loaded, start.previous, growth) if growth else scan_pixels(loaded, inputs)
     targets = training_targets(scanned, inputs)
     fitted = fit(split(scanned, inputs, targets))
     likely: list[int] = []
@@ -106,10 +117,20 @@ def _retrain(start: RetrainStart, screen: Screen) -> RunFolder:
 
 
 def read(job: TrainingJob, inputs: RetrainInputs) -> LoadedImages:
-    """The images of the previous run, with their labels after the decisions."""
-    job.run.save_labels(inputs.names, *remap_constraints(inputs))
-    problems = tuple(inputs.previous.load_unreadable())
-    return LoadedImages(job, inputs.images, inputs.labels_NK, job.run.load_vocabulary(), problems)
+    """The images of the previous run, or as they are now, with their labels after the decisions."""
+    images = inputs.images
+    labels_NK = inputs.labels_NK
+    previous = inputs.previous
+    if inputs.growth is not None:
+        problems = tuple(job.run.checkpoint.load_unreadable())
+        first = begins_with_features(job.settings)
+        backbone = kept_backbone(previous, job.settings) if first else None
+        return LoadedImages(job, images, labels_NK, job.run.load_vocabulary(), problems, backbone)
+    vocabulary = vocabulary_after(previous.load_labels(), inputs.corrected.operations)
+    constraints = remap_constraints(vocabulary, previous.load_groups(), previous.load_rules())
+    job.run.save_labels(inputs.names, *constraints)
+    problems = tuple(previous.load_unreadable())
+    return LoadedImages(job, images, labels_NK, job.run.load_vocabulary(), problems)
 
 
 def scan_pixels(read: LoadedImages, inputs: RetrainInputs) -> ScannedImages:
@@ -160,21 +181,35 @@ def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets
         scanned.pixels, labels_NK, split_N, fold_N, scanned.features, targets.targets_without, scanned.vocabulary,
     )  # fmt: skip
     priors_K = label_stats(labels_NK[split_N != "test"]).priors_K
-    number = counted(len(inputs.corrected.decisions), "decision")
+    reads_photos = job.settings.train.epochs or inputs.growth is not None
     return SplitImages(
         job,
         images,
         data,
-        stats_when_hashed(job.run.checkpoint, scanned.rows) if job.settings.train.epochs else None,
+        stats_when_hashed(job.run.checkpoint, scanned.rows) if reads_photos else None,
         warm_start=load_warm_start(inputs, job.settings, priors_K, job.screen),
-        eval_mask_NK=inputs.eval_mask_NK[scanned.rows],
-        notes=(f"Retrained from {inputs.previous.path} with {number}.",),
+        eval_mask_NK=inputs.eval_mask_NK[scanned.rows] & (split_N == "test")[:, None],
+        notes=(_note(inputs),),
     )
 
 
+def _note(inputs: RetrainInputs) -> str:
+    """A sentence for the model card: what was learnt."""
+    number = counted(len(inputs.corrected.decisions), "decision")
+    parts = inputs.growth.changes.parts if inputs.growth else []
+    since = f", and with what had changed since: {', '.join(parts)}" if parts else ""
+    return f"Retrained from {inputs.previous.path} with {number}{since}."
+
+
 def _comparison(previous: RunFolder, fitted: FittedModel) -> dict[str, Any] | None:
-    """The previous run and this one on the test split; None without one."""
-    return compare(previous, fitted.split.job.run) if (fitted.split.data.split_N == "test").any() else None
+    """The previous run and this one on the test split; None without one, or if they cannot be compared."""
+    if not (fitted.split.data.split_N == "test").any():
+        return None
+    try:
+        return compare(previous, fitted.split.job.run)
+    except TaggerError as error:  # such as: no test photo of the previous run is left
+        fitted.split.job.screen.say(f"The runs cannot be compared. {error}")
+        return None
 
 
 def _provenance(inputs: RetrainInputs, doubted: dict[str, Any]) -> dict[str, Any]:
@@ -187,4 +222,6 @@ def _provenance(inputs: RetrainInputs, doubted: dict[str, Any]) -> dict[str, Any
         "verified": int(corrected.applied.verified_NK.sum()),
         "changed": len(corrected.applied.changes),
     }
-    return {"retrained_from": str(inputs.previous.path.resolve()), "decisions": number, "doubted": doubted}
+    growth = {"grown": inputs.growth.to_json()} if inputs.growth else {}
+    origin = {"retrained_from": str(inputs.previous.path.resolve()), "decisions": number, "doubted": doubted}
+    return origin | growth

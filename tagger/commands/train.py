@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tagger.batches import fits_cache, make_loader, write_cache, write_fingerprints
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.chosen_settings import chosen_settings
-from tagger.commands.steps.dataset_reading import read_with_file_stats
+from tagger.commands.steps.dataset_reading import read_with_file_stats, tell_dataset
 from tagger.commands.steps.duplicate_groups import duplicate_groups
 from tagger.commands.steps.file_changes import (
     find_changed_while_reading,
@@ -148,15 +148,9 @@ def _write_checkpoint(job: TrainingJob, dataset: Dataset, stats_NF: NDArray[np.i
     """The run folder with everything that a resumed training needs; its settings are written last."""
     screen = job.screen
     run = job.run
-    screen.say(dataset.source)
     run.claim()
     screen.log_path = run.log_path
-    if dataset.problems:
-        screen.say(f"{counted(len(dataset.problems), 'problem')} in the data:")
-        screen.say_list(dataset.problems)
-    if dataset.unlisted:
-        left_out = counted(len(dataset.unlisted), "photo")
-        screen.say(f"{left_out} that the labels do not mention: left out. `tagger predict` can tag them.")
+    tell_dataset(dataset, screen)
     run.checkpoint.save_images(dataset.images)
     run.checkpoint.save_cells(dataset.labels_NK, dataset.labels)
     run.checkpoint.save_unreadable(list(dataset.unreadable))

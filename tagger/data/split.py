@@ -80,6 +80,36 @@ def split_images(
     return Split(np.array(SPLITS)[split_G][group_N], fold_G[group_N], tuple(notes))
 
 
+def spread_images(
+    labels_NK: Cells,
+    hashes: Sequence[str] | NDArray[np.str_],
+    groups: NDArray[np.int64],
+    *,
+    shares: Sequence[float],
+    num_folds: int,
+    seed: int,
+) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """(split, fold) of any number of images that join others: stratified, and of few of them a split may have none.
+
+    ``shares`` are those of train, val and test; groups stay together.
+
+    >>> [part.tolist() for part in spread_images(np.ones((1, 1), np.int8), ["a"], np.array([0]), shares=(1, 0, 0),
+    ... num_folds=1, seed=0)]
+    [['train'], [0]]
+    """
+    if not len(labels_NK):
+        return np.empty(0, dtype="<U5"), np.empty(0, dtype=np.int64)
+    targets_GK, group_N = _unique_images(labels_NK, _group_keys(hashes, groups))
+    rng = np.random.RandomState(seed)
+    wanted = [part for part in range(3) if shares[part] > 0]
+    split_G = np.array(wanted)[_spread(targets_GK, np.array([shares[part] for part in wanted]), rng)]
+    trains_G = split_G != SPLITS.index("test")
+    fold_G = np.full(len(split_G), -1, dtype=np.int64)
+    if trains_G.any():
+        fold_G[trains_G] = _spread(targets_GK[trains_G], np.full(num_folds, 1 / num_folds), rng)
+    return np.array(SPLITS)[split_G][group_N], fold_G[group_N]
+
+
 def split_table(labels_NK: Cells, split: NDArray[np.str_], names: Sequence[str]) -> pd.DataFrame:
     """Positives and shares of each label in each split.
 
@@ -141,17 +171,25 @@ def _stratify(
     targets_GK: NDArray[np.bool_], shares_P: NDArray[np.float64], rng: np.random.RandomState
 ) -> NDArray[np.int64]:
     """A split (0..P-1) for each group; no split is empty if there are enough groups."""
+    split_G = _spread(targets_GK, shares_P, rng)
+    counts_P = np.bincount(split_G, minlength=len(shares_P))
+    for empty in np.flatnonzero(counts_P == 0):
+        donor = counts_P.argmax()
+        split_G[rng.choice(np.flatnonzero(split_G == donor))] = empty
+        counts_P = np.bincount(split_G, minlength=len(shares_P))
+    return split_G
+
+
+def _spread(
+    targets_GK: NDArray[np.bool_], shares_P: NDArray[np.float64], rng: np.random.RandomState
+) -> NDArray[np.int64]:
+    """A split (0..P-1) for each group, by its labels; of few groups, splits may be empty."""
     # Imported here: it loads scikit-learn (0.7 s), which the review app does not need.
     from iterstrat.ml_stratifiers import IterativeStratification
 
     order = rng.permutation(len(targets_GK))
     split_G = np.empty(len(targets_GK), dtype=np.int64)
     split_G[order] = IterativeStratification(targets_GK[order], shares_P / shares_P.sum(), rng)
-    counts_P = np.bincount(split_G, minlength=len(shares_P))
-    for empty in np.flatnonzero(counts_P == 0):
-        donor = counts_P.argmax()
-        split_G[rng.choice(np.flatnonzero(split_G == donor))] = empty
-        counts_P = np.bincount(split_G, minlength=len(shares_P))
     return split_G
 
 

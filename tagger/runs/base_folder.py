@@ -64,6 +64,11 @@ class ArtifactFolder:
         """The cells (N, K) that were used, int8."""
         return self._load_table("labels.parquet").to_numpy(dtype=np.int8)
 
+    @reads("labels.parquet")
+    def load_cell_names(self) -> tuple[str, ...]:
+        """The labels of the cells, in column order."""
+        return tuple(map(str, self._load_table("labels.parquet").columns))
+
     def save_suspects(self, suspects: pd.DataFrame) -> None:
         """``suspects.parquet``: the cells most likely wrong, most doubtful first, and the blind audit slice."""
         self._save_table("suspects.parquet", suspects)

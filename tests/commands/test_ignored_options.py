@@ -24,6 +24,7 @@ RESUMED: dict[tuple[str, str], dict[str, str | None]] = {
     },
     ("retrain", "--resume"): {
         "--run": "other", "--out": None, "--store": None, "--data": None, "--on-disagreement": "newest",
+        "--grow": "", "--renamed": "a=b",
     },
     ("predict", "--resume"): {
         "--on-existing": "overwrite", "FOLDER": None, "--run": None, "--out": None, "--format": None,
@@ -102,6 +103,17 @@ def test_a_resumed_retraining_refuses_another_run(begun: RunFolder, finished: Pa
         tagger_cli("retrain", "--resume", "--out", begun.path, "--run", "other"),
         "--run other", f"began from {finished}", "without --resume",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [("--grow",), ("--grow", "--renamed", "a=b")])
+def test_a_resumed_retraining_does_not_begin_to_grow(
+    more: tuple[str, ...], begun: RunFolder, finished: Path, tagger_cli: Cli
+):
+    begun.checkpoint.save_origin(
+        {"from": str(finished), "store": "sqlite:///x", "last_decision": 0, "last_operation": 0}
+    )
+    end = tagger_cli("retrain", "--resume", "--out", begun.path, *more)
+    refused(end, " ".join(more[-2:]), "without --resume")
 
 
 @pytest.mark.parametrize("existing", ["overwrite", "merge"])

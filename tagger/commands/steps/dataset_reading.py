@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tagger.commands.console.screen import Screen
 from tagger.data import Dataset, list_images, read_dataset
 from tagger.data.images.file_stats import file_stats, select_stats
 from tagger.data.images.listing import check_folder
 from tagger.progress import Track, no_track, progress_callback
 from tagger.setting_sections import DataSettings, ReadOptions
+from tagger.text import counted
 
 
 def read_with_progress(
@@ -31,3 +33,14 @@ def read_with_file_stats(data: DataSettings, *, track: Track) -> tuple[Dataset, 
     stats_MF = file_stats(data.path, listed)
     dataset = read_with_progress(data.path, data.labels or None, read_options=data, track=track)
     return dataset, select_stats(dataset.images["file"].tolist(), listed, stats_MF)
+
+
+def tell_dataset(dataset: Dataset, screen: Screen) -> None:
+    """Show which labels were read, the problems in them, and how many photos they do not mention."""
+    screen.say(dataset.source)
+    if dataset.problems:
+        screen.say(f"{counted(len(dataset.problems), 'problem')} in the data:")
+        screen.say_list(dataset.problems)
+    if dataset.unlisted:
+        left_out = counted(len(dataset.unlisted), "photo")
+        screen.say(f"{left_out} that the labels do not mention: left out. `tagger predict` can tag them.")

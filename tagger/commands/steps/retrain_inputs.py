@@ -1,16 +1,17 @@
-"""Inputs of a retraining: corrected labels, remaining doubt, constraints and the previous networks.
+"""Inputs of a retraining: photos, corrected labels and remaining doubt.
 
-Labels that were renamed, merged or added since follow ``review/label_operations.py``; their columns of the
-previous networks are matched in ``training/retraining/warm_start.py``.
+Labels that were renamed, merged or added since follow ``review/label_operations.py``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from tagger.arrays import Cells, Floats
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.current_table import tell_changes, tell_what_is_not_learnt
+from tagger.commands.steps.grown_photos import GrownPhotos, load_grown
 from tagger.commands.steps.retrain_start import RetrainStart
 from tagger.commands.steps.reviewed_labels import (
     ReviewedLabels,
@@ -22,18 +23,17 @@ from tagger.commands.steps.reviewed_labels import (
     show_decisions,
 )
 from tagger.config import Settings
-from tagger.data import LabelGroup, Rule
 from tagger.errors import TaggerError
-from tagger.model import Backbone, TagModel, load_model, new_backbone
-from tagger.review import vocabulary_after
 from tagger.runs import RunFolder
 from tagger.text import counted
-from tagger.training.retraining.warm_start import WarmStart, remap_head_labels
 
 
 @dataclass(frozen=True)
 class RetrainInputs:
-    """Inputs from the previous run: its images, its labels after the decisions, and the doubt that remains."""
+    """Inputs from the previous run: its images, its labels after the decisions, and the doubt that remains.
+
+    With ``growth`` all of them are of the images as they are now.
+    """
 
     previous: RunFolder
     settings: Settings
@@ -41,6 +41,7 @@ class RetrainInputs:
     images: pd.DataFrame
     eval_mask_NK: np.ndarray
     doubt_NK: Floats
+    growth: GrownPhotos | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,7 +61,6 @@ def load_retrain_inputs(start: RetrainStart, screen: Screen) -> RetrainInputs:
     origin = start.origin
     url = start.url
     settings = folder.load_settings()  # those of the previous run, with the present data folder
-    images = previous.load_images()
     rows, operations = read_decisions(url)
     if max((row.id for row in rows), default=0) < origin["last_decision"]:
         raise TaggerError(
@@ -72,12 +72,30 @@ def load_retrain_inputs(start: RetrainStart, screen: Screen) -> RetrainInputs:
         previous, rows, [one for one in operations if one.id <= origin["last_operation"]],
         origin.get("on_disagreement", "skip"),
     )  # fmt: skip
-    screen.say(f"{counted(len(images), 'photo')} of {previous.path} -> {folder.path}")
-    show_decisions(previous, corrected, url, screen)
-    if not rows:
+    growth = load_grown(folder, previous, corrected) if origin.get("grow") else None
+    inputs = _of_run(folder, previous, settings, corrected)
+    if growth is not None:
+        inputs = _of_grown(inputs, growth)
+    screen.say(f"{counted(len(inputs.images), 'photo')} of {previous.path} -> {folder.path}")
+    show_decisions(previous, inputs.corrected, url, screen, inputs.images)
+    if not rows and growth is None:
         screen.say(
             "There are no decisions yet: this trains on the same labels again. Review first: tagger review."
         )
+    if growth is not None:
+        tell_changes(previous, growth.changes, screen)
+        if not growth.changes.parts:
+            screen.say(f"Photos and labels are as they were when {previous.path} was trained.")
+    elif not start.resumed:
+        tell_what_is_not_learnt(previous, corrected, screen)
+    return inputs
+
+
+def _of_run(
+    folder: RunFolder, previous: RunFolder, settings: Settings, corrected: ReviewedLabels
+) -> RetrainInputs:
+    """The images of the previous run."""
+    images = previous.load_images()
     checkpoint = folder.checkpoint
     if checkpoint.has_suspects:
         doubt_NK = remaining_doubt(previous, checkpoint.load_suspects(), corrected)
@@ -87,50 +105,13 @@ def load_retrain_inputs(start: RetrainStart, screen: Screen) -> RetrainInputs:
     return RetrainInputs(previous, settings, corrected, images, eval_mask_NK, doubt_NK)
 
 
-def remap_constraints(inputs: RetrainInputs) -> tuple[dict[str, LabelGroup], tuple[Rule, ...]]:
-    """Groups and rules under the current label names, without those that lost a label they need."""
-    current_vocabulary = vocabulary_after(inputs.previous.load_labels(), inputs.corrected.operations)
-    groups: dict[str, LabelGroup] = {}
-    for name, group in inputs.previous.load_groups().items():
-        members = dict.fromkeys(
-            to for label in group["labels"] if (to := current_vocabulary.resolve(label)) is not None
-        )
-        if len(members) > 1 or len(members) == len(group["labels"]):
-            groups[name] = LabelGroup(kind=group["kind"], labels=list(members))
-    resolve = current_vocabulary.resolve
-    pairs = [(resolve(rule.premise), resolve(rule.implied)) for rule in inputs.previous.load_rules()]
-    return groups, tuple(
-        dict.fromkeys(Rule(a, b) for a, b in pairs if a is not None and b is not None and a != b)
+def _of_grown(inputs: RetrainInputs, growth: GrownPhotos) -> RetrainInputs:
+    """The images as they are now, with what is known of them from the previous run."""
+    return replace(
+        inputs,
+        corrected=growth.reviewed,
+        images=growth.images,
+        eval_mask_NK=growth.carry_eval_mask(inputs.previous, inputs.corrected),
+        doubt_NK=growth.carry_doubt(inputs.doubt_NK, inputs.corrected),
+        growth=growth,
     )
-
-
-def load_warm_start(inputs: RetrainInputs, settings: Settings, priors_K: Floats, screen: Screen) -> WarmStart:
-    """The networks of the previous run, with a column for each current label."""
-    previous = inputs.previous
-    num_labels = len(previous.load_labels())
-    now = vocabulary_after(previous.load_labels(), inputs.corrected.operations)
-    columns = [now.run_column(name) for name in inputs.names]
-
-    def fold_model(stem: str) -> TagModel | None:
-        path = previous.fold_models_path / f"{stem}.safetensors"
-        if not path.is_file():
-            return None
-        model = load_model(path, settings, num_labels)
-        attention = model.attention.remap_labels(columns, priors_K) if model.attention else None
-        return TagModel(model.backbone, remap_head_labels(model.head, columns, priors_K, settings), attention)
-
-    def backbone() -> Backbone:
-        frozen = settings.train.epochs == 0
-        return (
-            load_model(previous.model_path, settings, num_labels).backbone
-            if frozen
-            else new_backbone(settings)
-        )
-
-    if settings.train.epochs and not any(previous.fold_models_path.glob("*.safetensors")):
-        screen.say(
-            f"{previous.path} has no networks in {previous.fold_models_path.name}: this training starts from the"
-            " same initial weights as that run."
-        )
-        new_backbone(settings)  # a file that is gone shows at once
-    return WarmStart(fold_model, backbone)

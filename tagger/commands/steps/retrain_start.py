@@ -1,18 +1,25 @@
 """The start of a retraining: what it is made from, whether it is new or resumed."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tagger.commands.console.screen import Screen
+from tagger.commands.steps.current_table import CurrentTable, read_current_table
+from tagger.commands.steps.grown_photos import check_grown, save_grown
+from tagger.commands.steps.kept_backbone import kept_backbone
+from tagger.commands.steps.label_renames import check_renames, record_renames
 from tagger.commands.steps.reviewed_labels import (
     check_store_folder,
+    correct_labels,
     hide_password,
     read_decisions,
     store_url,
 )
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.errors import TaggerError
+from tagger.review import vocabulary_after
 from tagger.review.disagreement import check_way
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished, with_data
 from tagger.runs.lineage import parent_of
@@ -28,16 +35,23 @@ class RetrainOptions:
     store: str | None = None
     data: str | Path | None = None
     on_disagreement: str | None = None
+    grow: bool = False
+    renamed: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_way(self.on_disagreement or "skip")
+        if self.renamed and not self.grow:
+            raise TaggerError(
+                "--renamed says what became of a label in the table, which only --grow reads. Add --grow."
+            )
 
 
 @dataclass(frozen=True)
 class RetrainStart:
     """A retraining: its folder, the previous run, what it began with (kept for ``--resume``), the store's address.
 
-    ``resumed``: an earlier process began it. ``moved``: ``--data`` was given.
+    ``resumed``: an earlier process began it. ``moved``: ``--data`` was given. ``current``: the photos and labels as
+    they are now, where a new retraining grows by them.
     """
 
     folder: RunFolder
@@ -46,8 +60,9 @@ class RetrainStart:
     url: str
     resumed: bool
     moved: bool
+    current: CurrentTable | None = None
 
-    def begin(self) -> None:
+    def begin(self, screen: Screen) -> None:
         """Write what a resumed retraining needs, the settings last; to be called with the folder locked."""
         folder = self.folder
         if self.resumed:
@@ -60,19 +75,39 @@ class RetrainStart:
         folder.claim()
         if self.previous.has_suspects:
             folder.checkpoint.save_suspects(self.previous.load_suspects())
+        if self.current is not None:
+            save_grown(folder, self.current, screen)
         folder.checkpoint.save_origin(self.origin)
         folder.save_settings(self.previous.load_settings())
 
 
-def new_retraining(run: AnyRun, options: RetrainOptions, say: Callable[[str], None]) -> RetrainStart:
-    """A retraining from the decisions so far. TaggerError if it cannot be made. ``say`` is told which run is used."""
-    previous = with_data(run if isinstance(run, RunFolder) else find_run(run, say), options.data)
+def new_retraining(run: AnyRun, options: RetrainOptions, screen: Screen) -> RetrainStart:
+    """A retraining from the decisions so far. TaggerError if it cannot be made. The screen says which run is used."""
+    previous = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), options.data)
     out = options.out
     folder = RunFolder(out if out is not None else new_run_path(previous.load_settings().backbone.name))
     check_new(folder, "--out")
     url = store_url(previous, options.store)
+    current = _current_table(previous, url, options, screen) if options.grow else None
     origin = _new_origin(previous, url, options)
-    return RetrainStart(folder, previous, origin, url, resumed=False, moved=options.data is not None)
+    moved = options.data is not None
+    return RetrainStart(folder, previous, origin, url, resumed=False, moved=moved, current=current)
+
+
+def _current_table(previous: RunFolder, url: str, options: RetrainOptions, screen: Screen) -> CurrentTable:
+    """The photos and labels as they are now, after the renames that a person named. TaggerError if one is open."""
+    rows, operations = read_decisions(url)
+    way = options.on_disagreement or "skip"
+    current = read_current_table(previous, correct_labels(previous, rows, operations, way), screen)
+    resolve = vocabulary_after(previous.load_labels(), operations).resolve
+    answers = check_renames(options.renamed, current.changes, resolve)
+    if any(answers.values()):
+        record_renames(url, previous, answers, screen)
+        corrected = correct_labels(previous, *read_decisions(url), way)
+        current = read_current_table(previous, corrected, screen)
+    settings = previous.load_settings()
+    check_grown(previous, current, settings, kept_backbone(previous, settings).num_features)
+    return current
 
 
 def resumed_retraining(run: AnyRun, options: RetrainOptions) -> RetrainStart:
@@ -95,7 +130,7 @@ def _new_origin(previous: RunFolder, url: str, options: RetrainOptions) -> dict[
         "last_decision": max((row.id for row in rows), default=0),
         "last_operation": max((one.id for one in operations), default=0),
         "on_disagreement": options.on_disagreement or "skip",
-    }
+    } | ({"grow": True} if options.grow else {})
 
 
 def _check_as_begun(origin: dict[str, Any], options: RetrainOptions) -> None:
@@ -105,6 +140,12 @@ def _check_as_begun(origin: dict[str, Any], options: RetrainOptions) -> None:
         raise TaggerError(
             f"--on-disagreement {options.on_disagreement}: this retraining began with {begun}. Leave the option"
             " out, or start a new retraining without --resume."
+        )
+    if options.renamed or (options.grow and not origin.get("grow")):
+        option = f"--renamed {options.renamed[0]}" if options.renamed else "--grow"
+        raise TaggerError(
+            f"{option}: --resume continues this retraining as it began. Leave the option out, or start a new"
+            " retraining without --resume."
         )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from tagger.arrays import UNKNOWN, Floats
+from tagger.arrays import UNKNOWN, Cells, Floats
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.disagreements import show_disagreements
 from tagger.errors import TaggerError
@@ -111,11 +111,22 @@ def correct_labels(
     on_disagreement: str = "skip",
 ) -> ReviewedLabels:
     """The run's labels after these decisions and operations. ``on_disagreement``: see ``review/disagreement.py``."""
-    images = run.load_images()
-    files = images["file"].tolist()
-    hashes = images["hash"].tolist()
+    return correct_cells(
+        run.load_images(), run.load_cells(), run.load_labels(), decisions, operations, on_disagreement
+    )
+
+
+def correct_cells(
+    images: pd.DataFrame,
+    labels_NK: Cells,
+    names: Sequence[str],
+    decisions: Sequence[RecordedDecision],
+    operations: Sequence[RecordedOperation],
+    on_disagreement: str,
+) -> ReviewedLabels:
+    """The labels of any images (columns ``file`` and ``hash``) after these decisions and operations."""
     applied = apply_decisions(
-        files, hashes, run.load_cells(), run.load_labels(), decisions, operations,
+        images["file"].tolist(), images["hash"].tolist(), labels_NK, names, decisions, operations,
         decide=WAYS[on_disagreement],
     )  # fmt: skip
     return ReviewedLabels(applied, decisions, operations, on_disagreement)
@@ -164,8 +175,17 @@ def remaining_doubt(run: RunFolder, suspects: pd.DataFrame, corrected: ReviewedL
     return np.where(applied.verified_NK, np.float32(np.nan), doubt_NK)
 
 
-def show_decisions(run: RunFolder, corrected: ReviewedLabels, url: str, screen: Screen) -> None:
-    """Show the number of decisions, those that match no photo or label of the run, and where people differ."""
+def show_decisions(
+    run: RunFolder,
+    corrected: ReviewedLabels,
+    url: str,
+    screen: Screen,
+    images: pd.DataFrame | None = None,
+) -> None:
+    """Show the number of decisions, those that match no photo or label, and where people differ.
+
+    ``images`` are those that were corrected, if they are not the run's.
+    """
     applied = corrected.applied
     verified = counted(int(np.sum(applied.verified_NK)), "label")
     screen.say(
@@ -181,4 +201,5 @@ def show_decisions(run: RunFolder, corrected: ReviewedLabels, url: str, screen: 
     for problem in applied.problems:
         screen.say(problem)
     if applied.disputed:
-        show_disagreements(applied.disputed, run.load_images(), corrected.on_disagreement, run.path, screen)
+        shown = run.load_images() if images is None else images
+        show_disagreements(applied.disputed, shown, corrected.on_disagreement, run.path, screen)
