@@ -74,6 +74,8 @@ class DataSettings(ReadOptions):
     """The folder of images; `--data` sets it."""
     labels: str = ""
     """The label file or folder, if it was named; `--labels` sets it."""
+    split: Literal["random", "folders"] = "random"
+    """`random`: stratified, shares `val` and `test`; `folders`: as the folders train, val, test of the photos say."""
     val: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of images used to stop training and to compare models."""
     test: float = Field(0.1, ge=0.0, lt=1.0)

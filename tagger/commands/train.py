@@ -29,6 +29,7 @@ from tagger.commands.steps.training_steps import (
 )
 from tagger.config import Settings
 from tagger.data import Dataset, Split, split_images
+from tagger.data.folder_split import split_by_folders
 from tagger.data.images.listing import check_folder
 from tagger.errors import TaggerError
 from tagger.model import Backbone, example_images, fuse_batchnorm, new_backbone
@@ -220,6 +221,16 @@ def _split(scanned: ScannedImages, group_N: NDArray[np.int64]) -> Split:
     """The split by the settings. TaggerError, and the run is discarded, if there are too few images."""
     job, data = scanned.job, scanned.job.settings.data
     try:
+        if data.split == "folders":
+            return split_by_folders(
+                scanned.images["file"].tolist(),
+                scanned.labels_NK,
+                scanned.images["hash"].tolist(),
+                groups=group_N,
+                folds=data.folds,
+                seed=job.settings.seed,
+                names=scanned.vocabulary.labels,
+            )
         return split_images(
             scanned.labels_NK,
             scanned.images["hash"].tolist(),

@@ -1,18 +1,39 @@
-"""Reader of label folders: ``cat/1.jpg`` has the label *cat*; the same file in two has both."""
+"""Reader of label folders: ``cat/1.jpg`` has the label *cat*; the same file in two has both.
+
+Where the first folders are splits (``train/cat/1.jpg``, ``val/cat/2.jpg``), the next ones are the labels.
+"""
 
 import os
+import re
 from pathlib import Path
 
+from tagger.data.folder_split import split_of_folder
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
+from tagger.errors import Problem
+from tagger.text import counted, shortlist
+
+# Folders that say what kind of file is in them, not what a photo shows.
+STRUCTURE = frozenset(
+    {
+        "images", "image", "imgs", "img", "photos", "pictures", "pics", "jpg", "jpeg", "jpegs", "jpegimages", "png",
+        "raw", "raws", "masks", "mask", "labels", "annotations", "segmentation", "segmentations", "depth", "gt",
+        "groundtruth", "ground_truth", "original", "originals", "edited", "export", "exports", "thumbs",
+        "thumbnails", "input", "inputs", "output", "outputs", "unlabeled", "unlabelled",
+    }
+)  # fmt: skip
+DATE = re.compile(
+    r"(19|20)\d\d([-_. ]?[01]\d([-_. ]?[0-3]\d)?)?\b.*|\d{1,2}"
+)  # 2019, 2019-05, 2019-05-01 Paris, 07
 
 
 class LabelFolderReader:
     """Reader of label folders: the first folder below the data folder is the label, at any depth of the image."""
 
     def detect(self, images: ImageLookup) -> Path | None:
-        """The data folder, if at least two sub-folders hold images; a single one may be ``images/``."""
-        return images.root if len(_labels(images.root, images)) > 1 else None
+        """The data folder, if at least two sub-folders hold images and their names may be labels."""
+        names = {name.casefold() for name in _labels(images.root, images)}
+        return images.root if len(names) > 1 and not names <= STRUCTURE else None
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
         """True for a folder with at least one sub-folder that holds images."""
@@ -20,26 +41,78 @@ class LabelFolderReader:
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
         """A label per sub-folder. Images beside the sub-folders are not listed."""
+        first = _first_folders(path, images)
+        splits = _split_folders(first)
         labels = _labels(path, images)
         builder = LongTableBuilder(labels)
         for file in images.files:
-            label = _label(path, images, file)
+            label = _label(_inside(path, images, file), splits)
             if label:
                 builder.add_image(file, yes=[label], location=f"{label}/")
-        return builder.build(
-            "the sub-folders", f"{len(labels):,} sub-folders, one per label", merge_copies=True
-        )
+        builder.problems += [
+            Problem("the sub-folders", None, doubt) for doubt in _doubts(labels, first, splits)
+        ]
+        summary = f"{len(labels):,} sub-folders, one per label"
+        if splits:
+            kept = "--set data.split=folders keeps them"
+            summary += f", inside {', '.join(f'{name}/' for name in splits)}, which are splits ({kept})"
+        return builder.build("the sub-folders", summary, merge_copies=True)
 
 
 def _labels(path: Path, images: ImageLookup) -> list[str]:
-    return sorted({_label(path, images, file) for file in images.files} - {""})
+    splits = _split_folders(_first_folders(path, images))
+    return sorted({_label(_inside(path, images, file), splits) for file in images.files} - {""})
 
 
-def _label(path: Path, images: ImageLookup, file: str) -> str:
-    """The first folder of an image below ``path``, or nothing."""
+def _first_folders(path: Path, images: ImageLookup) -> list[str]:
+    return sorted({_label(_inside(path, images, file), []) for file in images.files} - {""})
+
+
+def _split_folders(first: list[str]) -> list[str]:
+    """Those of the first folders that are splits: all are, or there is one for training and another split.
+
+    >>> _split_folders(["train", "val"]), _split_folders(["bus", "car", "train"])
+    (['train', 'val'], [])
+    """
+    splits = [name for name in first if split_of_folder(name)]
+    parts = {split_of_folder(name) for name in splits}
+    enough = len(parts) > 1 or len(splits) == len(first)
+    return splits if "train" in parts and enough else []
+
+
+def _inside(path: Path, images: ImageLookup, file: str) -> list[str]:
+    """The folders of an image below ``path``; none if it is not there."""
     prefix = os.path.relpath(os.path.abspath(path), images.root).replace(os.sep, "/")
     inside = file if prefix == "." else file.removeprefix(prefix + "/")
-    if prefix != "." and inside == file:
+    return [] if prefix != "." and inside == file else inside.split("/")[:-1]
+
+
+def _label(folders: list[str], splits: list[str]) -> str:
+    """The folder that is the label: the first, or the one in a split; nothing if there is none."""
+    if not splits:
+        return folders[0] if folders else ""
+    return folders[1] if len(folders) > 1 and folders[0] in splits else ""
+
+
+def _doubts(labels: list[str], first: list[str], splits: list[str]) -> list[str]:
+    """What may be read wrongly."""
+    beside = [f"{name}/" for name in first if splits and name not in splits]
+    left = [f"beside the splits, {shortlist(beside)} not read as labels"] if beside else []
+    return [*left, *filter(None, [_doubt(labels)])]
+
+
+def _doubt(labels: list[str]) -> str:
+    """Why the names of the sub-folders may be no labels, or nothing.
+
+    >>> _doubt(["2019", "2020-05 Paris"])[:62]
+    "2 of 2 sub-folders have names such as '2019', '2020-05 Paris':"
+    """
+    dates = [name for name in labels if DATE.fullmatch(name)]
+    kinds = [name for name in labels if name.casefold() in STRUCTURE]
+    odd = dates if 2 * len(dates) > len(labels) else kinds
+    if not odd:
         return ""
-    first, slash, _ = inside.partition("/")
-    return first if slash else ""
+    names = shortlist([repr(name) for name in odd], most=3)
+    what = "dates or numbers" if odd is dates else "kinds of files"
+    number = f"{len(odd):,} of {counted(len(labels), 'sub-folder')} have names such as {names}"
+    return f"{number}: {what}, perhaps no labels. If so, name a label file with --labels"
