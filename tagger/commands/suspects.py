@@ -12,7 +12,7 @@ from tagger.commands.console.screen import Screen
 from tagger.commands.steps.reviewed_labels import read_decisions, store_url
 from tagger.review import RecordedDecision, apply_decisions
 from tagger.runs import RunFolder, find_run, with_data
-from tagger.suspects import Evidence, find_suspects, nearest_images, rescore_suspects
+from tagger.suspects import AnsweredPhotos, Evidence, find_suspects, nearest_images, rescore_suspects
 from tagger.text import counted
 
 NUM_SHOWN = 20
@@ -107,6 +107,13 @@ def make_rescorer(
         return rescore_suspects(read[0], table, verdicts)
 
     return rescore
+
+
+def make_rejudge(
+    folder: RunFolder, store: str | None = None
+) -> Callable[[pd.DataFrame, np.ndarray, pd.DataFrame], np.ndarray]:
+    """Function (table, doubt, verdicts) -> doubt: answered photos' other labels are judged anew; reads the run now."""
+    return AnsweredPhotos(load_evidence(folder, store)).rejudged
 
 
 def duplicate_group_ids(images: pd.DataFrame) -> np.ndarray:

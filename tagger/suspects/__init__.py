@@ -3,6 +3,7 @@
 Pure arrays and tables: no file, no model, no torch.
 """
 
+from tagger.suspects.answered_photos import AnsweredPhotos
 from tagger.suspects.doubt_refit import refit_doubt
 from tagger.suspects.error_estimate import ErrorEstimate, estimate_errors
 from tagger.suspects.evidence import Evidence
@@ -13,6 +14,7 @@ from tagger.suspects.suspect_finder import MIN_POSITIVES, SuspectResult, find_su
 
 __all__ = [
     "MIN_POSITIVES",
+    "AnsweredPhotos",
     "ErrorEstimate",
     "Evidence",
     "SuspectResult",

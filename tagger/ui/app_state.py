@@ -73,7 +73,7 @@ def open_app_state(
         neighbours=tables.neighbours,
         probs_NK=None if tables.oof is None else tables.oof[0],
     )
-    session = ReviewSession(reviewed, opened, doubt_model=DoubtModel(rescore=_lazy_rescore(folder, store)))
+    session = ReviewSession(reviewed, opened, doubt_model=_doubt_model(folder, store))
     return AppState(
         run=folder,
         store=opened,
@@ -145,6 +145,17 @@ def _load_if_present(load: Callable[[], Any]) -> Any:
         return load()
     except TaggerError:
         return None
+
+
+def _doubt_model(folder: RunFolder, store: str | None) -> DoubtModel:
+    """What the app learns with; it and what it imports are loaded when they are first needed."""
+
+    def prepare_rejudge() -> Any:
+        from tagger.commands.suspects import make_rejudge
+
+        return make_rejudge(folder, store)
+
+    return DoubtModel(rescore=_lazy_rescore(folder, store), prepare_rejudge=prepare_rejudge)
 
 
 def _lazy_rescore(folder: RunFolder, store: str | None) -> Callable[[Any, Any], Any]:

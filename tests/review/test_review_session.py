@@ -409,3 +409,26 @@ def test_a_grid_is_full_although_others_decided_some_of_it_meanwhile(place: Plac
     ours = session.grid("a", "ann", narrowed, count=3)
     assert len(ours) == 3
     assert not {card.position for card in ours} & {card.position for card in theirs}
+
+
+def test_the_other_labels_of_an_answered_photo_are_judged_anew_before_the_next_card(place: Place) -> None:
+    asked = []
+
+    def rejudge(table: pd.DataFrame, doubt: np.ndarray, verdicts: pd.DataFrame) -> np.ndarray:
+        asked.append(verdicts["position"].tolist())
+        rows = table["row"].to_numpy()
+        return np.where(np.isin(rows, rows[verdicts["position"]]), 0.0, doubt)
+
+    session = place.session(prepare_rejudge=lambda: rejudge)
+    rows = place.table["row"].to_numpy()
+    first = next(p for p in range(90) if (rows[p + 1 : 100] == rows[p]).any())
+    others = np.flatnonzero(
+        (rows == rows[first]) & (np.arange(len(rows)) != first) & (np.arange(len(rows)) < 100)
+    )
+    plain = SuspectFilter(text="Trip")
+    card = next(c for c in session.next_cards("a", "ann", plain, count=100) if c.position == first)
+    session.record([place.say(card, "no")])
+    session.wait()
+    order = [c.position for c in session.next_cards("a", "ann", plain, count=100)]
+    assert [first] in asked
+    assert set(order[-len(others) :]) == set(others)

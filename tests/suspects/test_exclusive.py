@@ -64,3 +64,13 @@ def test_labels_that_some_images_have_together_are_asked_about_each_other() -> N
     context = signals.build("label_context", replace(evidence, labels_NK=labels_NK, groups={}))
     assert context.weight_K(0)[1]
     assert not context.weight_K(0)[2]
+
+
+def test_corrections_do_not_make_labels_exclude_each_other() -> None:
+    evidence, _ = swapped(free=True)
+    labels_NK = evidence.labels_NK.copy()
+    labels_NK[:30, :3] = 1, 1, 0  # wrongly, and then corrected
+    corrected = replace(evidence, original_NK=labels_NK, groups={})
+    context = signals.build("label_context", corrected)
+    assert context.weight_K(0)[1]
+    assert not context.weight_K(0)[2]

@@ -8,10 +8,12 @@ to two labels that next to no image has together, where chance alone would bring
 and 41 are now (37 where the group is not declared, so that the network does not know of it either).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Floats
+from tagger.arrays import NO, YES, Cells, Floats
 from tagger.data import cooccurrence_blocks
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.logistic_regression import cross_fit_logistic, top_k_indices
@@ -56,11 +58,19 @@ class LabelContext(Signal):
             )
             self.others[k], self.weights[k] = others, weight_K[others]
 
-        for block, both_LK in cooccurrence_blocks(labels_NK):
+        first_share_K = (evidence.first_labels_NK == YES).mean(axis=0)
+        for block, both_LK, first_LK in _pair_counts(labels_NK, evidence.first_labels_NK):
             strength_LK = np.abs(_phi_coefficient(both_LK / len(labels_NK), block, share_K))
-            strength_LK[exclusive.of(block) | _never_together(both_LK, block, share_K, len(labels_NK))] = -1
+            never_LK = _never_together(first_LK, block, first_share_K, len(labels_NK))
+            strength_LK[exclusive.of(block) | never_LK] = -1
             parallel_for(fit_label, zip(range(block.start, block.stop), strength_LK, strict=True))
         self.mean_K = self.for_yes_NK.mean(axis=0)
+
+    def gain(self, before_K: Cells, after_K: Cells) -> Floats:
+        """What ``for_yes_NK`` of an image gains (K) when its labels change, by the mean over the parts' weights."""
+        change_K = (after_K == YES).astype(np.float64) - (before_K == YES)
+        pairs = zip(self.others, self.weights, strict=True)
+        return np.array([change_K[others] @ weights for others, weights in pairs])
 
     def weight_K(self, k: int) -> Floats:
         """What each label counts for where label k is judged, 0 for those that were not looked at."""
@@ -83,6 +93,19 @@ class LabelContext(Signal):
         return f"The other {labels} {listed} {makes} `{names[k]}` {'more' if often else 'less'} likely"
 
 
+def _pair_counts(labels_NK: Cells, first_NK: Cells) -> Iterator[tuple[slice, Floats, Floats]]:
+    """(block of labels, images with both labels of each pair (L, K) now, and as first given).
+
+    What excludes each other shows in the labels as given: where noise alone brings two labels together,
+    corrections would make them look exclusive.
+    """
+    if first_NK is labels_NK:
+        yield from ((block, both_LK, both_LK) for block, both_LK in cooccurrence_blocks(labels_NK))
+        return
+    pairs = zip(cooccurrence_blocks(labels_NK), cooccurrence_blocks(first_NK), strict=True)
+    yield from ((block, both_LK, first_LK) for (block, both_LK), (_, first_LK) in pairs)
+
+
 def _never_together(both_LK: Floats, block: slice, share_K: Floats, num_images: int) -> NDArray[np.bool_]:
     """Pairs of labels that images have together far less often than chance would have it.
 
@@ -97,7 +120,7 @@ class MutualExclusion:
     """Labels of which an image has one at most, by a declared group or because no image has two."""
 
     def __init__(self, evidence: Evidence):
-        self.alone = bool(((evidence.labels_NK == YES).sum(axis=1) <= 1).all())
+        self.alone = bool(((evidence.first_labels_NK == YES).sum(axis=1) <= 1).all())
         self.num_labels = len(evidence.names)
         place = {name: k for k, name in enumerate(evidence.names)}
         members = [group["labels"] for group in evidence.groups.values() if group["kind"] != "multi"]

@@ -1,8 +1,10 @@
 """Signal: implications between labels, mined or declared in labels.toml."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from tagger.arrays import NO, YES, Cells
+from tagger.arrays import NO, YES, Cells, Floats
 from tagger.data import MinedRule, Rule, mine_rules
 from tagger.suspects.evidence import Evidence, log_odds
 from tagger.suspects.signals.base import Signal, signals
@@ -23,21 +25,39 @@ class MinedRules(Signal):
         mined = mine_rules(labels_NK, names, min_support=min_support, min_confidence=min_confidence)
         rules = {(rule.premise, rule.implied): rule for rule in mined}
         rules |= {(rule.premise, rule.implied): _as_mined_rule(rule) for rule in evidence.rules}
-        self.for_yes_NK = np.zeros(labels_NK.shape, np.float32)
+        self._rules = sorted(rules.values(), key=lambda rule: rule.confidence)
+        self._rules_of: dict[int, list[int]] = {}  # places of the rules that are about a label
         self.rules_by_cell: dict[tuple[int, int], list[MinedRule]] = {}
-        base_K = log_odds(evidence.priors_K)
-        for rule in sorted(rules.values(), key=lambda rule: rule.confidence):
-            premise = column[rule.premise]
-            implied = column[rule.implied]
-            self.rules_by_cell.setdefault((implied, YES), []).insert(0, rule)
-            self.rules_by_cell.setdefault((premise, NO), []).insert(0, rule)
+        for place, rule in enumerate(self._rules):
+            for name in (rule.premise, rule.implied):
+                self._rules_of.setdefault(column[name], []).append(place)
+            self.rules_by_cell.setdefault((column[rule.implied], YES), []).insert(0, rule)
+            self.rules_by_cell.setdefault((column[rule.premise], NO), []).insert(0, rule)
+        self._base_K = log_odds(evidence.priors_K)
+        self.for_yes_NK = self._evidence_of(labels_NK, self._rules)
+
+    def gain(self, before_K: Cells, after_K: Cells) -> Floats:
+        """What ``for_yes_NK`` of an image gains (K) when its labels change."""
+        changed = np.flatnonzero(before_K != after_K).tolist()
+        about = {place for k in changed for place in self._rules_of.get(k, [])}
+        names = {name for place in about for name in (self._rules[place].premise, self._rules[place].implied)}
+        places = sorted({place for name in names for place in self._rules_of[self.column[name]]})
+        both_2K = self._evidence_of(np.stack([before_K, after_K]), [self._rules[place] for place in places])
+        return np.asarray(both_2K[1] - both_2K[0])
+
+    def _evidence_of(self, labels_NK: Cells, rules: Sequence[MinedRule]) -> Floats:
+        """``for_yes_NK`` of images with these labels, by these rules, the weakest first."""
+        for_yes_NK = np.zeros(labels_NK.shape, np.float32)
+        for rule in rules:
+            premise, implied = self.column[rule.premise], self.column[rule.implied]
             strength = float(log_odds(np.array(rule.confidence), 1e-3))
             has_premise = labels_NK[:, premise] == YES
             lacks_implied = labels_NK[:, implied] == NO
-            toward = self.for_yes_NK[:, implied]
-            against = self.for_yes_NK[:, premise]
-            toward[has_premise] = np.maximum(toward[has_premise], strength - base_K[implied])
-            against[lacks_implied] = np.minimum(against[lacks_implied], -strength - base_K[premise])
+            toward = for_yes_NK[:, implied]
+            against = for_yes_NK[:, premise]
+            toward[has_premise] = np.maximum(toward[has_premise], strength - self._base_K[implied])
+            against[lacks_implied] = np.minimum(against[lacks_implied], -strength - self._base_K[premise])
+        return for_yes_NK
 
     def reason(self, row: int, k: int) -> str:
         labels_K = self.evidence.labels_NK[row]
