@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tagger.data.formats.csv_injection import escape_formula, unescape_formula
+from tagger.data.formats.csv_injection import BYTE_ORDER_MARK, escape_formula, unescape_formula
 from tagger.data.formats.tabular import read_table
 from tagger.errors import TaggerError
 from tagger.review.decision_log import DecisionLog
@@ -21,7 +21,6 @@ from tagger.runs.ownership import begins_with, check_absent
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = (*DELIMITERS, ".jsonl")
-BYTE_ORDER_MARK = "\ufeff"
 JSON_HEADER = json.dumps({"entry": "export", "version": 1})
 NEEDED = ("label", "verdict", "reviewer")
 
@@ -33,7 +32,7 @@ def check_export_path(out: Path) -> None:
         raise TaggerError(f"--out {out}: name a file that ends in {', '.join(SUFFIXES)}.")
     if out.is_dir():
         raise TaggerError(f"--out {out} is a folder. Name a file in it, such as {out / 'decisions.csv'}.")
-    begin = JSON_HEADER if suffix == ".jsonl" else BYTE_ORDER_MARK + DELIMITERS[suffix].join(COLUMNS)
+    begin = JSON_HEADER if suffix == ".jsonl" else DELIMITERS[suffix].join(COLUMNS)
     if out.exists() and not begins_with(out, begin):
         check_absent(out.parent, [out.name], "Move it away, or name another --out.")
 
