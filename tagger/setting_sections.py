@@ -47,6 +47,11 @@ class ReadOptions(Section):
     underscores: Literal["keep", "spaces", "join"] = "keep"
     """Names of labels: as written, `long_hair` read as `long hair` (`spaces`), or the other way (`join`)."""
 
+    @property
+    def related_columns(self) -> tuple[str, ...]:
+        """Columns that say which photos belong together; they are no labels."""
+        return ()
+
     @field_validator("ignore_columns", mode="before")
     @classmethod
     def _listed(cls, chosen: Any) -> Any:
@@ -76,12 +81,25 @@ class DataSettings(ReadOptions):
     """The label file or folder, if it was named; `--labels` sets it."""
     split: Literal["random", "folders"] = "random"
     """`random`: stratified, shares `val` and `test`; `folders`: as the folders train, val, test of the photos say."""
+    subject_column: str = ""
+    """The column of a table that says which photos show one subject: they stay in one split and fold."""
+    sequence_column: str = ""
+    """The column of a table that says which photos are frames of one sequence: they stay in one split and fold."""
+    sequences: Literal["none", "folder", "name", "time"] = "none"
+    """Photos of one sequence have the same folder, the same name but for its trailing number, or follow in time."""
+    burst_gap: float = Field(2.0, gt=0)
+    """Largest gap between two photos of one sequence, in seconds, for `sequences=time`."""
     val: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of images used to stop training and to compare models."""
     test: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of images that no training ever sees; the headline metrics come from them."""
     folds: int = Field(5, ge=2, le=50)
     """Parts that train + val are cut into for out-of-fold probabilities."""
+
+    @property
+    def related_columns(self) -> tuple[str, ...]:
+        """Columns that say which photos belong together; they are no labels."""
+        return tuple(filter(None, (self.subject_column, self.sequence_column)))
 
 
 class ImageSettings(Section):

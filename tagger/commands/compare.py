@@ -13,6 +13,7 @@ import numpy as np
 
 from tagger.arrays import UNKNOWN, Cells, Floats
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.related_photos import sets_of
 from tagger.errors import TaggerError, did_you_mean
 from tagger.runs import RunFolder, find_run
 from tagger.scoring import paired_table
@@ -42,6 +43,7 @@ class ComparedRun:
     probs_NK: Floats
     thresholds_K: Floats
     num_decisions: float
+    related_N: np.ndarray | None  # sets of images that belong together, of all rows
 
     @classmethod
     def from_run(cls, run: RunFolder) -> "ComparedRun":
@@ -60,7 +62,12 @@ class ComparedRun:
             probs_NK=run.load_oof()[0],
             thresholds_K=run.load_decision_rule()[0].values_K,
             num_decisions=_num_decisions(run),
+            related_N=sets_of(images),
         )
+
+    def related_rows(self, hashes: list[str]) -> np.ndarray | None:
+        """The sets of these test images; None if the run has none."""
+        return None if self.related_N is None else self.related_N[[self.row_of[h] for h in hashes]]
 
     def select(self, hashes: list[str], names: list[str]) -> tuple[Cells, Cells, Floats, Floats]:
         """(labels, labels under the evaluation mask, probabilities, thresholds) of images and labels, in order."""
@@ -103,7 +110,15 @@ def compare(
     constraints = runs[0].load_constraints(names), runs[1].load_constraints(names)
     return {
         **paired_table(
-            cells_NK, probs_a, thresholds_a, probs_b, thresholds_b, names, constraints, draws=draws
+            cells_NK,
+            probs_a,
+            thresholds_a,
+            probs_b,
+            thresholds_b,
+            names,
+            constraints,
+            draws=draws,
+            related_N=b.related_rows(hashes),
         ),
         "num_images": int((cells_NK != UNKNOWN).any(axis=1).sum()),
         "num_cells": int((cells_NK != UNKNOWN).sum()),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tagger.arrays import UNKNOWN
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.related_photos import sets_of
 from tagger.commands.steps.reviewed_labels import read_decisions, store_url
 from tagger.review import RecordedDecision, apply_decisions
 from tagger.runs import RunFolder, find_run, with_data
@@ -38,7 +39,8 @@ def suspects(
     store = store_url(folder, store)  # first: a folder that is not there shows at once
     screen.log_path = folder.log_path
     images = folder.load_images()
-    group_N = duplicate_group_ids(images)
+    related_N = sets_of(images)
+    group_N = duplicate_group_ids(images) if related_N is None else related_N  # no neighbours of the own set
     folder.save_neighbours(*nearest_images(folder.load_embeddings(), group_N, images.get("embedder")))
     evidence = load_evidence(folder, store)
     found = find_suspects(

@@ -17,6 +17,7 @@ from tagger.commands.steps.file_changes import (
     stats_when_hashed,
 )
 from tagger.commands.steps.finalize import end_training, finalize
+from tagger.commands.steps.related_photos import related_groups, tell_related
 from tagger.commands.steps.resume_options import check_resume_options
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.training_steps import (
@@ -142,6 +143,7 @@ def _start(job: TrainingJob, backbone: Backbone) -> None:
     settings = job.settings
     dataset, stats_NF = read_with_file_stats(settings.data, track=job.screen.track)
     check_dataset(settings, backbone.num_features, dataset)
+    tell_related(dataset.images["file"].tolist(), settings.data, job.screen)
     _write_checkpoint(job, dataset, stats_NF)
 
 
@@ -206,9 +208,12 @@ def split(scanned: ScannedImages) -> SplitImages:
     job = scanned.job
     labels_NK = scanned.labels_NK
     group_N = duplicate_groups(scanned.images, scanned.rows, job.run.checkpoint.fingerprints_path, job.screen)
-    found = _split(scanned, group_N)
+    related_N = related_groups(scanned.images, group_N, job.settings.data)
+    found = _split(scanned, group_N if related_N is None else related_N)
     job.screen.say_list(found.notes, indent="")
     images = scanned.images.assign(split=found.split, fold=found.fold, group=group_N)
+    if related_N is not None:
+        images["related"] = related_N
     if "picture_hash" in images:  # not in a checkpoint of an earlier version
         images["picture_hash"] = images.pop("picture_hash")  # last: others know the first five by their place
     data = TrainingData(

@@ -10,20 +10,30 @@ from typing import Protocol
 
 import numpy as np
 
-from tagger.arrays import Floats
+from tagger.arrays import Floats, Indices
 from tagger.scoring.metric_set import Metrics, WeightedMetrics, add_totals, label_blocks
 
 MetricsBySet = dict[str, Metrics]
 MAX_WEIGHTS_IN_MEMORY = 2_000_000  # weights held at a time: 16 MB
 
 
-def image_weights(num_images: int, draws: int, *, seed: int = 0) -> Iterator[Floats]:
+def image_weights(
+    num_images: int, draws: int, *, seed: int = 0, related_N: Indices | None = None
+) -> Iterator[Floats]:
     """Bootstrap weights in blocks (N, b) whose b add up to ``draws``: how often each image is drawn, columns
     sum to N.
+
+    With ``related_N`` whole sets of images are drawn, as many as there are (cluster bootstrap; Davison and
+    Hinkley 1997, section 3.8): columns sum to N only on average.
 
     >>> [w.sum(axis=0).tolist() for w in image_weights(3, 2)]
     [[3.0, 3.0]]
     """
+    if related_N is not None:
+        set_N = np.unique(related_N, return_inverse=True)[1]
+        for weights_SB in image_weights(int(set_N.max(initial=-1)) + 1, draws, seed=seed):
+            yield np.ascontiguousarray(weights_SB[set_N])
+        return
     rng = np.random.default_rng(seed)
     block = max(1, min(draws, MAX_WEIGHTS_IN_MEMORY // max(num_images, 1)))
     for start in range(0, draws, block):
@@ -34,23 +44,35 @@ def image_weights(num_images: int, draws: int, *, seed: int = 0) -> Iterator[Flo
 
 
 def bootstrap_draws(
-    metrics: WeightedMetrics, num_images: int, *, draws: int = 1000, seed: int = 0
+    metrics: WeightedMetrics,
+    num_images: int,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    related_N: Indices | None = None,
 ) -> Metrics:
     """``metrics(weights_NB)`` for all draws, joined along the last axis: name -> (..., draws); {} without any.
 
     >>> bootstrap_draws(lambda weights_NB: {"total": weights_NB.sum(axis=0)}, 4, draws=3)["total"].tolist()
     [4.0, 4.0, 4.0]
     """
-    return _bootstrap_draws_by_set({"": metrics}, num_images, draws=draws, seed=seed)[""]
+    return _bootstrap_draws_by_set({"": metrics}, num_images, draws=draws, seed=seed, related_N=related_N)[""]
 
 
 def _bootstrap_draws_by_set(
-    metrics_by_set: Mapping[str, WeightedMetrics], num_images: int, *, draws: int, seed: int
+    metrics_by_set: Mapping[str, WeightedMetrics],
+    num_images: int,
+    *,
+    draws: int,
+    seed: int,
+    related_N: Indices | None = None,
 ) -> MetricsBySet:
     """``bootstrap_draws`` of each set over the same resampled images."""
     parts = [
         {name: metrics(weights_NB) for name, metrics in metrics_by_set.items()}
-        for weights_NB in image_weights(num_images, draws if num_images else 0, seed=seed)
+        for weights_NB in image_weights(
+            num_images, draws if num_images else 0, seed=seed, related_N=related_N
+        )
     ]
     return {name: _concatenate_draws([part[name] for part in parts]) for name in metrics_by_set}
 
@@ -76,9 +98,10 @@ def resample(
     *,
     draws: int = 1000,
     seed: int = 0,
+    related_N: Indices | None = None,
 ) -> tuple[MetricsBySet, MetricsBySet]:
     """Overall values (1,) and draws (draws,) of each set, as set -> metric -> array, over the same resampled
-    images.
+    images, or sets of images (``related_N``).
 
     ``on_block`` gets a slice of labels, and values and draws per label of them (L, .): these are not kept.
     Without images, or with ``draws`` 0, there are no draws: {} for each set.
@@ -93,7 +116,7 @@ def resample(
 
     def values_and_draws(metrics: Mapping[str, WeightedMetrics]) -> tuple[MetricsBySet, MetricsBySet]:
         values = {name: weigh(once_N1) for name, weigh in metrics.items()}
-        return values, _bootstrap_draws_by_set(metrics, shape[0], draws=draws, seed=seed)
+        return values, _bootstrap_draws_by_set(metrics, shape[0], draws=draws, seed=seed, related_N=related_N)
 
     value_sums: MetricsBySet = {name: {} for name in metric_sets}
     draw_sums: MetricsBySet = {name: {} for name in metric_sets}

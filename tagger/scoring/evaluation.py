@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tagger.arrays import UNKNOWN, Cells, Floats
+from tagger.arrays import UNKNOWN, Cells, Floats, Indices
 from tagger.scoring.bootstrap import (
     BlockwiseMetrics,
     MetricsBySet,
@@ -32,9 +32,10 @@ def evaluate(
     shared: float,
     draws: int = 1000,
     seed: int = 0,
+    related_N: Indices | None = None,
 ) -> dict[str, Any]:
     """Every metric of these predictions, overall and per label: {"value", "low", "high"} (95 % bootstrap of
-    images).
+    images, or of sets of images that belong together, ``related_N``).
 
     ``thresholds_K`` and ``shared`` (the best single threshold) come from other data. Undefined values are
     None and the label's note says why; unknown cells count in nothing. A label whose known cells are all yes has
@@ -51,6 +52,7 @@ def evaluate(
     labels_NK = np.asarray(labels_NK)
     probs_NK = np.asarray(probs_NK, dtype=np.float64)
     thresholds_K = np.broadcast_to(np.asarray(thresholds_K, dtype=np.float64), (labels_NK.shape[1],))
+    resampling: dict[str, Any] = {"draws": draws, "seed": seed, "related_N": related_N}
     measure = MetricSet(labels_NK, probs_NK, thresholds_K, constraints)
     per_label: dict[str, Any] = {}
 
@@ -67,11 +69,11 @@ def evaluate(
         for choice in (shared, 0.5)
     )
     metric_sets: dict[str, BlockwiseMetrics] = {"per_label": measure, "best_shared": other}
-    values, drawn = resample(metric_sets, labels_NK.shape, label_rows, draws=draws, seed=seed)
+    values, drawn = resample(metric_sets, labels_NK.shape, label_rows, **resampling)
     values |= resample({"0.5": half}, labels_NK.shape, draws=0)[0]
     groups = [GroupMetrics(group, labels_NK, probs_NK, measure.chosen_NK) for group in constraints.groups]
     by_group = {
-        group.group.name: group.row(names, bootstrap_draws(group, len(labels_NK), draws=draws, seed=seed))
+        group.group.name: group.row(names, bootstrap_draws(group, len(labels_NK), **resampling))
         for group in groups
     }
     return {

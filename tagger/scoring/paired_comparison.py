@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tagger.arrays import Cells, Floats
+from tagger.arrays import Cells, Floats, Indices
 from tagger.scoring.bootstrap import MetricsBySet, bootstrap_draws, resample, value_with_interval
 from tagger.scoring.evaluation import MIN_POSITIVES
 from tagger.scoring.group_metrics import GroupMetrics
@@ -27,11 +27,13 @@ def paired_table(
     *,
     draws: int = 1000,
     seed: int = 0,
+    related_N: Indices | None = None,
 ) -> dict[str, Any]:
     """{"overall": {metric: row}, "per_label": {label: {metric: row, "positives": n}}}, b against a.
 
     A row is {"a", "b", "difference", "low", "high"}, None where undefined; an interval that leaves out 0
-    speaks for a real difference. Both are measured on the same draws, which removes what easy and hard
+    speaks for a real difference. Both are measured on the same draws (of whole sets of images with
+    ``related_N``), which removes what easy and hard
     images have in common: far narrower than the distance of two separate intervals. A label with fewer than
     ``MIN_POSITIVES`` images gets none. ``constraints`` are those of a and of b;
     "groups" (if both know one, of the same labels) holds rows of its metrics.
@@ -41,6 +43,7 @@ def paired_table(
     >>> paired_table(labels, probs, half, 1 - probs, half, ["cat"], draws=9)["per_label"]["cat"]["f1"]["difference"]
     -1.0
     """
+    resampling: dict[str, Any] = {"draws": draws, "seed": seed, "related_N": related_N}
     a = MetricSet(labels_NK, probs_a_NK, thresholds_a_K, constraints[0])
     b = MetricSet(labels_NK, probs_b_NK, thresholds_b_K, constraints[1])
     per_label: dict[str, Any] = {}
@@ -58,9 +61,11 @@ def paired_table(
             }
             per_label[names[k]] = rows | {"positives": int(a.positives_K[k])}
 
-    values, drawn = resample({"a": a, "b": b}, a.labels_NK.shape, label_rows, draws=draws, seed=seed)
+    values, drawn = resample(
+        {"a": a, "b": b}, a.labels_NK.shape, label_rows, draws=draws, seed=seed, related_N=related_N
+    )
     by_group = {
-        group: _group_rows(one, two, len(labels_NK), draws=draws, seed=seed)
+        group: _group_rows(one, two, len(labels_NK), **resampling)
         for group, (one, two) in _common_groups(labels_NK, (a, b), constraints).items()
     }
     return {
@@ -96,7 +101,13 @@ def _common_groups(
 
 
 def _group_rows(
-    one: GroupMetrics, two: GroupMetrics, num_images: int, *, draws: int, seed: int
+    one: GroupMetrics,
+    two: GroupMetrics,
+    num_images: int,
+    *,
+    draws: int,
+    seed: int,
+    related_N: Indices | None = None,
 ) -> dict[str, Any]:
     """Each metric of a group, judged by both."""
 
@@ -106,7 +117,7 @@ def _group_rows(
         return {name: of_two[name] - of_one[name] for name in of_one}
 
     of_one, of_two = (side(np.ones((num_images, 1))) for side in (one, two))
-    drawn = bootstrap_draws(differences, num_images, draws=draws, seed=seed)
+    drawn = bootstrap_draws(differences, num_images, draws=draws, seed=seed, related_N=related_N)
     return {name: _difference_row(of_one[name][0], of_two[name][0], drawn.get(name)) for name in of_one}
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tagger.arrays import UNKNOWN, Cells, Floats, labels_with_both_sides, sigmoid
+from tagger.arrays import UNKNOWN, Cells, Floats, Indices, labels_with_both_sides, sigmoid
 from tagger.commands.console.metrics_report import report
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.related_photos import sets_of
 from tagger.commands.steps.settle_choice import keep_run_in_use, settle_choice
 from tagger.commands.steps.training_steps import FittedModel, SplitImages
 from tagger.config import Settings
@@ -70,7 +71,8 @@ def finalize(fitted: FittedModel, extra_metrics: Callable[[], dict[str, Any]] = 
     run = job.run
     data = fitted.split.data
     result = fitted.result
-    judgement = judge(data, result, job.settings, fitted.split.eval_mask_NK)
+    related_N = sets_of(fitted.split.images)
+    judgement = judge(data, result, job.settings, fitted.split.eval_mask_NK, related_N)
     _show_split(judgement.split_table, data, job.screen)
     save(run, fitted.split, result, judgement)
     for name, png in draw(data, result, judgement, run.load_history()).items():
@@ -97,6 +99,7 @@ def judge(
     result: TrainingResult,
     settings: Settings,
     eval_mask_NK: NDArray[np.bool_] | None = None,
+    related_N: Indices | None = None,
 ) -> Judgement:
     """Calibration and thresholds chosen on out-of-sample probabilities, and metrics of the test and validation
     split.
@@ -135,7 +138,7 @@ def judge(
             return None
         return evaluate(
             eval_labels_NK[rows], probs_NK[rows], thresholds.values_K, names, constraints,
-            shared=thresholds.shared, seed=settings.seed,
+            shared=thresholds.shared, seed=settings.seed, related_N=None if related_N is None else related_N[rows],
         )  # fmt: skip
 
     table = split_table(labels_NK, data.split_N, names)

@@ -17,6 +17,7 @@ from tagger.batches import (
 )
 from tagger.commands.steps.file_changes import find_changed_while_reading
 from tagger.commands.steps.grown_photos import GrownPhotos
+from tagger.commands.steps.related_photos import related_groups
 from tagger.commands.steps.training_steps import LoadedImages, ScannedImages, usable_images
 from tagger.data import near_duplicate_groups
 from tagger.data.joined_split import join_split
@@ -96,8 +97,10 @@ def _with_parts(scanned: ScannedImages, num_folds: int) -> ScannedImages:
     assert prints is not None
     group_N = near_duplicate_groups(*(array[scanned.rows] for array in prints), hashes=hashes)
     data = job.settings.data
+    related_N = related_groups(images, group_N, data)
+    together_N = group_N if related_N is None else related_N
     parts = join_split(
-        scanned.labels_NK, hashes, group_N, images["split"].to_numpy(dtype=str), images["fold"].to_numpy(np.int64),
+        scanned.labels_NK, hashes, together_N, images["split"].to_numpy(dtype=str), images["fold"].to_numpy(np.int64),
         val=data.val, test=data.test, num_folds=num_folds, seed=job.settings.seed,
     )  # fmt: skip
     if parts.num_joined:
@@ -109,4 +112,5 @@ def _with_parts(scanned: ScannedImages, num_folds: int) -> ScannedImages:
             f"{counted(parts.num_between, 'new photo')} like photos of several parts of the previous run: in the test"
             " part where one of these is."
         )
-    return replace(scanned, images=images.assign(split=parts.split, fold=parts.fold, group=group_N))
+    images = images.assign(split=parts.split, fold=parts.fold, group=group_N)
+    return replace(scanned, images=images if related_N is None else images.assign(related=related_N))

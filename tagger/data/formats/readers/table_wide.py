@@ -63,6 +63,7 @@ def _label_columns(
     for at, column in enumerate(columns):
         if column != read_options.file_column:
             ignored = any(_matches(column, rule) for rule in read_options.ignore_columns)
+            ignored = ignored or column in read_options.related_columns
             if (not column and not at) or ignored or is_probability_column(column, columns):
                 others.append(column)
             else:

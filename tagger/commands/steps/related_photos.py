@@ -1,0 +1,40 @@
+"""Photos that belong together in a training: said when they are read, and joined with copies before the split."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tagger.commands.console.screen import Screen
+from tagger.data.related_images import Ids, joined, likely_sequences, related_ids
+from tagger.setting_sections import DataSettings
+from tagger.text import counted
+
+
+def tell_related(files: list[str], data: DataSettings, screen: Screen) -> None:
+    """What belongs together, or that names look so. TaggerError where a setting cannot be followed."""
+    found = related_ids(Path(data.path), files, data)
+    for what, ids_N in found:
+        sizes = np.bincount(ids_N[ids_N >= 0], minlength=1)
+        sizes = sizes[sizes > 0]
+        alone = int((ids_N < 0).sum())
+        rest = f"; {counted(alone, 'photo')} of none" if alone else ""
+        screen.say(
+            f"By {what}: {counted(len(sizes), 'set')} of photos that belong together"
+            f" (the largest: {counted(int(sizes.max(initial=0)), 'photo')}{rest})."
+            " Each stays in one split and one fold."
+        )
+    if not found and data.split == "random" and (guess := likely_sequences(files)):
+        screen.say(guess)
+
+
+def related_groups(images: pd.DataFrame, group_N: NDArray[np.int64], data: DataSettings) -> Ids | None:
+    """The set that each image belongs to, copies (``group_N``) joined in; None without a setting for it."""
+    found = related_ids(Path(data.path), images["file"].tolist(), data)
+    return joined(group_N, *(ids_N for _, ids_N in found)) if found else None
+
+
+def sets_of(images: pd.DataFrame) -> NDArray[np.int64] | None:
+    """The sets that a run keeps; None if it has none."""
+    return images["related"].to_numpy(np.int64) if "related" in images else None
