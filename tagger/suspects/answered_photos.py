@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats, logit, sigmoid
+from tagger.arrays import NO, YES, Cells, Floats
 from tagger.suspects.cell_doubt import combine_signals
 from tagger.suspects.constraint_violations import MIN_DOUBT, SAME_SHARE
 from tagger.suspects.evidence import Evidence
+from tagger.suspects.exclusive_labels import Exclusions, shifted_doubts
 from tagger.suspects.signals import LabelContext, MinedRules, Signal, signals
 
 
@@ -29,6 +30,8 @@ class AnsweredPhotos:
         assert isinstance(context, LabelContext)
         self._rules, self._context = rules, context
         self._column = {name: k for k, name in enumerate(evidence.names)}
+        self._exclusions = Exclusions(evidence)
+        self._nats: dict[tuple[int, ...], Floats] = {}  # of photos, by row and answered columns
         self._settled = self._settled_values()  # (label, value) -> {label: value that follows}
 
     def _settled_values(self) -> dict[tuple[int, int], dict[int, int]]:
@@ -54,9 +57,11 @@ class AnsweredPhotos:
         for row in np.unique(rows_S[flipped]):
             cells = np.flatnonzero(rows_S == row)
             own = flipped[rows_S[flipped] == row]
-            nats_K = self._nats_for_yes(int(row), columns_S[own], given_S[own])
-            against = np.where(given_S[cells] == YES, -1, 1) * nats_K[columns_S[cells]]
-            out_S[cells] = sigmoid(logit(out_S[cells].astype(np.float64), 1e-5) + against)
+            key = int(row), *columns_S[own].tolist()
+            if key not in self._nats:
+                self._nats[key] = self._nats_for_yes(int(row), columns_S[own], given_S[own])
+            nats_K = self._nats[key]
+            out_S[cells] = shifted_doubts(out_S[cells], given_S[cells] == YES, nats_K[columns_S[cells]])
         self._settle_by_rules(out_S, rows_S, columns_S, given_S, verdicts)
         self._decide_copies(out_S, rows_S, columns_S, given_S, verdicts)
         out_S[answered] = np.asarray(doubt_S)[answered]
@@ -68,10 +73,10 @@ class AnsweredPhotos:
         before_K[columns] = given
         after_K = before_K.copy()
         after_K[columns] = np.where(given == YES, NO, YES)
-        by_rules_K = self._weight_K["rules"] * self._rules.gain(before_K, after_K)
-        return np.asarray(
-            by_rules_K + self._weight_K["label_context"] * self._context.gain(before_K, after_K)
-        )
+        nats_K = self._weight_K["rules"] * self._rules.gain(before_K, after_K)
+        nats_K = nats_K + self._weight_K["label_context"] * self._context.gain(before_K, after_K)
+        excluded = [self._exclusions.nats_K(int(k)) for k in columns[given == NO]]
+        return np.asarray(nats_K + (np.min(excluded, axis=0) if excluded else 0.0))
 
     def _settle_by_rules(
         self,

@@ -10,6 +10,7 @@ from tagger.arrays import NO, YES, Cells, Floats, row_blocks, sigmoid
 from tagger.suspects.constraint_violations import condition_on_constraints, condition_on_copies
 from tagger.suspects.error_rates import error_rates, shift_to_mean
 from tagger.suspects.evidence import Evidence, log_odds
+from tagger.suspects.exclusive_labels import condition_on_verified
 from tagger.suspects.label_noise import noise_rates, posterior_doubt, true_label_probs
 from tagger.suspects.logistic_regression import cross_fit_logistic
 from tagger.suspects.signals import Signal
@@ -79,7 +80,8 @@ def combine_signals(
     doubt_NK[:, ~rankable_K] = np.nan
     if evidence.verified_NK is not None:
         doubt_NK[evidence.verified_NK] = 0.0
-    doubt_NK = condition_on_constraints(condition_on_copies(doubt_NK, evidence), evidence)
+    doubt_NK = condition_on_copies(condition_on_verified(doubt_NK, evidence), evidence)
+    doubt_NK = condition_on_constraints(doubt_NK, evidence)
     if evidence.verified_NK is not None:
         doubt_NK[evidence.verified_NK] = np.nan
     return CellDoubt(doubt_NK, contributions, false_negative_rate, false_positive_rate_K)

@@ -81,3 +81,13 @@ def test_the_copy_of_an_answered_photo_gets_the_same_answer() -> None:
     first, second = position(table, 0, "people"), position(table, 1, "people")
     assert answered(evidence, table, first, wrong=False)[second] > 0.9
     assert answered(evidence, table, first, wrong=True)[second] < 0.1
+
+
+def test_a_label_that_was_found_says_that_the_given_one_is_wrong_where_images_have_one_each() -> None:
+    drawn = draw(900)
+    labels_NK = np.eye(4, dtype=np.int8)[np.random.default_rng(0).integers(4, size=900)]
+    evidence = replace(drawn.evidence, labels_NK=labels_NK)
+    table = table_of(evidence)
+    found = int(np.flatnonzero((table["direction"] == "missing") & table["row"].duplicated(keep=False))[0])
+    given = np.flatnonzero((table["row"] == table["row"][found]) & (table["given"] == 1))
+    assert (answered(evidence, table, found, wrong=True)[given] > table["doubt"][given] + 0.1).all()

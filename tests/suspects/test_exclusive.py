@@ -7,6 +7,7 @@ import pytest
 
 from tagger.data import LabelGroup
 from tagger.suspects import Evidence, find_suspects
+from tagger.suspects.exclusive_labels import condition_on_verified
 from tagger.suspects.signals import signals
 
 NAMES = ("young", "middle", "old", "free")
@@ -74,3 +75,33 @@ def test_corrections_do_not_make_labels_exclude_each_other() -> None:
     context = signals.build("label_context", corrected)
     assert context.weight_K(0)[1]
     assert not context.weight_K(0)[2]
+
+
+def test_a_verified_label_speaks_about_those_that_it_excludes() -> None:
+    evidence, _ = swapped(free=True)
+    labels_NK, verified_NK = evidence.labels_NK.copy(), np.zeros(evidence.labels_NK.shape, bool)
+    row = int(np.flatnonzero(labels_NK[:, 0] == 1)[0])
+    labels_NK[row, 1], verified_NK[row, 1] = 1, True  # it is `middle`, and still given `young`
+    doubt_NK = np.full(labels_NK.shape, 0.2)
+    told = replace(
+        evidence, labels_NK=labels_NK, verified_NK=verified_NK, original_NK=evidence.labels_NK, groups={}
+    )
+    after_NK = condition_on_verified(doubt_NK, told)
+    assert after_NK[row, 0] > 0.9
+    assert after_NK[row, 2] < 0.01
+    assert after_NK[row, 3] == pytest.approx(0.2)  # `free` goes with any
+    np.testing.assert_allclose(np.delete(after_NK, row, axis=0), 0.2)
+
+
+def test_where_every_image_has_one_label_one_that_lost_its_own_has_another() -> None:
+    evidence, _ = swapped(free=False)
+    labels_NK, verified_NK = evidence.labels_NK[:, :3].copy(), np.zeros((900, 3), bool)
+    row = int(np.flatnonzero(labels_NK[:, 0] == 1)[0])
+    labels_NK[row, 0], verified_NK[row, 0] = 0, True
+    told = replace(
+        evidence, labels_NK=labels_NK, verified_NK=verified_NK, original_NK=evidence.labels_NK[:, :3],
+        probs_NK=evidence.probs_NK[:, :3], names=NAMES[:3],
+    )  # fmt: skip
+    doubt_NK = np.full((900, 3), 0.1)
+    doubt_NK[row] = 0.0, 0.3, 0.1
+    np.testing.assert_allclose(condition_on_verified(doubt_NK, told)[row, 1:], [0.75, 0.25])

@@ -16,15 +16,12 @@ from numpy.typing import NDArray
 from tagger.arrays import NO, YES, Cells, Floats
 from tagger.data import cooccurrence_blocks
 from tagger.suspects.evidence import Evidence
+from tagger.suspects.exclusive_labels import never_together
 from tagger.suspects.logistic_regression import cross_fit_logistic, top_k_indices
 from tagger.suspects.signals.base import Signal, signals
 from tagger.suspects.threads import parallel_for
 
 MAX_OTHER_LABELS = 48
-EXCLUSIVE_SHARE = (
-    0.02  # of the images that would have both labels by chance: so few, and they exclude each other
-)
-MIN_BY_CHANCE = 3  # such images, for their absence to say anything
 
 
 @signals.register("label_context")
@@ -61,7 +58,7 @@ class LabelContext(Signal):
         first_share_K = (evidence.first_labels_NK == YES).mean(axis=0)
         for block, both_LK, first_LK in _pair_counts(labels_NK, evidence.first_labels_NK):
             strength_LK = np.abs(_phi_coefficient(both_LK / len(labels_NK), block, share_K))
-            never_LK = _never_together(first_LK, block, first_share_K, len(labels_NK))
+            never_LK = never_together(first_LK, block, first_share_K, len(labels_NK))
             strength_LK[exclusive.of(block) | never_LK] = -1
             parallel_for(fit_label, zip(range(block.start, block.stop), strength_LK, strict=True))
         self.mean_K = self.for_yes_NK.mean(axis=0)
@@ -104,16 +101,6 @@ def _pair_counts(labels_NK: Cells, first_NK: Cells) -> Iterator[tuple[slice, Flo
         return
     pairs = zip(cooccurrence_blocks(labels_NK), cooccurrence_blocks(first_NK), strict=True)
     yield from ((block, both_LK, first_LK) for (block, both_LK), (_, first_LK) in pairs)
-
-
-def _never_together(both_LK: Floats, block: slice, share_K: Floats, num_images: int) -> NDArray[np.bool_]:
-    """Pairs of labels that images have together far less often than chance would have it.
-
-    >>> _never_together(np.array([[9.0, 0.0, 5.0]]), slice(0, 1), np.array([0.3, 0.3, 0.3]), 100).tolist()
-    [[False, True, False]]
-    """
-    by_chance_LK = np.outer(share_K[block], share_K) * num_images
-    return (by_chance_LK >= MIN_BY_CHANCE) & (both_LK <= EXCLUSIVE_SHARE * by_chance_LK)
 
 
 class MutualExclusion:

@@ -1,0 +1,85 @@
+"""Labels that exclude each other, as the given labels show, and what a verified label says about the others.
+
+The label context leaves them out: an error among them is an exchange. A label that a person has verified is
+no error, and does speak about those it excludes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.arrays import NO, YES, Floats, logit, sigmoid
+from tagger.suspects.evidence import Evidence
+
+EXCLUSIVE_SHARE = (
+    0.002  # of the images that would have both labels by chance: so few, and they exclude each other
+)
+MIN_BY_CHANCE = 3  # such images, for their absence to say anything
+
+
+def never_together(
+    both_LK: Floats, block: NDArray[np.integer] | slice, share_K: Floats, num_images: int
+) -> NDArray[np.bool_]:
+    """Pairs of labels that images have together far less often than chance would have it.
+
+    >>> never_together(np.array([[9.0, 0.0, 5.0]]), slice(0, 1), np.array([0.3, 0.3, 0.3]), 100).tolist()
+    [[False, True, False]]
+    """
+    by_chance_LK = np.outer(share_K[block], share_K) * num_images
+    return (by_chance_LK >= MIN_BY_CHANCE) & (both_LK <= EXCLUSIVE_SHARE * by_chance_LK)
+
+
+class Exclusions:
+    """What a label's being *yes* says against all others that it excludes; counted when it is first asked for."""
+
+    def __init__(self, evidence: Evidence):
+        self._first_NK = evidence.first_labels_NK
+        self._share_K = (self._first_NK == YES).mean(axis=0)
+        self._known: dict[int, Floats] = {}
+
+    def nats_K(self, label: int) -> Floats:
+        """In nats, 0 for labels that may go with it."""
+        if label not in self._known:
+            block, num_images = np.array([label]), len(self._first_NK)
+            both_K = (self._first_NK[self._first_NK[:, label] == YES] == YES).sum(axis=0)
+            apart_K = never_together(both_K[None], block, self._share_K, num_images)[0]
+            by_chance_K = self._share_K[label] * self._share_K * num_images
+            self._known[label] = np.where(apart_K, np.log((both_K + 0.5) / (by_chance_K + 0.5)), 0.0)
+        return self._known[label]
+
+
+def condition_on_verified(doubt_NK: Floats, evidence: Evidence) -> Floats:
+    """The doubts, given what verified labels exclude.
+
+    Where every image has exactly one label, one that lost its label has another.
+    """
+    if evidence.verified_NK is None:
+        return doubt_NK
+    doubt_NK = doubt_NK.copy()
+    told_yes_NK = evidence.verified_NK & (evidence.labels_NK == YES)
+    exclusions = Exclusions(evidence)
+    for row in np.flatnonzero(told_yes_NK.any(axis=1)):
+        nats_K = np.min([exclusions.nats_K(k) for k in np.flatnonzero(told_yes_NK[row]).tolist()], axis=0)
+        doubt_NK[row] = shifted_doubts(doubt_NK[row], evidence.labels_NK[row] == YES, nats_K)
+    if bool(((evidence.first_labels_NK == YES).sum(axis=1) == 1).all()):
+        _find_lost_label(doubt_NK, evidence)
+    return doubt_NK
+
+
+def shifted_doubts(doubt_C: Floats, yes_C: NDArray[np.bool_], for_yes_C: Floats) -> Floats:
+    """Doubts of given values after more evidence for *yes*, in nats.
+
+    >>> shifted_doubts(np.array([0.5, 0.5]), np.array([True, False]), np.array([1.0, 1.0])).round(2).tolist()
+    [0.27, 0.73]
+    """
+    against_C = np.where(yes_C, -for_yes_C, for_yes_C)
+    return sigmoid(logit(np.asarray(doubt_C, np.float64), 1e-5) + against_C)
+
+
+def _find_lost_label(doubt_NK: Floats, evidence: Evidence) -> None:
+    assert evidence.verified_NK is not None
+    lost_N = (evidence.labels_NK != YES).all(axis=1) & evidence.verified_NK.any(axis=1)
+    for row in np.flatnonzero(lost_N):
+        open_K = (evidence.labels_NK[row] == NO) & ~evidence.verified_NK[row] & np.isfinite(doubt_NK[row])
+        total = float(doubt_NK[row, open_K].sum())
+        if 0 < total < 1:
+            doubt_NK[row, open_K] /= total
