@@ -53,7 +53,7 @@ def suspects(
     folder.save_suspects(found.table)
     num_verified = 0 if evidence.verified_NK is None else int(evidence.verified_NK.sum())
     # After ``limit`` come the cells drawn for the estimate of errors.
-    _show_suspects(found.table.head(limit), found.notes, num_verified, screen)
+    _show_suspects(found.table.head(limit), (*found.shares, *found.notes), num_verified, screen)
     return found.table
 
 
@@ -126,7 +126,7 @@ def duplicate_group_ids(images: pd.DataFrame) -> np.ndarray:
 
 
 def _show_suspects(table: pd.DataFrame, notes: tuple[str, ...], num_verified: int, screen: Screen) -> None:
-    """Counts, the first suspects, and which labels could not be ranked."""
+    """Counts, the first suspects, and notes on labels: how many look wrong, which could not be ranked."""
     likely = table[table["doubt"] >= 0.5]
     missing = int((likely["direction"] == "missing").sum())
     expected = float(table.loc[table["doubt"] >= 0.01, "doubt"].sum())

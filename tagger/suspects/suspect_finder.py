@@ -10,17 +10,19 @@ from tagger.suspects.cell_doubt import CellDoubt, combine_signals
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.signals import Signal, signals
 from tagger.suspects.suspect_table import describe_cells, rank_suspects
+from tagger.suspects.wrong_shares import wrong_shares
 
 MIN_POSITIVES = 10
 
 
 @dataclass(frozen=True)
 class SuspectResult:
-    """The suspects, the doubt of every cell, and notes about labels that are not ranked."""
+    """The suspects, the doubt of every cell, notes about labels that are not ranked, and ``wrong_shares``."""
 
     table: pd.DataFrame
     doubt: CellDoubt
     notes: tuple[str, ...]
+    shares: tuple[str, ...] = ()
 
 
 def find_suspects(
@@ -48,7 +50,7 @@ def find_suspects(
         for name, count, ranked in zip(evidence.names, positives_K, rankable_K, strict=True)
         if not ranked
     )
-    return SuspectResult(table, doubt, notes)
+    return SuspectResult(table, doubt, notes, wrong_shares(evidence, doubt.doubt_NK))
 
 
 def rescore_suspects(
