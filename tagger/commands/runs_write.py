@@ -14,10 +14,10 @@ from tagger.runs import RunFolder, find_run, is_absent, with_data
 from tagger.runs.choice import (
     Choice,
     choice_locked,
+    choose_by_person,
     forget_choice,
     load_choice,
     runs_folder_of,
-    save_choice,
 )
 from tagger.runs.lineage import children_of, same_place
 from tagger.runs.locate import all_runs, find_any_run, finished_runs
@@ -35,9 +35,7 @@ def choose_run(run: Path, screen: Screen) -> RunFolder:
     folder, name = _place(found)
     if (state := summarise_run(found.path)) is not None and state.problem:
         raise TaggerError(f"{found.path} is damaged: {state.problem}. Choose another run.")
-    with choice_locked(folder):
-        before = load_choice(folder)
-        save_choice(folder, name, "chosen by a person")
+    before = choose_by_person(folder, name)
     former = f" Before: {folder / before.chosen_run}." if before and before.chosen_run != name else ""
     screen.say(f"Chosen: {folder / name}. Commands without --run use it.{former}")
     return found

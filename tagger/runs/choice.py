@@ -55,6 +55,14 @@ def save_choice(folder: Path, name: str, why: str) -> None:
     write_text(folder / CHOICE, json.dumps(asdict(choice), indent=1, ensure_ascii=False))
 
 
+def choose_by_person(folder: Path, name: str) -> Choice | None:
+    """Make the run of this name the chosen one, because a person says so; the choice before."""
+    with choice_locked(folder):
+        before = load_choice(folder)
+        save_choice(folder, name, "chosen by a person")
+    return before
+
+
 def forget_choice(folder: Path) -> None:
     """Nothing is chosen any more; to be called in ``choice_locked``, after ``load_choice`` passed."""
     (folder / CHOICE).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from getpass import getuser
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from tagger.arrays import Cells
 from tagger.errors import TaggerError
 from tagger.review import DoubtModel, ReviewedRun, ReviewSession, Store, default_url
-from tagger.runs import RunFolder, data_folder, find_run, with_data
+from tagger.runs import MovedRun, RunFolder, data_folder, find_run, with_data
+from tagger.runs.lineage import same_place
 from tagger.ui.grid_groups import GridGroup, ordered_groups
 from tagger.ui.photo_previews import PhotoPreviews
 
@@ -44,6 +45,32 @@ class AppState:
     groups: tuple[GridGroup, ...]  # labels and directions, in the order in which the grid takes them
     signals: frozenset[str]  # that are the main one of some suspect
     served: bool  # whether our routes are there (``tagger review``), or only Streamlit (``streamlit run``)
+    open_runs: "OpenRuns"  # the states of this process on the same photos and decisions, this one too
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the app was opened on this run; the routes show its photos where no run is named."""
+        return next(iter(self.open_runs.by_name)) == self.run.path.absolute().name
+
+    def on_run(self, name: str | None) -> "AppState":
+        """The state on another run of the same folder, opened once; this one for no name, or its own.
+
+        TaggerError if there is no such run, or if it is on other photos: its decisions are elsewhere.
+        """
+        if not name:
+            return self
+        with self.open_runs.lock:
+            if name not in self.open_runs.by_name:
+                self.open_runs.by_name[name] = _open_sibling(self, name)
+            return self.open_runs.by_name[name]
+
+
+@dataclass(frozen=True)
+class OpenRuns:
+    """States by the name of their run; the lock is held while one is opened."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    by_name: dict[str, AppState] = field(default_factory=dict)
 
 
 def open_app_state(
@@ -60,10 +87,41 @@ def open_app_state(
     ``data`` is the data folder if it was moved. ``say`` is told which run is in use, if none is given.
     """
     folder = with_data(find_run(run, say), data)
-    names = folder.load_labels()
     tables = _read_tables(folder)
     root = data_folder(folder, holds_decisions=store is None)
     opened = Store.open(store or default_url(root))
+    reviewer = reviewer or default_reviewer()
+    return _open_state(folder, tables, root, opened, reviewer, served=served, open_runs=OpenRuns())
+
+
+def _open_sibling(app_state: AppState, name: str) -> AppState:
+    """The state on another run in the folder of this one. TaggerError if it cannot be reviewed here."""
+    path = app_state.run.path.absolute().parent / name
+    if Path(name).name != name:
+        raise TaggerError(f"{name!r} is no name of a run.")
+    data = app_state.run.data if isinstance(app_state.run, MovedRun) else None
+    folder = with_data(find_run(path), data)
+    root = data_folder(folder)
+    if not same_place(root, app_state.previews.root):
+        raise TaggerError(f"{name} is on other photos ({root}). Open it: tagger review --run {path}")
+    return _open_state(
+        folder, _read_tables(folder), root, app_state.store, app_state.reviewer,
+        served=app_state.served, open_runs=app_state.open_runs,
+    )  # fmt: skip
+
+
+def _open_state(
+    folder: RunFolder,
+    tables: "_RunTables",
+    root: Path,
+    store: Store,
+    reviewer: str,
+    *,
+    served: bool,
+    open_runs: OpenRuns,
+) -> AppState:
+    """The state on a run with its store open; it is one of ``open_runs`` from now on."""
+    names = folder.load_labels()
     reviewed = ReviewedRun(
         name=folder.path.name,
         suspects=tables.suspects,
@@ -73,20 +131,23 @@ def open_app_state(
         neighbours=tables.neighbours,
         probs_NK=None if tables.oof is None else tables.oof[0],
     )
-    session = ReviewSession(reviewed, opened, doubt_model=_doubt_model(folder, store))
-    return AppState(
+    doubt_model = _doubt_model(folder, store.url_with_password())
+    state = AppState(
         run=folder,
-        store=opened,
-        session=session,
+        store=store,
+        session=ReviewSession(reviewed, store, doubt_model=doubt_model),
         previews=PhotoPreviews(root, root / ".tagger" / "previews"),
-        token=_token(opened),
-        reviewer=reviewer or default_reviewer(),
+        token=_token(store),
+        reviewer=reviewer,
         hashes=tables.images["hash"].to_numpy(object),
         run_labels=names,
         groups=ordered_groups(tables.suspects),
         signals=frozenset(tables.suspects["main_signal"].dropna()),
         served=served,
+        open_runs=open_runs,
     )
+    open_runs.by_name.setdefault(folder.path.absolute().name, state)
+    return state
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from tagger.errors import TaggerError
 from tagger.ui.app_state import AppState, current_state
 from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.review_status_text import error_estimate_lines
+from tagger.ui.run_switch import choose_shown_run, chosen_name, shown_state, wants_review
 from tagger.ui.streamlit_internals import LAYOUT_CSS
 
 RUN_PAGES = {
@@ -31,11 +32,15 @@ def main() -> None:
     st.set_page_config(page_title="tagger", layout="wide", initial_sidebar_state=240)
     st.html(LAYOUT_CSS)
     try:
-        app_state = current_state(sys.argv[1] if len(sys.argv) > 1 else None)
+        first = current_state(sys.argv[1] if len(sys.argv) > 1 else None)
     except TaggerError as error:
         st.error(escape_markdown(error))
         st.stop()
-    page = st.navigation(_pages(app_state), position="top")
+    app_state = shown_state(first)
+    pages = _pages(app_state)
+    page = st.navigation(pages, position="top")
+    if wants_review():
+        st.switch_page(pages[0])
     with st.sidebar:
         _sidebar(app_state)
     try:
@@ -62,6 +67,7 @@ def _pages(app_state: AppState) -> list[st.Page]:
 
 
 def _sidebar(app_state: AppState) -> None:
+    choose_shown_run(app_state)
     st.session_state.setdefault("reviewer", st.query_params.get("reviewer") or app_state.reviewer)
     st.text_input(
         "Reviewer",
@@ -88,7 +94,9 @@ def _heartbeat(app_state: AppState) -> None:
     progress = app_state.session.progress(st.session_state["reviewer"])
     whole = progress.decided + progress.left
     st.progress(progress.decided / whole if whole else 0.0, text=f"{progress.decided:,} of {whole:,} decided")
-    st.caption(escape_markdown(f"Run: {app_state.run.path.name}"))
+    name = app_state.run.path.name
+    mark = " (chosen)" if chosen_name(app_state.run) == name else ""
+    st.caption(escape_markdown(f"Run: {name}{mark}"))
     _estimate(app_state)
 
 

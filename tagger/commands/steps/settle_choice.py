@@ -98,6 +98,8 @@ def reason_not_better(row: dict[str, Any] | None) -> str | None:
         return "the two cannot be compared on test photos"
     if row["low"] > 0:
         return None
+    if row["low"] == row["high"] == 0:
+        return "there is no difference on the test photos"
     if row["high"] < 0:
         return "the new one measures worse on the test photos"
     return "the difference is too close to call on the test photos"

@@ -31,7 +31,7 @@ CardView.prototype.showHeat = async function (method) {
   const asked = (this.asked = {}); // only the answer to the latest request is painted
   const busy = setTimeout(() => this.heatButton.classList.add("busy"), 150);
   try {
-    const answer = await fetch(`/tagger/heat/${card.row}/${card.k}?method=${method}`);
+    const answer = await fetch(`/tagger/heat/${card.row}/${card.k}?method=${method}${runParameter(this.app.data)}`);
     if (!answer.ok) throw new Error(await answer.text());
     const map = await createImageBitmap(await answer.blob());
     if (this.asked === asked) this.paint(map);

@@ -5,6 +5,9 @@ const UNDO_STEPS = 200;
 const sessions = new Map(); // one outbox for each store, for as long as the document lives
 const views = new WeakMap();
 
+// Rows are those of the run that is shown: another than the app was opened on is named.
+const runParameter = (data) => (data.other ? `&run=${encodeURIComponent(data.run)}` : "");
+
 class Review {
   constructor(root, data) {
     this.data = data;
@@ -106,7 +109,7 @@ class Review {
   }
 
   receive(reply, payload) {
-    if (payload.mode !== this.mode || JSON.stringify(payload.filter) !== JSON.stringify(this.data.filter)) {
+    if (payload.mode !== this.mode || payload.run !== this.data.run || JSON.stringify(payload.filter) !== JSON.stringify(this.data.filter)) {
       this.session.again = true; // asked before the person went elsewhere
       return;
     }
@@ -146,7 +149,7 @@ class Review {
 
   url(item, size) {
     if (!this.data.served) return item.src ?? "";
-    return `/tagger/img/${item.row}?s=${size}&v=${item.hash.slice(0, 16)}`;
+    return `/tagger/img/${item.row}?s=${size}&v=${item.hash.slice(0, 16)}${runParameter(this.data)}`;
   }
 
   async post(payload, more = {}) {

@@ -3,7 +3,6 @@
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from shlex import quote
 
 import streamlit as st
 
@@ -24,6 +23,7 @@ from tagger.ui.retrain_job import (
     start_job,
     stop_job,
 )
+from tagger.ui.run_switch import show_next_steps
 
 REFRESH_SECONDS = 2
 
@@ -130,8 +130,7 @@ def _show_result(job: RetrainJob, status: JobStatus, run: RunFolder, store: Stor
     name = escape_markdown(Path(job.out).name)
     if status.kind == "done":
         st.success(f"{name} is ready.")
-        st.caption("Review this run:")
-        st.code(f"tagger review --run {quote(job.out)}", language=None)
+        show_next_steps(RunFolder(job.out), store)
         try:
             show_comparison(RunFolder(job.run), RunFolder(job.out))
         except TaggerError as error:

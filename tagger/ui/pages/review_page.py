@@ -46,6 +46,7 @@ def component_data(
         "token": app_state.token if app_state.served else "",
         "place": hashlib.sha256(app_state.store.url.encode()).hexdigest()[:12],
         "run": app_state.run.path.name,
+        "other": not app_state.is_first,
         "reviewer": reviewer,
         "filter": asdict(chosen),
         "heat": list(METHOD_TITLES.items()) if app_state.served else None,

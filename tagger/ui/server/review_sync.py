@@ -27,6 +27,7 @@ def sync_review(app_state: AppState, payload: dict[str, Any], *, embed: bool = F
     ValueError, TypeError or KeyError if the payload makes no sense; TaggerError if the store cannot be
     reached.
     """
+    app_state = _asked_run(app_state, payload.get("run"))
     client = str(payload["client"])
     reviewer = str(payload.get("reviewer") or app_state.reviewer)
     saved, refused = ingest_decisions(app_state, payload.get("decisions", []))
@@ -59,6 +60,14 @@ def sync_review(app_state: AppState, payload: dict[str, Any], *, embed: bool = F
     return reply
 
 
+def _asked_run(app_state: AppState, name: object) -> AppState:
+    """The state on the run that a page names; this one where that run is not there any more."""
+    try:
+        return app_state.on_run(name if isinstance(name, str) else None)
+    except TaggerError:
+        return app_state
+
+
 def ingest_decisions(
     app_state: AppState, rows: list[dict[str, Any]]
 ) -> tuple[list[DecisionKey], list[Refusal]]:
@@ -68,7 +77,11 @@ def ingest_decisions(
     for row in rows:
         try:
             decision = decision_from_json(row, app_state.reviewer)
-            if app_state.session.row(decision.hash) is None:
+            shown_by = (
+                app_state,
+                _asked_run(app_state, decision.run),
+            )  # a page may have changed its run meanwhile
+            if all(one.session.row(decision.hash) is None for one in shown_by):
                 raise TaggerError("its photo is not in this run")
             good.append(decision)
         except (TaggerError, KeyError, TypeError, ValueError, OverflowError) as error:

@@ -33,6 +33,7 @@ def build_routes(app_state: AppState) -> list[BaseRoute]:
 def _photo(app_state: AppState, request: Request) -> Response:
     """Preview of a photo: the row of the run, ``s`` pixels a side, ``v`` the start of its hash."""
     try:
+        app_state = app_state.on_run(request.query_params.get("run"))
         size = int(request.query_params.get("s", PREVIEW_SIZES[1]))
         shown = app_state.session.image(request.path_params["row"])
         data = app_state.previews.preview(shown.file, shown.hash, size=size)
@@ -47,6 +48,7 @@ def _heat_map(app_state: AppState, request: Request) -> Response:
     row = request.path_params["row"]
     k = request.path_params["k"]
     try:
+        app_state = app_state.on_run(request.query_params.get("run"))
         shown = app_state.session.image(row)
         label = app_state.session.names[k]
         path = app_state.previews.path(shown.file)
