@@ -2,8 +2,12 @@
 
     python benchmarks/suspects.py --out results/ --seeds 0 1 2
     python benchmarks/suspects.py --out results/ --kind hard --seeds 0 1 2
+    python benchmarks/suspects.py --out results/ --suite --seeds 0 1 2
 
-Errors are planted in the labels of ``data/photos``: of each label's positives 20 % are dropped, and as many
+``--suite`` runs the bench of many noises (``suspect_rows.py``), people's own mistakes among them; what is
+done is kept in OUT/BACKBONE and not done again.
+
+Otherwise errors are planted in the labels of ``data/photos``: of each label's positives 20 % are dropped, and as many
 wrong ones are added as 15 % of its positives. ``random``: anywhere. ``hard``: positives are dropped where a
 model trained on the clean labels is least sure (small objects), wrong ones are added where it comes close
 to them (look-alikes). ``quick`` is trained on the wrong labels (kept in OUT/BACKBONE, not trained again),
@@ -24,6 +28,8 @@ from backbones import SHARED, add_backbone_option, backbone_settings
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import average_precision_score
+from suspect_suite import run_suite
+from suspect_suite_table import print_suite
 
 import tagger
 from tagger.arrays import NO, YES, Cells, Floats
@@ -264,9 +270,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     add_backbone_option(parser)
     parser.add_argument("--again", action="store_true", help="rank again on the kept runs")
+    parser.add_argument("--suite", action="store_true", help="the bench of many noises instead")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="with --suite: rows with TEXT in their names"
+    )
     args = parser.parse_args()
     out = args.out / args.backbone
     out.mkdir(parents=True, exist_ok=True)
+    if args.suite:
+        print_suite(run_suite(out, args.backbone, args.seeds, args.only))
+        return
     results = out / "results.jsonl"
     lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     for seed in args.seeds:
