@@ -48,11 +48,14 @@ def review(
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Check the suspects in the browser; one key press answers each."""
+    from tagger.commands.taken_off import offer_before_review
     from tagger.ui.server.launch import serve
 
+    screen = new_screen()
+    offer_before_review(run, data, store, screen)
     serve(
         run, host=host, port=port, store=store, data=data, reviewer=reviewer, browser=browser,
-        say=new_screen().say,
+        say=screen.say,
     )  # fmt: skip
 
 

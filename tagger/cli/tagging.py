@@ -68,6 +68,33 @@ def _show_photo(photo: Path, run: Path | None, thresholds: str | None, screen: A
 
 
 @app.command(rich_help_panel=USE)
+def untag(
+    folder: Annotated[Path, typer.Argument(help="Folder with sidecars, sub-folders included.")],
+    run: Annotated[
+        str | None, typer.Option(help="Only what this run wrote (its name). Default: all.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what was written from this day on (2026-11-28).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Only what was written up to this day.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take them back. Without it they are only shown.")
+    ] = False,
+) -> None:
+    """Take back the tags that tagger wrote to sidecars, and nothing else."""
+    from tagger.commands.untag import untag as call
+    from tagger.text import counted
+
+    screen = new_screen()
+    done = call(folder, run=run, since=since, until=until, write=yes, screen=screen)
+    if yes:
+        screen.say(f"{counted(len(done.changes) - len(done.problems), 'sidecar')} untagged: {folder}")
+    if done.problems:
+        screen.say_list(done.problems)
+        raise typer.Exit(3)
+
+
+@app.command(rich_help_panel=USE)
 def explain(
     images: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
     run: Run = None,

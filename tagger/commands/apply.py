@@ -9,8 +9,7 @@ from tagger.commands.steps.removed_report import (
     changes_with_removed,
     check_changes,
     lists_removed,
-    show_removed,
-    why_removed,
+    show_changes,
 )
 from tagger.commands.steps.reviewed_labels import (
     ReviewedLabels,
@@ -21,10 +20,11 @@ from tagger.commands.steps.reviewed_labels import (
 )
 from tagger.commands.writers import (
     TABLE_DELIMITERS,
+    SidecarOptions,
     WriteResult,
+    changed_keywords,
     check_empty_folder,
     check_format,
-    removed_keywords,
     sidecar_formats,
     write_labels,
     write_report,
@@ -32,8 +32,9 @@ from tagger.commands.writers import (
 from tagger.commands.writers.image_folder import METADATA_FILE
 from tagger.data.formats.prediction_columns import SEPARATOR
 from tagger.errors import Problem, TaggerError
+from tagger.review import vocabulary_after
 from tagger.review.disagreement import check_way
-from tagger.runs import RunFolder, find_run, locked, output_lock, remove_leftovers, with_data
+from tagger.runs import RunFolder, data_folder, find_run, locked, output_lock, remove_leftovers, with_data
 from tagger.text import counted
 
 
@@ -116,12 +117,14 @@ def _write_changes(
         table = changes_with_removed(run, corrected, [], out, changes) if lists_removed(changes) else None
         write_report(applied.changes if table is None else table, changes)
         return
-    removed = removed_keywords(
+    found = changed_keywords(
         [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, out, format,
-        on_existing=on_existing, decided_NK=applied.verified_NK,
+        SidecarOptions(
+            on_existing, applied.verified_NK, data_folder(run), former=_former_names(run, corrected)
+        ),
     )  # fmt: skip
-    write_report(changes_with_removed(run, corrected, removed, out, changes), changes)
-    show_removed(removed, why_removed(on_existing), screen)
+    write_report(changes_with_removed(run, corrected, found, out, changes), changes)
+    show_changes(found, on_existing, screen)
 
 
 def _write(
@@ -132,7 +135,8 @@ def _write(
     how = run.load_settings().data
     done = write_labels(
         [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, root=how.path,
-        out=out, format=format, on_existing=on_existing, decided_NK=applied.verified_NK,
+        out=out, format=format, on_existing=on_existing, decided_NK=applied.verified_NK, run=run.path.name,
+        former=_former_names(run, corrected),
         joined=how.label_separator == SEPARATOR, screen=screen,  # with the run's settings it is read the same
     )  # fmt: skip
     for sentence in done.lost_information:
@@ -140,6 +144,10 @@ def _write(
     if done.num_skipped:
         screen.say(f"{counted(done.num_skipped, 'photo')} with a sidecar kept as it is (see --on-existing).")
     return done
+
+
+def _former_names(run: RunFolder, corrected: ReviewedLabels) -> dict[str, str]:
+    return vocabulary_after(run.load_labels(), corrected.operations).former_names()
 
 
 def _remove_leftovers(run: RunFolder, out: Path, changes: Path, format: str) -> None:

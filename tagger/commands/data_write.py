@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tagger.commands.data import Folder, Labels, Out, Overrides, Seed, _read, _screen, app
+from tagger.commands.data import Folder, Labels, Out, Overrides, Seed, Table, _read, _screen, app
 from tagger.errors import TaggerError
 
 FORMAT_HELP = "Default: by the suffix of --out. csv, tsv, parquet, jsonl, or any other of tagger predict."
@@ -152,8 +152,8 @@ def convert(
     """Write the labels in another format. The source format is detected."""
     from data_tools.label_files import check_new_path, format_of
     from tagger.commands.console.given_options import refuse_on_existing
-    from tagger.commands.steps.removed_report import show_removed, why_removed
-    from tagger.commands.writers import removed_keywords, sidecar_formats, write_labels
+    from tagger.commands.steps.removed_report import show_changes
+    from tagger.commands.writers import SidecarOptions, changed_keywords, sidecar_formats, write_labels
     from tagger.text import counted
 
     form = format_of(out, format)
@@ -163,8 +163,9 @@ def convert(
     screen, data = _read(folder, labels, overrides)
     files = data.images["file"].tolist()
     if form in sidecar_formats.names():
-        removed = removed_keywords(files, data.labels_NK, data.labels, out, form, on_existing=on_existing)
-        show_removed(removed, why_removed(on_existing), screen)
+        options = SidecarOptions(on_existing, root=folder)
+        changes = changed_keywords(files, data.labels_NK, data.labels, out, form, options)
+        show_changes(changes, on_existing, screen)
     done = write_labels(
         files,
         data.labels_NK,
@@ -184,6 +185,33 @@ def convert(
     screen.say(f"{counted(done.num_images, 'photo')}, {counted(len(data.labels), 'label')}: {done.out}")
     if done.problems:
         screen.say_list(done.problems)
+        raise typer.Exit(3)
+
+
+@app.command("taken-off")
+def taken_off(
+    run: Annotated[Path | None, typer.Option(help="Run folder. Default: the newest in ./runs.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The data folder of the run, if it was moved.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(envvar="TAGGER_STORE", help="Database of decisions. Default: DATA/.tagger/review.db."),
+    ] = None,
+    record: Annotated[bool, typer.Option("--record", help="Record them as decided no.")] = False,
+    reviewer: Annotated[str | None, typer.Option(help="Your name. Default: that of your account.")] = None,
+    out: Table = None,
+) -> None:
+    """List the tags that tagger wrote to sidecars and somebody took off; with --record, as decided no."""
+    from data_tools.label_files import check_new_path
+    from tagger.commands.taken_off import taken_off as call
+
+    if out is not None:
+        check_new_path(out, (".csv", ".tsv", ".parquet"))
+    screen = _screen()
+    _, problems = call(run, data=data, store=store, record=record, reviewer=reviewer, out=out, screen=screen)
+    if problems:
+        screen.say_list(problems)
         raise typer.Exit(3)
 
 

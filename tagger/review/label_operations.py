@@ -60,6 +60,11 @@ class EditedVocabulary:
             label = _identified(label.merged_into)
         return label.name if label is not None and label.visible else None
 
+    def former_names(self) -> dict[str, str]:
+        """{former name: present name} of every name that labels do not have any more."""
+        found = {name: self.resolve(name) for name in self._by_name if name not in self.names}
+        return {name: now for name, now in found.items() if now is not None}
+
     def origin(self, name: str) -> LabelOrigin:
         """Where the cells of a current label come from."""
         return _identified(self._by_name[name]).origin

@@ -138,7 +138,7 @@ def test_from_photos_to_tags_on_the_command_line(tagger_cli: Cli, demo: Path, tm
 
     sidecars = tmp_path / "sidecars"
     assert tagger_cli("predict", demo / "new", "--run", run, "--format", "txt", "--out", sidecars).code == 0
-    texts = {path.stem: next(csv.reader([path.read_text("utf-8")]), []) for path in sidecars.iterdir()}
+    texts = {path.stem: next(csv.reader([path.read_text("utf-8")]), []) for path in sidecars.glob("*.txt")}
     assert texts == {
         Path(file).stem: [label for label in labels.split("|") if label]
         for file, labels in zip(table["file"].tolist(), table["labels"].tolist(), strict=True)
@@ -276,7 +276,9 @@ def test_existing_sidecars_are_kept_overwritten_or_merged_as_asked(
     assert tagger_cli(*predict, "--on-existing", "overwrite").code == 0
     assert [label for label in first.read_text().strip().split(",") if label] == merged[2:]
     assert {
-        path: content for path, content in hashes(photos).items() if not path.endswith(".txt")
+        path: content
+        for path, content in hashes(photos).items()
+        if not path.endswith((".txt", "written.jsonl"))
     } == originals
 
 

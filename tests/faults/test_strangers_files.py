@@ -491,6 +491,7 @@ ALLOWED = {
         "path.unlink",
     ): "a list of unreadable images that begins as ours do (check_own_csv)",
     ("tagger/commands/writers/write_labels.py", "shutil.rmtree"): "a folder that this call made (mkdtemp)",
+    ("tagger/commands/untag.py", "change.path.unlink"): "a sidecar that tagger made, with nothing else in it",
     ("tagger/data/images/hash_cache.py", "Path(name).unlink"): "a file that this call made (mkstemp)",
     ("tagger/data/images/hash_cache.py", "os.replace"): ".tagger/files.npz: a folder and a name of ours",
     ("tagger/review/store_upgrade.py", "os.replace"): "to a name that is free",

@@ -63,5 +63,6 @@ def test_a_sidecar_of_exiftool_outweighs_what_is_inside_and_one_without_keywords
     exiftool("-XMP-dc:Subject=beside", "-o", tmp_path / "a.jpg.xmp")
     exiftool("-XMP:Rating=4", "-o", tmp_path / "b.xmp")
     dataset = read_dataset(tmp_path)
-    assert as_dict(dataset) == {"a.jpg": ["beside"]}
-    assert dataset.unlisted == ("b.jpg",)
+    assert as_dict(dataset) == {"a.jpg": ["beside"], "b.jpg": ["inside"]}
+    (problem, *_) = [str(problem) for problem in dataset.problems]
+    assert problem == ("a.jpg: XMP in the photo has 'inside' and a.jpg.xmp has not: a.jpg.xmp counts")

@@ -19,6 +19,7 @@ EVENTS = {
 def content(place: Path) -> dict[str, bytes]:
     """Every file at or below a place, by its path."""
     files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+    files = [path for path in files if path.name != "written.jsonl"]  # the record has times
     return {
         str(path.relative_to(place.parent)).replace(place.name, "OUT", 1): path.read_bytes() for path in files
     }
@@ -44,4 +45,4 @@ def test_a_killed_prediction_goes_on_to_the_same_files(
         for event in EVENTS[format]:
             assert (next(ends), next(ends)) == (-9, 0), (format, event)
             assert content(tmp_path / format / f"{event}") == expected, (format, event)
-    assert list(tmp_path.rglob(".*")) == []
+    assert {path.name for path in tmp_path.rglob(".*")} == ({".tagger"} if "xmp" in formats else set())

@@ -1,5 +1,6 @@
 """Merged sidecars: nothing goes that a person wrote and nobody decided as *no*; all that goes is listed."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -179,8 +180,12 @@ def test_apply_takes_away_what_a_person_decided_and_says_what(
     left = (out / name).read_bytes()
     assert b"dog" not in left
     assert b"Holiday" in left if format == "xmp" else left == b"cat \\(animal\\), cat\r\n"
-    (row,) = pd.read_csv(out / "labels.changes.csv").to_dict("records")
+    rows = pd.read_csv(out / "labels.changes.csv").to_dict("records")
+    (row,) = [row for row in rows if row["after"] == 0]
     assert (row["file"], row["label"], row["before"], row["after"]) == ("1.jpg", "dog", 1, 0)
+    added = [(row["file"], row["label"]) for row in rows if row["after"] == 1]
+    assert added == ([(file, "cat") for file in FILES[:3]] if format == "xmp" else added)
+    assert f"{len(added)} keywords added" not in ended.out  # by the call before
     assert (row["reviewers"], row["sidecar"]) == ("ann", name)
     listed = (out / "labels.changes.csv").read_bytes()
     assert tagger_cli(*args, "--on-existing", "merge").code == 0
@@ -194,7 +199,8 @@ def test_what_an_overwrite_takes_away_is_listed_too(run: RunFolder, tmp_path: Pa
     done = apply(
         run, out=out, format="xmp", on_existing="overwrite", store=f"sqlite:///{tmp_path / 'none.db'}"
     )
-    lost = pd.read_csv(done.changes)
+    listed = pd.read_csv(done.changes)
+    lost = listed[listed["after"] == 0]
     assert sorted(lost["label"]) == ["Holiday"] * 4 + ["dog"] * 3
     assert lost["reviewers"].isna().all()
 
@@ -237,3 +243,33 @@ def test_a_changes_file_of_somebody_else_stays(run: RunFolder, tmp_path: Path):
     with pytest.raises(TaggerError, match="would be overwritten"):
         apply(run, out=out, format="xmp", on_existing="merge", store=f"sqlite:///{tmp_path / 'none.db'}")
     assert (out / "labels.changes.csv").read_text() == "file,sidecar\n"
+
+
+@pytest.mark.parametrize("format", ["xmp", "txt"])
+def test_a_tag_that_was_taken_off_is_offered_as_a_no_and_learnt_as_one_if_asked(
+    run: RunFolder, tmp_path: Path, tagger_cli: Callable[..., Any], format: str
+):
+    url = f"sqlite:///{tmp_path / 'review.db'}"
+    data = Path(run.load_settings().data.path)
+    written = ["apply", "--run", run.path, "--out", data, "--store", url, "--format", format]
+    assert tagger_cli(*written).code == 0
+    name = "1.jpg.xmp" if format == "xmp" else "1.txt"
+    left = re.sub(
+        rb"<rdf:li>cat</rdf:li>(?=.*<tagger:labels)", b"", (data / name).read_bytes(), flags=re.DOTALL
+    )
+    (data / name).write_bytes(left if format == "xmp" else b"")
+    ended = tagger_cli(*written, "--on-existing", "merge")
+    assert "1 keyword kept off 1 sidecar (tagger wrote them, somebody took them off):" in ended.out
+    rows = pd.read_csv(data / "labels.changes.csv").to_dict("records")
+    assert [(row["file"], row["label"], row["before"], row["after"]) for row in rows] == [
+        ("1.jpg", "cat", 0, 0)
+    ]
+    asked = ["data", "taken-off", "--run", run.path, "--store", url]
+    off = tagger_cli(*asked, "--out", tmp_path / "off.csv")
+    assert "1 tag that tagger wrote to sidecars, taken off by somebody since:" in off.out
+    assert pd.read_csv(tmp_path / "off.csv")[["file", "label"]].to_numpy().tolist() == [["1.jpg", "cat"]]
+    assert not (tmp_path / "review.db").exists()  # offered, not assumed
+    assert "1 decision (no) recorded" in tagger_cli(*asked, "--record", "--reviewer", "ann").out
+    assert "0 tags" in tagger_cli(*asked, "--record").out
+    assert tagger_cli("apply", "--run", run.path, "--out", tmp_path / "new.csv", "--store", url).code == 0
+    assert read_dataset(data, tmp_path / "new.csv").labels_NK[1].tolist() == [0, 0]

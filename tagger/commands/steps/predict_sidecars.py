@@ -1,14 +1,43 @@
 """Prediction of sidecars: one small file an image, in the same sub-folders as the images."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 from tagger.commands.serving.predictor import Predictions, Predictor
+from tagger.commands.steps.former_names import former_names
 from tagger.commands.steps.predict_outputs import PredictResult, save_unreadable
 from tagger.commands.steps.predict_table import split_batches
-from tagger.commands.writers import MergeRules, SidecarWriter
+from tagger.commands.steps.removed_report import show_changes
+from tagger.commands.writers import MergeRules, RecordedSidecars, SidecarRequest, SidecarWriter, say_names
 from tagger.errors import Problem, TaggerError
 from tagger.runs import remove_leftovers
+
+
+@dataclass
+class _PredictedSidecars:
+    """The sidecars of one call: where they go, and the requests that were written so far, by path."""
+
+    predictor: Predictor
+    sidecars: RecordedSidecars
+    root: Path
+    rules: MergeRules
+    merge: bool
+    written: dict[Path, SidecarRequest]
+
+    def request(
+        self, row: int, file: str, labels: list[str], notes: dict[str, str], path: Path
+    ) -> SidecarRequest:
+        """What is to be written for an image; ``a.jpg`` and ``a.png`` may share a sidecar, which gets both."""
+        before = self.written.get(path)
+        merge = self.rules if before or self.merge or not path.exists() else None
+        complete = merge is None or not path.exists()
+        photos = [*(before.photos if before else []), self.root / file]
+        both = list(dict.fromkeys([*(before.labels if before else []), *labels]))
+        known = {**(before.predicted or {} if before else {}), **notes}
+        return SidecarRequest(path, [row], photos, both, merge, complete, known)
 
 
 def predict_sidecars(
@@ -20,50 +49,54 @@ def predict_sidecars(
     on_existing: str,
     problems: list[Problem],
 ) -> PredictResult:
-    """Write a sidecar for each image, below ``out`` as the images are below ``root``. Running again changes nothing."""
+    """Write a sidecar for each image, below ``out`` as the images are below ``root``. Running again changes nothing.
+
+    A label that was written before and that a person took off stays off. All that is added, removed and kept off
+    is shown.
+    """
+    sidecars = RecordedSidecars(writer, out, predictor.run.path.name)
+    rules = MergeRules(absent=predictor.labels, former=former_names(predictor.run))
+    job = _PredictedSidecars(predictor, sidecars, root, rules, on_existing == "merge", {})
     done = skipped = 0
     folders: set[Path] = set()
     for batch_files in split_batches(files):
-        sidecar_paths = {file: out / writer.sidecar_path(file) for file in batch_files}
-        folders |= {path.parent for path in sidecar_paths.values()}
-        wanted = [file for file in batch_files if on_existing != "skip" or not sidecar_paths[file].exists()]
+        paths = {file: sidecars.path_of(file) for file in batch_files}
+        folders |= {path.parent for path in paths.values()}
+        wanted = [file for file in batch_files if on_existing != "skip" or not paths[file].exists()]
         skipped += len(batch_files) - len(wanted)
         if wanted:
-            predictions = predictor.predict_probs(root, wanted)
-            found = _write_batch(predictor, writer, predictions, sidecar_paths, on_existing)
+            found = _write_batch(job, predictor.predict_probs(root, wanted), paths)
             problems += found
             done += len(wanted) - len(found)
     for folder in folders:
         remove_leftovers(folder, f"*{writer.sidecar_path('a.jpg').suffix}")
     save_unreadable(problems, out / "unreadable.csv")
+    say_names(sidecars, predictor.screen)
+    show_changes(sidecars.changes, on_existing, predictor.screen)
     return PredictResult(out, done, problems, skipped)
 
 
-def _write_batch(
-    predictor: Predictor,
-    writer: SidecarWriter,
-    predictions: Predictions,
-    sidecar_paths: dict[str, Path],
-    on_existing: str,
-) -> list[Problem]:
-    """Write the sidecars of a batch; the images without one, which are unreadable or whose sidecar is.
-
-    ``a.jpg`` and ``a.png`` may share a sidecar, which then gets the labels of both.
-    """
+def _write_batch(job: _PredictedSidecars, predictions: Predictions, paths: dict[str, Path]) -> list[Problem]:
+    """Write the sidecars of a batch; the images without one, which are unreadable or whose sidecar is."""
     problems = []
-    written: dict[Path, list[str]] = {}
-    chosen = predictor.chosen_labels(predictions.probs_NK)
+    chosen = job.predictor.chosen_labels(predictions.probs_NK)
     for row, (file, labels) in enumerate(zip(predictions.files, chosen, strict=True)):
         if row in predictions.reasons:
             problems.append(Problem(file, None, predictions.reasons[row]))
             continue
-        path = sidecar_paths[file]
-        both = list(dict.fromkeys([*written.get(path, []), *labels]))
-        merge = MergeRules(absent=predictor.labels) if path in written or on_existing == "merge" else None
+        notes = _notes(job.predictor, predictions.probs_NK[row].tolist())
+        request = job.request(row, file, labels, notes, paths[file])
         try:
-            writer.write(path, both, merge, complete=merge is None or not path.exists())
+            job.sidecars.write(request)
         except TaggerError as error:
             problems.append(Problem(file, None, f"its sidecar was not changed: {error}"))
             continue
-        written[path] = both
+        job.written[request.path] = request
     return problems
+
+
+def _notes(predictor: Predictor, probs_K: list[float]) -> dict[str, str]:
+    """What is noted of each label in an XMP sidecar: probability, day and run."""
+    run = quote(predictor.run.path.name, safe="")
+    day = f"{date.today():%Y-%m-%d}"
+    return {label: f"{prob:.3f} {day} {run}" for label, prob in zip(predictor.labels, probs_K, strict=True)}

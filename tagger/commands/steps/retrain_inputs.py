@@ -22,9 +22,10 @@ from tagger.commands.steps.reviewed_labels import (
     remaining_doubt,
     show_decisions,
 )
+from tagger.commands.steps.taken_off import offer_taken_off
 from tagger.config import Settings
 from tagger.errors import TaggerError
-from tagger.runs import RunFolder
+from tagger.runs import RunFolder, data_folder
 from tagger.text import counted
 
 
@@ -78,6 +79,7 @@ def load_retrain_inputs(start: RetrainStart, screen: Screen) -> RetrainInputs:
         inputs = _of_grown(inputs, growth)
     screen.say(f"{counted(len(inputs.images), 'photo')} of {previous.path} -> {folder.path}")
     show_decisions(previous, inputs.corrected, url, screen, inputs.images)
+    offer_taken_off(previous, data_folder(folder), inputs.corrected, screen)
     if not rows and growth is None:
         screen.say(
             "There are no decisions yet: this trains on the same labels again. Review first: tagger review."

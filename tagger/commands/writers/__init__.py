@@ -10,9 +10,17 @@ from tagger.commands.writers.label_folders import (
 )
 from tagger.commands.writers.label_studio import LabelStudioWriter
 from tagger.commands.writers.lossiness import path_in_table
-from tagger.commands.writers.sidecar_batch import ON_EXISTING, RemovedKeyword, removed_keywords
+from tagger.commands.writers.recorded_sidecars import KeywordChange, RecordedSidecars, SidecarRequest
+from tagger.commands.writers.sidecar_batch import (
+    ON_EXISTING,
+    SidecarOptions,
+    changed_keywords,
+    removed_keywords,
+    say_names,
+)
 from tagger.commands.writers.sidecars import MergeRules, SidecarWriter, sidecar_formats
 from tagger.commands.writers.tables import CsvWriter, JsonLinesWriter, ParquetTableWriter, TsvWriter
+from tagger.commands.writers.text_sidecar import TextSidecarWriter
 from tagger.commands.writers.write_labels import (
     TABLE_DELIMITERS,
     WriteResult,
@@ -22,6 +30,7 @@ from tagger.commands.writers.write_labels import (
     write_report,
     write_table,
 )
+from tagger.commands.writers.xmp_sidecar import LightroomSidecarWriter, XmpSidecarWriter
 
 LABEL_FORMATS = label_formats()  # of labels and predictions, once all writers have registered themselves
 
@@ -33,23 +42,31 @@ __all__ = [
     "CsvWriter",
     "ImageFolderWriter",
     "JsonLinesWriter",
+    "KeywordChange",
     "LabelBatch",
     "LabelFolderWriter",
     "LabelStudioWriter",
+    "LightroomSidecarWriter",
     "LinkedImageFolderWriter",
     "LinkedLabelFolderWriter",
     "MergeRules",
     "ParquetTableWriter",
-    "RemovedKeyword",
+    "RecordedSidecars",
+    "SidecarOptions",
+    "SidecarRequest",
     "SidecarWriter",
     "TableWriter",
+    "TextSidecarWriter",
     "TsvWriter",
     "WriteResult",
+    "XmpSidecarWriter",
     "batch_formats",
+    "changed_keywords",
     "check_empty_folder",
     "check_format",
     "path_in_table",
     "removed_keywords",
+    "say_names",
     "sidecar_formats",
     "write_labels",
     "write_report",

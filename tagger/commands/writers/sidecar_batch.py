@@ -1,48 +1,47 @@
 """Sidecars of many images: those that exist, and those that several images share."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from tagger.arrays import NO, UNKNOWN, YES, Bools, Cells
 from tagger.commands.console.screen import Screen
-from tagger.commands.writers.sidecars import MergeRules, SidecarWriter, sidecar_formats
+from tagger.commands.writers.recorded_sidecars import (
+    KeywordChange,
+    RecordedSidecars,
+    SidecarRequest,
+    keyword_changes,
+)
+from tagger.commands.writers.sidecars import MergeRules, sidecar_formats
 from tagger.errors import Problem, TaggerError
+from tagger.text import counted
 
 ON_EXISTING = ("skip", "overwrite", "merge")
 
 
 @dataclass(frozen=True)
-class RemovedKeyword:
-    """A keyword that goes from a sidecar: that of ``files[row]``, and of others that share it."""
+class SidecarOptions:
+    """How sidecars are written: what happens to existing ones, where the photos are, and what people decided.
 
-    row: int
-    keyword: str
-    sidecar: Path
+    ``decided_NK`` are cells that a person decided (None: none). ``root`` is the photos' folder: a new sidecar
+    starts from what is in them (None: from nothing). ``run`` is the run to record (None: nothing is recorded), and
+    ``former`` maps former names of labels to present ones.
+    """
 
-
-@dataclass(frozen=True)
-class _SidecarEdit:
-    """What is to be written to one sidecar, of the images in ``rows``."""
-
-    path: Path
-    rows: list[int]
-    labels: list[str]
-    merge: MergeRules | None
-    complete: bool
+    on_existing: str = "skip"
+    decided_NK: Bools | None = None
+    root: Path | None = None
+    run: str | None = None
+    former: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_sidecars(
     files: Sequence[str],
     labels_NK: Cells,
-    names: tuple[str, ...],
-    out: Path,
-    writer: SidecarWriter,
-    *,
-    on_existing: str,
-    decided_NK: Bools,
+    sidecars: RecordedSidecars,
+    options: SidecarOptions,
     screen: Screen,
 ) -> tuple[int, int, tuple[Problem, ...]]:
     """(images written, images skipped, problems). A sidecar that several images share gets the labels of all.
@@ -52,17 +51,42 @@ def write_sidecars(
     """
     problems = []
     skipped = 0
-    edits = list(_edits(files, labels_NK, names, out, writer, on_existing, decided_NK))
-    for edit in screen.track(edits, "writing"):
-        if on_existing == "skip" and edit.path.exists():
-            skipped += len(edit.rows)
+    for request in screen.track(list(_requests(files, labels_NK, sidecars, options)), "writing"):
+        if options.on_existing == "skip" and request.path.exists():
+            skipped += len(request.rows)
             continue
         try:
-            writer.write(edit.path, edit.labels, edit.merge, complete=edit.complete)
+            sidecars.write(request)
         except TaggerError as error:
-            problems.append(Problem(files[edit.rows[0]], None, f"its sidecar was not changed: {error}"))
-            skipped += len(edit.rows)
+            problems.append(Problem(files[request.rows[0]], None, f"its sidecar was not changed: {error}"))
+            skipped += len(request.rows)
+    say_names(sidecars, screen)
     return len(files) - skipped, skipped, tuple(problems)
+
+
+def changed_keywords(
+    files: Sequence[str],
+    labels_NK: Cells,
+    names: Sequence[str],
+    out: Path,
+    format: str,
+    options: SidecarOptions,
+) -> list[KeywordChange]:
+    """What ``write_labels`` would change in existing sidecars; nothing is written.
+
+    A sidecar that cannot be read has no changes: ``write_labels`` reports it.
+    """
+    if options.on_existing not in ("overwrite", "merge"):
+        return []
+    sidecars = RecordedSidecars(sidecar_formats.build(format, tuple(names)), out)
+    found = []
+    for request in _requests(files, labels_NK, sidecars, options):
+        try:
+            if request.path.exists():
+                found += keyword_changes(request, sidecars.plan(request))
+        except TaggerError:
+            continue
+    return found
 
 
 def removed_keywords(
@@ -74,45 +98,55 @@ def removed_keywords(
     *,
     on_existing: str,
     decided_NK: Bools | None = None,
-) -> list[RemovedKeyword]:
-    """The keywords that ``write_labels`` would take away from existing sidecars; nothing is written.
-
-    A sidecar that cannot be read has none: ``write_labels`` reports it.
-    """
-    if on_existing not in ("overwrite", "merge"):
-        return []
-    writer = sidecar_formats.build(format, tuple(names))
-    decided_NK = np.zeros(labels_NK.shape, dtype=bool) if decided_NK is None else decided_NK
-    found = []
-    for edit in _edits(files, labels_NK, tuple(names), out, writer, on_existing, decided_NK):
-        try:
-            removed = writer.removed(edit.path, edit.labels, edit.merge)
-        except TaggerError:
-            continue
-        found += [RemovedKeyword(edit.rows[0], keyword, edit.path) for keyword in removed]
-    return found
+) -> list[KeywordChange]:
+    """The keywords that ``write_labels`` would take away from existing sidecars; nothing is written."""
+    options = SidecarOptions(on_existing, decided_NK)
+    changes = changed_keywords(files, labels_NK, names, out, format, options)
+    return [change for change in changes if change.what == "removed"]
 
 
-def _edits(
-    files: Sequence[str],
-    labels_NK: Cells,
-    names: tuple[str, ...],
-    out: Path,
-    writer: SidecarWriter,
-    on_existing: str,
-    decided_NK: Bools,
-) -> Iterator[_SidecarEdit]:
-    """An edit for each sidecar of an image with a known cell."""
+def say_names(sidecars: RecordedSidecars, screen: Screen) -> None:
+    """Say which sidecars have another name than the format gives, and which were deleted and are written anew."""
+    if sidecars.other_name:
+        number = counted(len(sidecars.other_name), "photo")
+        screen.say(
+            f"{number} with a sidecar under the other name, such as {sidecars.other_name[0].name}:"
+            " that one is used, and no second one is written beside it."
+        )
+    if sidecars.deleted:
+        number = counted(len(sidecars.deleted), "sidecar")
+        screen.say(
+            f"{number} that tagger wrote before, deleted since, and written anew: {sidecars.deleted[0].name}"
+            f"{' and others' if sidecars.deleted[1:] else ''}. To refuse tags, take them off and keep the file."
+        )
+
+
+def _requests(
+    files: Sequence[str], labels_NK: Cells, sidecars: RecordedSidecars, options: SidecarOptions
+) -> Iterator[SidecarRequest]:
+    """A request for each sidecar of an image with a known cell."""
     rows_of: dict[Path, list[int]] = {}
     for row in np.flatnonzero((labels_NK != UNKNOWN).any(axis=1)).tolist():
-        rows_of.setdefault(out / writer.sidecar_path(files[row]), []).append(row)
+        rows_of.setdefault(sidecars.path_of(files[row]), []).append(row)
     for path, rows in rows_of.items():
-        no_K = np.all(labels_NK[rows] == NO, axis=0)
-        yes = _names_where(np.max(labels_NK[rows], axis=0) == YES, names)
-        refused = _names_where(no_K & decided_NK[rows].all(axis=0), names)
-        merge = MergeRules(refused, _names_where(no_K, names)) if on_existing == "merge" else None
-        complete = merge is None or not (labels_NK[rows] == UNKNOWN).any()
-        yield _SidecarEdit(path, rows, yes, merge, complete)
+        merge = None
+        if options.on_existing == "merge" or not path.exists():
+            merge = _merge_rules(labels_NK, rows, sidecars.writer.names, options)
+        photos = [] if options.root is None else [options.root / files[row] for row in rows]
+        complete = options.on_existing != "merge" or not (labels_NK[rows] == UNKNOWN).any()
+        yes = _names_where(np.max(labels_NK[rows], axis=0) == YES, sidecars.writer.names)
+        yield SidecarRequest(path, rows, photos, yes, merge, complete)
+
+
+def _merge_rules(
+    labels_NK: Cells, rows: list[int], names: tuple[str, ...], options: SidecarOptions
+) -> MergeRules:
+    decided_NK = options.decided_NK
+    decided_NK = np.zeros(labels_NK.shape, dtype=bool) if decided_NK is None else decided_NK
+    no_K = np.all(labels_NK[rows] == NO, axis=0)
+    refused = _names_where(no_K & decided_NK[rows].all(axis=0), names)
+    again = _names_where(((labels_NK[rows] == YES) & decided_NK[rows]).any(axis=0), names)
+    return MergeRules(refused, _names_where(no_K, names), options.former, again)
 
 
 def _names_where(is_K: Bools, names: tuple[str, ...]) -> list[str]:

@@ -1,21 +1,13 @@
-"""Sidecar formats: a text file (txt), or keywords in an XMP file (xmp, xmp-lightroom)."""
+"""Sidecar formats: what a writer of one is told, what it changes, and their registry."""
 
-import codecs
-import csv
-import io
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from tagger.commands.writers.base import FormatCapabilities
-from tagger.data.formats.label_text import add_labels, parse_label_text, remove_labels
-from tagger.data.formats.tabular import read_text
-from tagger.data.formats.xmp import check_xml_names, merge_keywords, read_keywords, read_tagger_labels
-from tagger.errors import TaggerError
 from tagger.registry import Registry
-from tagger.runs import atomic_write, write_text
-from tagger.text import quoted
+from tagger.runs import atomic_write
 
 sidecar_formats = Registry("sidecar format")
 
@@ -25,25 +17,84 @@ class MergeRules:
     """What a merge may take away from a sidecar; the labels to write stay in any case.
 
     ``refused`` are labels that a person decided as *no*: they go, whoever wrote them. ``absent`` are labels
-    that do not apply as far as known: they go where tagger wrote them itself, which only XMP records.
+    that do not apply as far as known: they go where tagger wrote them itself. ``former`` maps names that labels
+    had before to those that they have now: what tagger wrote under a former name goes, too. ``again`` are labels
+    that a person decided as *yes*: they are written though somebody took them off the sidecar before.
     """
 
     refused: Collection[str] = ()
     absent: Collection[str] = ()
+    former: Mapping[str, str] = field(default_factory=dict)
+    again: Collection[str] = ()
+
+    def own_to_remove(self, labels: Collection[str]) -> set[str]:
+        """The labels that go where tagger wrote them, if these ``labels`` are written.
+
+        >>> sorted(MergeRules(absent=["cat"], former={"hound": "dog", "ocean": "sea"}).own_to_remove(["dog"]))
+        ['cat', 'hound']
+        """
+        settled = {*self.absent, *self.refused, *labels}
+        return {*self.absent, *(old for old, new in self.former.items() if new in settled)} - set(labels)
 
 
-class SidecarWriter(Protocol):
+@dataclass(frozen=True)
+class SidecarOrigin:
+    """What is known about a sidecar's labels besides their names.
+
+    ``photos`` are those that it is for: a new one starts from their keywords. ``predicted`` holds what to note of
+    labels that a model predicted; None if people chose them. ``recorded`` are labels that tagger wrote to it
+    before, as far as that is recorded elsewhere.
+    """
+
+    photos: Sequence[Path] = ()
+    predicted: Mapping[str, str] | None = None
+    recorded: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class SidecarChange:
+    """What a write changes: the bytes (None: no file), and the keywords added, removed, and kept off.
+
+    Those ``kept_off`` are labels to write that a person took off the sidecar before.
+    """
+
+    before: bytes | None
+    after: bytes
+    added: list[str]
+    removed: list[str]
+    kept_off: list[str]
+
+
+NOTHING_KNOWN = SidecarOrigin()
+
+
+class SidecarWriter:
     """Writer of one sidecar an image; built with the label names."""
 
     capabilities: ClassVar[FormatCapabilities] = FormatCapabilities()
 
-    def __init__(self, names: tuple[str, ...]): ...
+    def __init__(self, names: tuple[str, ...]):
+        self.names = names
 
     def sidecar_path(self, file: str) -> PurePosixPath:
         """The sidecar of an image, relative to the same folder."""
+        raise NotImplementedError
 
-    def removed(self, path: Path, labels: Sequence[str], merge: MergeRules | None) -> list[str]:
-        """The keywords that ``write`` would take away. TaggerError if what is there cannot be read."""
+    def existing_or_new(self, folder: Path, file: str) -> Path:
+        """The sidecar to write: the one that an image has already, under any name that programs use."""
+        return folder / self.sidecar_path(file)
+
+    def plan(
+        self,
+        path: Path,
+        labels: Sequence[str],
+        merge: MergeRules | None,
+        origin: SidecarOrigin = NOTHING_KNOWN,
+        *,
+        complete: bool = True,
+    ) -> SidecarChange:
+        """What ``write`` will change. TaggerError if what is there cannot be read."""
+        raise NotImplementedError
 
     def write(
         self, path: Path, labels: Sequence[str], merge: MergeRules | None, *, complete: bool = True
@@ -53,123 +104,21 @@ class SidecarWriter(Protocol):
         ``complete`` says that no other label applies, so that a sidecar without labels can say so.
         TaggerError if what is there cannot be read.
         """
+        write_change(path, self.plan(path, labels, merge, complete=complete))
 
 
-@sidecar_formats.register("txt")
-class TextSidecarWriter(SidecarWriter):
-    """Text sidecars, ``NAME.txt``: labels separated by commas, quoted as in CSV where one contains a comma."""
-
-    def __init__(self, names: tuple[str, ...]):
-        pass
-
-    def sidecar_path(self, file: str) -> PurePosixPath:
-        """``a.txt`` for ``a.jpg``."""
-        return PurePosixPath(file).with_suffix(".txt")
-
-    def removed(self, path: Path, labels: Sequence[str], merge: MergeRules | None) -> list[str]:
-        """Those that a person refused; all others in an ``overwrite``."""
-        if not path.exists():
-            return []
-        text = read_text(path)
-        if merge is not None:
-            _merged_text(path, text, labels, merge)  # an error where write() has one
-        there = _parsed_labels(path, text)
-        return [label for label in there if label not in labels and (merge is None or label in merge.refused)]
-
-    def write(
-        self, path: Path, labels: Sequence[str], merge: MergeRules | None, *, complete: bool = True
-    ) -> None:
-        """New labels are added at the end, in the style of the file; all else stays byte for byte."""
-        if merge is None or not path.exists():
-            write_text(path, _label_line(labels))
-            return
-        before = path.read_bytes()
-        mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
-        after = mark + _merged_text(path, read_text(path), labels, merge).encode()
-        if after != before:
-            with atomic_write(path) as temporary:
-                temporary.write_bytes(after)
+def write_change(path: Path, change: SidecarChange) -> None:
+    """Write a planned sidecar. A file that would not change is not written."""
+    if change.after != change.before:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(change.after)
 
 
-def _merged_text(path: Path, text: str, labels: Sequence[str], merge: MergeRules) -> str:
-    gone = [label for label in _parsed_labels(path, text) if label in merge.refused and label not in labels]
-    shorter = remove_labels(text, gone)
-    if shorter is None:
-        raise TaggerError(
-            f"{path.name}: {quoted(gone, 3)} cannot be removed without changing the rest. Remove it by hand"
-        )
-    longer = add_labels(shorter, labels)
-    if longer is None:
-        raise TaggerError(f"{path.name}: a quotation mark is not closed. Correct the file")
-    return longer
+def differences(before: Sequence[str], after: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(added, removed) keywords.
 
-
-def _parsed_labels(path: Path, text: str) -> list[str]:
-    try:
-        return parse_label_text(text)
-    except csv.Error as error:
-        raise TaggerError(f"{path.name}: broken quoting ({error}). Correct or remove it.") from None
-
-
-def _label_line(labels: Sequence[str]) -> str:
-    """The text of a new sidecar: one line, or nothing."""
-    if not labels:
-        return ""
-    text = io.StringIO()
-    # Line ends that csv does not know (U+2028), and backslashes, which readers of booru tags take for an escape.
-    odd = any(len(label.splitlines()) > 1 or "\\" in label or label.startswith("\ufeff") for label in labels)
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL).writerow(
-        labels
-    )
-    return text.getvalue()
-
-
-@sidecar_formats.register("xmp")
-class XmpSidecarWriter(SidecarWriter):
-    """XMP sidecars, ``NAME.jpg.xmp``, as darktable, digiKam and Immich name them.
-
-    All but the keywords stays as it was, in an ``overwrite`` too: a raw developer keeps its settings there.
+    >>> differences(["cat", "dog"], ["dog", "sea"])
+    (['sea'], ['cat'])
     """
-
-    def __init__(self, names: tuple[str, ...]):
-        check_xml_names(names)
-
-    def sidecar_path(self, file: str) -> PurePosixPath:
-        """``a.jpg.xmp`` for ``a.jpg``."""
-        return PurePosixPath(f"{file}.xmp")
-
-    def removed(self, path: Path, labels: Sequence[str], merge: MergeRules | None) -> list[str]:
-        """Those that a person refused, and absent ones that tagger wrote; all others in an ``overwrite``."""
-        if not path.exists():
-            return []
-        before = path.read_bytes()
-        gone = _withdrawn(before, path, merge)
-        return [label for label in read_keywords(before, where=path.name) if label in gone - set(labels)]
-
-    def write(
-        self, path: Path, labels: Sequence[str], merge: MergeRules | None, *, complete: bool = True
-    ) -> None:
-        """The labels as keywords. A file that would not change is not written."""
-        before = path.read_bytes() if path.exists() else None
-        gone = _withdrawn(before, path, merge) if before is not None else set()
-        after = merge_keywords(before, labels, withdrawn=gone, none=complete, where=path.name)
-        if after != before:
-            with atomic_write(path) as temporary:
-                temporary.write_bytes(after)
-
-
-def _withdrawn(before: bytes, path: Path, merge: MergeRules | None) -> set[str]:
-    """The labels that a sidecar may lose."""
-    if merge is None:
-        return set(read_keywords(before, where=path.name))
-    own = set(merge.absent) & set(read_tagger_labels(before, where=path.name))
-    return own | set(merge.refused)
-
-
-@sidecar_formats.register("xmp-lightroom")
-class LightroomSidecarWriter(XmpSidecarWriter):
-    """XMP sidecars called ``NAME.xmp``, as Lightroom names them; ``a.jpg`` and ``a.png`` share one."""
-
-    def sidecar_path(self, file: str) -> PurePosixPath:
-        """``a.xmp`` for ``a.jpg``."""
-        return PurePosixPath(file).with_suffix(".xmp")
+    added = [word for word in after if word not in before]
+    return added, [word for word in before if word not in after]

@@ -1,7 +1,7 @@
 """Write labels in any format: the writer is chosen by its name; plain tables are written here."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -22,7 +22,8 @@ from tagger.commands.writers.lossiness import (
     information_losses,
     path_in_table,
 )
-from tagger.commands.writers.sidecar_batch import ON_EXISTING, write_sidecars
+from tagger.commands.writers.recorded_sidecars import RecordedSidecars
+from tagger.commands.writers.sidecar_batch import ON_EXISTING, SidecarOptions, write_sidecars
 from tagger.commands.writers.sidecars import sidecar_formats
 from tagger.commands.writers.tables import csv_text
 from tagger.data.formats.csv_injection import BYTE_ORDER_MARK, escape_formulas
@@ -59,6 +60,8 @@ def write_labels(
     on_existing: str = "skip",
     decided_NK: Bools | None = None,
     joined: bool = True,
+    run: str | None = None,
+    former: Mapping[str, str] | None = None,
     screen: Screen | None = None,
 ) -> WriteResult:
     """Write the labels of the images ``root / file`` to ``out``: a file, or a folder of sidecars or images.
@@ -67,9 +70,10 @@ def write_labels(
     without *unknown* stores such a cell as *no* (a merged sidecar keeps the label as it is), and leaves out
     an image with unknown cells only. ``on_existing`` is ``skip`` (TaggerError for a file that exists; a
     sidecar is kept), ``overwrite``, or ``merge`` (sidecars). A merge takes away only labels that are *no*,
-    and only where a person decided so (``decided_NK``; None: nowhere) or tagger itself wrote them. A csv, tsv
-    or parquet table has a 0/1 column a label unless labels may be ``joined`` by ``|``. The images are never
-    changed. TaggerError for an unknown format, an unusable name, or a file in the way.
+    and only where a person decided so (``decided_NK``; None: nowhere) or tagger itself wrote them, also under a
+    ``former`` name. ``run`` is recorded beside sidecars as the one that wrote them (None: nothing is recorded).
+    A csv, tsv or parquet table has a 0/1 column a label unless labels may be ``joined`` by ``|``. The images are
+    never changed. TaggerError for an unknown format, an unusable name, or a file in the way.
     """
     screen = screen or Screen(quiet=True)
     out = Path(out)
@@ -85,7 +89,8 @@ def write_labels(
             f"--on-existing {on_existing} is for sidecars (txt, xmp). Available here: {', '.join(known)}."
         )
     if format in sidecar_formats.names():
-        return _write_all_sidecars(files, labels_NK, names, out, format, on_existing, decided_NK, screen)
+        options = SidecarOptions(on_existing, decided_NK, root, run, former or {})
+        return _write_all_sidecars(files, labels_NK, names, out, format, options, screen)
     target = out / METADATA_FILE if format.startswith("imagefolder") else out
     if format.startswith("folders"):
         check_empty_folder(target)
@@ -127,20 +132,18 @@ def _write_all_sidecars(
     names: tuple[str, ...],
     out: Path,
     format: str,
-    on_existing: str,
-    decided_NK: Bools | None,
+    options: SidecarOptions,
     screen: Screen,
 ) -> WriteResult:
     """A sidecar for each image with a known cell."""
     kept_N = (labels_NK != UNKNOWN).any(axis=1)
     kept = [file for file, is_kept in zip(files, kept_N, strict=True) if is_kept]
-    decided_NK = np.zeros(labels_NK.shape, dtype=bool) if decided_NK is None else decided_NK
+    if options.decided_NK is not None:
+        options = replace(options, decided_NK=options.decided_NK[kept_N])
     writer = sidecar_formats.build(format, names)
-    num_images, num_skipped, problems = write_sidecars(
-        kept, labels_NK[kept_N], names, out, writer,
-        on_existing=on_existing, decided_NK=decided_NK[kept_N], screen=screen,
-    )  # fmt: skip
-    capabilities = replace(writer.capabilities, unknown_cells=on_existing == "merge")
+    sidecars = RecordedSidecars(writer, out, options.run)
+    num_images, num_skipped, problems = write_sidecars(kept, labels_NK[kept_N], sidecars, options, screen)
+    capabilities = replace(writer.capabilities, unknown_cells=options.on_existing == "merge")
     lost = information_losses(labels_NK, names, capabilities, format)
     return WriteResult(out, num_images, num_skipped, lost, problems)
 

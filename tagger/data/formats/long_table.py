@@ -2,7 +2,7 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,6 +59,11 @@ class LongTableBuilder:
 
     def __contains__(self, file: str) -> bool:
         return file in self._files
+
+    @property
+    def labels(self) -> Collection[str]:
+        """The labels added so far."""
+        return self._labels.keys()
 
     def add_label(self, label: str, location: str = "") -> int:
         """The column of ``label``, added if it is new; ``location`` is kept for messages."""

@@ -1,7 +1,8 @@
-"""Keywords embedded in image files: XMP, or IPTC without XMP, in JPEG, PNG, TIFF and WebP."""
+"""Metadata embedded in image files: XMP, IPTC and Windows' keywords in EXIF, in JPEG, PNG, TIFF and WebP."""
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image, IptcImagePlugin
@@ -14,37 +15,68 @@ RAW_XMP = b"Raw profile type xmp"
 RAW_IPTC = b"Raw profile type iptc"
 IPTC_KEYWORDS = (2, 25)
 IPTC_CHARSET = (1, 90)
+XP_KEYWORDS = 0x9C9E
 UTF8 = b"\x1b%G"
 IptcRecords = dict[tuple[int, int], list[bytes]]
 
 
+@dataclass(frozen=True)
+class EmbeddedMetadata:
+    """What is inside an image: an XMP packet, keywords in IPTC, and keywords of Windows in EXIF."""
+
+    packet: bytes = b""
+    iptc: list[str] = field(default_factory=list)
+    exif: list[str] = field(default_factory=list)
+
+
 def embedded_keywords(path: Path) -> list[str]:
-    """The keywords inside an image; none if it cannot be opened. TaggerError if its XMP is broken."""
+    """The keywords inside an image: of XMP, else IPTC, else EXIF. None if it cannot be opened.
+
+    TaggerError if its XMP is broken.
+    """
+    found = read_embedded(path)
+    words = read_keywords(found.packet, where=path.name) if found.packet else []
+    return words or found.iptc or found.exif
+
+
+def read_embedded(path: Path) -> EmbeddedMetadata:
+    """The metadata inside an image; nothing if it cannot be opened."""
     try:
-        packet, iptc = _read_png(path) if is_png(path) else _read_with_pillow(path)
+        packet, iptc, exif = _read_png(path) if is_png(path) else _read_with_pillow(path)
     except Exception:  # damaged files raise errors of any type; hashing and training report the files
-        return []
-    packet = packet.strip(b"\0 \n")
-    return (read_keywords(packet, where=path.name) if packet else []) or iptc_keywords(iptc)
+        return EmbeddedMetadata()
+    return EmbeddedMetadata(packet.strip(b"\0 \n"), list(filter(None, iptc_keywords(iptc))), exif)
 
 
-def _read_with_pillow(path: Path) -> tuple[bytes, IptcRecords]:
+def _read_with_pillow(path: Path) -> tuple[bytes, IptcRecords, list[str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on the number of pixels, which are not read here
         with Image.open(path) as image:
             packet = image.info.get("xmp", b"")
             iptc = IptcImagePlugin.getiptcinfo(image) or {}
+            exif = windows_keywords(image.getexif().get(XP_KEYWORDS))
     packet = packet.encode() if isinstance(packet, str) else packet
     records = {key: [value] if isinstance(value, bytes) else list(value) for key, value in iptc.items()}
-    return packet if isinstance(packet, bytes) else b"", records
+    return packet if isinstance(packet, bytes) else b"", records, exif
 
 
-def _read_png(path: Path) -> tuple[bytes, IptcRecords]:
+def _read_png(path: Path) -> tuple[bytes, IptcRecords, list[str]]:
     texts = png_texts(path)
     records: IptcRecords = {}
     for key, value in iptc_records(raw_profile(texts.get(RAW_IPTC, b""))):
         records.setdefault(key, []).append(value)
-    return texts.get(PNG_XMP) or raw_profile(texts.get(RAW_XMP, b"")), records
+    return texts.get(PNG_XMP) or raw_profile(texts.get(RAW_XMP, b"")), records, []
+
+
+def windows_keywords(value: object) -> list[str]:
+    """The keywords of EXIF's XPKeywords: UTF-16 text with semicolons.
+
+    >>> windows_keywords("cat;black dog\\0".encode("utf-16-le"))
+    ['cat', 'black dog']
+    """
+    data = bytes(value) if isinstance(value, bytes | tuple | list) else b""
+    text = data.decode("utf-16-le", "replace").partition("\0")[0]
+    return list(dict.fromkeys(word.strip() for word in text.split(";") if word.strip()))
 
 
 def iptc_records(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:

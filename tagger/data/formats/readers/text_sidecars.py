@@ -2,12 +2,15 @@
 
 import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.label_text import parse_label_text
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.tabular import read_text
+from tagger.data.formats.written_record import WrittenRecords, written_labels
+from tagger.data.images.hashes import identify_file
 from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
 from tagger.text import counted
@@ -20,34 +23,80 @@ class TextSidecarReader:
         self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
-        """The data folder, if an image has a text file beside it."""
-        return images.root if self.accepts(images.root, images) else None
+        """The data folder, if an image has a text file beside it with more than the predictions of a model."""
+        records = WrittenRecords()
+        found = ((file, sidecar) for file in images.files if (sidecar := _sidecar(file, images)))
+        return (
+            images.root if any(not _only_predicted(images.root, *pair, records) for pair in found) else None
+        )
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
         """True for a folder with such images in it or below."""
         return path.is_dir() and any(_sidecar(file, images) for file in images.below(path))
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Labels of every image with a sidecar; an unreadable sidecar is a problem, and its image is left out."""
+        """Labels of every image with a sidecar; an unreadable sidecar is a problem, and its image is left out.
+
+        What a model predicted and nobody has checked is unknown, as far as tagger's record of its writes says.
+        """
         builder = LongTableBuilder()
-        num_read = 0
+        records = WrittenRecords()
+        num_read = num_predicted = 0
+        unknown: list[tuple[str, str]] = []
         for done, file in enumerate(images.below(path), 1):
             self.progress(done)
             location = _sidecar(file, images)
             if not location:
                 continue
             try:
-                builder.add_image(
-                    file, yes=parse_label_text(read_text(images.root / location)), location=location
-                )
-                num_read += 1
+                labels = parse_label_text(read_text(images.root / location))
             except (TaggerError, csv.Error) as error:
                 builder.problems.append(Problem(location, None, f"left out: {error}"))
+                continue
+            predicted = _predicted(images.root / file, images.root / location, records)
+            yes = [label for label in labels if label not in predicted]
+            if predicted and not yes:
+                num_predicted += 1
+                continue
+            builder.add_image(file, yes=yes, location=location)
+            unknown += [(file, label) for label in labels if label in predicted]
+            num_read += 1
         if not num_read:
-            raise TaggerError(
-                f"{path}: no .txt file beside an image can be read, such as {builder.problems[0]}"
-            )
-        return builder.build("the .txt files", f"{counted(num_read, '.txt file')} beside the images")
+            raise TaggerError(f"{path}: {_nothing_read(builder.problems)}")
+        for file, label in unknown:
+            if label in builder.labels:  # else nobody uses it: it is no label
+                builder.add_image(file, unknown=[label])
+        return builder.build("the .txt files", _summary(num_read, num_predicted, len(unknown)))
+
+
+def _summary(num_read: int, num_predicted: int, num_unknown: int) -> str:
+    only = f"; {counted(num_predicted, 'image')} with nothing but predictions of a model left out"
+    unknown = f"; {counted(num_unknown, 'label')} that a model predicted taken as unknown"
+    found = f"{counted(num_read, '.txt file')} beside the images"
+    return found + (only if num_predicted else "") + (unknown if num_unknown else "")
+
+
+def _nothing_read(problems: Sequence[Problem]) -> str:
+    if problems:
+        return f"no .txt file beside an image can be read, such as {problems[0]}"
+    return (
+        "a model predicted all labels in its .txt files, and nobody has checked them. There is nothing to learn."
+        " Name a label file with --labels, or write checked labels with tagger apply"
+    )
+
+
+def _only_predicted(root: Path, file: str, location: str, records: WrittenRecords) -> bool:
+    predicted = _predicted(root / file, root / location, records)
+    try:
+        return bool(predicted) and set(parse_label_text(read_text(root / location))) <= set(predicted)
+    except (TaggerError, csv.Error):
+        return False
+
+
+def _predicted(photo: Path, sidecar: Path, records: WrittenRecords) -> list[str]:
+    """The labels in a text file that a model predicted, as far as that is recorded."""
+    writes = records.writes(sidecar, b"")
+    return written_labels(writes, [identify_file(photo).picture_hash], predicted=True) if writes else []
 
 
 def _sidecar(file: str, images: ImageLookup) -> str:
