@@ -31,7 +31,8 @@ OnExisting = Annotated[
 OnDisagreement = Annotated[
     str | None,
     typer.Option(
-        help="Where people differ: skip (the default: the label stays as given), majority or newest."
+        help="Where people differ: skip (the default: the label stays as given), majority, newest, or"
+        " reliability (votes weighed by person and label)."
     ),
 ]
 JsonReport = Annotated[Path | None, typer.Option(help="Also write the full result to this JSON file.")]

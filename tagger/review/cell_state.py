@@ -53,16 +53,25 @@ def resolve_verdicts(
     >>> resolve_verdicts([]).decided
     False
     """
-    rows = [row for row in rows if row.verdict != "skip"]
-    verdicts = {row.reviewer: row.verdict for row in rows}
-    start = max((at for at, row in enumerate(rows) if row.settles and row.value is not None), default=0)
-    latest = {row.reviewer: row for row in rows[start:]}
-    votes = [row for row in latest.values() if row.value is not None]
+    verdicts = {row.reviewer: row.verdict for row in rows if row.verdict != "skip"}
+    votes = counting_votes(rows)
     values = {row.value for row in votes}
     disputed = len(values) > 1
     value = decide(votes) if disputed else next(iter(values), None)
     blind = value is not None and all(row.blind for row in votes)
     return CellState(value=value, verdicts=verdicts, disputed=disputed, blind=blind, last_id=last_id)
+
+
+def counting_votes(rows: Sequence[RecordedDecision]) -> list[RecordedDecision]:
+    """The yes and no of one cell that count, one of each reviewer, from its effective rows in id order.
+
+    >>> counting_votes([])
+    []
+    """
+    rows = [row for row in rows if row.verdict != "skip"]
+    start = max((at for at, row in enumerate(rows) if row.settles and row.value is not None), default=0)
+    latest = {row.reviewer: row for row in rows[start:]}
+    return [row for row in latest.values() if row.value is not None]
 
 
 def cell_states(rows: Iterable[RecordedDecision]) -> dict[Cell, CellState]:

@@ -45,6 +45,7 @@ def newest(votes: Sequence[RecordedDecision]) -> int | None:
 
 
 WAYS: dict[str, Decide] = {"skip": leave_open, "majority": majority, "newest": newest}
+RELIABILITY = "reliability"  # weighs people and the model: ``vote_reliability.py``
 
 
 def check_way(name: str) -> None:
@@ -52,8 +53,8 @@ def check_way(name: str) -> None:
 
     >>> check_way("majority")
     """
-    if name not in WAYS:
+    known = (*WAYS, RELIABILITY)
+    if name not in known:
         raise TaggerError(
-            f"--on-disagreement {name}: there is no such way.{did_you_mean(name, tuple(WAYS))}"
-            f" Available: {', '.join(WAYS)}"
+            f"--on-disagreement {name}: there is no such way.{did_you_mean(name, known)} Available: {', '.join(known)}"
         )

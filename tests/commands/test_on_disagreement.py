@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -44,7 +45,7 @@ def test_apply_says_where_people_differ_and_the_option_decides(finished: Path, s
     assert "People differ on 3 labels, which keep the value from before the review:" in end.out
     assert end.out.count("(ann yes, ben no)") == 3
     assert "page Disagreements" in end.out
-    assert "--on-disagreement majority (or newest)" in end.out
+    assert "--on-disagreement majority, newest or reliability" in end.out
     assert len(labels(Path("skip.changes.csv"))) == 3
     end = tagger_cli(*argv, "newest.csv", "--on-disagreement", "newest")
     assert "People differ on 3 labels: 3 decided by the newest answer." in end.out
@@ -55,6 +56,35 @@ def test_apply_says_where_people_differ_and_the_option_decides(finished: Path, s
     end = tagger_cli(*argv, "draw.csv", "--on-disagreement", "majority")
     assert "As many say yes as no on 3 labels" in end.out
     assert Path("draw.csv").read_bytes() == Path("skip.csv").read_bytes()
+
+
+def test_votes_are_weighed_by_how_reliable_people_are(finished: Path, tagger_cli: Cli, tmp_path: Path):
+    """Cleo knows; Ann and Ben guess, and are the majority where both are wrong."""
+    run = RunFolder(finished)
+    label, hashes, cells = run.load_labels()[0], run.load_images()["hash"], run.load_cells()[:, 0]
+    rng = np.random.default_rng(3)
+    rows = []
+    for who, right in (("ann", 0.62), ("ben", 0.62), ("cleo", 0.98)):
+        for n, cell in enumerate(cells):
+            said = bool(cell) == (rng.random() < right)
+            rows.append(
+                Decision(hash=hashes[n], label=label, verdict="yes" if said else "no", before=int(cell), suggested=None,
+                         doubt=None, run="r", reviewer=who, seconds=None, client=who, seq=n)
+            )  # fmt: skip
+    with closing(Store.open(url := f"sqlite:///{tmp_path / 'three.db'}")) as opened:
+        opened.record(rows)
+    wrong = {}
+    for way in ("majority", "reliability"):
+        argv = ("--run", finished, "--store", url, "--on-disagreement", way)
+        end = tagger_cli("apply", *argv, "--out", f"{way}.csv")
+        assert end.code == 0, end.err
+        changed = Path(f"{way}.changes.csv").read_text("utf-8-sig").splitlines()
+        wrong[way] = len(changed) - 1
+    assert "weighed by how reliable each person is" in end.out
+    assert wrong["reliability"] < 0.5 * wrong["majority"]
+    end = tagger_cli("decisions", "disagreements", "--run", finished, "--store", url)
+    assert "Cohen's kappa over 240 pairs" in end.out
+    assert "sensitivity" in end.out
 
 
 def test_they_are_a_table_of_who_said_what(finished: Path, store: str, tagger_cli: Cli):
@@ -73,7 +103,7 @@ def test_an_unknown_option_is_refused_before_anything_is_written(finished: Path,
     for argv in (("apply", "--out", "x.csv"), ("retrain", "--out", "new")):
         end = tagger_cli(*argv, "--run", finished, "--store", store, "--on-disagreement", "latest")
         assert end.code == 2
-        assert "Available: skip, majority, newest" in end.err
+        assert "Available: skip, majority, newest, reliability" in end.err
     assert list(Path().iterdir()) == []
 
 

@@ -7,8 +7,16 @@ import pandas as pd
 from tagger.commands.console.screen import Screen
 from tagger.commands.decisions.report_files import check_new_report
 from tagger.commands.steps.disagreements import COLUMNS, disagreement_lines, disagreement_table
-from tagger.commands.steps.reviewed_labels import correct_labels, read_decisions, store_url
+from tagger.commands.steps.reviewed_labels import (
+    ReviewedLabels,
+    correct_labels,
+    read_decisions,
+    store_url,
+    store_votes,
+)
 from tagger.commands.writers import write_report
+from tagger.review import kappa_table
+from tagger.review.vote_reliability import PEOPLE_COLUMNS
 from tagger.runs import RunFolder, find_run, with_data
 from tagger.text import counted
 
@@ -32,8 +40,24 @@ def disagreements(
         write_report(table, Path(out))
     screen.say(f"People differ on {counted(len(corrected.applied.disputed), 'label')}.")
     screen.say_list(disagreement_lines(table))
+    _show_people(folder, corrected, screen)
     if len(table):
         screen.say("Settle them: tagger review, page Disagreements.")
     if out is not None:
         screen.say(f"Written: {out}")
     return table
+
+
+def _show_people(run: RunFolder, corrected: ReviewedLabels, screen: Screen) -> None:
+    """Show how reliable each person is, as far as votes on the same labels tell, and how well people agree."""
+    people = store_votes(run, corrected.decisions, corrected.operations).people_table()
+    if len(people) < 2:
+        return
+    rows = people.sort_values("votes", ascending=False, kind="stable").to_numpy().tolist()
+    screen.table("Estimated reliability, by votes and the model", PEOPLE_COLUMNS, rows)
+    pooled = kappa_table(corrected.decisions).iloc[-1]
+    if pooled["kappa"] is not None:
+        screen.say(
+            f"Cohen's kappa over {counted(pooled['pairs'], 'pair')} of answers: {pooled['kappa']:.2f}"
+            f" (95 % interval {pooled['low']:.2f} to {pooled['high']:.2f})."
+        )

@@ -60,8 +60,10 @@ def decide_cells(
     images: pd.DataFrame, labels_NK: Cells, names: tuple[str, ...], like: ReviewedLabels
 ) -> DecidedCells:
     """The labels of photos with the decisions and label names of ``like``."""
-    given = correct_cells(images, labels_NK, names, [], like.operations, like.on_disagreement)
-    reviewed = correct_cells(images, labels_NK, names, like.decisions, like.operations, like.on_disagreement)
+    given = correct_cells(images, labels_NK, names, [], like.operations, like.on_disagreement, like.decide)
+    reviewed = correct_cells(
+        images, labels_NK, names, like.decisions, like.operations, like.on_disagreement, like.decide
+    )
     return DecidedCells(given.applied.labels_NK, reviewed)
 
 

@@ -9,6 +9,11 @@ from tagger.review import DisputedLabel
 from tagger.text import counted
 
 COLUMNS = ["file", "hash", "label", "answers", "decided"]
+BY = {
+    "majority": "the majority",
+    "newest": "the newest answer",
+    "reliability": "the votes, weighed by how reliable each person is",
+}
 DECIDED = {None: "", 0: "no", 1: "yes"}
 
 
@@ -36,15 +41,15 @@ def show_disagreements(
         return
     waiting = [one for one in disputed if one.value is None]
     if decided := len(disputed) - len(waiting):
-        by = "the majority" if way == "majority" else "the newest answer"
-        screen.say(f"People differ on {counted(len(disputed), 'label')}: {decided:,} decided by {by}.")
+        screen.say(f"People differ on {counted(len(disputed), 'label')}: {decided:,} decided by {BY[way]}.")
     if waiting:
         screen.say(_waiting_line(len(waiting), bool(decided), way))
     table = disagreement_table(waiting or disputed, images)
     screen.say_list(disagreement_lines(table))
     if waiting:
         screen.say(
-            "Settle them: tagger review, page Disagreements. Or let --on-disagreement majority (or newest) decide."
+            "Settle them: tagger review, page Disagreements."
+            " Or let --on-disagreement majority, newest or reliability decide."
         )
     screen.say(f"All of them as a table: tagger decisions disagreements --run {run} --out FILE.csv")
 

@@ -23,7 +23,8 @@ from tagger.review import (
     default_url,
     vocabulary_after,
 )
-from tagger.review.disagreement import WAYS
+from tagger.review.disagreement import WAYS, Decide, leave_open
+from tagger.review.vote_reliability import StoreVotes, weigh_store_votes
 from tagger.runs import RunFolder, data_folder, is_absent
 from tagger.suspects import refit_doubt
 from tagger.text import counted
@@ -37,6 +38,7 @@ class ReviewedLabels:
     decisions: Sequence[RecordedDecision]
     operations: Sequence[RecordedOperation]
     on_disagreement: str = "skip"  # how labels on which people differ were decided
+    decide: Decide = leave_open  # the same as a function
 
     @property
     def last_decision(self) -> int:
@@ -111,9 +113,9 @@ def correct_labels(
     on_disagreement: str = "skip",
 ) -> ReviewedLabels:
     """The run's labels after these decisions and operations. ``on_disagreement``: see ``review/disagreement.py``."""
-    return correct_cells(
-        run.load_images(), run.load_cells(), run.load_labels(), decisions, operations, on_disagreement
-    )
+    decide = WAYS.get(on_disagreement) or store_votes(run, decisions, operations).decide
+    labels_NK, names = run.load_cells(), run.load_labels()
+    return correct_cells(run.load_images(), labels_NK, names, decisions, operations, on_disagreement, decide)
 
 
 def correct_cells(
@@ -123,13 +125,26 @@ def correct_cells(
     decisions: Sequence[RecordedDecision],
     operations: Sequence[RecordedOperation],
     on_disagreement: str,
+    decide: Decide,
 ) -> ReviewedLabels:
     """The labels of any images (columns ``file`` and ``hash``) after these decisions and operations."""
     applied = apply_decisions(
         images["file"].tolist(), images["hash"].tolist(), labels_NK, names, decisions, operations,
-        decide=WAYS[on_disagreement],
+        decide=decide,
     )  # fmt: skip
-    return ReviewedLabels(applied, decisions, operations, on_disagreement)
+    return ReviewedLabels(applied, decisions, operations, on_disagreement, decide)
+
+
+def store_votes(
+    run: RunFolder, decisions: Sequence[RecordedDecision], operations: Sequence[RecordedOperation]
+) -> StoreVotes:
+    """All people's votes, weighed by reliability together with the run's held-out probabilities, if it has any."""
+    try:
+        probs_NK, _ = run.load_oof()
+    except TaggerError:  # a run of an earlier version: the votes alone
+        probs_NK = None
+    vocabulary = vocabulary_after(run.load_labels(), operations)
+    return weigh_store_votes(decisions, vocabulary, run.load_images()["hash"].tolist(), probs_NK)
 
 
 def eval_mask(run: RunFolder, corrected: ReviewedLabels, test_N: np.ndarray) -> np.ndarray:
