@@ -94,7 +94,8 @@ def _score_cells(
     labels_NK = evidence.first_labels_NK
     now = _noise_rates(given_NK, evidence.labels_NK, rankable_K)
     # corrections made the labels cleaner, but no other cell more trustworthy
-    false_negative_rate, false_positive_rate_K = _noise_rates(given_NK, labels_NK, rankable_K)
+    first = now if evidence.original_NK is None else _noise_rates(given_NK, labels_NK, rankable_K)
+    false_negative_rate, false_positive_rate_K = first
     doubt_NK = np.empty(labels_NK.shape, np.float32)
 
     def score_rows(rows: slice) -> None:

@@ -13,19 +13,28 @@ from tagger.suspects.evidence import Evidence
 EXCLUSIVE_SHARE = (
     0.002  # of the images that would have both labels by chance: so few, and they exclude each other
 )
+RARE_SHARE = 0.1  # likewise: so few, and a label rarely meets another one
+MOST_RARE = 0.9  # of the labels that it rarely meets, those that it must never meet
 MIN_BY_CHANCE = 3  # such images, for their absence to say anything
 
 
 def never_together(
     both_LK: Floats, block: NDArray[np.integer] | slice, share_K: Floats, num_images: int
 ) -> NDArray[np.bool_]:
-    """Pairs of labels that images have together far less often than chance would have it.
+    """Pairs of labels that no image has together, where chance would bring some together.
+
+    Of the labels that a label rarely meets it must meet hardly any: few wrong labels among exclusive ones
+    bring some pairs together and leave others, and the former are what shows the errors.
 
     >>> never_together(np.array([[9.0, 0.0, 5.0]]), slice(0, 1), np.array([0.3, 0.3, 0.3]), 100).tolist()
     [[False, True, False]]
     """
     by_chance_LK = np.outer(share_K[block], share_K) * num_images
-    return (by_chance_LK >= MIN_BY_CHANCE) & (both_LK <= EXCLUSIVE_SHARE * by_chance_LK)
+    enough_LK = by_chance_LK >= MIN_BY_CHANCE
+    never_LK = enough_LK & (both_LK <= EXCLUSIVE_SHARE * by_chance_LK)
+    rarely_LK = enough_LK & (both_LK <= RARE_SHARE * by_chance_LK)
+    met_L = never_LK.sum(axis=1) < MOST_RARE * rarely_LK.sum(axis=1)
+    return never_LK & ~met_L[:, None]
 
 
 class Exclusions:

@@ -7,7 +7,7 @@ import pytest
 
 from tagger.data import LabelGroup
 from tagger.suspects import Evidence, find_suspects
-from tagger.suspects.exclusive_labels import condition_on_verified
+from tagger.suspects.exclusive_labels import condition_on_verified, never_together
 from tagger.suspects.signals import signals
 
 NAMES = ("young", "middle", "old", "free")
@@ -105,3 +105,15 @@ def test_where_every_image_has_one_label_one_that_lost_its_own_has_another() -> 
     doubt_NK = np.full((900, 3), 0.1)
     doubt_NK[row] = 0.0, 0.3, 0.1
     np.testing.assert_allclose(condition_on_verified(doubt_NK, told)[row, 1:], [0.75, 0.25])
+
+
+def test_a_few_wrong_labels_do_not_hide_behind_pairs_that_happen_not_to_meet() -> None:
+    rng = np.random.default_rng(0)
+    labels_NK = np.eye(10, dtype=np.int8)[rng.integers(10, size=3000)]
+    share_K = labels_NK.mean(axis=0)
+    exact_KK = labels_NK.T.astype(float) @ labels_NK
+    assert never_together(exact_KK, slice(0, 10), share_K, 3000).sum() == 90
+    labels_NK[rng.choice(3000, 25, replace=False), rng.integers(10, size=25)] = 1
+    both_KK = labels_NK.T.astype(float) @ labels_NK
+    assert (both_KK == 0).sum() > 40
+    assert never_together(both_KK, slice(0, 10), labels_NK.mean(axis=0), 3000).sum() < 10
