@@ -56,6 +56,8 @@ class Settings(Section):
     head_stage: HeadStageSettings = HeadStageSettings()
     train: TrainSettings = TrainSettings()
     threshold: ThresholdSettings = ThresholdSettings()
+    started_from: str = ""
+    """The run whose weights and labels the training started from; `--from` sets it."""
     preset: str = "standard"
     """The preset these settings began from: a name, or the path of a file or run."""
 

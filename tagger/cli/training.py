@@ -22,6 +22,7 @@ from tagger.errors import TaggerError
 
 GROW = "Also learn photos and labels that were added, changed or removed since."
 RENAMED = "OLD=NEW: a label has another name in the table now; OLD=: it is gone. With --grow. Repeatable."
+FROM = "A run to start from: its weights, what it learnt of labels, and its settings."
 PRESETS = "quick, standard (the default) or best; a FILE.toml of settings; or a run folder, for its settings."
 
 
@@ -39,6 +40,7 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, such as train.epochs=10. Repeatable.")
     ] = None,
+    from_run: Annotated[Path | None, typer.Option("--from", help=FROM)] = None,
 ) -> None:
     """Train on a folder of labelled photos."""
     from tagger.commands.train import train as call
@@ -46,7 +48,7 @@ def train(
     screen = new_screen()
     folder = call(
         data, run=run, preset=preset, backbone=backbone, weights=weights, labels=labels,
-        resume=resume, overrides=set_ or [], screen=screen,
+        resume=resume, overrides=set_ or [], from_run=from_run, screen=screen,
     )  # fmt: skip
     screen.say(f"Next: tagger suspects --run {folder.path}, or tagger predict FOLDER --run {folder.path}")
     if folder.load_unreadable():

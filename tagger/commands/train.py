@@ -20,6 +20,7 @@ from tagger.commands.steps.finalize import end_training, finalize
 from tagger.commands.steps.related_photos import related_groups, tell_related
 from tagger.commands.steps.resume_options import check_resume_options
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
+from tagger.commands.steps.started_from import load_start, run_started_from, split_beside, tell_labels
 from tagger.commands.steps.training_steps import (
     LoadedImages,
     ScannedImages,
@@ -34,7 +35,7 @@ from tagger.data.folder_split import split_by_folders
 from tagger.data.images.listing import check_folder
 from tagger.errors import TaggerError
 from tagger.model import Backbone, example_images, fuse_batchnorm, new_backbone
-from tagger.runs import RunFolder, new_run_path, newest_unfinished
+from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features, check_dataset, check_parts
 from tagger.training.device import pick_precision
@@ -52,12 +53,14 @@ def train(
     labels: str | Path | None = None,
     resume: bool = False,
     overrides: Sequence[str] = (),
+    from_run: str | Path | None = None,
     screen: Screen | None = None,
 ) -> RunFolder:
     """A finished run: the model trained on the labelled images in ``data``, with thresholds and metrics.
 
     ``preset`` is ``quick``, ``standard`` (the default), ``best``, a TOML file of settings or a run folder;
-    ``overrides`` are ``section.key=value`` texts. ``resume`` continues an unfinished run (the newest, or
+    ``overrides`` are ``section.key=value`` texts. ``from_run`` is a run whose weights, learnt labels and
+    settings the training starts from. ``resume`` continues an unfinished run (the newest, or
     ``run``) with its own settings; other options may only repeat these. TaggerError if the settings or the
     data cannot be used.
     """
@@ -67,7 +70,7 @@ def train(
         settings = folder.load_settings()
         check_resume_options(
             folder, settings, data=data, preset=preset, backbone=backbone, weights=weights, labels=labels,
-            overrides=overrides,
+            overrides=overrides, from_run=from_run,
         )  # fmt: skip
     else:
         if data is None:
@@ -75,8 +78,8 @@ def train(
                 "No photo folder was given. Give --data DIR, or --resume to continue an unfinished training."
             )
         settings = chosen_settings(
-            check_folder(data), preset or "standard", backbone=backbone, weights=weights, labels=labels,
-            overrides=overrides,
+            check_folder(data), preset, backbone=backbone, weights=weights, labels=labels,
+            overrides=overrides, start=None if from_run is None else find_run(from_run),
         )  # fmt: skip
         folder = RunFolder(run if run is not None else new_run_path(settings.backbone.name))
         check_new(folder, "--run")
@@ -109,7 +112,8 @@ def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     job = TrainingJob.start(folder, settings, screen)
     scanned = scan_pixels(read(job))  # the backbone that they share is free to go
     fitted = fit(split(scanned))
-    finalize(fitted)
+    source = settings.started_from
+    finalize(fitted, (lambda: {"started_from": source}) if source else dict)
     end_training(fitted)
     return folder
 
@@ -209,7 +213,8 @@ def split(scanned: ScannedImages) -> SplitImages:
     labels_NK = scanned.labels_NK
     group_N = duplicate_groups(scanned.images, scanned.rows, job.run.checkpoint.fingerprints_path, job.screen)
     related_N = related_groups(scanned.images, group_N, job.settings.data)
-    found = _split(scanned, group_N if related_N is None else related_N)
+    start = run_started_from(job.settings)
+    found = _split(scanned, group_N if related_N is None else related_N, start)
     job.screen.say_list(found.notes, indent="")
     images = scanned.images.assign(split=found.split, fold=found.fold, group=group_N)
     if related_N is not None:
@@ -217,15 +222,20 @@ def split(scanned: ScannedImages) -> SplitImages:
     if "picture_hash" in images:  # not in a checkpoint of an earlier version
         images["picture_hash"] = images.pop("picture_hash")  # last: others know the first five by their place
     data = TrainingData(
-        scanned.pixels, labels_NK, found.split, found.fold, scanned.features, vocabulary=scanned.vocabulary
-    )
-    return SplitImages(job, images, data, stats_when_hashed(job.run.checkpoint, scanned.rows))
+        scanned.pixels, labels_NK, found.split, found.fold, scanned.features, vocabulary=scanned.vocabulary,
+        start=load_start(start, scanned) if start else None,
+    )  # fmt: skip
+    notes = (tell_labels(start, scanned),) if start else ()
+    return SplitImages(job, images, data, stats_when_hashed(job.run.checkpoint, scanned.rows), notes=notes)
 
 
-def _split(scanned: ScannedImages, group_N: NDArray[np.int64]) -> Split:
+def _split(scanned: ScannedImages, group_N: NDArray[np.int64], start: RunFolder | None) -> Split:
     """The split by the settings. TaggerError, and the run is discarded, if there are too few images."""
     job, data = scanned.job, scanned.job.settings.data
     try:
+        beside = split_beside(start, scanned, group_N) if start else None
+        if beside is not None:
+            return beside
         if data.split == "folders":
             return split_by_folders(
                 scanned.images["file"].tolist(),

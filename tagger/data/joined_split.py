@@ -6,12 +6,13 @@ resembles photos on both sides it joins the test part: the run's test photos sta
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import Cells, Indices
+from tagger.data.folder_split import split_of_file
 from tagger.data.split import spread_images
 
 
@@ -57,6 +58,18 @@ def join_split(
         shares=(1 - val - test, val, test), num_folds=num_folds, seed=seed,
     )  # fmt: skip
     return JoinedSplit(split, fold, num_joined, between)
+
+
+def by_folders(
+    parts: JoinedSplit, files: Sequence[str], new_N: NDArray[np.bool_], num_folds: int
+) -> JoinedSplit:
+    """The parts where folders such as ``train/`` and ``test/`` say the split: new photos are where they lie."""
+    split = parts.split.copy()
+    fold = parts.fold.copy()
+    for n in np.flatnonzero(new_N).tolist():
+        split[n] = split_of_file(files[n]) or split[n]
+        fold[n] = -1 if split[n] == "test" else fold[n] if fold[n] >= 0 else n % num_folds
+    return replace(parts, split=split, fold=fold)
 
 
 def _join_groups(groups: Indices, split: NDArray[np.str_], fold: Indices) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from tagger.errors import TaggerError, did_you_mean
 from tagger.model.finite_weights import check_finite_weights
+from tagger.model.run_weights import is_run_model, load_run_backbone
 
 # Arguments of timm.create_model that name weights: with one of them in its config.toml, a run from
 # elsewhere would fetch from any address as soon as it is opened.
@@ -130,7 +131,10 @@ def make_backbone(name: str, weights: str, *, size: int, levels: int, **options:
     if weights == "hub":
         _check_hub_reachable(name)
     chosen: dict[str, Any] = {"num_classes": 0, "pretrained": weights != "none", **options}
-    if weights not in ("hub", "none"):
+    own = weights not in ("hub", "none") and is_run_model(Path(weights))
+    if own:
+        chosen["pretrained"] = False
+    elif weights not in ("hub", "none"):
         if not Path(weights).is_file():
             raise TaggerError(
                 f"--weights {weights}: no such file. Give a .safetensors or .pth file, `hub` or `none`."
@@ -139,6 +143,8 @@ def make_backbone(name: str, weights: str, *, size: int, levels: int, **options:
     if needs_fixed_size(name):
         chosen.setdefault("img_size", size)
     net = _create_net(name, weights, chosen)
+    if own:
+        load_run_backbone(net, Path(weights), name)
     if weights != "none":
         check_finite_weights(net.state_dict(), f"--weights {weights}")
     return Backbone(net, levels=levels)

@@ -63,7 +63,7 @@ def _settings_of_run(config: Path) -> dict[str, Any]:
     """All settings of a run but its photos and labels."""
     tree = read_settings(config).model_dump()
     tree["data"] = {key: value for key, value in tree["data"].items() if key not in OPTION_KEYS}
-    del tree["preset"]
+    del tree["preset"], tree["started_from"]
     return tree
 
 
@@ -99,9 +99,12 @@ def _base(path: Path, preset: Any) -> dict[str, Any]:
 def _check_own(path: Path, tree: dict[str, Any]) -> None:
     """TaggerError with every unknown key and bad value of a file, or for a key that an option sets."""
     data = tree.get("data")
-    taken = [key for key in OPTION_KEYS if isinstance(data, dict) and key in data]
+    taken = {
+        f"data.{key}": option for key, option in OPTION_KEYS.items() if isinstance(data, dict) and key in data
+    }
+    taken |= {"started_from": "--from"} if "started_from" in tree else {}
     if taken:
-        listed = ", ".join(f"data.{key} ({OPTION_KEYS[key]} says this)" for key in taken)
+        listed = ", ".join(f"{key} ({option} says this)" for key, option in taken.items())
         raise TaggerError(f"--preset {path}: remove {listed}.")
     try:
         check_settings(tree)

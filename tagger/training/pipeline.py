@@ -94,6 +94,7 @@ class _Pipeline:
         return cross_fit_heads(
             views_VND, data.labels_NK, fold_N, self.settings,
             track=self.track, targets=data.targets_without, vocabulary=data.vocabulary,
+            start=data.start.head if data.start else None,
         )  # fmt: skip
 
     def frozen_backbone(
@@ -174,7 +175,7 @@ class _Pipeline:
         targets = data.targets_without(val)
         head, _ = fit_head(
             views_VND, data.labels_NK, train, val, self.settings,
-            name="start", targets=targets, vocabulary=data.vocabulary,
+            name="start", targets=targets, vocabulary=data.vocabulary, start=data.start.head if data.start else None,
         )  # fmt: skip
         return head
 

@@ -24,7 +24,8 @@ class TrainingData:
     """Images, their cells (N, K), each image's split and fold, and the cached features if there are any.
 
     Metrics count ``labels_NK``. ``targets`` (None: the labels) gives other targets and weights, made without
-    the rows that are held out. ``vocabulary`` holds the labels' groups and rules.
+    the rows that are held out. ``vocabulary`` holds the labels' groups and rules. ``start`` is a model with these
+    labels whose head, and attention, the training begins with; its backbone is that of the settings.
     """
 
     images: ImageFiles | CachedImages
@@ -34,6 +35,7 @@ class TrainingData:
     features: Features | None
     targets: Callable[[Indices], TrainingTargets] | None = None
     vocabulary: Vocabulary = EMPTY_VOCABULARY
+    start: TagModel | None = None
 
     def targets_without(self, held_out: Indices) -> TrainingTargets:
         """Targets of a training without some rows, which have no influence on them."""

@@ -20,7 +20,7 @@ Cli = Callable[..., Any]
 RESUMED: dict[tuple[str, str], dict[str, str | None]] = {
     ("train", "--resume"): {
         "--data": "elsewhere", "--preset": "best", "--backbone": "test_vit", "--weights": "hub",
-        "--labels": "labels.csv", "--set": "train.epochs=7", "--run": None,
+        "--labels": "labels.csv", "--set": "train.epochs=7", "--from": "other", "--run": None,
     },
     ("retrain", "--resume"): {
         "--run": "other", "--out": None, "--store": None, "--data": None, "--on-disagreement": "newest",

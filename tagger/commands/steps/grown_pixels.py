@@ -20,7 +20,7 @@ from tagger.commands.steps.grown_photos import GrownPhotos
 from tagger.commands.steps.related_photos import related_groups
 from tagger.commands.steps.training_steps import LoadedImages, ScannedImages, usable_images
 from tagger.data import near_duplicate_groups
-from tagger.data.joined_split import join_split
+from tagger.data.joined_split import by_folders, join_split
 from tagger.model import example_images, fuse_batchnorm
 from tagger.runs import RunFolder
 from tagger.text import counted
@@ -103,6 +103,10 @@ def _with_parts(scanned: ScannedImages, num_folds: int) -> ScannedImages:
         scanned.labels_NK, hashes, together_N, images["split"].to_numpy(dtype=str), images["fold"].to_numpy(np.int64),
         val=data.val, test=data.test, num_folds=num_folds, seed=job.settings.seed,
     )  # fmt: skip
+    if data.split == "folders":
+        parts = by_folders(
+            parts, images["file"].tolist(), images["split"].to_numpy(dtype=str) == "", num_folds
+        )
     if parts.num_joined:
         job.screen.say(
             f"{counted(parts.num_joined, 'new photo')} like photos of the previous run: on their side of the split."
@@ -113,4 +117,8 @@ def _with_parts(scanned: ScannedImages, num_folds: int) -> ScannedImages:
             " part where one of these is."
         )
     images = images.assign(split=parts.split, fold=parts.fold, group=group_N)
-    return replace(scanned, images=images if related_N is None else images.assign(related=related_N))
+    if related_N is not None:
+        images["related"] = related_N
+    if "picture_hash" in images:
+        images["picture_hash"] = images.pop("picture_hash")  # last, as in a training
+    return replace(scanned, images=images)

@@ -19,6 +19,7 @@ def check_resume_options(
     weights: str | None,
     labels: str | Path | None,
     overrides: Sequence[str],
+    from_run: str | Path | None = None,
 ) -> None:
     """TaggerError that lists the options which differ from the settings that the training began with."""
     own = settings.data
@@ -27,6 +28,7 @@ def check_resume_options(
         "--preset": (preset, settings.preset, preset and full_preset_name(preset)),
         "--backbone": (backbone, settings.backbone.name, backbone),
         "--weights": (weights, settings.backbone.weights, weights_setting(weights)),
+        "--from": (from_run, settings.started_from, from_run and str(Path(from_run).resolve())),
         "--labels": (labels, own.labels, None if labels is None else str(Path(labels).resolve())),
     }
     differing = [

@@ -76,18 +76,20 @@ def cross_fit_heads(
     track: Track,
     targets: Callable[[Indices], TrainingTargets] | None = None,
     vocabulary: Vocabulary = EMPTY_VOCABULARY,
+    start: Head | HeadEnsemble | None = None,
 ) -> CrossFittedHeads:
     """Train heads on all parts but one, for each part of ``fold_N`` (-1: in none, such as the test split).
 
     ``targets`` may give other targets than the labels, and weights, for each part that is held out. A core
     trains the heads of one part at a time, alone; what comes out does not depend on how many cores there
-    are, but for rounding.
+    are, but for rounding. ``start`` is a head to begin with instead of new ones.
     """
     logits_NK = np.full(labels_NK.shape, np.nan, dtype=np.float32)
     dynamics = TrainingDynamics(*labels_NK.shape)
     folds = np.unique(fold_N[fold_N >= 0]).tolist()
     prepared = {
-        fold: _prepare_heads(views_VND, labels_NK, settings, vocabulary, f"part {fold}") for fold in folds
+        fold: _prepare_heads(views_VND, labels_NK, settings, vocabulary, f"part {fold}", start)
+        for fold in folds
     }
     stop = Event()
 
@@ -132,6 +134,7 @@ def fit_head(
     dynamics: TrainingDynamics | None = None,
     targets: TrainingTargets | None = None,
     vocabulary: Vocabulary = EMPTY_VOCABULARY,
+    start: Head | HeadEnsemble | None = None,
 ) -> tuple[Head | HeadEnsemble, History]:
     """A head (``head_stage.num_seeds`` of them, averaged) trained on some rows, and its history on the held-out
     ones.
@@ -143,18 +146,27 @@ def fit_head(
     )
     dynamics = dynamics or TrainingDynamics(*labels_NK.shape)
     fitted = []
-    for one in _prepare_heads(views_VND, labels_NK, settings, vocabulary, name):
+    for one in _prepare_heads(views_VND, labels_NK, settings, vocabulary, name, start):
         with single_thread(one.head) as prefetch:
             fitted.append(train_head(one, task, settings, dynamics, prefetch=prefetch))
     return combine_heads([head for head, _ in fitted]), fitted[0][1]
 
 
 def _prepare_heads(
-    views_VND: NDArray[np.float16], labels_NK: Cells, settings: Settings, vocabulary: Vocabulary, name: str
+    views_VND: NDArray[np.float16],
+    labels_NK: Cells,
+    settings: Settings,
+    vocabulary: Vocabulary,
+    name: str,
+    start: Head | HeadEnsemble | None,
 ) -> list[PreparedHead]:
     repeats = range(settings.head_stage.num_seeds)
     sizes = views_VND.shape[2], labels_NK.shape[1]
-    return [prepare_head(*sizes, settings, vocabulary, f"{name} repeat {repeat}") for repeat in repeats]
+    starts = [*start.members] if isinstance(start, HeadEnsemble) else [start]
+    return [
+        prepare_head(*sizes, settings, vocabulary, f"{name} repeat {repeat}", starts[repeat % len(starts)])
+        for repeat in repeats
+    ]
 
 
 def _check_stop(stop: Event) -> None:

@@ -3,6 +3,7 @@
 Everything random is drawn from the head's own generators, so that heads can train in parallel threads.
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,21 +61,27 @@ class PreparedHead(NamedTuple):
     head: Head
     regularisers: Sequence[Regulariser]
     name: str
+    learnt: bool = False  # it goes on from what it learnt elsewhere
 
 
 def prepare_head(
-    num_features: int, num_labels: int, settings: Settings, vocabulary: Vocabulary, name: str
+    num_features: int,
+    num_labels: int,
+    settings: Settings,
+    vocabulary: Vocabulary,
+    name: str,
+    start: Head | None = None,
 ) -> PreparedHead:
-    """A new head. To be called in one thread for all heads: first weights come from torch's own generator,
-    which is then as it was before.
+    """A new head, or a copy of ``start``. To be called in one thread for all heads: first weights come from torch's
+    own generator, which is then as it was before.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(settings.seed, "head", name))
-        head = new_head(num_features, num_labels, settings)
+        head = new_head(num_features, num_labels, settings) if start is None else copy.deepcopy(start).train()
         context = regulariser_context(num_features, vocabulary)
         regularisers = make_regularisers(settings, context, features_only=True)
     head.set_dropout_generator(torch.Generator().manual_seed(seed_of(settings.seed, "head", name, "dropout")))
-    return PreparedHead(head, regularisers, name)
+    return PreparedHead(head, regularisers, name, learnt=start is not None)
 
 
 def train_head(
@@ -95,7 +102,7 @@ def train_head(
     head_settings = settings.head_stage
     loss_of = make_loss(settings, task.labels_NK, task.rows, task.held_out, task.vocabulary)
     objective = Objective(loss_of, prepared.regularisers)
-    _fit_head_statistics(head, task)
+    _fit_head_statistics(head, task, learnt=prepared.learnt)
     sampler = samplers.build(settings.sampler.name, task.labels_NK[task.rows], **settings.sampler.options)
     stages = [sampler.at_progress(epoch / head_settings.epochs) for epoch in range(head_settings.epochs)]
     steps = _num_steps(stages, head_settings.batch_size)
@@ -114,16 +121,21 @@ def train_head(
     return head.eval(), history
 
 
-def _fit_head_statistics(head: Head, task: HeadFitTask) -> None:
-    """Statistics of the training images that a head needs before it trains: mean, codes, groups, shares of labels."""
+def _fit_head_statistics(head: Head, task: HeadFitTask, *, learnt: bool) -> None:
+    """Statistics of the training images that a head needs before it trains: mean, codes, groups, shares of labels.
+
+    A head that has learnt goes by those that it learnt with; only the groups may be others.
+    """
     views_VND = task.views_VND
     labels_NK = task.labels_NK
     rows = task.rows
-    head.fit_standardisation(views_VND[0], rows)
-    head.prepare(labels_NK[rows], lambda: torch.from_numpy(views_VND[0][rows]))
+    if not learnt:
+        head.fit_standardisation(views_VND[0], rows)
+        head.prepare(labels_NK[rows], lambda: torch.from_numpy(views_VND[0][rows]))
     learnable = np.concatenate([rows, task.held_out])
     set_head_groups(head, task.vocabulary.labels, task.vocabulary.groups, labels_NK[learnable])
-    head.init_from_priors(label_stats(labels_NK[rows]).priors_K)
+    if not learnt:
+        head.init_from_priors(label_stats(labels_NK[rows]).priors_K)
 
 
 def _num_steps(stages: Sequence[Sampler], batch_size: int) -> int:

@@ -71,7 +71,7 @@ class NetworkFitter:
         targets = None if files.finished else data.targets_without(held_out)
         task = FitTask(data.images, data.labels_NK, rows, held_out, key, targets, data.vocabulary)
         previous = self.warm_start.fold_model(key.file_stem) if self.warm_start else None
-        model = previous if previous is not None else init_model(task, self.settings, head)
+        model = previous if previous is not None else init_model(task, self.settings, head, data.start)
         settings = self.settings if previous is None else finetune_settings(self.settings)
         set_task_groups(model.head, task)
         if not files.finished:

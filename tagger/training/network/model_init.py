@@ -14,9 +14,19 @@ from tagger.training.network.fit_task import FitTask
 from tagger.training.seeds import seed_of
 
 
-def init_model(task: FitTask, settings: Settings, head: Head | HeadEnsemble | None) -> TagModel:
-    """The network before its first step; without a head to start from, a new one at the labels' shares."""
+def init_model(
+    task: FitTask, settings: Settings, head: Head | HeadEnsemble | None, start: TagModel | None = None
+) -> TagModel:
+    """The network before its first step; without a head to start from, a new one at the labels' shares.
+
+    ``start`` has learnt elsewhere: its head is taken where none is given, and its attention.
+    """
     priors_K = label_stats(task.labels_NK[task.rows]).priors_K
+    if start is not None:
+        model = init_model(task, settings, start.head if head is None else head)
+        if start.attention is not None and model.attention is not None:
+            model.attention = copy.deepcopy(start.attention)
+        return model
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(settings.seed, task.key.seed_name, "weights"))
         backbone = new_backbone(settings, use_global_rng=head is None)
