@@ -150,7 +150,8 @@ def backup(
     from tagger.commands.decisions.backups import back_up
     from tagger.commands.decisions.place import find_place
 
-    new_screen().say(f"Backup: {back_up(find_place(run, store, data), out)}")
+    screen = new_screen()
+    screen.say(f"Backup: {back_up(find_place(run, store, data, screen.say), out)}")
 
 
 @decisions.command()

@@ -56,7 +56,8 @@ def data_folder(run: RunFolder, *, holds_decisions: bool = True) -> Path:
     root = Path(run.load_settings().data.path)
     if is_absent(root):
         state = "is empty" if root.is_dir() else "is not there"
-        advice = "Mount its disk. If it was moved, name the new folder: --data DIR."
+        advice = "Mount its disk. If it was moved, name the new folder: --data DIR;"
+        advice += f" or once for all commands: tagger runs move {run.path} --data DIR."
         if holds_decisions:
             advice += " The decisions are in it; if they are in another database, name it: --store URL."
         raise TaggerError(f"{root}: the data folder of {run.path} {state}. {advice}")

@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 import typer
 from killing import arm
 from noise_photos import refused
@@ -92,7 +94,9 @@ COMMANDS: dict[str, Sequence[str]] = {
     "predict": ("NEW", "--out", "tags.csv"), "evaluate": ("--data", "DATA"), "suspects": (), "explain": ("PHOTO",),
     "apply": ("--out", "labels.csv"), "retrain": ("--store", "sqlite:///nowhere/x/y.db"),
     "review": ("--no-browser", "--port", "1"), "export": ("--out", "model.onnx", "--thresholds", "unknown"),
-    "decisions disagreements": (),
+    "decisions disagreements": (), "decisions export": ("--out", "decisions.csv"),
+    "decisions import": ("none.csv",), "decisions history": (), "decisions undo": (), "decisions redo": (),
+    "decisions merge": ("STORE",), "decisions backup": (), "decisions restore": ("none.db",),
 }  # fmt: skip
 # They take a run to begin from or to look with, and do without one.
 WITHOUT = {"train", "data duplicates"}
@@ -107,7 +111,9 @@ def test_every_command_says_which_run_it_uses(
     for name in ("a", "b"):
         add(name).save_notes(RunNotes(data=str(data)))
     tagger_cli("runs", "choose", "a")
+    decide(tmp_path, "a", 1)
     places = {"NEW": demo / "new", "DATA": demo, "PHOTO": min((demo / "new").iterdir())}
+    places["STORE"] = tmp_path / ".tagger" / "review.db"
     end = tagger_cli(*command.split(), *(places.get(word, word) for word in COMMANDS[command]))
     assert end.out.splitlines().count("Run: runs/a (chosen; 1 newer run: tagger runs).") == 1
 
@@ -364,6 +370,19 @@ def test_damaged_and_half_written_runs_are_listed_as_what_they_are(
     assert [name for name, state in found.items() if state == "finished"] == ["good"]
     refused(tagger_cli("runs", "choose", "no-oof"), "is damaged: oof.npz is missing")
     refused(tagger_cli("runs", "choose", "half"), "not finished")
+
+
+def test_a_run_of_an_older_version_is_listed_like_the_others(add: Callable[..., RunFolder], tagger_cli: Cli):
+    old = add("old").path / "config.toml"
+    current = tomllib.loads(old.read_text())
+    former = {"format_version": 1, "data": {"path": current["data"]["path"]}, "backbone": current["backbone"]}
+    former["features"] = {"epochs": 3}  # head_stage now
+    old.write_text(tomli_w.dumps(former))
+    for name in ("neighbours.npz", "suspects.parquet"):
+        (old.parent / name).unlink(missing_ok=True)
+    (found,) = list_runs(None, store=None).runs
+    assert (found.state, found.num_images, found.problem) == ("finished", 80, "")
+    assert tagger_cli("runs", "choose", "old").code == 0
 
 
 def test_two_hundred_runs_are_readable(add: Callable[..., RunFolder], tagger_cli: Cli, finished: Path):

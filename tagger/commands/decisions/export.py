@@ -24,7 +24,7 @@ def export_decisions(
     screen = screen or Screen(quiet=True)
     out = Path(out)
     check_export_path(out)
-    place = find_place(run, store, data)
+    place = find_place(run, store, data, screen.say)
     place.require_store()
     with closing(Store.open(place.url)) as opened:
         log = read_log(opened)

@@ -27,7 +27,7 @@ def history(
 ) -> list[ImportRecord]:
     """All imports into the store, the first one first."""
     screen = screen or Screen(quiet=True)
-    place = find_place(run, store, data)
+    place = find_place(run, store, data, screen.say)
     place.require_store()
     with closing(Store.open(place.url)) as opened:
         records = import_records(opened)
@@ -54,7 +54,7 @@ def undo_import(
 ) -> ImportRecord:
     """Take back an import (None: the last one), or bring it back; as one step, after a backup."""
     screen = screen or Screen(quiet=True)
-    place = find_place(run, store, data)
+    place = find_place(run, store, data, screen.say)
     place.require_store()
     kept = back_up(place, reason="redo" if redo else "undo")
     with closing(Store.open(place.url)) as opened:

@@ -46,7 +46,7 @@ def import_decisions(
         raise TaggerError(
             f"--dates {dates}: unknown.{did_you_mean(dates, ORDERS)} Available: {', '.join(ORDERS)}"
         )
-    place = find_place(run, store, data)
+    place = find_place(run, store, data, screen.say)
     parsed = _parse(file, place, dates, screen)
     if parsed.problems:
         screen.say(f"{counted(len(parsed.problems), 'row')} of {file} cannot be imported:")

@@ -44,7 +44,7 @@ def import_verified(
     these. TaggerError where there is no run: photos and labels are those of a run.
     """
     screen = screen or Screen(quiet=True)
-    place = find_place(run, store, data)
+    place = find_place(run, store, data, screen.say)
     if place.run is None:
         raise TaggerError("--as verified needs a run, whose photos and labels the table is about: --run RUN.")
     read = _read(Path(file), place.run, labels, screen)

@@ -33,16 +33,18 @@ def merge_stores(
     """
     screen = screen or Screen(quiet=True)
     url = store_address(source, must_exist=True)
-    place = _target(into, run, data)
+    place = _target(into, run, data, screen)
     if make_url(url) == make_url(place.url):
         raise TaggerError(f"{hide_password(url)}: this is the store to merge into. Name another one.")
     return bring_in(_read(url), place, "merge", hide_password(url), reviewer, preview, screen)
 
 
-def _target(into: str | None, run: str | Path | None, data: str | Path | None) -> DecisionPlace:
+def _target(
+    into: str | None, run: str | Path | None, data: str | Path | None, screen: Screen
+) -> DecisionPlace:
     if into is not None and "://" not in into and not Path(into).exists() and not Path(into).parent.is_dir():
         raise TaggerError(f"--into {into}: there is no such folder.")
-    return find_place(run, into, data)
+    return find_place(run, into, data, screen.say)
 
 
 def _read(url: str) -> DecisionLog:

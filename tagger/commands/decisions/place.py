@@ -30,14 +30,22 @@ class DecisionPlace:
             raise TaggerError(f"{self.url}: there are no decisions yet, or they are elsewhere: --store URL.")
 
 
-def find_place(run: str | Path | None, store: str | None, data: str | Path | None) -> DecisionPlace:
-    """The store of the options. A run is needed only where no ``store`` and no ``data`` is named."""
+def find_place(
+    run: str | Path | None, store: str | None, data: str | Path | None, say: Callable[[str], None]
+) -> DecisionPlace:
+    """The store of the options. A run is needed only where no ``store`` and no ``data`` is named.
+
+    ``say`` is told which run is used, if none is given.
+    """
+    in_use: list[str] = []
     try:
-        folder = with_data(find_run(run), data)
+        folder = with_data(find_run(run, in_use.append), data)
     except TaggerError:
         if run is not None or (store is None and data is None):
             raise
         return DecisionPlace(store_address(store) if store else default_url(_folder(Path(data or "."))), None)
+    for line in in_use:
+        say(line)
     return DecisionPlace(store_url(folder, store_address(store) if store else None), folder)
 
 

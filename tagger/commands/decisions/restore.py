@@ -28,7 +28,7 @@ def restore_store(
     """
     screen = screen or Screen(quiet=True)
     file = Path(file)
-    place = find_place(run, store, data)
+    place = find_place(run, store, data, screen.say)
     target = sqlite_file(place.url)
     if target is None or file.suffix.lower() != ".db":
         raise TaggerError(
