@@ -10,6 +10,7 @@ from tagger.scoring.best_thresholds import best_shared_threshold
 from tagger.scoring.bootstrap import percentile_interval, value_with_interval
 from tagger.scoring.calibration import Calibration, PlattParams, fit_calibration
 from tagger.scoring.evaluation import evaluate
+from tagger.scoring.fold_metrics import fold_metrics
 from tagger.scoring.group_metrics import GroupMetrics
 from tagger.scoring.label_constraints import (
     NO_CONSTRAINTS,
@@ -64,6 +65,7 @@ __all__ = [
     "exclusive_groups",
     "f_beta",
     "fit_calibration",
+    "fold_metrics",
     "mean_average_precision",
     "micro_macro_averages",
     "paired_table",

@@ -151,7 +151,7 @@ def test_the_shape_of_a_run_is_that_of_its_version(finished: Path):
     assert arrays == {"probs": "float32", "fold": "int16"}
     assert np.load(run.path / "embeddings.npy", mmap_mode="r").dtype == np.float16
     assert set(json.loads((run.path / "labels.json").read_text("utf-8"))) == {"labels", "groups", "rules"}
-    assert set(thresholds) == {"aim", "shared", "labels"}
+    assert set(thresholds) - {"note"} == {"aim", "shared", "labels"}
     assert set(thresholds["labels"][0]) >= {"value", "how", "interval", "positives", "label", "calibration"}
     assert set(pd.read_csv(run.path / "history.csv")) >= {
         "stage",

@@ -43,6 +43,7 @@ from tagger.scoring import (
     choose_thresholds,
     evaluate,
     fit_calibration,
+    fold_metrics,
 )
 from tagger.text import minutes
 from tagger.training.training_data import TrainingData, TrainingResult
@@ -147,6 +148,7 @@ def judge(
         "test": metrics_of("test"),
         "validation": metrics_of("val"),
         "validation_map": finite,
+        "folds": _fold_metrics(eval_labels_NK, probs_NK, thresholds.values_K, data.fold_N, constraints),
         "notes": [*result.notes, *filter(None, [thresholds.never_chosen_note(names), thresholds.note])],
         "split": table.to_dict("records"),
     }
@@ -214,6 +216,14 @@ def _constraints(data: TrainingData, settings: Settings) -> LabelConstraints:
     return build_constraints(
         known.labels, known.groups, known.rules, always=always, enforce=settings.rules.enforce
     )
+
+
+def _fold_metrics(
+    labels_NK: Cells, probs_NK: Floats, thresholds_K: Floats, fold_N: Indices, constraints: LabelConstraints
+) -> dict[str, Any]:
+    """Metrics of each fold, of the images that have out-of-fold probabilities."""
+    known_N = ~np.isnan(probs_NK).any(axis=1) & (fold_N >= 0)
+    return fold_metrics(labels_NK[known_N], probs_NK[known_N], thresholds_K, fold_N[known_N], constraints)
 
 
 def _eval_labels(data: TrainingData, eval_mask_NK: NDArray[np.bool_] | None) -> Cells:

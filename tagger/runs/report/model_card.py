@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tagger.config import Settings
+from tagger.runs.report.markdown import escape, format_interval, format_number, format_value, table
 from tagger.scoring import Thresholds
 
 HEADLINE_METRICS = (
@@ -32,6 +33,10 @@ GROUP_METRICS = (
 DECISION_METRICS = ("micro_f1", "macro_f1", "micro_precision", "micro_recall")
 
 MAX_LABELS = 500  # in the card's table
+SPLIT_KINDS = {
+    "random": "Iterative stratification; duplicates are on one side",
+    "folders": "As the folders say",
+}
 
 
 def model_card(
@@ -53,13 +58,14 @@ def model_card(
         f"# {settings.backbone.name} tagging {len(names)} labels",
         _training_data(settings, images),
         *[f"> {note}" for note in metrics["notes"] if note != thresholds.never_chosen_note(names)],
-        *[f"> {note}" for note in [thresholds.never_chosen_note(names, quote=_escape_markdown)] if note],
+        *[f"> {note}" for note in [thresholds.never_chosen_note(names, quote=escape)] if note],
         f"```\ntagger predict NEW_IMAGES --run {run}\ntagger evaluate --data OTHER_LABELLED_IMAGES --run {run}\n```",
         *([] if evaluated is None else _performance(evaluated, where, thresholds, names)),
+        *_folds(metrics.get("folds", {})),
         *_training(metrics),
         *_code(metrics.get("code")),
         "## The split",
-        "Iterative stratification; exact duplicates are on one side. The last column is the largest relative"
+        f"{SPLIT_KINDS[settings.data.split]}. The last column is the largest relative"
         " difference of a part's share of the label from the whole.",
         _split(metrics["split"]),
         "## Limits",
@@ -84,7 +90,7 @@ def _performance(
 ) -> list[str]:
     """The metrics: overall, per label, and per group."""
     rows = [
-        [label, _format_value(row), _format_interval(row), meaning]
+        [label, format_value(row), format_interval(row), meaning]
         for key, label, meaning in HEADLINE_METRICS
         if (row := evaluated["overall"].get(key))
     ]
@@ -92,7 +98,7 @@ def _performance(
         "## How good it is",
         f"Measured on {evaluated['num_images']:,} images of {where}, with 95 % bootstrap intervals over images."
         " The labels it is judged by are as given: wrong ones count against the model.",
-        _table(["metric", "value", "95 % interval", "what it says"], rows),
+        table(["metric", "value", "95 % interval", "what it says"], rows),
         _threshold_gain(evaluated),
         "## Per label",
         _per_label(evaluated, thresholds, names),
@@ -102,9 +108,31 @@ def _performance(
     ]
 
 
+def _folds(folds: Mapping[str, Any]) -> list[str]:
+    """Mean and standard deviation over folds; nothing where there are no folds."""
+    rows = [
+        [
+            label,
+            f"{row['mean']:.3f} ± {row['std']:.3f}",
+            ", ".join(map(format_number, row["folds"])),
+            meaning,
+        ]
+        for key, label, meaning in HEADLINE_METRICS
+        if (row := folds.get(key)) and row["std"] is not None
+    ]
+    if not rows:
+        return []
+    return [
+        "## Per fold",
+        "Out of fold: each part of train + val is measured by networks that have not seen it. Thresholds were chosen"
+        " on all of them, which flatters F1 a little.",
+        table(["metric", "mean ± deviation", "each fold", "what it says"], rows),
+    ]
+
+
 def _training(metrics: Mapping[str, Any]) -> list[str]:
     """The training, the calibration and the labels' co-occurrence, by their plots."""
-    scores = [f"{name} {_format_number(value)}" for name, value in metrics["validation_map"].items()]
+    scores = [f"{name} {format_number(value)}" for name, value in metrics["validation_map"].items()]
     return [
         "## How it was trained",
         "![Learning curves](plots/learning_curves.png)",
@@ -134,11 +162,11 @@ def _threshold_gain(evaluated: Mapping[str, Any]) -> str:
     }
     for key, title in titles.items():
         row = evaluated["thresholds_compared"][key]
-        rows.append([title, *(_format_number(row.get(name)) for name in DECISION_METRICS)])
+        rows.append([title, *(format_number(row.get(name)) for name in DECISION_METRICS)])
     gain = evaluated["threshold_gain"]["macro_f1"]
-    change = "-" if gain["value"] is None else f"{gain['value']:+.3f} {_format_interval(gain, sign=True)}"
+    change = "-" if gain["value"] is None else f"{gain['value']:+.3f} {format_interval(gain, sign=True)}"
     return (
-        _table(["thresholds", "micro-F1", "macro-F1", "precision", "recall"], rows)
+        table(["thresholds", "micro-F1", "macro-F1", "precision", "recall"], rows)
         + f"\n\nThresholds per label change macro-F1 by {change} against the best shared one."
     )
 
@@ -147,14 +175,14 @@ def _per_label(evaluated: Mapping[str, Any], thresholds: Thresholds, names: list
     rows = []
     for name, threshold in zip(names, thresholds.labels, strict=True):
         row = evaluated["per_label"][name]
-        scores = [_format_value(row[key]) for key in ("average_precision", "precision", "recall", "f1")]
-        scores[0] += " " + _format_interval(row["average_precision"])
-        scores[3] += " " + _format_interval(row["f1"])
+        scores = [format_value(row[key]) for key in ("average_precision", "precision", "recall", "f1")]
+        scores[0] += " " + format_interval(row["average_precision"])
+        scores[3] += " " + format_interval(row["f1"])
         cutoff = "-" if threshold.never_chosen else f"{threshold.value:.2f}"
         note = row["note"] or threshold.how
         if threshold.never_chosen:
             note = f"{note.split(':')[0]}; {threshold.how}" if row["note"] else threshold.how
-        rows.append([_escape_markdown(name), str(row["positives"]), *scores, cutoff, note])
+        rows.append([escape(name), str(row["positives"]), *scores, cutoff, note])
     order = sorted(rows, key=lambda row: -int(row[1]))
     more = (
         f"\n\n{len(order) - MAX_LABELS:,} rarer labels are in `metrics.json`."
@@ -162,7 +190,7 @@ def _per_label(evaluated: Mapping[str, Any], thresholds: Thresholds, names: list
         else ""
     )
     return (
-        _table(
+        table(
             ["label", "positives", "AP", "precision", "recall", "F1", "threshold", "note"], order[:MAX_LABELS]
         )
         + more
@@ -174,14 +202,14 @@ def _groups(groups: Mapping[str, Any]) -> list[str]:
     parts = ["## Groups of labels", "An image gets one label of a group at most."] if groups else []
     for number, (name, row) in enumerate(groups.items(), start=1):
         rows = [
-            [title, _format_value(row[key]), _format_interval(row[key]), meaning]
+            [title, format_value(row[key]), format_interval(row[key]), meaning]
             for key, title, meaning in GROUP_METRICS
             if key in row
         ]
         parts += [
-            f"### {_escape_markdown(name)} ({row['kind']})",
+            f"### {escape(name)} ({row['kind']})",
             f"On {row['num_images']:,} images whose label in the group is known.",
-            _table(["metric", "value", "95 % interval", "what it says"], rows),
+            table(["metric", "value", "95 % interval", "what it says"], rows),
             f"![Which label is taken for which](plots/group_{number}.png)",
         ]
     return parts
@@ -199,7 +227,7 @@ def _code(report: Mapping[str, Any] | None, *, at_most: int = 12) -> list[str]:
     if report["num_heads"] > 1:
         lines.append(f"There are {report['num_heads']} heads; this is the first one's code.")
     if words["smallest"] is not None:
-        near = " and ".join(_escape_markdown(name) for name in words["nearest"])
+        near = " and ".join(escape(name) for name in words["nearest"])
         lines.append(f"Two labels' code words differ in {words['mean']:.0%} of the bits on average, in"
                      f" {words['smallest']:.0%} where they are nearest: {near}.")  # fmt: skip
     if bits["smallest"] is not None:
@@ -215,14 +243,14 @@ def _code(report: Mapping[str, Any] | None, *, at_most: int = 12) -> list[str]:
     return [
         "## The code of the labels",
         " ".join(lines),
-        _table(["bit", "labels at one end", "at the other"], rows),
+        table(["bit", "labels at one end", "at the other"], rows),
         "![Code words of the labels](plots/code.png)",
     ]
 
 
 def _labels_at_end(ends: Mapping[str, Any], side: str) -> str:
     more = ends[f"num_{side}"] - len(ends[side])
-    return ", ".join(_escape_markdown(name) for name in ends[side]) + (f" and {more} more" if more else "")
+    return ", ".join(escape(name) for name in ends[side]) + (f" and {more} more" if more else "")
 
 
 def _split(rows: list[dict[str, Any]]) -> str:
@@ -230,16 +258,12 @@ def _split(rows: list[dict[str, Any]]) -> str:
     lines = []
     for row in rows:
         shares = [f"{row[part]} ({row[f'share_{part}']:.1%})" for part in parts]
-        lines.append([_escape_markdown(row["label"]), *shares, f"{row['largest_difference']:.0%}"])
-    return _table(["label", *parts, "difference"], lines)
+        lines.append([escape(row["label"]), *shares, f"{row['largest_difference']:.0%}"])
+    return table(["label", *parts, "difference"], lines)
 
 
 def _limits(thresholds: Thresholds, names: list[str]) -> str:
-    rare = [
-        _escape_markdown(n)
-        for n, t in zip(names, thresholds.labels, strict=True)
-        if "not enough data" in t.how
-    ]
+    rare = [escape(n) for n, t in zip(names, thresholds.labels, strict=True) if "not enough data" in t.how]
     lines = ["* It knows only the labels above, and images like those it was trained on."]
     if rare:
         lines.append(f"* Too few examples for a threshold of their own: {', '.join(rare)}.")
@@ -248,33 +272,3 @@ def _limits(thresholds: Thresholds, names: list[str]) -> str:
         " likely wrong."
     )
     return "\n".join(lines)
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> str:
-    rule = ["---", *(["---:"] * (len(columns) - 2)), "---"]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [columns, rule, *rows])
-
-
-def _escape_markdown(text: str) -> str:
-    """A label name that Markdown shows as it is, on one line.
-
-    >>> _escape_markdown("a|b *c*")
-    'a\\\\|b \\\\*c\\\\*'
-    """
-    for mark in "\\`*_{}[]()#+-!|<>~$":
-        text = text.replace(mark, "\\" + mark)
-    return " ".join(text.split())
-
-
-def _format_value(row: Mapping[str, Any]) -> str:
-    return _format_number(row["value"])
-
-
-def _format_number(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"
-
-
-def _format_interval(row: Mapping[str, Any], *, sign: bool = False) -> str:
-    if row["low"] is None:
-        return ""
-    return f"({row['low']:+.3f} to {row['high']:+.3f})" if sign else f"({row['low']:.2f}-{row['high']:.2f})"
