@@ -14,11 +14,12 @@ from PIL import Image
 from said import as_dict
 
 from tagger.commands.writers import RecordedSidecars, SidecarRequest, sidecar_formats, write_labels
-from tagger.commands.writers.sidecars import MergeRules
+from tagger.commands.writers.sidecars import MergeRules, SidecarOrigin
+from tagger.commands.writers.xmp_sidecar import XmpSidecarWriter
 from tagger.data import read_dataset
 from tagger.data.formats.keyword_sources import keyword_sources, persons_keywords, sidecars_of
 from tagger.data.formats.label_text import parse_label_text
-from tagger.data.formats.xmp import merge_keywords, read_keywords, read_words
+from tagger.data.formats.xmp import add_persons_keywords, merge_keywords, read_keywords, read_words
 from tagger.errors import TaggerError
 
 NAMES = ("dog", "cat", "AC/DC", "Place|Paris", "people")
@@ -342,3 +343,35 @@ def test_predict_says_what_it_adds_and_keeps_off(tmp_path: Path, tagger_cli: Cal
     ended = tagger_cli(*argv)
     assert "1 keyword kept off 1 sidecar (tagger wrote them, somebody took them off):" in ended.out
     assert label not in parse_label_text((folder / "0.txt").read_text())
+
+
+RATED = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>"""
+
+
+@pytest.mark.parametrize("before", [RATED, merge_keywords(None, [], none=True)], ids=["rated", "none"])
+def test_a_sidecar_without_keywords_starts_from_what_the_photo_and_its_other_sidecar_say(
+    before: bytes, tmp_path: Path
+):
+    path, sidecar = tmp_path / "a.jpg", tmp_path / "a.jpg.xmp"
+    Image.new("RGB", (8, 8)).save(path, xmp=add_persons_keywords(None, ["Holiday 2019"]))
+    sidecar.write_bytes(before)
+    (tmp_path / "a.xmp").write_bytes(add_persons_keywords(None, ["Rex"]))
+    writer = XmpSidecarWriter(("sea",))
+    change = writer.plan(sidecar, ["sea"], MergeRules(), SidecarOrigin([path]))
+    words = read_words(change.after)
+    assert set(words.keywords) == {"Rex", "Holiday 2019", "sea"}
+    assert words.ours == ["sea"]
+
+
+def test_a_word_that_was_taken_off_stays_off_under_its_former_and_its_present_name(tmp_path: Path):
+    sidecar = tmp_path / "a.jpg.xmp"
+    written = merge_keywords(None, ["ocean", "cat"]).decode()
+    sidecar.write_text(
+        written.replace("<rdf:li>ocean</rdf:li>", "", 3), "utf-8"
+    )  # not from tagger's own list
+    writer = XmpSidecarWriter(("ocean", "sea"))
+    for label in ("ocean", "sea"):
+        change = writer.plan(sidecar, [label], MergeRules(former={"ocean": "sea"}))
+        assert change.kept_off == [label]
+        assert read_words(change.after).keywords == ["cat"]

@@ -13,6 +13,7 @@ from tagger.commands.writers.sidecars import (
     sidecar_formats,
 )
 from tagger.data.formats.keyword_sources import (
+    KeywordSource,
     keyword_sources,
     persons_keywords,
     sidecar_names,
@@ -78,9 +79,18 @@ def _starting_bytes(
         others = [other for photo in origin.photos for other in sidecars_of(photo) if other != path]
         return starting_sidecar(origin.photos, others)
     source = sidecar_source(path)
-    if merge is not None and (source.listed or source.words.none or source.words.taken_off):
+    if merge is not None and (source.listed or source.words.taken_off):
         return before
-    return with_keywords(before, [inside for photo in origin.photos for inside in keyword_sources(photo, [])])
+    return with_keywords(before, _other_sources(path, merge, origin))
+
+
+def _other_sources(path: Path, merge: MergeRules | None, origin: SidecarOrigin) -> list[KeywordSource]:
+    """Where else the photos have keywords, which this sidecar hides: inside, and for a merge in other sidecars."""
+    found: list[KeywordSource] = []
+    for photo in origin.photos:
+        others = [] if merge is None else [other for other in sidecars_of(photo) if other != path]
+        found += keyword_sources(photo, others)
+    return found
 
 
 def _withdrawn(
@@ -94,11 +104,11 @@ def _withdrawn(
 
 
 def _taken_off(words: SidecarWords, origin: SidecarOrigin, merge: MergeRules | None) -> set[str]:
-    """The labels that tagger wrote and somebody took off, by their present names."""
+    """The labels that tagger wrote and somebody took off: as they were called then, and as they are called now."""
     if merge is None:
         return set()
     gone = {*words.taken_off, *missing_labels(list(origin.recorded), words.keywords, origin.recorded)}
-    return {merge.former.get(label, label) for label in gone} - set(merge.again)
+    return {*gone, *(merge.former.get(label, label) for label in gone)} - set(merge.again)
 
 
 @sidecar_formats.register("xmp-lightroom")
