@@ -38,7 +38,7 @@ def refit_doubt(table: pd.DataFrame, verdicts: pd.DataFrame) -> NDArray[np.float
 
     >>> table = pd.DataFrame({"doubt": [0.5, 0.5], "label": ["a", "b"], "direction": ["missing"] * 2})
     >>> refit_doubt(table, pd.DataFrame({"position": [0], "wrong": [False]})).astype(float).round(2).tolist()
-    [0.44, 0.45]
+    [0.37, 0.37]
     """
     doubt = table["doubt"].to_numpy(np.float32)
     if not len(verdicts):
