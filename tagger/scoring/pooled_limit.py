@@ -38,16 +38,18 @@ class PooledLimit:
     share: float  # of the own thresholds; below 1
     single: float  # the best single threshold for all cells pooled
     values_K: Floats
-    chosen_before: float  # labels a photo, out of sample, with the own thresholds
-    chosen_after: float
+    utility: tuple[float, float]  # pooled, out of sample: with the own thresholds, with the single one
+    chosen: tuple[float, float]  # labels a photo, out of sample: with the own thresholds, with these
     known: float  # labels a photo that are known to be right
 
-    def note(self) -> str:
+    def note(self, objective: str) -> str:
         """Sentence on what was moved and why."""
+        own, single = self.utility
+        before, after = self.chosen
         return (
-            f"Thresholds: each label's own best would choose {self.chosen_before:.1f} labels a photo where"
-            f" {self.known:.1f} are known. They are moved towards the single threshold that is best for all"
-            f" labels together ({self.single:.2g}): {self.chosen_after:.1f} labels a photo."
+            f"Thresholds: with each label's own, {objective} of all cells is {own:.3f} ({before:.1f} labels a photo);"
+            f" with one for all labels ({self.single:.2g}) it is {single:.3f}. They are moved towards that one:"
+            f" {after:.1f} labels a photo, where {self.known:.1f} are known."
         )
 
 
@@ -83,6 +85,7 @@ def limit_pooled_loss(
     least = utility_M[0] - tolerated * abs(utility_M[0])
     if utility_M[1] >= least:
         return None
+    single_utility, own_utility = utility_M.tolist()
     chosen_before = float(chosen_M[1])
     start_K = np.where(judged_K[decidable_K], own_K, single)
     end = logit(np.array(single), eps=EPS)
@@ -95,7 +98,8 @@ def limit_pooled_loss(
     values_K = values_K.copy()
     values_K[decidable_K] = moved_MK[best_m]
     share = float(SHARES[best_m])
-    return PooledLimit(share, single, values_K, chosen_before, float(chosen_M[best_m]), known)
+    chosen = (chosen_before, float(chosen_M[best_m]))
+    return PooledLimit(share, single, values_K, (own_utility, single_utility), chosen, known)
 
 
 class _PooledCells:

@@ -233,7 +233,7 @@ def choose_thresholds(
 def _limited(chosen: Thresholds, limit: PooledLimit) -> Thresholds:
     """The thresholds with the values that the limit allows."""
     rows = [_moved(label, limit, float(limit.values_K[k])) for k, label in enumerate(chosen.labels)]
-    return Thresholds(tuple(rows), limit.single, chosen.objective, limit.note())
+    return Thresholds(tuple(rows), limit.single, chosen.objective, limit.note(chosen.objective))
 
 
 def _moved(label: LabelThreshold, limit: PooledLimit, value: float) -> LabelThreshold:

@@ -55,7 +55,9 @@ def test_what_was_moved_is_said_and_kept_in_the_file():
     moved = choose_thresholds(labels, probs, draws=10)
     assert own.note == ""
     assert "note" not in own.to_json()
-    assert "labels a photo where 5" in moved.note or "labels a photo where 4" in moved.note
+    known = labels[:, [not label.never_chosen for label in moved.labels]].sum() / len(labels)
+    assert f"labels a photo, where {known:.1f} are known" in moved.note
+    assert "f1 of all cells" in moved.note
     assert Thresholds.from_json(moved.to_json()) == moved
     assert {label.how.partition(":")[0] for label in moved.labels} <= {
         "near the shared",
