@@ -8,9 +8,26 @@ import pandas as pd
 from tagger.arrays import NO, UNKNOWN, YES, Cells
 from tagger.errors import TaggerError, did_you_mean
 
+AnnotatorLabels = tuple[Sequence[str], Sequence[str], Cells]  # files, labels, labels_NK
+
+
+def stack_annotators(parts: Sequence[AnnotatorLabels]) -> tuple[list[str], list[str], Cells]:
+    """(files, labels, said_PNK): what each annotator says about each cell; unknown what he or she does not list.
+
+    >>> stack_annotators([(["a"], ["cat"], np.array([[1]], np.int8))])[2].tolist()
+    [[[1]]]
+    """
+    files = sorted({file for part in parts for file in part[0]})
+    labels = list(dict.fromkeys(label for part in parts for label in part[1]))
+    row, column = ({name: at for at, name in enumerate(names)} for names in (files, labels))
+    said_PNK = np.full((len(parts), len(files), len(labels)), UNKNOWN, dtype=np.int8)
+    for cells_NK, (own_files, own_labels, own_NK) in zip(said_PNK, parts, strict=True):
+        cells_NK[np.ix_([row[file] for file in own_files], [column[label] for label in own_labels])] = own_NK
+    return files, labels, said_PNK
+
 
 def merge_labels(
-    parts: Sequence[tuple[Sequence[str], Sequence[str], Cells]], *, annotators: Sequence[str]
+    parts: Sequence[AnnotatorLabels], *, annotators: Sequence[str]
 ) -> tuple[list[str], list[str], Cells, pd.DataFrame]:
     """(files, labels, labels_NK, disagreements) of several people's labels of one folder.
 
@@ -23,12 +40,7 @@ def merge_labels(
     >>> cells.tolist(), table.values.tolist()
     ([[-1]], [['a', 'cat', '1', '0']])
     """
-    files = sorted({file for part in parts for file in part[0]})
-    labels = list(dict.fromkeys(label for part in parts for label in part[1]))
-    row, column = ({name: at for at, name in enumerate(names)} for names in (files, labels))
-    said_PNK = np.full((len(parts), len(files), len(labels)), UNKNOWN, dtype=np.int8)
-    for cells_NK, (own_files, own_labels, own_NK) in zip(said_PNK, parts, strict=True):
-        cells_NK[np.ix_([row[file] for file in own_files], [column[label] for label in own_labels])] = own_NK
+    files, labels, said_PNK = stack_annotators(parts)
     yes_NK = (said_PNK == YES).any(axis=0)
     no_NK = (said_PNK == NO).any(axis=0)
     merged_NK = np.where(yes_NK == no_NK, UNKNOWN, np.where(yes_NK, YES, NO)).astype(np.int8)

@@ -3,7 +3,7 @@
 The data set itself is never changed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -64,27 +64,71 @@ def sample(
 
 
 @app.command()
-def merge(folder: Folder, labels: AnnotatorFiles, out: Out, overrides: Overrides = None) -> None:
-    """Merge several annotators' labels. Labels on which they disagree become unknown, and are listed."""
+def merge(
+    context: typer.Context,
+    folder: Folder,
+    labels: AnnotatorFiles,
+    out: Out,
+    on_disagreement: Annotated[
+        str,
+        typer.Option(help="unknown, majority, or reliability: votes weighed by annotator and label."),
+    ] = "unknown",
+    run: Annotated[
+        Path | None, typer.Option(help="With reliability: a run whose held-out probabilities count, too.")
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Merge several annotators' labels. Those on which they disagree are listed, and unknown by default."""
     from data_tools.label_files import check_new_path, save_labels
     from data_tools.relabel import merge_labels
+    from data_tools.weigh_annotators import check_way
+    from tagger.commands.console.given_options import refuse_options
     from tagger.commands.writers import write_report
     from tagger.text import counted
 
+    check_way(on_disagreement)
+    if on_disagreement != "reliability":
+        refuse_options(context, ("run",), "only with --on-disagreement reliability. Leave it out.")
     if len(labels) < 2:
         raise TaggerError("Give --labels twice or more: one label file for each annotator.")
     apart = check_new_path(out.with_name(f"{out.stem}.disagreements.csv"))
     check_new_path(out, (".csv", ".tsv", ".parquet"))
     screen = _screen()
     parts = []
+    hashes: dict[str, str] = {}
     for path in labels:
         screen, data = _read(folder, path, overrides)
+        hashes |= dict(zip(data.images["file"], data.images["hash"], strict=True))
         parts.append((data.images["file"].tolist(), data.labels, data.labels_NK))
     files, names, cells, table = merge_labels(parts, annotators=[str(path) for path in labels])
+    if on_disagreement != "unknown":
+        people = [path.stem for path in labels]
+        cells = _weighed(parts, people, on_disagreement, run, [hashes[file] for file in files], names, screen)
     save_labels(out, folder, files, names, cells)
     write_report(table, apart)
     screen.say(f"{counted(len(files), 'photo')}, {counted(len(names), 'label')}: {out}.")
     screen.say(f"Annotators disagree on {counted(len(table), 'label')}, listed in {apart}")
+
+
+def _weighed(
+    parts: list[Any],
+    people: list[str],
+    way: str,
+    run: Path | None,
+    hashes: list[str],
+    names: list[str],
+    screen: Any,
+) -> Any:
+    """The merged cells, decided by ``way``; how reliable each annotator is goes to the screen."""
+    from data_tools.weigh_annotators import weigh_annotators
+    from tagger.runs import RunFolder
+    from tagger.runs.held_out import held_out_probs
+
+    probs_NK = None if run is None else held_out_probs(RunFolder(run), hashes, names)
+    found = weigh_annotators(parts, annotators=people, way=way, probs_NK=probs_NK)
+    screen.table("Reliability of annotators", list(found.people.columns), found.people.to_numpy().tolist())
+    screen.say(f"Cohen's kappa of all pairs of annotators: {found.kappa:.2f}")
+    return found.labels_NK
 
 
 @app.command()
