@@ -56,7 +56,8 @@ def test_a_draw_of_single_labels_is_unknown_for_those_who_were_named():
 def test_the_majority_of_several_labels_is_counted_cell_by_cell():
     rng = np.random.default_rng(0)
     parts = [
-        ([f"{n}" for n in range(40)], NAMES, rng.integers(-1, 2, (40, 4)).astype(np.int8)) for _ in range(4)
+        ([f"{n:02}" for n in range(40)], NAMES, rng.integers(-1, 2, (40, 4)).astype(np.int8))
+        for _ in range(4)
     ]
     found = weigh_annotators(parts, annotators=list("abcd"), way="majority").labels_NK
     for n, k in np.ndindex(40, 4):
