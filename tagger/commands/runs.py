@@ -102,12 +102,12 @@ def _count_decisions(runs: Sequence[RunSummary], store: str | None) -> None:
 
 
 def _decided_by_run(url: str) -> Counter[str] | None:
-    """How many decisions of a store were made on each run; None where it cannot be read."""
+    """How many decisions of a store were made on each run, by its folder name; None where it cannot be read."""
     try:
         rows, _ = read_decisions(url)
     except TaggerError:
         return None
-    return Counter(row.run for row in standing(rows))
+    return Counter(Path(row.run).name for row in standing(rows))  # a name, or in other programs a path
 
 
 def standing(rows: Sequence[RecordedDecision]) -> list[RecordedDecision]:
