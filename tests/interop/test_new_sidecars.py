@@ -182,6 +182,20 @@ def test_what_was_taken_off_stays_off_until_a_person_decides_yes(tmp_path: Path,
     assert b"dog" in path.read_bytes().partition(b"<tagger:labels")[0]
 
 
+def test_a_tag_that_lightroom_takes_off_goes_from_digikams_list_too(tmp_path: Path):
+    photo(tmp_path / "a.jpg")
+    write(tmp_path, ["dog", "cat"])
+    path = tmp_path / "a.jpg.xmp"
+    own, mark, other = path.read_text("utf-8").partition("<digiKam:TagsList")
+    path.write_text(own.replace("<rdf:li>dog</rdf:li>", "") + mark + other, "utf-8")
+    words = read_words(path.read_bytes())
+    assert (words.keywords, words.taken_off) == (["cat"], ["dog"])
+    write(tmp_path, ["dog", "cat"])
+    assert "dog" not in path.read_text("utf-8").partition("<tagger:labels")[0]
+    write(tmp_path, ["dog", "cat"], again=["dog"])
+    assert path.read_text("utf-8").partition("<tagger:labels")[0].count(">dog<") == 3
+
+
 def test_another_photo_of_the_same_name_has_its_own_history(tmp_path: Path):
     photo(tmp_path / "a.jpg")
     write(tmp_path, ["dog"], format="txt")

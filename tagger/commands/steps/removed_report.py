@@ -23,7 +23,7 @@ SIDECAR_COLUMNS = [
 ]  # sidecar: the file that lost the keyword; empty for a changed label
 
 
-CELLS_OF = {"added": (0, 1), "removed": (1, 0), "kept off": (0, 0)}  # before and after
+CELLS_OF = {"added": (0, 1), "copied": (1, 1), "removed": (1, 0), "kept off": (0, 0)}  # before and after
 
 
 def check_changes(changes: Path) -> None:
@@ -84,6 +84,10 @@ def show_changes(changes: Sequence[KeywordChange], on_existing: str, screen: Scr
     added = [change for change in changes if change.what == "added"]
     if added:
         screen.say(f"{counted(len(added), 'keyword')} added to {_num_sidecars(added)}.")
+    copied = [change for change in changes if change.what == "copied"]
+    if copied:
+        number = counted(len(copied), "keyword")
+        screen.say(f"{number} of the photos themselves copied into {_num_sidecars(copied)}, to stay visible.")
     show_removed([change for change in changes if change.what == "removed"], why_removed(on_existing), screen)
     kept_off = [change for change in changes if change.what == "kept off"]
     if kept_off:

@@ -79,7 +79,9 @@ def plan_untagging(path: Path, records: WrittenRecords, selection: Selection) ->
     chosen = [one for one in writes if one.run != UNTAGGED and selection.takes(one.run, one.time[:10])]
     data, left = _restored(before, writes, chosen)
     if not left and chosen and data != before:
-        return Untagging(path, before, data, _gone(path, before, data), exact=True)
+        ours = {label for write in chosen for label in write.added}
+        gone = [word for word in _gone(path, before, data) if word in ours]
+        return Untagging(path, before, data, gone, exact=True)
     labels = _own_labels(path, before, writes, chosen, selection)
     after = _cut(path, before, labels, everything=selection.is_all, made=bool(writes) and not writes[0].was)
     removed = _gone(path, before, after)

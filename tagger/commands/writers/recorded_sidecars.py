@@ -1,6 +1,6 @@
 """Writing of sidecars with a record of every write, so that it is known later what tagger wrote."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,7 +45,8 @@ class SidecarRequest:
 class KeywordChange:
     """A keyword that a sidecar gets, loses, or does not get as a person took it off before.
 
-    It is that of ``files[row]``, and of others that share the sidecar. ``what``: added, removed or kept off.
+    It is that of ``files[row]``, and of others that share the sidecar. ``what``: added, removed, kept off, or copied
+    from the photo.
     """
 
     row: int
@@ -144,12 +145,14 @@ def recording(record: WrittenRecord, write: WrittenSidecar | None) -> Iterator[N
 
 def keyword_changes(request: SidecarRequest, change: SidecarChange) -> list[KeywordChange]:
     """The changes of one sidecar, a row each."""
-    kinds = (("added", change.added), ("removed", change.removed), ("kept off", change.kept_off))
+    added = [word for word in change.added if word in request.labels]
+    copied = [word for word in change.added if word not in request.labels]
+    kinds = (
+        ("added", added),
+        ("copied", copied),
+        ("removed", change.removed),
+        ("kept off", change.kept_off),
+    )
     return [
         KeywordChange(request.rows[0], word, request.path, what) for what, words in kinds for word in words
     ]
-
-
-def show_changes(changes: Sequence[KeywordChange]) -> list[str]:
-    """A line for each change, for a list on the screen."""
-    return [f"{change.sidecar}: {change.keyword!r} {change.what}" for change in changes]

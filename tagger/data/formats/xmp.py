@@ -81,15 +81,17 @@ def read_words(xml: bytes, *, where: str = "XMP") -> SidecarWords:
 
 def _words_of(root: Span) -> SidecarWords:
     keywords = keywords_of(root)
-    known = {word.casefold() for word in keywords}
+    flat = property_values(root, FLAT_KEYWORDS)
     listed = property_values(root, TAGGER_LABELS)
     in_paths = paths_of(root)  # somebody has put it there since
+    # Lightroom and darktable take a keyword off the flat list, and leave lists of other programs as they are.
+    taken_off = [label for label in missing_labels(listed, flat, listed) if label not in in_paths]
+    keywords = [word for word in keywords if word not in taken_off]
     ours = [label for label in listed if label in keywords and label not in in_paths]
     unchecked = {label_of_prediction(item) for item in property_values(root, TAGGER_PREDICTED)}
-    taken_off = [label for label in listed if label not in keywords and label.casefold() not in known]
     predicted = [label for label in ours if label in unchecked]
     none = "".join(property_values(root, TAGGER_NONE)[:1])
-    return SidecarWords(keywords, ours, predicted, taken_off, paths_of(root), none)
+    return SidecarWords(keywords, ours, predicted, taken_off, in_paths, none)
 
 
 def read_keywords(xml: bytes, *, where: str = "XMP") -> list[str]:
@@ -153,7 +155,7 @@ def merge_keywords(
     text, encoding = decode_xml(EMPTY_SIDECAR.encode() if xml is None else xml, where=where)
     root = parse_spans(text.encode(), where=where)
     words = _words_of(root)
-    off = set(withdrawn) - set(labels)
+    off = {*(set(withdrawn) - set(labels)), *words.taken_off}
     stays = [word for word in words.keywords if word not in off]
     refused = set(words.taken_off) - set(again)
     missing = [label for label in missing_labels(labels, stays, vocabulary) if label not in refused]
