@@ -274,10 +274,13 @@ def test_other_programs_write_in_between(tmp_path: Path, program: str, place: st
     elif place == "inside":
         subprocess.run([found, "-M", "set Xmp.dc.subject XmpBag Rex", str(target)], check=True)
     else:
-        pytest.skip("exiv2 edits no lists in sidecars item by item")
+        subprocess.run([found, "-M", "set Xmp.xmp.Rating 3", str(target)], check=True)
     write(tmp_path, ["dog", "cat"])
     words = read_words(sidecar.read_bytes())
-    if place == "sidecar":
+    if (program, place) == ("exiv2", "sidecar"):
+        assert (words.keywords, words.predicted) == (["dog", "cat"], ["dog", "cat"])
+        assert 'Rating="3"' in sidecar.read_text("utf-8")
+    elif place == "sidecar":
         assert set(words.keywords) == {"cat", "Rex"}
         assert words.taken_off == ["dog"]
     else:
