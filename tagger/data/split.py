@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tagger.arrays import NO, YES, Cells
+from tagger.data.part_sizes import even_out, size_note
 from tagger.errors import TaggerError
 from tagger.text import counted
 
@@ -64,18 +65,23 @@ def split_images(
             f" At least {len(wanted)} are needed: {needed}"
         )
     rng = np.random.RandomState(seed)  # iterstrat takes no Generator
-    split_G = np.array(wanted)[_stratify(targets_GK, shares[wanted], rng)]
+    sizes_G = np.bincount(group_N)
+    part_G = _stratify(targets_GK, sizes_G, shares[wanted], rng)
+    split_G = np.array(wanted)[part_G]
 
     trains_G = split_G != SPLITS.index("test")
     num_folds = min(folds, int(trains_G.sum()))
     fold_G = np.full(len(split_G), -1, dtype=np.int64)
-    fold_G[trains_G] = _stratify(targets_GK[trains_G], np.full(num_folds, 1 / num_folds), rng)
+    even = np.full(num_folds, 1 / num_folds)
+    fold_G[trains_G] = _stratify(targets_GK[trains_G], sizes_G[trains_G], even, rng)
 
     notes = (
         [f"{num_folds} folds, not {folds}: only {num_folds} different photos remain outside the test part"]
         if num_folds < folds
         else []
     )
+    notes += size_note(sizes_G, part_G, shares[wanted], "Split")
+    notes += size_note(sizes_G[trains_G], fold_G[trains_G], even, "Folds")
     notes += _rare_labels(targets_GK[:, :-1], split_G, wanted, names)
     return Split(np.array(SPLITS)[split_G][group_N], fold_G[group_N], tuple(notes))
 
@@ -102,11 +108,15 @@ def spread_images(
     targets_GK, group_N = _unique_images(labels_NK, _group_keys(hashes, groups))
     rng = np.random.RandomState(seed)
     wanted = [part for part in range(3) if shares[part] > 0]
-    split_G = np.array(wanted)[_spread(targets_GK, np.array([shares[part] for part in wanted]), rng)]
+    sizes_G = np.bincount(group_N)
+    asked = np.array([shares[part] for part in wanted])
+    split_G = np.array(wanted)[even_out(targets_GK, sizes_G, _spread(targets_GK, asked, rng), asked)]
     trains_G = split_G != SPLITS.index("test")
     fold_G = np.full(len(split_G), -1, dtype=np.int64)
     if trains_G.any():
-        fold_G[trains_G] = _spread(targets_GK[trains_G], np.full(num_folds, 1 / num_folds), rng)
+        even = np.full(num_folds, 1 / num_folds)
+        parts = _spread(targets_GK[trains_G], even, rng)
+        fold_G[trains_G] = even_out(targets_GK[trains_G], sizes_G[trains_G], parts, even)
     return np.array(SPLITS)[split_G][group_N], fold_G[group_N]
 
 
@@ -168,16 +178,19 @@ def _unique_images(labels_NK: Cells, keys_N: NDArray[np.str_]) -> tuple[NDArray[
 
 
 def _stratify(
-    targets_GK: NDArray[np.bool_], shares_P: NDArray[np.float64], rng: np.random.RandomState
+    targets_GK: NDArray[np.bool_],
+    sizes_G: NDArray[np.int64],
+    shares_P: NDArray[np.float64],
+    rng: np.random.RandomState,
 ) -> NDArray[np.int64]:
-    """A split (0..P-1) for each group; no split is empty if there are enough groups."""
+    """A split (0..P-1) for each group, of about the sizes asked; none is empty if there are enough groups."""
     split_G = _spread(targets_GK, shares_P, rng)
     counts_P = np.bincount(split_G, minlength=len(shares_P))
     for empty in np.flatnonzero(counts_P == 0):
         donor = counts_P.argmax()
         split_G[rng.choice(np.flatnonzero(split_G == donor))] = empty
         counts_P = np.bincount(split_G, minlength=len(shares_P))
-    return split_G
+    return even_out(targets_GK, sizes_G, split_G, shares_P)
 
 
 def _spread(
