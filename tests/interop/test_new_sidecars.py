@@ -362,6 +362,17 @@ def test_predict_says_what_it_adds_and_keeps_off(tmp_path: Path, tagger_cli: Cal
     assert label not in parse_label_text((folder / "0.txt").read_text())
 
 
+def test_a_run_whose_data_folder_is_elsewhere_still_predicts_sidecars(
+    tmp_path: Path, tagger_cli: Callable[..., Any]
+):
+    from untrained import make_run
+
+    run = make_run(tmp_path)
+    (tmp_path / "photos").rename(tmp_path / "new")
+    argv = ["predict", tmp_path / "new", "--run", run.path, "--format", "txt"]
+    assert tagger_cli(*argv).code == 0
+
+
 RATED = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>"""
 
