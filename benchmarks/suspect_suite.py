@@ -30,7 +30,7 @@ from tagger.suspects.evidence import Evidence, log_odds
 
 Bools = NDArray[np.bool_]
 MIN_ERRORS, BATCH, RECONSIDERED, TABLE = 50, 20, 200, 60_000
-MARKS, MOST_REVIEWS = (100, 300, 500), 3000
+MARKS, MOST_REVIEWS = (100, 300, 500), 1500
 LIMIT_ROWS = 60_000
 
 

@@ -95,7 +95,7 @@ def _print_found(by_row: dict[str, list[dict]]) -> None:
         ]
         return " / ".join(f"{count:,.0f}" for count in counts)
 
-    header = "found: self-confidence / ours / learning / as in the app, after | 100 | 300 | 500 | T (3,000 at most)"
+    header = "found: self-confidence / ours / learning / as in the app, after | 100 | 300 | 500 | T (1,500 at most)"
     _table(
         header,
         ([row, *(cells(lines, m) for m in ("100", "300", "500", "T"))] for row, lines in by_row.items()),
