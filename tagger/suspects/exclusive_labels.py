@@ -7,7 +7,7 @@ no error, and does speak about those it excludes.
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Floats, logit, sigmoid
+from tagger.arrays import NO, YES, Cells, Floats, logit, sigmoid
 from tagger.suspects.evidence import Evidence
 
 EXCLUSIVE_SHARE = (
@@ -18,18 +18,33 @@ MOST_RARE = 0.9  # of the labels that it rarely meets, those that it must never 
 MIN_BY_CHANCE = 3  # such images, for their absence to say anything
 
 
-def never_together(
-    both_LK: Floats, block: NDArray[np.integer] | slice, share_K: Floats, num_images: int
-) -> NDArray[np.bool_]:
+class ChanceMeetings:
+    """How many images would have two labels if these fell independently, of those whose both cells are known."""
+
+    def __init__(self, labels_NK: Cells):
+        self._num_images = len(labels_NK)
+        self._known_K = (labels_NK >= NO).sum(axis=0)
+        self._share_K = (labels_NK == YES).sum(axis=0) / np.maximum(self._known_K, 1)
+
+    def of(self, block: NDArray[np.integer] | slice) -> Floats:
+        """For each label of a block and all (L, K); at least: cells may be unknown in different images.
+
+        >>> ChanceMeetings(np.array([[1, 1], [1, 0], [0, 1], [0, -1]])).of(slice(0, 1)).round(2).tolist()
+        [[1.0, 1.0]]
+        """
+        both_known_LK = np.add.outer(self._known_K[block], self._known_K) - self._num_images
+        return np.outer(self._share_K[block], self._share_K) * np.maximum(both_known_LK, 0)
+
+
+def never_together(both_LK: Floats, by_chance_LK: Floats) -> NDArray[np.bool_]:
     """Pairs of labels that no image has together, where chance would bring some together.
 
     Of the labels that a label rarely meets it must meet hardly any: few wrong labels among exclusive ones
     bring some pairs together and leave others, and the former are what shows the errors.
 
-    >>> never_together(np.array([[9.0, 0.0, 5.0]]), slice(0, 1), np.array([0.3, 0.3, 0.3]), 100).tolist()
+    >>> never_together(np.array([[9.0, 0.0, 5.0]]), np.array([[9.0, 9.0, 9.0]])).tolist()
     [[False, True, False]]
     """
-    by_chance_LK = np.outer(share_K[block], share_K) * num_images
     enough_LK = by_chance_LK >= MIN_BY_CHANCE
     never_LK = enough_LK & (both_LK <= EXCLUSIVE_SHARE * by_chance_LK)
     rarely_LK = enough_LK & (both_LK <= RARE_SHARE * by_chance_LK)
@@ -42,16 +57,15 @@ class Exclusions:
 
     def __init__(self, evidence: Evidence):
         self._first_NK = evidence.first_labels_NK
-        self._share_K = (self._first_NK == YES).mean(axis=0)
+        self._chance = ChanceMeetings(self._first_NK)
         self._known: dict[int, Floats] = {}
 
     def nats_K(self, label: int) -> Floats:
         """In nats, 0 for labels that may go with it."""
         if label not in self._known:
-            block, num_images = np.array([label]), len(self._first_NK)
             both_K = (self._first_NK[self._first_NK[:, label] == YES] == YES).sum(axis=0)
-            apart_K = never_together(both_K[None], block, self._share_K, num_images)[0]
-            by_chance_K = self._share_K[label] * self._share_K * num_images
+            by_chance_K = self._chance.of(np.array([label]))[0]
+            apart_K = never_together(both_K[None], by_chance_K[None])[0]
             self._known[label] = np.where(apart_K, np.log((both_K + 0.5) / (by_chance_K + 0.5)), 0.0)
         return self._known[label]
 

@@ -7,7 +7,7 @@ import pytest
 
 from tagger.data import LabelGroup
 from tagger.suspects import Evidence, find_suspects
-from tagger.suspects.exclusive_labels import condition_on_verified, never_together
+from tagger.suspects.exclusive_labels import ChanceMeetings, Exclusions, condition_on_verified, never_together
 from tagger.suspects.signals import signals
 
 NAMES = ("young", "middle", "old", "free")
@@ -110,10 +110,19 @@ def test_where_every_image_has_one_label_one_that_lost_its_own_has_another() -> 
 def test_a_few_wrong_labels_do_not_hide_behind_pairs_that_happen_not_to_meet() -> None:
     rng = np.random.default_rng(0)
     labels_NK = np.eye(10, dtype=np.int8)[rng.integers(10, size=3000)]
-    share_K = labels_NK.mean(axis=0)
     exact_KK = labels_NK.T.astype(float) @ labels_NK
-    assert never_together(exact_KK, slice(0, 10), share_K, 3000).sum() == 90
+    assert never_together(exact_KK, ChanceMeetings(labels_NK).of(slice(0, 10))).sum() == 90
     labels_NK[rng.choice(3000, 25, replace=False), rng.integers(10, size=25)] = 1
     both_KK = labels_NK.T.astype(float) @ labels_NK
     assert (both_KK == 0).sum() > 40
-    assert never_together(both_KK, slice(0, 10), labels_NK.mean(axis=0), 3000).sum() < 10
+    assert never_together(both_KK, ChanceMeetings(labels_NK).of(slice(0, 10))).sum() < 10
+
+
+def test_labels_that_are_known_on_different_images_do_not_exclude_each_other() -> None:
+    evidence, _ = swapped(free=True)
+    labels_NK = evidence.labels_NK.copy()
+    labels_NK[:450, 3] = -1
+    labels_NK[450:, 0] = -1
+    partly = replace(evidence, labels_NK=labels_NK, groups={})
+    assert Exclusions(partly).nats_K(3)[0] == 0
+    assert Exclusions(evidence).nats_K(1)[0] < -3

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tagger.arrays import NO, YES, Cells, Floats
 from tagger.data import cooccurrence_blocks
 from tagger.suspects.evidence import Evidence
-from tagger.suspects.exclusive_labels import never_together
+from tagger.suspects.exclusive_labels import ChanceMeetings, never_together
 from tagger.suspects.logistic_regression import cross_fit_logistic, top_k_indices
 from tagger.suspects.signals.base import Signal, signals
 from tagger.suspects.threads import parallel_for
@@ -55,10 +55,10 @@ class LabelContext(Signal):
             )
             self.others[k], self.weights[k] = others, weight_K[others]
 
-        first_share_K = (evidence.first_labels_NK == YES).mean(axis=0)
+        chance = ChanceMeetings(evidence.first_labels_NK)
         for block, both_LK, first_LK in _pair_counts(labels_NK, evidence.first_labels_NK):
             strength_LK = np.abs(_phi_coefficient(both_LK / len(labels_NK), block, share_K))
-            never_LK = never_together(first_LK, block, first_share_K, len(labels_NK))
+            never_LK = never_together(first_LK, chance.of(block))
             strength_LK[exclusive.of(block) | never_LK] = -1
             parallel_for(fit_label, zip(range(block.start, block.stop), strength_LK, strict=True))
         self.mean_K = self.for_yes_NK.mean(axis=0)
