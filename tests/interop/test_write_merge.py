@@ -23,7 +23,7 @@ from tagger.data import read_dataset
 from tagger.data.formats.label_text import parse_label_text
 from tagger.data.formats.xmp import merge_keywords, read_keywords
 from tagger.errors import TaggerError
-from tagger.review import Decision, Store
+from tagger.review import Decision, LabelOperation, Store
 from tagger.runs import RunFolder
 
 NAMES = ("dog", "cat", "red, white", "a|b")
@@ -273,3 +273,34 @@ def test_a_tag_that_was_taken_off_is_offered_as_a_no_and_learnt_as_one_if_asked(
     assert "0 tags" in tagger_cli(*asked, "--record").out
     assert tagger_cli("apply", "--run", run.path, "--out", tmp_path / "new.csv", "--store", url).code == 0
     assert read_dataset(data, tmp_path / "new.csv").labels_NK[1].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("format", ["xmp", "txt"])
+def test_a_renamed_label_takes_its_former_tag_along_and_a_persons_word_stays(
+    run: RunFolder, tmp_path: Path, format: str
+):
+    url = f"sqlite:///{tmp_path / 'review.db'}"
+    out = tmp_path / "out"
+    apply(run, out=out, format=format, store=url)
+    name = "1.jpg.xmp" if format == "xmp" else "1.txt"
+    persons = persons_sidecar(["cat", "Holiday"]) if format == "xmp" else b"cat, Holiday\n"
+    theirs = "2.jpg.xmp" if format == "xmp" else "2.txt"
+    (out / theirs).write_bytes(persons)
+    record = out / ".tagger/written.jsonl"
+    lines = record.read_text("utf-8").splitlines(keepends=True)
+    record.write_text("".join(line for line in lines if theirs not in line), "utf-8")  # tagger never wrote it
+    store = Store.open(url)
+    store.record_operation(
+        LabelOperation(kind="rename", label="cat", target="pussycat", reviewer="ann", client="test", seq=1)
+    )
+    store.close()
+    done = apply(run, out=out, format=format, on_existing="merge", store=url)
+
+    def words(file: str) -> list[str]:
+        data = (out / file).read_bytes()
+        return read_keywords(data) if format == "xmp" else parse_label_text(data.decode())
+
+    assert words(name) == ["pussycat"]
+    assert words(theirs) == ["cat", "Holiday", "pussycat"]
+    rows = pd.read_csv(done.changes).query("sidecar == @name")
+    assert rows[["label", "before", "after"]].to_numpy().tolist() == [["cat", 1, 0], ["pussycat", 0, 1]]
