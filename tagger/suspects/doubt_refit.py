@@ -22,8 +22,10 @@ from tagger.arrays import Floats
 from tagger.scoring.newton import newton_minimize
 from tagger.suspects.evidence import log_odds
 
-SCALE_PRIOR_STD = 0.3
-DIRECTION_PRIOR_STD = 1.2  # both noise rates may be several times too low or too high
+SCALE_PRIOR_STD = (
+    0.1  # only the most doubtful are judged first: they say little about how doubts spread below
+)
+DIRECTION_PRIOR_STD = 0.7
 PRIOR_STD_GRID = ((0.1, 0.05), (0.3, 0.1), (1.0, 0.1), (0.3, 0.3), (1.0, 0.3))  # of labels, of signals
 MAX_STEPS = 25
 MAX_ABS_LOG_ODDS = 3.0  # nats: one surprise at a doubt of 0.999 does not outweigh fifty verdicts
@@ -38,7 +40,7 @@ def refit_doubt(table: pd.DataFrame, verdicts: pd.DataFrame) -> NDArray[np.float
 
     >>> table = pd.DataFrame({"doubt": [0.5, 0.5], "label": ["a", "b"], "direction": ["missing"] * 2})
     >>> refit_doubt(table, pd.DataFrame({"position": [0], "wrong": [False]})).astype(float).round(2).tolist()
-    [0.37, 0.37]
+    [0.44, 0.45]
     """
     doubt = table["doubt"].to_numpy(np.float32)
     if not len(verdicts):
