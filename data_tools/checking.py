@@ -13,7 +13,7 @@ from tagger.data import Dataset, list_images, violates_group_N, violates_rule_N
 from tagger.data.images.decoding import UnreadableImage, load_image
 from tagger.errors import Problem, TaggerError
 from tagger.progress import Track, no_track
-from tagger.setting_sections import ReadOptions
+from tagger.read_options import ReadOptions
 
 BATCH = 256
 THREADS = 2

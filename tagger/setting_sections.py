@@ -6,16 +6,9 @@ options of a part are those of its signature, and are checked when it is built.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-# Names of separators that are hard to type in a shell.
-SEPARATORS = {"space": " ", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
-
-
-class Section(BaseModel):
-    """Base class of sections: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True)
+from tagger.read_options import ReadOptions, Section
 
 
 class PartSettings(BaseModel):
@@ -29,49 +22,6 @@ class PartSettings(BaseModel):
     def options(self) -> dict[str, Any]:
         """The options of the part: the keys that are not fields of the section."""
         return dict(self.model_extra or {})
-
-
-class ReadOptions(Section):
-    """How unusual label files are read; every command that reads labels takes these settings."""
-
-    file_column: str = Field("file", min_length=1)
-    """The column of a label table that names the image."""
-    labels_column: str = Field("labels", min_length=1)
-    """The column that holds an image's labels; a table without it has one 0/1/empty column per label."""
-    label_separator: str = Field("|", min_length=1)
-    """What stands between the labels of a cell: a sign, `space`, `comma`, `semicolon`, `tab`, or `none` (one label)."""
-    delimiter: str = Field("auto", min_length=1)
-    """What stands between columns of a .csv or .tsv: a sign, `space`, `comma`, `semicolon`, `tab`, `bar` or `auto`."""
-    ignore_columns: tuple[str, ...] = ()
-    """Columns that are no labels, by name or pattern: `width,meta_*`, or a list where a name holds a comma."""
-    underscores: Literal["keep", "spaces", "join"] = "keep"
-    """Names of labels: as written, `long_hair` read as `long hair` (`spaces`), or the other way (`join`)."""
-
-    @property
-    def related_columns(self) -> tuple[str, ...]:
-        """Columns that say which photos belong together; they are no labels."""
-        return ()
-
-    @field_validator("ignore_columns", mode="before")
-    @classmethod
-    def _listed(cls, chosen: Any) -> Any:
-        """A text is a list with commas."""
-        return tuple(filter(None, map(str.strip, chosen.split(",")))) if isinstance(chosen, str) else chosen
-
-    @field_validator("file_column", "labels_column", mode="before")
-    @classmethod
-    def _name(cls, chosen: Any) -> Any:
-        """A column may be called 0."""
-        return str(chosen) if isinstance(chosen, int) and not isinstance(chosen, bool) else chosen
-
-    @field_validator("label_separator", "delimiter")
-    @classmethod
-    def _sign(cls, word: str, info: ValidationInfo) -> str:
-        """The sign that a word stands for; a delimiter is one sign."""
-        sign = SEPARATORS.get(word, word)
-        if info.field_name == "delimiter" and word != "auto" and (len(sign) != 1 or sign in '"\r\n'):
-            raise ValueError(f"give one sign, or one of {', '.join(SEPARATORS)}, auto")
-        return sign
 
 
 class DataSettings(ReadOptions):

@@ -1,9 +1,11 @@
-"""Phrases of messages: counts with a noun, lists of names cut to a length."""
+"""Phrases of messages: counts with a noun, lists of names cut to a length, options as they are typed."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 
 MAX_SHOWN = 10
 MAX_NAME = 60
+MAX_OPTION = 500  # characters of a setting that is shown
 
 
 def counted(number: int, noun: str) -> str:
@@ -43,3 +45,23 @@ def minutes(seconds: float) -> str:
     ('20 s', '10.0 min')
     """
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+def set_options(chosen: Mapping[str, str]) -> str:
+    """Settings of reading as they are typed; a very long value is replaced by NAME.
+
+    >>> set_options({"file_column": "my id", "label_separator": " "})
+    "--set 'data.file_column=my id' --set data.label_separator=space"
+    """
+    return " ".join(
+        f"--set {shlex.quote(f'data.{key}={_typed(key, value)}')}" for key, value in chosen.items()
+    )
+
+
+def _typed(key: str, value: str) -> str:
+    if len(value) > MAX_OPTION:
+        return "NAME"
+    words = {" ": "space", "\t": "tab", "\n": "newline", ",": "comma", ";": "semicolon", "|": "bar"}
+    if key == "label_separator":
+        return words.get(value, value)
+    return value

@@ -30,6 +30,7 @@ from tagger.commands.writers import (
     write_report,
 )
 from tagger.commands.writers.image_folder import METADATA_FILE
+from tagger.data.formats.cell_values import CellValues
 from tagger.data.formats.prediction_columns import SEPARATOR
 from tagger.errors import Problem, TaggerError
 from tagger.review import vocabulary_after
@@ -137,7 +138,9 @@ def _write(
         [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, root=how.path,
         out=out, format=format, on_existing=on_existing, decided_NK=applied.verified_NK, run=run.path.name,
         former=_former_names(run, corrected),
-        joined=how.label_separator == SEPARATOR, screen=screen,  # with the run's settings it is read the same
+        # with the run's settings it is read the same
+        joined=how.label_separator in (SEPARATOR, "auto") and how.labels_column != "none",
+        words=CellValues(how).written(), screen=screen,
     )  # fmt: skip
     for sentence in done.lost_information:
         screen.say(f"{sentence}.")

@@ -17,7 +17,7 @@ from tagger.data.stats import (
     mine_rules,
 )
 from tagger.data.vocabulary import EMPTY_VOCABULARY, Vocabulary, parse_labels_toml
-from tagger.setting_sections import ReadOptions
+from tagger.read_options import ReadOptions
 
 __all__ = [
     "EMPTY_VOCABULARY",

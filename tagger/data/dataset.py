@@ -14,16 +14,16 @@ from tagger.arrays import NO, UNKNOWN, YES, Cells
 from tagger.data.constraints import LabelGroup, Rule, describe_violations
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, convert_underscores, to_dense
-from tagger.data.formats.readers import DETECTION_ORDER, NAMED_PATH_ORDER, LabelReader, label_readers
-from tagger.data.formats.readers.annotation_files import path_title
-from tagger.data.formats.tabular import READABLE_SUFFIXES, read_text
+from tagger.data.formats.readers import DETECTION_ORDER, LabelReader, label_readers
+from tagger.data.formats.text_file import read_text
 from tagger.data.images.hashes import identify_files
 from tagger.data.images.image_files import PLAIN_SUFFIXES
-from tagger.data.images.listing import Listing, check_folder, list_images, suggest_sibling
-from tagger.data.vocabulary import Vocabulary, check_label_names, parse_labels_toml
+from tagger.data.images.listing import Listing, check_folder, list_images
+from tagger.data.label_source import choose_reader
+from tagger.data.vocabulary import Vocabulary, parse_labels_toml
 from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
-from tagger.setting_sections import ReadOptions
+from tagger.read_options import ReadOptions
 from tagger.text import counted, shortlist
 
 
@@ -70,7 +70,7 @@ def read_dataset(
     read_options = read_options or ReadOptions()
     first_half, second_half = _split_progress(progress, len(listing.files))
     readers = _make_readers(read_options, first_half)
-    name, path, ignored = _choose_reader(lookup, labels, readers)
+    name, path, ignored = choose_reader(lookup, labels, readers, read_options)
     table = convert_underscores(readers[name].read(path, lookup), read_options.underscores)
     vocabulary = _load_vocabulary(root, table)
     images, labels_NK, unread = _hash_images(
@@ -163,61 +163,8 @@ def _make_readers(
     }
 
 
-def _choose_reader(
-    lookup: ImageLookup, labels: str | Path | None, readers: dict[str, LabelReader]
-) -> tuple[str, Path, list[str]]:
-    """(name of the reader, path of the labels, titles of other labels that were found but are not read)."""
-    if labels is not None:
-        return _reader_of_path(lookup, Path(labels), readers), Path(labels), []
-    found = [(name, path) for name, reader in readers.items() if (path := reader.detect(lookup)) is not None]
-    if not found:
-        tables = sorted(p.name for p in lookup.root.glob("*.*") if p.suffix.lower() in READABLE_SUFFIXES)
-        likely = f", such as {lookup.root / tables[0]}" if tables else ""
-        raise TaggerError(
-            f"{lookup.root}: {counted(len(lookup.files), 'image')}, but no labels. Add labels.csv with the columns"
-            " 'file' and 'labels', NAME.txt beside each NAME.jpg, annotations/LABEL.txt, or one sub-folder per label;"
-            f" or name a label file or an annotation program's export with --labels{likely}"
-        )
-    (name, path), *rest = found
-    # Sub-folders exist nearly always: they are named only if they are the labels. Text files of YOLO look like
-    # sidecars.
-    unnamed = {"folders", *(["sidecars"] if any(other == "yolo" for other, _ in found) else [])}
-    ignored = [_source_title(other, other_path) for other, other_path in rest if other not in unnamed]
-    return name, path, ignored + _other_tables(path)
-
-
-def _reader_of_path(lookup: ImageLookup, path: Path, readers: dict[str, LabelReader]) -> str:
-    """The name of the first reader that accepts a path that the user named; TaggerError if none does."""
-    if not path.exists():
-        raise TaggerError(f"{path}: there is no such label file or folder.{suggest_sibling(path)}")
-    for name in NAMED_PATH_ORDER:
-        if readers[name].accepts(path, lookup):
-            return name
-    raise TaggerError(
-        f"{path}: no known label format. Give a table (.csv, .tsv, .parquet, .jsonl), a file of COCO,"
-        " Pascal VOC, YOLO, CVAT, Label Studio or Hugging Face, or a folder of LABEL.txt files"
-        " or of sub-folders of images"
-    )
-
-
-def _source_title(name: str, path: Path) -> str:
-    return {"sidecars": ".txt files beside images", "keywords": "keywords of images"}.get(name) or path_title(
-        path
-    )
-
-
-def _other_tables(path: Path) -> list[str]:
-    """Further label tables beside the one in use."""
-    if path.is_dir():
-        return []
-    return [
-        p.name for p in sorted(path.parent.glob("labels.*")) if p != path and p.suffix in READABLE_SUFFIXES
-    ]
-
-
 def _load_vocabulary(root: Path, table: LongTable) -> Vocabulary:
     """Labels in the order of labels.toml, else of a wide table's columns, else sorted; TaggerError without any."""
-    check_label_names(table.labels)
     used = table.labels if not table.closed_world else tuple(sorted(table.labels))
     path = root / "labels.toml"
     vocabulary = Vocabulary(used, {}, ())
@@ -225,7 +172,6 @@ def _load_vocabulary(root: Path, table: LongTable) -> Vocabulary:
         vocabulary = parse_labels_toml(
             read_text(path), used, locations=table.locations, where=table.source_name
         )
-        check_label_names(vocabulary.labels)
     if not vocabulary.labels:
         raise TaggerError(f"{table.source_name}: it lists images, but no label. There is nothing to learn")
     return vocabulary

@@ -9,8 +9,6 @@ from tagger.data.constraints import GROUP_KINDS, LabelGroup, Rule
 from tagger.errors import TaggerError, did_you_mean
 from tagger.text import shortlist
 
-RESERVED_NAMES = ("file", "labels")  # columns of every table of predictions
-
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -64,16 +62,6 @@ def parse_labels_toml(
     if messages:
         raise TaggerError(". ".join(messages))
     return Vocabulary(labels, groups, rules)
-
-
-def check_label_names(labels: Sequence[str]) -> None:
-    """Pass if no label has the name of a column of predictions; TaggerError otherwise."""
-    taken = [label for label in labels if label in RESERVED_NAMES]
-    if taken:
-        names = " or ".join(map(repr, taken))
-        raise TaggerError(
-            f"A label cannot be called {names}: tables of predictions have a column of that name. Rename it"
-        )
 
 
 def _missing_labels(

@@ -7,8 +7,8 @@ from typing import Any
 from tagger.config import Settings, check_read_options, check_settings
 from tagger.errors import TaggerError
 from tagger.presets.preset_sources import full_preset_name, load_preset, preset_names
+from tagger.read_options import ReadOptions
 from tagger.renamed_settings import announce, current_key, current_names
-from tagger.setting_sections import ReadOptions
 
 __all__ = [
     "full_preset_name",

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from tagger.arrays import UNKNOWN, Cells
-from tagger.errors import TaggerError
+from tagger.data.formats.label_column import reads_back
+from tagger.data.formats.prediction_columns import label_column
 from tagger.review.cell_replay import ReplayedCells, replay_decisions
 from tagger.review.cell_state import effective_decisions
 from tagger.review.decision import VERDICT_VALUES, Cell, RecordedDecision, RecordedOperation
@@ -121,14 +122,19 @@ def _changes(
 
 
 def label_table(
-    files: Sequence[str], names: Sequence[str], labels_NK: Cells, *, joined: bool = True
+    files: Sequence[str],
+    names: Sequence[str],
+    labels_NK: Cells,
+    *,
+    joined: bool = True,
+    words: tuple[str, str, str] = ("", "0", "1"),
 ) -> pd.DataFrame:
     """The labels as a table of text that ``--labels`` reads, sorted by file: the same labels give the same
     bytes.
 
     ``file,labels`` joined by ``|`` where that says everything (all cells known, no ``|`` in a name, each label
-    used) and readers take it so (``joined``); else ``file`` and one 0/1/empty column per label.
-    TaggerError if a column would then have to be called "file".
+    used) and readers take it so (``joined``); else ``file`` and one 0/1/empty column per label. ``words`` are those
+    for unknown, no and yes under the settings of the run.
 
     >>> label_table(["a.jpg"], ["sea"], np.array([[1]], np.int8))
         file labels
@@ -140,11 +146,10 @@ def label_table(
     plain = joined and all(name == name.strip() and name and "|" not in name for name in names)
     if plain and (cells != UNKNOWN).all() and (cells == 1).any(axis=0).all():
         names_K = np.array(names, object)
-        return pd.DataFrame(table | {"labels": ["|".join(names_K[row == 1]) for row in cells]})
+        chosen = [names_K[row == 1].tolist() for row in cells]
+        texts = ["|".join(labels) for labels in chosen]
+        if reads_back(texts, chosen):
+            return pd.DataFrame(table | {"labels": texts})
     for name, column in zip(names, cells.T, strict=True):
-        if name in ("file", "labels"):
-            raise TaggerError(
-                f"A label called {name!r} cannot be a column of a label file. Rename it: tagger review"
-            )
-        table[name] = np.array(["", "0", "1"], object)[column + 1].tolist()
+        table[label_column(name)] = np.array(words, object)[column + 1].tolist()
     return pd.DataFrame(table)

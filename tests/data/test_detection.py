@@ -43,8 +43,13 @@ def test_a_table_of_another_name_is_proposed_where_there_are_no_labels(tmp_path)
     for file in SAID:
         (tmp_path / file).write_bytes(photo(file))
     (tmp_path / "train.csv").write_text("image,tags\na,x\n")
-    with pytest.raises(TaggerError, match=r"no labels\. Add .* with --labels, such as .*train\.csv$"):
+    with pytest.raises(
+        TaggerError, match=r"no labels\. Add .* with --labels, such as --labels .*train\.csv\. "
+    ) as told:
         read_dataset(tmp_path)
+    assert str(told.value).endswith(
+        "names images: --set data.file_column=image --set data.labels_column=tags"
+    )
 
 
 def test_every_data_command_takes_the_settings_of_reading(tmp_path, tagger_cli):

@@ -211,8 +211,6 @@ def test_lists_keep_every_name_that_json_and_parquet_can_hold(tmp_path_factory, 
     table = pd.DataFrame({"file": ["a.jpg", "b.jpg"], "labels": [names, []]})
     table.to_parquet(root / "t.parquet")
     table.to_json(root / "t.jsonl", orient="records", lines=True)
-    if {"file", "labels"} & set(names):
-        return  # refused: predictions have such columns
     for path in ("t.parquet", "t.jsonl"):
         assert as_dict(read_dataset(root, root / path)) == {"a.jpg": sorted(names), "b.jpg": []}
 

@@ -13,6 +13,7 @@ from tagger.arrays import Floats, sigmoid
 from tagger.batches import BatchSequence, ImageBatch, ImageFiles, make_loader
 from tagger.commands.console.screen import Screen
 from tagger.data import list_images
+from tagger.data.formats.prediction_columns import label_column
 from tagger.errors import TaggerError
 from tagger.model import TagModel, example_images, fuse_batchnorm, load_model
 from tagger.runs import RunFolder, find_run
@@ -127,7 +128,9 @@ class Predictor:
             "file": predictions.files,
             "labels": ["|".join(c) for c in self.chosen_labels(predictions.probs_NK)],
         }
-        columns |= {name: predictions.probs_NK[:, k].round(6) for k, name in enumerate(self.labels)}
+        columns |= {
+            label_column(name): predictions.probs_NK[:, k].round(6) for k, name in enumerate(self.labels)
+        }
         return pd.DataFrame(columns)
 
 

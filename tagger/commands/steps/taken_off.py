@@ -12,7 +12,7 @@ from tagger.commands.console.screen import Screen
 from tagger.commands.steps.reviewed_labels import ReviewedLabels
 from tagger.data.formats.keyword_sources import sidecars_of
 from tagger.data.formats.label_text import parse_label_text
-from tagger.data.formats.tabular import read_text
+from tagger.data.formats.text_file import read_text
 from tagger.data.formats.written_record import WrittenRecords, written_labels
 from tagger.data.formats.xmp import missing_labels, read_words
 from tagger.data.images.hashes import identify_file

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from tagger.data.formats.label_text import parse_label_text, remove_labels
-from tagger.data.formats.tabular import read_text
+from tagger.data.formats.text_file import read_text
 from tagger.data.formats.written_record import WrittenRecords, WrittenSidecar, digest, written_labels
 from tagger.data.formats.xmp import label_of_prediction, read_predictions, read_words
 from tagger.data.formats.xmp_untag import without_labels

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tagger.arrays import Floats
+from tagger.data.formats.prediction_columns import label_of_column
 from tagger.registry import Registry
 
 batch_formats = Registry(
@@ -57,7 +58,7 @@ class LabelBatch:
     @cached_property
     def column_of(self) -> dict[str, int]:
         """The column of each label in ``probs_NK``."""
-        return {name: k for k, name in enumerate(self.table.columns[2:])}
+        return {label_of_column(name): k for k, name in enumerate(self.table.columns[2:])}
 
     def label_lists(self) -> list[dict[str, list[str]]]:
         """The labels of each row; with the unknown ones beside them if any row of the file has some."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tagger.commands.writers.base import FormatCapabilities, LabelBatch, TableWriter, batch_formats
-from tagger.data.formats.prediction_columns import joins_safely, probability_columns
+from tagger.data.formats.prediction_columns import joins_safely, label_column, probability_columns
 from tagger.runs import atomic_write, write_text
 
 
@@ -52,7 +52,7 @@ class CsvWriter(TableWriter):
             return batch.table
         columns: dict[str, Any] = {"file": batch.table["file"]}
         for name in self.names:
-            columns[name] = [
+            columns[label_column(name)] = [
                 "" if row in batch.unreadable else str(int(name in chosen))
                 for row, chosen in enumerate(batch.chosen)
             ]

@@ -17,7 +17,7 @@ from tagger.commands.writers.sidecars import (
 )
 from tagger.data.formats.keyword_sources import keyword_sources, persons_keywords, sidecars_of
 from tagger.data.formats.label_text import add_labels, parse_label_text, remove_labels
-from tagger.data.formats.tabular import read_text
+from tagger.data.formats.text_file import read_text
 from tagger.data.formats.xmp import missing_labels
 from tagger.errors import TaggerError
 from tagger.text import quoted

@@ -60,6 +60,7 @@ def write_labels(
     on_existing: str = "skip",
     decided_NK: Bools | None = None,
     joined: bool = True,
+    words: tuple[str, str, str] = ("", "0", "1"),
     run: str | None = None,
     former: Mapping[str, str] | None = None,
     screen: Screen | None = None,
@@ -102,7 +103,7 @@ def write_labels(
         from tagger.review import label_table  # here: predicting starts without a database
 
         paths = [path_in_table(file, root, out.parent) for file in files]
-        write_table(label_table(paths, names, labels_NK, joined=joined), target, format)
+        write_table(label_table(paths, names, labels_NK, joined=joined, words=words), target, format)
         return WriteResult(out, len(files))
     num_images = _write_batches(files, labels_NK, names, root, target, format, screen)
     capabilities = batch_formats.find(format).capabilities  # type: ignore[attr-defined]

@@ -16,12 +16,13 @@ MAX_LOCATIONS = 5  # per label, for messages
 
 @dataclass(frozen=True)
 class LongTable:
-    """The labels that a reader has read: C cells that are YES or UNKNOWN; all others of a listed image are *no*.
+    """The labels that a reader has read: C cells; all others of a listed image are ``default_value``, mostly *no*.
 
-    ``image_C`` and ``label_C`` index ``files`` and ``labels``; ``value_C`` is YES or UNKNOWN. ``locations``
+    ``image_C`` and ``label_C`` index ``files`` and ``labels``; ``value_C`` is YES, NO or UNKNOWN. ``locations``
     says where each label was first used ("row 12", "annotations/cat.txt"). ``summary`` describes the format.
     ``merge_copies`` is true where a copy of a file is a way to give it a second label. ``closed_world``: a
-    label that the file never names is *no* for every image; otherwise it is *unknown*.
+    label that the file never names is *no* for every image; otherwise it is *unknown*. ``separator`` stands between
+    the labels of a cell, where labels share one.
     """
 
     source_name: str
@@ -35,6 +36,8 @@ class LongTable:
     problems: tuple[Problem, ...] = ()
     merge_copies: bool = False
     closed_world: bool = True
+    default_value: int = NO
+    separator: str = ""
 
 
 class LongTableBuilder:
@@ -72,19 +75,31 @@ class LongTableBuilder:
         return self._labels.setdefault(label, len(self._labels))
 
     def add_image(
-        self, file: str, *, yes: Iterable[str] = (), unknown: Iterable[str] = (), location: str = ""
+        self,
+        file: str,
+        *,
+        yes: Iterable[str] = (),
+        no: Iterable[str] = (),
+        unknown: Iterable[str] = (),
+        location: str = "",
     ) -> None:
-        """Add an image, with the labels that it has and those that are unknown."""
+        """Add an image, with the labels that it has, those it surely lacks, and those that are unknown."""
         image = self._files.setdefault(file, len(self._files))
         images, columns, values = self._cells
-        for labels, value in ((yes, YES), (unknown, UNKNOWN)):
+        for labels, value in ((yes, YES), (no, NO), (unknown, UNKNOWN)):
             for label in labels:
                 images.append(image)
                 columns.append(self.add_label(label, location))
                 values.append(value)
 
     def build(
-        self, source_name: str, summary: str, *, merge_copies: bool = False, closed_world: bool = True
+        self,
+        source_name: str,
+        summary: str,
+        *,
+        merge_copies: bool = False,
+        closed_world: bool = True,
+        default_value: int = NO,
     ) -> LongTable:
         """The table of all images and labels added so far."""
         return LongTable(
@@ -99,6 +114,7 @@ class LongTableBuilder:
             problems=tuple(self.problems),
             merge_copies=merge_copies,
             closed_world=closed_world,
+            default_value=default_value,
         )
 
 
@@ -128,15 +144,15 @@ def convert_underscores(table: LongTable, underscores: str) -> LongTable:
 def to_dense(table: LongTable, labels: Iterable[str]) -> Cells:
     """labels_NK: rows are ``table.files``, columns ``labels``; the table's other labels are dropped.
 
-    A cell that is *yes* in one place and *unknown* in another is *yes*.
+    A cell that is *yes* in one place is *yes*, else *no* if it is so in one, else *unknown* if it is so in one.
     """
     column = {label: k for k, label in enumerate(labels)}
-    labels_NK = np.full((len(table.files), len(column)), NO, dtype=np.int8)
+    labels_NK = np.full((len(table.files), len(column)), table.default_value, dtype=np.int8)
     if not table.closed_world:
         labels_NK[:, [column[label] for label in column.keys() - set(table.labels)]] = UNKNOWN
     to_K = np.array([column.get(label, -1) for label in table.labels], dtype=np.int64)
     wanted_C = to_K[table.label_C] >= 0 if len(to_K) else np.zeros(0, dtype=bool)
-    for value in (UNKNOWN, YES):
+    for value in (UNKNOWN, NO, YES):
         C = wanted_C & (table.value_C == value)
         labels_NK[table.image_C[C], to_K[table.label_C[C]]] = value
     return labels_NK

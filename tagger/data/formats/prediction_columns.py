@@ -11,6 +11,8 @@ from tagger.errors import TaggerError
 
 SEPARATOR = "|"
 PROBABILITY_OF = "probability of "
+LABEL_PREFIX = "label: "
+TAKEN = ("file", "labels")  # the columns of every table of labels; a label may be called so all the same
 
 
 def joins_safely(names: Sequence[str]) -> bool:
@@ -37,10 +39,34 @@ def probability_columns(names: Sequence[str]) -> list[str]:
     return columns
 
 
+def label_column(label: str) -> str:
+    """The column of a label: its name, with ``label: `` before one that is another column's.
+
+    >>> label_column("cat"), label_column("file"), label_column("label: file")
+    ('cat', 'label: file', 'label: label: file')
+    """
+    return f"{LABEL_PREFIX}{label}" if _bare(label) in TAKEN else label
+
+
+def label_of_column(column: str) -> str:
+    """The label of a column, as ``label_column`` named it.
+
+    >>> label_of_column("cat"), label_of_column("label: file"), label_of_column("label: cat")
+    ('cat', 'file', 'label: cat')
+    """
+    return column.removeprefix(LABEL_PREFIX) if _bare(column) in TAKEN else column
+
+
+def _bare(name: str) -> str:
+    while name.startswith(LABEL_PREFIX):
+        name = name.removeprefix(LABEL_PREFIX)
+    return name
+
+
 def is_probability_column(column: str, columns: Sequence[str]) -> bool:
     """Whether a column of a table with one 0/1 column a label holds a label's probability.
 
     >>> is_probability_column("probability of cat", ["cat"]), is_probability_column("probability of cat", ["dog"])
     (True, False)
     """
-    return column.startswith(PROBABILITY_OF) and column.removeprefix(PROBABILITY_OF) in columns
+    return column.startswith(PROBABILITY_OF) and label_column(column.removeprefix(PROBABILITY_OF)) in columns

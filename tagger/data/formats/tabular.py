@@ -1,9 +1,7 @@
 """Table files (CSV, TSV, Parquet, JSON lines) as column names and a stream of text rows."""
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +9,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tagger.data.formats.delimited import read_delimited
 from tagger.data.formats.json_lines import json_columns, parse_json_lines
+from tagger.data.formats.text_file import read_text
 from tagger.errors import TaggerError
-from tagger.text import counted, quoted, shortlist
+from tagger.text import quoted
 
 WRITABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+JSON_LINES_SUFFIXES = (".jsonl", ".ndjson", ".manifest")
 READABLE_SUFFIXES = (*WRITABLE_SUFFIXES, ".jsonl")
+NAMED_SUFFIXES = (*WRITABLE_SUFFIXES, *JSON_LINES_SUFFIXES, ".txt", ".dat", ".data")  # with --labels
 READ_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError)  # also not UTF-8, impossible dates
 
 
@@ -44,105 +46,26 @@ class TableStream:
     rows: Iterator[tuple[int, list[str]]]
 
 
-def read_table(path: Path, *, delimiter: str = "auto") -> TableStream:
+def read_table(
+    path: Path, *, delimiter: str = "auto", encoding: str = "auto", columns: Sequence[str] = ()
+) -> TableStream:
     """The columns and rows of a table file. TaggerError (file, row, what to do) if it is broken.
 
     Every row must have as many cells as the header; empty cells at the end, as spreadsheets write them, are
-    cut. ``delimiter`` separates the columns of a CSV or TSV.
+    cut. ``delimiter`` separates the columns of a CSV or TSV; ``encoding`` is that of any text file.
+    ``columns`` are the names of the columns where the first line does not name them.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         stream = _read_parquet(path)
+    elif suffix in JSON_LINES_SUFFIXES:
+        stream = _read_json_lines(path, encoding)
     else:
-        stream = _read_json_lines(path) if suffix == ".jsonl" else _read_delimited(path, delimiter)
+        stream = TableStream(*read_delimited(path, read_text(path, encoding), delimiter, columns))
     repeated = sorted(name for name, times in Counter(stream.columns).items() if times > 1)
     if repeated:
         raise TaggerError(f"{path.name}: several columns are called {quoted(repeated)}. Rename them")
     return stream
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, with or without a byte order mark. TaggerError with the line where it is not UTF-8."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TaggerError(
-            f"{path}: cannot be read ({(error.strerror or type(error).__name__).lower()})"
-        ) from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        raise TaggerError(f"{path.name}, row {row}: this is not UTF-8 text. Save the file as UTF-8") from None
-    if "\0" in text:
-        row = text.count("\n", 0, text.index("\0")) + 1
-        raise TaggerError(
-            f"{path.name}, row {row}: there is a NUL byte, so this is not a text file, or it is damaged"
-        )
-    return text
-
-
-def _read_delimited(path: Path, delimiter: str) -> TableStream:
-    text = read_text(path)
-    if not text.strip():
-        raise TaggerError(f"{path.name} is empty. Its first line should name the columns: file,labels")
-    if delimiter == "auto":
-        delimiter = _guess_delimiter(text.split("\n", 1)[0], path.suffix.lower())
-    rows = _delimited_rows(path.name, text, delimiter)
-    _, header = next(rows, (1, []))
-    columns = [name.strip() for name in header]
-    while columns and not columns[-1]:
-        columns.pop()
-    return TableStream(tuple(columns), _check_widths(path.name, rows, len(columns)))
-
-
-def _guess_delimiter(header: str, suffix: str) -> str:
-    """The delimiter: that of the suffix, unless only another one occurs (spreadsheets also write ``;``).
-
-    >>> _guess_delimiter("file,labels", ".csv"), _guess_delimiter("path;labels", ".csv")
-    (',', ';')
-    """
-    usual = "\t" if suffix == ".tsv" else ","
-    return usual if usual in header else next((mark for mark in ",;\t|" if mark in header), usual)
-
-
-def _delimited_rows(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """(line that the row starts on, cells) for every row that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        row = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise TaggerError(
-                f"{name}, row {row}: broken quoting ({error}). Look for a single quotation mark"
-            ) from None
-        if cells is None:
-            return
-        if any(cell.strip() for cell in cells):
-            yield row, cells
-
-
-def _check_widths(
-    name: str, rows: Iterator[tuple[int, list[str]]], width: int
-) -> Iterator[tuple[int, list[str]]]:
-    """The rows; at the end one error that lists all rows with another number of cells."""
-    bad = []
-    for row, cells in rows:
-        while len(cells) > width and not cells[-1].strip():
-            cells.pop()
-        if len(cells) == width:
-            yield row, cells
-        else:
-            bad.append(f"row {row} ({len(cells)})")
-    if bad:
-        verb = "does" if len(bad) == 1 else "do"
-        raise TaggerError(
-            f"{name}: {counted(len(bad), 'row')} {verb} not have {counted(width, 'cell')} as the first line does:"
-            f" {shortlist(bad)}."
-            " Put names that hold a comma in quotation marks; join labels by |; or name the delimiter of the columns:"
-            " --set data.delimiter=tab"
-        )
 
 
 def _read_parquet(path: Path) -> TableStream:
@@ -168,9 +91,9 @@ def _parquet_rows(name: str, file: pq.ParquetFile, columns: list[str]) -> Iterat
         raise TaggerError(f"{name}: broken after row {row} ({_first_line(error)})") from None
 
 
-def _read_json_lines(path: Path) -> TableStream:
+def _read_json_lines(path: Path, encoding: str) -> TableStream:
     """JSON lines as a table: the keys are the columns, and a missing key is an empty cell."""
-    text = read_text(path)
+    text = read_text(path, encoding)
     columns = json_columns(path.name, text)
     if not columns:
         raise TaggerError(

@@ -14,7 +14,7 @@ from defusedxml.common import DefusedXmlException
 
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTableBuilder
-from tagger.data.formats.tabular import read_text
+from tagger.data.formats.text_file import read_text
 from tagger.data.formats.xml_spans import MAX_DEPTH
 from tagger.errors import Problem, TaggerError
 from tagger.text import counted

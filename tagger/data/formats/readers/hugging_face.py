@@ -23,7 +23,8 @@ from tagger.data.formats.readers.annotation_files import (
     read_head,
     to_label,
 )
-from tagger.data.formats.tabular import ListCell, NonTextCell, read_table, read_text
+from tagger.data.formats.tabular import ListCell, NonTextCell, read_table
+from tagger.data.formats.text_file import read_text
 from tagger.errors import Problem, TaggerError
 from tagger.text import counted, shortlist
 

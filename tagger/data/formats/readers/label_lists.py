@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
-from tagger.data.formats.tabular import read_text
+from tagger.data.formats.text_file import read_text
 from tagger.errors import Problem, TaggerError, first_reasons
 
 FOLDER = "annotations"

@@ -1,27 +1,125 @@
 """Reading of a long table: one column of labels, all in a cell or one a row.
 
-In a list (JSON or Parquet) a label may hold any character, and a second list ``unknown`` has the labels that
-are neither yes nor no.
+In a list a label may hold any character, and in JSON and Parquet a second list ``unknown`` has the labels that
+are neither yes nor no. A column of verdicts says whether the label of a row applies (``table_verdicts.py``).
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tagger.data.formats.cell_values import normal_cell
 from tagger.data.formats.image_lookup import ImageLookup
+from tagger.data.formats.label_column import AmbiguousCells, ClassNumbers, choose_separator, split_text
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
-from tagger.data.formats.readers.table_rows import ignored_columns_text, matched_rows
-from tagger.data.formats.tabular import ListCell, NonTextCell, TableStream
-from tagger.errors import Problem
-from tagger.setting_sections import ReadOptions
-from tagger.text import counted
+from tagger.data.formats.prediction_columns import label_column, label_of_column
+from tagger.data.formats.readers.long_verdicts import VerdictCells
+from tagger.data.formats.readers.table_profile import LongProfile, profile_long
+from tagger.data.formats.readers.table_rows import UndecidedTable, ignored_columns_text, matched_rows
+from tagger.data.formats.readers.table_verdicts import VerdictColumn, find_verdict_column
+from tagger.data.formats.tabular import ListCell, NonTextCell, TableStream, read_table
+from tagger.errors import Problem, TaggerError
+from tagger.read_options import ReadOptions
+from tagger.text import counted, quoted, set_options
 
 UNKNOWN_COLUMN = "unknown"
 MAX_REPEATED = 20  # images with differing rows that are listed; a file with one label a row has thousands
-SEPARATOR_TEXT = {" ": "joined by spaces", "\t": "joined by tabs", "none": "one a row"}
+SEPARATOR_TEXT = {" ": "joined by spaces", "\t": "joined by tabs", "\n": "one a line", "none": "one a row"}
+SEPARATOR_TEXT |= {"lists": "in lists"}
+
+
+@dataclass(frozen=True)
+class LongLayout:
+    """How a long table is read: the sign between labels, the column of verdicts, numbers that stand for classes."""
+
+    separator: str
+    verdicts: VerdictColumn | None
+    whole_floats: bool
+
+    def labels(self, cell: str) -> list[str]:
+        """The labels of a cell; a class number that a program wrote as 7.0 is 7."""
+        return split_text(cell.strip().partition(".")[0] if self.whole_floats else cell, self.separator)
 
 
 def read_long(path: Path, stream: TableStream, read_options: ReadOptions, images: ImageLookup) -> LongTable:
     """Every image that a row names, with the labels of all its rows. Rows without a labels cell are problems."""
+    layout = long_layout(path, profile_long(stream, read_options), read_options)
+    stream = read_table(
+        path,
+        delimiter=read_options.delimiter,
+        encoding=read_options.encoding,
+        columns=read_options.columns,
+    )
+    if layout.verdicts is not None:
+        table = VerdictCells(path, layout.verdicts, layout.labels).read(stream, read_options, images)
+    else:
+        table = _read_rows(path, stream, read_options, images, layout)
+    return replace(table, separator=layout.separator)
+
+
+def long_layout(path: Path, profile: LongProfile, read_options: ReadOptions) -> LongLayout:
+    """The layout that the whole table shows; TaggerError with both readings where it may have two."""
+    explicit = read_options.label_separator != "auto"
+    numbers = ClassNumbers.of(profile.cells)
+    if numbers.fractions and not explicit:
+        raise TaggerError(_no_names(path, profile, read_options))
+    _check_not_wide(path, profile, read_options)
+    separator = read_options.label_separator if explicit else _separator(path, profile, read_options)
+    labels = {label for cell in profile.cells for label in split_text(cell, separator)}
+    if (
+        labels
+        and {label_column(label) for label in labels} <= set(profile.others)
+        and not read_options.value_column
+    ):
+        return LongLayout(
+            separator, None, numbers.whole and not explicit
+        )  # predictions: each label has a column
+    verdicts = find_verdict_column(path, profile, read_options, labels)
+    return LongLayout(separator, verdicts, numbers.whole and not explicit)
+
+
+def _no_names(path: Path, profile: LongProfile, read_options: ReadOptions) -> str:
+    example = next(cell for cell in profile.cells if cell.strip())
+    return (
+        f"{path.name}: {read_options.labels_column!r} holds numbers such as {example[:30]!r}, which are no names of"
+        f" labels. Name another column: --set data.labels_column=NAME or, if they are names:"
+        f" {set_options({'label_separator': 'none'})}"
+    )
+
+
+def _check_not_wide(path: Path, profile: LongProfile, read_options: ReadOptions) -> None:
+    """Pass unless a column ``labels`` of 0 and 1 stands beside others of 0 and 1: it may be a label itself."""
+    beside = [name for name in profile.varied if name not in profile.cells and not read_options.ignores(name)]
+    if read_options.label_separator != "auto" or not beside or not all(map(is_binary, profile.cells)):
+        return
+    names = {"label_separator": "none"}
+    raise UndecidedTable(
+        f"{path.name}: the columns {read_options.labels_column!r} and {quoted(beside, 3)} hold 0 and 1."
+        f" If {read_options.labels_column!r} is a label as they are: {set_options({'labels_column': 'none'})}"
+        f" or, if it holds names of labels: {set_options(names)}",
+        [{"labels_column": "none"}, names],
+    )
+
+
+def is_binary(cell: str) -> bool:
+    """True for 0, 1 and an empty cell."""
+    return not isinstance(cell, ListCell) and normal_cell(cell) in ("", "0", "1")
+
+
+def _separator(path: Path, profile: LongProfile, read_options: ReadOptions) -> str:
+    try:
+        return choose_separator(profile.cells, [label_of_column(name) for name in profile.others])
+    except AmbiguousCells as found:
+        column = read_options.labels_column
+        raise UndecidedTable(
+            f"{path.name}: a cell of {column!r} may hold one label or several. {found.readings()}",
+            [{"label_separator": sign} for sign in (*found.examples, "none")],
+        ) from None
+
+
+def _read_rows(
+    path: Path, stream: TableStream, read_options: ReadOptions, images: ImageLookup, layout: LongLayout
+) -> LongTable:
+    """The table of rows that all say yes."""
     labels_at = stream.columns.index(read_options.labels_column)
     unknown_at = stream.columns.index(UNKNOWN_COLUMN) if UNKNOWN_COLUMN in stream.columns else None
     builder = LongTableBuilder()
@@ -32,20 +130,14 @@ def read_long(path: Path, stream: TableStream, read_options: ReadOptions, images
     for row, file, cells in matched_rows(path, stream, read_options, images, builder):
         text = cells[labels_at]
         if reason := _invalid_reason(path, text):
-            builder.problems.append(
-                Problem(path.name, row, f"{read_options.labels_column!r} {reason}: left out")
-            )
+            problem = Problem(path.name, row, f"{read_options.labels_column!r} {reason}: left out")
+            builder.problems.append(problem)
             continue
         num_rows += 1
         unknown = cells[unknown_at] if unknown_at is not None else ""
         has_unknown |= isinstance(unknown, ListCell)
         open_labels = unknown.parts if isinstance(unknown, ListCell) else ()
-        builder.add_image(
-            file,
-            yes=split_cell(text, read_options.label_separator),
-            unknown=open_labels,
-            location=f"row {row}",
-        )
+        builder.add_image(file, yes=layout.labels(text), unknown=open_labels, location=f"row {row}")
         first_row, first_text = seen.setdefault(file, (row, text))
         if text != first_text and file not in repeated:
             reason = f"{file!r} has other labels in row {first_row}: the image gets those of all its rows"
@@ -53,24 +145,16 @@ def read_long(path: Path, stream: TableStream, read_options: ReadOptions, images
     builder.problems += _truncate(path.name, list(repeated.values()))
     read = (read_options.file_column, read_options.labels_column, *[UNKNOWN_COLUMN] * has_unknown)
     others = ignored_columns_text([column for column in stream.columns if column not in read])
-    joined = SEPARATOR_TEXT.get(read_options.label_separator, f"joined by {read_options.label_separator}")
+    joined = SEPARATOR_TEXT.get(layout.separator, f"joined by {layout.separator}")
+    joined = (
+        "joined by |" if layout.separator == "none" and read_options.label_separator == "auto" else joined
+    )
     return builder.build(path.name, f"{path.name} (labels {joined}, {counted(num_rows, 'row')}{others})")
-
-
-def split_cell(cell: str, separator: str) -> list[str]:
-    """The labels of a cell, each once: the parts of a list, or of a text between separators.
-
-    >>> split_cell("cat| dog |cat", "|"), split_cell("clear  primary", " "), split_cell("red, white", "none")
-    (['cat', 'dog'], ['clear', 'primary'], ['red, white'])
-    """
-    parts: Sequence[str] = [cell] if separator == "none" else cell.split(separator)
-    parts = cell.parts if isinstance(cell, ListCell) else parts
-    return list(dict.fromkeys(filter(None, map(str.strip, parts))))
 
 
 def _invalid_reason(path: Path, cell: str) -> str:
     """Why a cell has no labels, or "". In a Parquet file of pandas null means the empty text."""
-    if not isinstance(cell, NonTextCell) or (not cell and path.suffix.lower() != ".jsonl"):
+    if not isinstance(cell, NonTextCell) or (not cell and path.suffix.lower() not in (".jsonl", ".manifest")):
         return ""
     return f"is {cell[:30]}, not a list of names" if cell else "is null or absent"
 

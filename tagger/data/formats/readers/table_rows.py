@@ -1,7 +1,7 @@
 """Rows of a label table matched to images, and the list of ignored columns."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -9,8 +9,20 @@ from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTableBuilder
 from tagger.data.formats.tabular import TableStream
 from tagger.errors import Problem, TaggerError, first_reasons
-from tagger.setting_sections import ReadOptions
+from tagger.read_options import ReadOptions
 from tagger.text import quoted
+
+
+class TableLayoutError(TaggerError):
+    """A table that the settings do not describe; the settings that do may be found and proposed."""
+
+
+class UndecidedTable(TaggerError):
+    """A table that may be read in several ways; ``readings`` are the settings of each."""
+
+    def __init__(self, text: str, readings: Sequence[Mapping[str, str]]):
+        super().__init__(text)
+        self.readings = list(readings)
 
 
 def matched_rows(
@@ -32,11 +44,10 @@ def matched_rows(
     if not num_rows:
         raise TaggerError(f"{path.name}: there are no rows below the column names")
     if len(absent) == num_rows:
-        raise TaggerError(
+        raise TableLayoutError(
             f"{path.name}: none of its {num_rows:,} rows names an image in {images.root}."
             f" {first_reasons(absent)}"
-            f" Paths in {read_options.file_column!r} are relative to the label file or to the data folder;"
-            " if another column names the images: --set data.file_column=NAME"
+            f" Paths in {read_options.file_column!r} are relative to the label file or to the data folder."
         )
 
 

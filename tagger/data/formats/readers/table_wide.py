@@ -1,22 +1,19 @@
-"""Reading of a wide table: one column per label, with 1 for yes, 0 for no and empty for unknown."""
+"""Reading of a wide table: one column per label, with 1 for yes, 0 for no and empty for unknown, or other words."""
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tagger.arrays import NO, UNKNOWN, YES
+from tagger.arrays import UNKNOWN, YES
+from tagger.data.formats.cell_values import CellValues
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
-from tagger.data.formats.prediction_columns import is_probability_column
-from tagger.data.formats.readers.table_hints import wide_hint
-from tagger.data.formats.readers.table_rows import ignored_columns_text, matched_rows
+from tagger.data.formats.prediction_columns import is_probability_column, label_of_column
+from tagger.data.formats.readers.table_rows import TableLayoutError, ignored_columns_text, matched_rows
 from tagger.data.formats.tabular import TableStream
 from tagger.errors import Problem, TaggerError
-from tagger.setting_sections import ReadOptions
+from tagger.read_options import ReadOptions
 from tagger.text import counted, quoted, shortlist
 
-# pandas writes a 0/1 column with gaps as 1.0 and 0.0; R and spreadsheets write true and false.
-CELL_VALUES = {"": UNKNOWN, "0": NO, "1": YES, "0.0": NO, "1.0": YES, "false": NO, "true": YES}
 CONFLICT = 3  # instead of value + 1: two rows disagree, and a third one does not change that
 
 
@@ -24,11 +21,14 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
     """Every image that a row names. Where rows of one image disagree, the cell is unknown, and a problem."""
     columns, others = _label_columns(path.name, stream.columns, read_options)
     builder = LongTableBuilder(name for _, name in columns)
+    meaning = CellValues(read_options)
     bad: dict[str, str] = {}
     values: dict[str, tuple[int, bytearray]] = {}  # file -> first row, one byte per label (value + 1)
-    checked = _checked_cells(stream, columns, bad)
+    checked = _checked_cells(stream, columns, meaning, bad)
     for row, file, cells in matched_rows(path, checked, read_options, images, builder):
-        new = bytearray(CELL_VALUES.get(_normalise(cells[at]), UNKNOWN) + 1 for at, _ in columns)
+        new = bytearray(
+            (value if (value := meaning.of(cells[at])) is not None else UNKNOWN) + 1 for at, _ in columns
+        )
         first_row, old = values.setdefault(file, (row, new))
         if old is not new and (clashes := _merge_cells(old, new)):
             names = shortlist([repr(columns[k][1]) for k in clashes])
@@ -37,7 +37,7 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
     if bad:
         listed = shortlist([f"{quoted([name])} ({where})" for name, where in bad.items()])
         what = f"{counted(len(bad), 'column')} with other cells than 0, 1 and empty: {listed}"
-        raise TaggerError(f"{path.name}: {what}. {wide_hint(list(bad))}")
+        raise TableLayoutError(f"{path.name}: {what}.")
     for file, (_, cells_K) in values.items():
         named_cells = [(name, cell) for (_, name), cell in zip(columns, cells_K, strict=True)]
         builder.add_image(
@@ -45,9 +45,8 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
             yes=[name for name, cell in named_cells if cell == YES + 1],
             unknown=[name for name, cell in named_cells if cell in (UNKNOWN + 1, CONFLICT)],
         )
-    summary = (
-        f"{path.name} (one column per label, {counted(len(values), 'image')}{ignored_columns_text(others)})"
-    )
+    what = f"one column per label, {counted(len(values), 'image')}{meaning.sentence()}"
+    summary = f"{path.name} ({what}{ignored_columns_text(others)})"
     return builder.build(path.name, summary, closed_world=False)
 
 
@@ -62,12 +61,12 @@ def _label_columns(
     others = []
     for at, column in enumerate(columns):
         if column != read_options.file_column:
-            ignored = any(_matches(column, rule) for rule in read_options.ignore_columns)
-            ignored = ignored or column in read_options.related_columns
-            if (not column and not at) or ignored or is_probability_column(column, columns):
+            ignored = read_options.ignores(column) or column in read_options.related_columns
+            ignored = ignored or is_probability_column(column, columns)
+            if (not column and not at) or ignored:
                 others.append(column)
             else:
-                wanted.append((at, column))
+                wanted.append((at, label_of_column(column)))
     nameless = [at + 1 for at, column in wanted if not column]
     there = f"the columns are {quoted(columns)}"
     if nameless:
@@ -77,34 +76,19 @@ def _label_columns(
     return wanted, others
 
 
-def _matches(column: str, rule: str) -> bool:
-    """True if the column has this name or matches this pattern.
-
-    >>> _matches("meta_a", "meta_*"), _matches("a[1]", "a[1]"), _matches("width", "w")
-    (True, True, False)
-    """
-    return column == rule or fnmatchcase(column, rule)
-
-
-def _checked_cells(stream: TableStream, columns: list[tuple[int, str]], bad: dict[str, str]) -> TableStream:
+def _checked_cells(
+    stream: TableStream, columns: list[tuple[int, str]], meaning: CellValues, bad: dict[str, str]
+) -> TableStream:
     """The same rows; the first invalid value of each column is added to ``bad``."""
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         for row, cells in stream.rows:
             for at, name in columns:
-                if (
-                    cells[at] not in CELL_VALUES
-                    and _normalise(cells[at]) not in CELL_VALUES
-                    and name not in bad
-                ):
+                if meaning.of(cells[at]) is None and name not in bad:
                     bad[name] = f"row {row}: {cells[at][:30]!r}"
             yield row, cells
 
     return TableStream(stream.columns, rows())
-
-
-def _normalise(cell: str) -> str:
-    return cell if cell in CELL_VALUES else cell.strip().lower()
 
 
 def _merge_cells(old: bytearray, new: bytearray) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.label_text import parse_label_text
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
-from tagger.data.formats.tabular import read_text
+from tagger.data.formats.text_file import read_text
 from tagger.data.formats.written_record import WrittenRecords, written_labels
 from tagger.data.images.hashes import identify_file
 from tagger.errors import Problem, TaggerError

@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.readers.annotation_files import path_title, read_head
-from tagger.data.formats.tabular import read_text
+from tagger.data.formats.text_file import read_text
 from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
 from tagger.text import counted
