@@ -96,7 +96,10 @@ def import_(
 def merge(
     source: Annotated[str, typer.Argument(help="The other store: its URL, its file or its photo folder.")],
     into: Annotated[
-        str | None, typer.Option(help="The store that gets them, named likewise. Default: that of the run.")
+        str | None,
+        typer.Option(
+            envvar="TAGGER_STORE", help="The store that gets them, named likewise. Default: that of the run."
+        ),
     ] = None,
     preview: Preview = False,
     reviewer: Who = None,

@@ -11,9 +11,9 @@ from tagger.review.cell_state import counting_votes, effective_decisions
 from tagger.review.decision import VERDICT_VALUES, Cell, RecordedDecision
 from tagger.review.disagreement import majority
 from tagger.review.label_operations import EditedVocabulary
-from tagger.scoring.votes import WeighedVotes, weigh_votes
+from tagger.scoring.votes import MIN_SHARED, WeighedVotes, weigh_votes
 
-PEOPLE_COLUMNS = ["person", "votes", "sensitivity", "specificity"]
+PEOPLE_COLUMNS = ["person", "votes", "shared", "sensitivity", "specificity"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +36,21 @@ class StoreVotes:
         return YES if self.weighed.probs_C[at] > 0.5 else NO
 
     def people_table(self) -> pd.DataFrame:
-        """A row for each person: votes, and how often a yes is called yes and a no is called no, over all labels."""
+        """A row for each person: votes, and how often a yes is called yes and a no is called no, over all labels.
+
+        ``shared``: the votes on what somebody else answered, too. With few of them there are no rates.
+        """
         belief_C = self.weighed.probs_C
+        shared_C = (self.votes_PC != UNKNOWN).sum(axis=0) > 1
         rows = []
         for person, votes_C in zip(self.people, self.votes_PC, strict=True):
             known_C = votes_C != UNKNOWN
+            shared = int((known_C & shared_C).sum())
             yes, no = belief_C[known_C].sum(), (1 - belief_C[known_C]).sum()
-            sensitivity = belief_C[votes_C == YES].sum() / yes if yes > 0 else None
-            specificity = (1 - belief_C[votes_C == NO]).sum() / no if no > 0 else None
-            rows.append([person, int(known_C.sum()), sensitivity, specificity])
+            enough = shared >= MIN_SHARED
+            sensitivity = belief_C[votes_C == YES].sum() / yes if enough and yes >= 1 else None
+            specificity = (1 - belief_C[votes_C == NO]).sum() / no if enough and no >= 1 else None
+            rows.append([person, int(known_C.sum()), shared, sensitivity, specificity])
         return pd.DataFrame(rows, columns=PEOPLE_COLUMNS)
 
 
