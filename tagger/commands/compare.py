@@ -108,22 +108,37 @@ def compare(
             f"{a.path} and {b.path}: no label of their common test photos is known, so they cannot be compared."
         )
     constraints = runs[0].load_constraints(names), runs[1].load_constraints(names)
+    table = paired_table(
+        cells_NK,
+        probs_a,
+        thresholds_a,
+        probs_b,
+        thresholds_b,
+        names,
+        constraints,
+        draws=draws,
+        related_N=b.related_rows(hashes),
+    )
+    scores = [table["overall"]["map"][side] for side in ("a", "b")]
+    own = [note for run, score in zip(runs, scores, strict=True) if (note := own_score_note(run, score))]
     return {
-        **paired_table(
-            cells_NK,
-            probs_a,
-            thresholds_a,
-            probs_b,
-            thresholds_b,
-            names,
-            constraints,
-            draws=draws,
-            related_N=b.related_rows(hashes),
-        ),
+        **table,
         "num_images": int((cells_NK != UNKNOWN).any(axis=1).sum()),
         "num_cells": int((cells_NK != UNKNOWN).sum()),
-        "notes": [*_one_sided_labels(a, b), *notes, *more],
+        "notes": [*_one_sided_labels(a, b), *notes, *more, *own],
     }
+
+
+def own_score_note(run: RunFolder, score: float | None) -> str:
+    """A note for a run whose own mAP, as its model card has it, is another than the one in a comparison; else empty."""
+    metrics = (run.load_metrics().get("test") if run.finished else None) or {}
+    own = metrics.get("overall", {}).get("map", {}).get("value")
+    if own is None or score is None or abs(own - score) < 0.0005:
+        return ""
+    return (
+        f"{run.path.name} has mAP {own:.3f} on its model card, where all labels of its own test count, and"
+        f" {score:.3f} here, where only those labels count that both runs can be compared on."
+    )
 
 
 def _common_labels(a: ComparedRun, b: ComparedRun) -> list[str]:

@@ -67,6 +67,17 @@ def slow(labels: np.ndarray, probs: np.ndarray) -> float:
     return float(average_precision_score(labels[known], probs[known]))
 
 
+def test_another_score_than_on_the_model_card_is_explained(a: RunFolder, b: RunFolder):
+    def finish(run: RunFolder, value: float) -> None:
+        run.finish(run.load_metrics() | {"test": {"overall": {"map": {"value": value}}}})
+
+    own = compare(a, b, draws=9)["overall"]["map"]
+    finish(a, own["a"]), finish(b, own["b"] + 0.1)
+    (note,) = compare(a, b, draws=9)["notes"]
+    assert note.startswith(f"b has mAP {own['b'] + 0.1:.3f} on its model card")
+    assert f" and {own['b']:.3f} here" in note
+
+
 def test_values_and_differences_are_those_of_scikit_learn(a: RunFolder, b: RunFolder):
     result = compare(a, b, draws=20)
     labels_NK, probs_a, probs_b = a.load_cells()[TEST], a.load_oof()[0][TEST], b.load_oof()[0][TEST]
