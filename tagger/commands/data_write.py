@@ -234,7 +234,9 @@ def convert(
 
 @app.command("taken-off")
 def taken_off(
-    run: Annotated[Path | None, typer.Option(help="Run folder. Default: the newest in ./runs.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder or its name. Default: the chosen one in ./runs.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="The data folder of the run, if it was moved.")
     ] = None,

@@ -38,7 +38,7 @@ def taken_off(
     store, which can be undone there as any other. ``out`` is a table of them to write.
     """
     screen = screen or Screen(quiet=True)
-    folder = with_data(run if isinstance(run, RunFolder) else find_run(run), data)
+    folder = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), data)
     url = store_url(folder, store)
     images = folder.load_images()
     found, problems = find_taken_off(data_folder(folder), images["file"].tolist(), images["hash"].tolist())

@@ -94,12 +94,12 @@ COMMANDS: dict[str, Sequence[str]] = {
     "predict": ("NEW", "--out", "tags.csv"), "evaluate": ("--data", "DATA"), "suspects": (), "explain": ("PHOTO",),
     "apply": ("--out", "labels.csv"), "retrain": ("--store", "sqlite:///nowhere/x/y.db"),
     "review": ("--no-browser", "--port", "1"), "export": ("--out", "model.onnx", "--thresholds", "unknown"),
-    "decisions disagreements": (), "decisions export": ("--out", "decisions.csv"),
+    "data taken-off": (), "decisions disagreements": (), "decisions export": ("--out", "decisions.csv"),
     "decisions import": ("none.csv",), "decisions history": (), "decisions undo": (), "decisions redo": (),
     "decisions merge": ("STORE",), "decisions backup": (), "decisions restore": ("none.db",),
 }  # fmt: skip
 # They take a run to begin from or to look with, and do without one.
-WITHOUT = {"train", "data duplicates"}
+WITHOUT = {"train", "data duplicates", "data merge", "untag"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
