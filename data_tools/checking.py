@@ -42,11 +42,12 @@ def check_dataset(
     *,
     read_options: ReadOptions | None = None,
     track: Track = no_track,
+    on_read: Callable[[Dataset], None] | None = None,
 ) -> list[Problem]:
     """All problems of a data set: labels, file names, rules, images without labels, images that do not decode.
 
     The list is empty if nothing is wrong. Labels that cannot be read at all are one problem, beside those of
-    the images. Every image is decoded once, in bounded memory.
+    the images. Every image is decoded once, in bounded memory. ``on_read`` is called with the data set before that.
     """
     listing = list_images(root)
     same = names_in_other_case(listing.files)
@@ -55,6 +56,8 @@ def check_dataset(
     except TaggerError as error:
         found = [Problem(str(labels or root), None, str(error)), *listing.problems]
         return [*found, *same, *damaged_images(root, listing.files, track=track)]
+    if on_read is not None:
+        on_read(dataset)
     unlisted = [Problem(file, None, "the labels do not name this image") for file in dataset.unlisted]
     unread = {problem.file for problem in dataset.unreadable}
     files = [file for file in listing.files if file not in unread]  # with the copies that the reader merges

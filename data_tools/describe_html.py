@@ -155,7 +155,7 @@ def _examples(dataset: Dataset, found: Description) -> Iterator[str]:
     for title, chosen_N in [*rows.items(), ("without any label", ~yes_NK.any(axis=1))]:
         if chosen_N.any():
             figures = "".join(
-                _figure(dataset.root, files[n]) for n in evenly_spaced(np.flatnonzero(chosen_N)).tolist()
+                html_figure(dataset.root, files[n]) for n in evenly_spaced(np.flatnonzero(chosen_N)).tolist()
             )
             yield f'<h3>{escape(title)} <span class="soft">{int(chosen_N.sum()):,}</span></h3>'
             yield f'<div class="row">{figures}</div>'
@@ -172,7 +172,8 @@ def evenly_spaced(rows: NDArray[np.int64], num: int = EXAMPLES) -> NDArray[np.in
     return rows[np.unique(np.linspace(0, len(rows) - 1, num).astype(int))]
 
 
-def _figure(root: Path, file: str) -> str:
+def html_figure(root: Path, file: str) -> str:
+    """A photo with its name below, or the reason why there is none."""
     caption = f'<figcaption title="{escape(file)}">{escape(Path(file).name)}</figcaption>'
     try:
         pixels = load_image(root / file, size=SIDE, fit="crop")

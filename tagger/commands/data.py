@@ -66,16 +66,31 @@ def stats(
 
 
 @app.command()
-def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: Overrides = None) -> None:
-    """List all problems, with file and row. The exit code is 2 if there are any."""
+def check(
+    folder: Folder,
+    labels: Labels = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write an HTML page of what was read, with small photos.")
+    ] = None,
+    out: Table = None,
+    overrides: Overrides = None,
+) -> None:
+    """Show what was read, and list all problems, with file and row. The exit code is 2 if there are any."""
     from data_tools.checking import check_dataset
+    from data_tools.label_files import check_new_path
     from tagger.presets import load_read_options
     from tagger.text import counted
 
     screen = _screen()
     _check_new_table(out)
+    if html is not None:
+        check_new_path(html, (".html", ".htm"))
     problems = check_dataset(
-        folder, labels, read_options=load_read_options(overrides or []), track=screen.track
+        folder,
+        labels,
+        read_options=load_read_options(overrides or []),
+        track=screen.track,
+        on_read=lambda dataset: _tell_reading(dataset, html, screen),
     )
     _save_table(out, [[p.file, p.row, p.reason] for p in problems], ["file", "row", "reason"])
     for problem in problems:
@@ -86,6 +101,23 @@ def check(folder: Folder, labels: Labels = None, out: Table = None, overrides: O
             f"{folder}: {counted(len(problems), 'problem')}, listed above. Correct them and check again."
         )
     screen.say(f"{folder}: no problems found.")
+
+
+def _tell_reading(dataset: "Dataset", html: Path | None, screen: "Screen") -> None:
+    """Show what was read, and write it as a page."""
+    from tagger.commands.console.reading_report import reading_lines
+    from tagger.data.reading_summary import summarise_reading
+
+    if html is not None:  # before the screen: a closed pipe must not lose it
+        from data_tools.reading_html import reading_page
+        from tagger.runs import write_text
+
+        write_text(html, reading_page(dataset))
+    screen.say(dataset.source)
+    for line in reading_lines(summarise_reading(dataset)):
+        screen.say(line)
+    if html is not None:
+        screen.say(f"A page with small photos: {html}")
 
 
 @app.command()

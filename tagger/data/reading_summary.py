@@ -23,8 +23,6 @@ OTHER_THINGS = {
     "test",
     "images",
     "labels",
-    "female",
-    "male",
     "unknown",
     "none",
 }

@@ -104,7 +104,7 @@ def test_where_annotators_disagree_the_cell_is_unknown_and_who_said_what_is_kept
     for who, text in (
         ("ann.csv", 'file,"red, white",dog\na.jpg,1,0\nb.jpg,1,\nc.jpg,0,1\n'),
         ("bo.csv", 'file,"red, white"\na.jpg,0\nb.jpg,1\n'),
-        ("cy.tsv", "file\tlabels\na.jpg\tred, white\n"),
+        ("cy.tsv", "file\tlabels\na.jpg\tred, white|\n"),
     ):
         (tmp_path / who).write_text(text, "utf-8")
     people = ("../ann.csv", "../bo.csv", "../cy.tsv")

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tagger.commands.console.reading_report import reading_lines
 from tagger.commands.console.screen import Screen
 from tagger.data import Dataset, list_images, read_dataset
 from tagger.data.images.file_stats import file_stats, select_stats
 from tagger.data.images.listing import check_folder
+from tagger.data.reading_summary import summarise_reading
 from tagger.progress import Track, no_track, progress_callback
 from tagger.setting_sections import DataSettings, ReadOptions
 from tagger.text import counted
@@ -38,6 +40,8 @@ def read_with_file_stats(data: DataSettings, *, track: Track) -> tuple[Dataset, 
 def tell_dataset(dataset: Dataset, screen: Screen) -> None:
     """Show which labels were read, the problems in them, and how many photos they do not mention."""
     screen.say(dataset.source)
+    for line in reading_lines(summarise_reading(dataset)):
+        screen.say(line)
     if dataset.problems:
         screen.say(f"{counted(len(dataset.problems), 'problem')} in the data:")
         screen.say_list(dataset.problems)
