@@ -12,6 +12,7 @@ SCRIPT_NAMES = (
     "outbox",
     "session",
     "photos",
+    "doubt",
     "card",
     "details",
     "heat",

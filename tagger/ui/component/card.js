@@ -1,6 +1,6 @@
 // Card view: one photo, one question. "Yes" and "no" always answer the same question ("Does this show sea?"), whatever
-// the label says now and whatever the model predicts: a key always means the same answer. Enter takes the suggestion;
-// a blind card has none, and Enter only says so.
+// the label says now and whatever the model predicts: a key always means the same answer. Enter takes the likelier
+// answer: the change where it is more likely right than not, else the label as it is. A blind card has none.
 
 const AHEAD = 8; // cards fetched and decoded ahead of the one on screen
 const DIGITS = "1234567890";
@@ -153,30 +153,28 @@ class CardView {
     this.file.textContent = card.file;
     this.file.href = `photos?image=${encodeURIComponent(card.hash)}`;
     this.question.replaceChildren("Does this show ", name(card.label), "?");
-    const missing = card.direction === "missing";
     this.node.classList.toggle("blind", card.blind);
-    if (card.blind) this.claim.textContent = "Please check. This card has no suggestion.";
-    else if (card.suggested === null) this.claim.textContent = `Label given: ${word(card.given)}.`;
-    else this.claim.replaceChildren(el("span", { class: "tag", text: missing ? "Probably missing" : "Probably not in the photo" }));
+    this.claim.replaceChildren(...claimOf(card));
     this.reason.replaceChildren(...(card.blind ? [] : withNames(card.reason)));
-    const suggested = card.blind ? null : card.suggested;
+    const usual = defaultAnswer(card);
     const [adds, drops] = [card.given === 1 ? "keeps the label" : "adds the label", card.given === 0 ? "stays without it" : "removes the label"];
-    this.fill(this.yes, "Yes", card.blind ? "it is there" : adds, suggested === 1); // a blind card does not say what is given
-    this.fill(this.no, "No", card.blind ? "it is not there" : drops, suggested === 0);
+    this.fill(this.yes, "Yes", card.blind ? "it is there" : adds, usual === 1); // a blind card does not say what is given
+    this.fill(this.no, "No", card.blind ? "it is not there" : drops, usual === 0);
   }
 
-  fill(answer, title, effect, suggested) {
+  fill(answer, title, effect, usual) {
     answer.title.textContent = title;
     answer.effect.textContent = effect;
-    answer.enter.hidden = !suggested;
-    answer.button.classList.toggle("suggested", suggested);
+    answer.enter.hidden = !usual;
+    answer.button.classList.toggle("suggested", usual);
   }
 
   accept() {
     const card = this.card;
     if (!card || !this.ready) return;
-    if (card.blind || card.suggested === null) this.app.nudge("There is no suggestion here: answer Y or N.");
-    else this.decide(card.suggested === 1 ? "yes" : "no");
+    const usual = defaultAnswer(card);
+    if (usual === null) this.app.nudge("There is no suggestion here: answer Y or N.");
+    else this.decide(usual === 1 ? "yes" : "no");
   }
 
   keep() {

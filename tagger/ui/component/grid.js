@@ -1,4 +1,4 @@
-// Grid view: two dozen photos, one question. Mark the exceptions, settle all of them with one key, in one transaction.
+// Grid view: two dozen photos, one question. The rarer answer is marked; one key settles all, in one transaction.
 
 const TILE_KEYS = [..."abcdefjklmnopqrstvwxy12345"]; // without g, h, i, u, z, which mean something
 const TILES = 24;
@@ -6,7 +6,7 @@ const TILES = 24;
 class GridView {
   constructor(app) {
     this.app = app;
-    this.pages = []; // { label, direction, cards, marks: Set of indices }
+    this.pages = []; // { label, direction, cards, marks: Set of indices, marksChange: whether a mark changes the label }
     this.answered = new Set();
     this.focus = 0;
     this.ready = false;
@@ -62,7 +62,7 @@ class GridView {
     this.pages = this.pages.filter((page, index) => index === 0 || !page.cards.some((card) => lost.has(card.position)));
     if (fresh.length) {
       const { label, direction } = fresh[0];
-      this.pages.push({ label, direction, cards: fresh, marks: new Set() });
+      this.pages.push(startMarks({ label, direction, cards: fresh }));
       this.prefetch();
       if (this.pages.length < 3) this.app.session.sync();
     }
@@ -91,8 +91,13 @@ class GridView {
     const one = count === 1;
     const verb = missing ? (one ? "lacks" : "lack") : one ? "has" : "have";
     const shows = missing ? (one ? "shows" : "show") : one ? "does not show" : "do not show";
-    this.title.replaceChildren(`${plural(count, "photo")} ${verb} the label `, name(page.label), `, but probably ${shows} it`);
-    this.hint.textContent = `Mark the photos that ${missing ? "do not show" : "do show"} it. Then settle all.`;
+    const most = page.marksChange ? (one ? "; does it" : "; do any") : ", but probably";
+    const end = page.marksChange ? `${missing ? " show" : " not show"} it?` : ` ${shows} it`;
+    this.title.replaceChildren(`${plural(count, "photo")} ${verb} the label `, name(page.label), most + end);
+    const expected = page.cards.reduce((sum, card) => sum + card.doubt, 0);
+    const wrong = expected < 0.5 ? "probably none is wrong" : `about ${Math.round(expected)} of ${count} expected to be wrong`;
+    const marked = missing === page.marksChange ? "do show" : "do not show";
+    this.hint.textContent = `Mark the photos that ${marked} it (${wrong}; the likely ones are marked). Then settle all.`;
     this.nodes = page.cards.map((card, index) => this.tile(page, card, index));
     this.tiles.replaceChildren(...this.nodes);
     this.count();
@@ -150,11 +155,12 @@ class GridView {
   }
 
   count() {
-    const { cards, marks, direction } = this.page;
-    const change = cards.length - marks.size;
+    const { cards, direction } = this.page;
+    const change = cards.filter((_, index) => changes(this.page, index)).length;
+    const stay = cards.length - change;
     this.settleText.textContent = `Settle all ${cards.length}`;
     const verb = (direction === "missing" ? "get" : "lose") + (change === 1 ? "s" : "");
-    this.settleEffect.textContent = `${change} ${verb} the label, ${marks.size} stay${marks.size === 1 ? "s" : ""} as ${marks.size === 1 ? "it is" : "they are"}`;
+    this.settleEffect.textContent = `${change} ${verb} the label, ${stay} stay${stay === 1 ? "s" : ""} as ${stay === 1 ? "it is" : "they are"}`;
   }
 
   move(index) {
@@ -176,7 +182,7 @@ class GridView {
     if (!page || !this.ready) return;
     const seconds = Math.round((performance.now() - this.since) / page.cards.length) / 1000;
     const made = page.cards.map((card, index) => {
-      const value = page.marks.has(index) ? card.given : card.suggested;
+      const value = changes(page, index) ? card.suggested : card.given;
       return this.app.decision(card, value === 1 ? "yes" : "no", { source: "grid", seconds });
     });
     this.pages.shift();
@@ -187,7 +193,7 @@ class GridView {
   }
 
   takeBack(entry) {
-    const page = entry.page ?? { label: entry.cards[0].label, direction: entry.cards[0].direction, cards: entry.cards, marks: new Set() };
+    const page = entry.page ?? startMarks({ label: entry.cards[0].label, direction: entry.cards[0].direction, cards: entry.cards });
     page.marks = new Set(page.marks);
     for (const card of page.cards) this.answered.delete(card.position);
     this.pages.unshift(page);

@@ -3,7 +3,7 @@
 const CARD_KEYS = [
   ["Y", "→", "yes, the photo shows the label"],
   ["N", "←", "no, the photo does not show it"],
-  ["Enter", "", "take the suggestion (the button marked Enter)"],
+  ["Enter", "", "the likelier answer (the button marked Enter)"],
   ["K", "", "keep the label as it is"],
   ["U", "", "unsure: another reviewer may know"],
   ["S", "", "skip for now"],
@@ -13,7 +13,7 @@ const CARD_KEYS = [
   ["M", "", "next method of the heat map"],
 ];
 const GRID_KEYS = [
-  ["A … Y, 1 … 5", "", "mark a photo as an exception"],
+  ["A … Y, 1 … 5", "", "mark a photo"],
   ["← ↑ ↓ →", "", "move; Space marks"],
   ["I", "", "invert the marks"],
   ["Enter", "", "settle the whole page"],
@@ -42,12 +42,20 @@ function onKey(event, app) {
 }
 
 function actionOf(event, app) {
-  const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const pressed = letterOf(event);
   const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1]; // by position: a French keyboard has & on the 1
   if (pressed === "?") return () => app.toggleHelp(true);
   if (pressed === "g") return () => app.setMode(app.mode === "grid" ? "card" : "grid");
   if (pressed === "z" || pressed === "Backspace") return () => app.undo();
   return app.mode === "grid" ? gridAction(pressed, digit, app.grid) : cardAction(pressed, digit, event.shiftKey, app.card);
+}
+
+// The letter of a key: what it types where that is a Latin letter or a sign, else its place on the keyboard, so that
+// Cyrillic, Greek or Hebrew layouts have the same keys.
+function letterOf(event) {
+  if (event.key.length !== 1) return event.key;
+  const place = /^Key([A-Z])$/.exec(event.code)?.[1];
+  return place && event.key.charCodeAt(0) > 0x24f ? place.toLowerCase() : event.key.toLowerCase();
 }
 
 function cardAction(pressed, digit, shift, card) {

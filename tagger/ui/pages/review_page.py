@@ -13,7 +13,7 @@ from tagger.ui.app_state import AppState
 from tagger.ui.component import declare_component
 from tagger.ui.server.review_sync import sync_review
 
-DIRECTION_TITLES = {"missing": "Probably missing", "spurious": "Probably not in the photo"}
+DIRECTION_TITLES = {"missing": "Perhaps missing", "spurious": "Perhaps not in the photo"}
 SIGNAL_TITLES = {
     "self_confidence": "The model disagrees",
     "neighbours": "Similar photos disagree",
