@@ -4,6 +4,7 @@ import pytest
 from said import as_dict
 
 from tagger.data import read_dataset
+from tagger.errors import TaggerError
 
 REPORTS = {
     "github.com/deepset-ai/FARM/issues/493": (
@@ -31,3 +32,11 @@ def test_what_another_program_misread_is_read(folder, report):
     text, wanted = REPORTS[report]
     files = ["0.jpg", "1.jpg", "2.jpg"]
     assert list(as_dict(read_dataset(folder(files, **{"labels.csv": text}))).values()) == wanted
+
+
+def test_one_of_several_columns_of_labels_is_not_proposed_as_all_of_them(folder):
+    """github.com/oracle/tribuo/issues/301."""
+    root = folder(["0.jpg", "1.jpg"], **{"labels.csv": "file,label 1,label 2\n0.jpg,cat,dog\n1.jpg,dog,\n"})
+    with pytest.raises(TaggerError) as refused:
+        read_dataset(root)
+    assert "labels_column=label 1" not in str(refused.value)

@@ -40,6 +40,8 @@ def guess_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
     words = [at for at in range(len(columns)) if _is_verdicts(columns[at], cells[at])]
     texts = [at for at in range(len(columns)) if at not in words]
     named = _named([columns[at] for at in texts])
+    if len(named) > 1 and len({re.sub(r"\d+", "", name) for name in named}) == 1:
+        return []  # label1, label2: one of them alone would be half of the labels
     wide = (
         _wide_guesses([columns[at] for at in texts], set().union(*(cells[at] for at in words)))
         if words
