@@ -7,7 +7,12 @@ them, on the device. ``fingerprint.write_fingerprints`` keeps what copies of ima
 
 from tagger.batches.augment import Augment
 from tagger.batches.dataset import ImageBatch, ImageFiles, check_readable
-from tagger.batches.fingerprint import fingerprint, load_fingerprints, write_fingerprints
+from tagger.batches.fingerprint import (
+    fingerprint,
+    load_fingerprint_rows,
+    load_fingerprints,
+    write_fingerprints,
+)
 from tagger.batches.image_cache import CachedImages, fits_cache, open_cache, write_cache
 from tagger.batches.loader import BatchSequence, default_num_workers, make_loader
 from tagger.batches.mixup import mix_targets, mixup_cutmix
@@ -26,6 +31,7 @@ __all__ = [
     "default_num_workers",
     "fingerprint",
     "fits_cache",
+    "load_fingerprint_rows",
     "load_fingerprints",
     "load_image",
     "make_loader",

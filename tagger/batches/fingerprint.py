@@ -53,10 +53,13 @@ def write_fingerprints(batches: Iterable[ImageBatch], images: ImageFiles, path: 
 
 def load_fingerprints(path: Path) -> Fingerprints | None:
     """Thumbnails (N, 16, 16) and colours (N, 3) from ``write_fingerprints``, mapped; None without a file."""
-    if not path.is_file():
-        return None
-    prints = load_array(path, "Remove it, and go on with --resume")
-    return prints[:, :-3].reshape(-1, GRID_SIZE, GRID_SIZE), prints[:, -3:]
+    prints = load_fingerprint_rows(path)
+    return None if prints is None else (prints[:, :-3].reshape(-1, GRID_SIZE, GRID_SIZE), prints[:, -3:])
+
+
+def load_fingerprint_rows(path: Path) -> NDArray[np.uint8] | None:
+    """Fingerprints (N, 259) from ``write_fingerprints``, mapped; None without a file."""
+    return load_array(path, "Remove it, and go on with --resume") if path.is_file() else None
 
 
 def _nonzero_range(inside_BL: Tensor) -> Tensor:

@@ -19,6 +19,9 @@ Labels = Annotated[
 ]
 STORE = "Database of decisions. Default: DATA/.tagger/review.db."
 Moved = Annotated[Path | None, typer.Option("--data", help="The data folder of the run, if it was moved.")]
+AcceptEdited = Annotated[
+    bool, typer.Option("--accept-edited", help="Take files that look like edited versions for the photos.")
+]
 Store = Annotated[str | None, typer.Option("--store", envvar="TAGGER_STORE", help=STORE)]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted command.")]
 Thresholds = Annotated[str | None, typer.Option(help="A threshold set saved in the review app.")]

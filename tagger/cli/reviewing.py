@@ -8,6 +8,7 @@ import typer
 from tagger.cli.base import REVIEW, app, new_screen
 from tagger.cli.options import (
     STORE,
+    AcceptEdited,
     Moved,
     OnDisagreement,
     OnExisting,
@@ -46,6 +47,9 @@ def review(
     data: Moved = None,
     reviewer: Annotated[str | None, typer.Option(help="Your name. Default: that of your account.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    new_store: Annotated[
+        bool, typer.Option("--new-store", help="Start a new database at --store, also in an empty folder.")
+    ] = False,
 ) -> None:
     """Check the suspects in the browser; one key press answers each."""
     from tagger.commands.taken_off import offer_before_review
@@ -55,7 +59,7 @@ def review(
     offer_before_review(run, data, store, screen)
     serve(
         run, host=host, port=port, store=store, data=data, reviewer=reviewer, browser=browser,
-        say=screen.say,
+        new_store=new_store, say=screen.say,
     )  # fmt: skip
 
 
@@ -71,6 +75,7 @@ def apply(
     format: Annotated[str, typer.Option(help="csv, or any format of tagger predict.")] = "csv",
     on_existing: OnExisting = "skip",
     on_disagreement: OnDisagreement = None,
+    accept_edited: AcceptEdited = False,
 ) -> None:
     """Write your labels, corrected by all review decisions."""
     from tagger.commands.apply import apply as call
@@ -79,7 +84,9 @@ def apply(
     refuse_on_existing(context, format)
     written = call(
         run, out=out, format=format, on_existing=on_existing, on_disagreement=on_disagreement or "skip",
-        store=store, data=data, screen=screen,
+        store=store, data=data, accept_edited=accept_edited, screen=screen,
     )  # fmt: skip
     exit_if_unreadable([str(problem) for problem in written.problems], screen)
+    if written.missing:  # they are listed already
+        raise typer.Exit(3)
     screen.say(f"Next: tagger train --data DIR --labels {written.out}")

@@ -7,6 +7,7 @@ import typer
 
 from tagger.cli.base import TRAIN, app, new_screen
 from tagger.cli.options import (
+    AcceptEdited,
     Data,
     JsonReport,
     Labels,
@@ -82,6 +83,7 @@ def retrain(
     on_disagreement: OnDisagreement = None,
     grow: Annotated[bool, typer.Option("--grow", help=GROW)] = False,
     renamed: Annotated[list[str] | None, typer.Option("--renamed", help=RENAMED)] = None,
+    accept_edited: AcceptEdited = False,
 ) -> None:
     """Retrain on the corrected labels, and compare the runs."""
     from tagger.commands.retrain import retrain as call
@@ -90,7 +92,7 @@ def retrain(
     screen = new_screen()
     folder = call(
         run, out=out, store=store, data=data, resume=resume, on_disagreement=on_disagreement, grow=grow,
-        renamed=renamed or [], screen=screen,
+        renamed=renamed or [], accept_edited=accept_edited, screen=screen,
     )  # fmt: skip
     screen.say(f"Next: tagger predict FOLDER{next_run_option(folder)}")
 

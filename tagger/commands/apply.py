@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.located_photos import locate_photos, missing_photos
 from tagger.commands.steps.removed_report import (
     changes_with_removed,
     check_changes,
@@ -47,6 +48,7 @@ class ApplyResult:
     changes: Path
     corrected: ReviewedLabels
     problems: tuple[Problem, ...] = ()
+    missing: tuple[Problem, ...] = ()  # photos of the run that were not found: nothing is written for them
 
 
 def apply(
@@ -58,6 +60,7 @@ def apply(
     on_disagreement: str = "skip",
     store: str | None = None,
     data: str | Path | None = None,
+    accept_edited: bool = False,
     screen: Screen | None = None,
 ) -> ApplyResult:
     """Write the labels after all decisions to ``out`` (.csv), and ``NAME.changes.csv`` beside it.
@@ -69,6 +72,9 @@ def apply(
 
     ``on_disagreement`` says what a label becomes on which people differ: ``skip`` leaves it as it was before the
     review, ``majority`` and ``newest`` decide.
+
+    Photos are found under their present names, by what is in them. One that is not there is ``missing`` in the
+    result, and left out; ``accept_edited`` takes a file that looks like an edited version for it.
 
     The same decisions give the same bytes. ``file`` is written such that ``tagger train --data DIR
     --labels OUT`` finds the images. ``data`` is the data folder if it was moved. TaggerError if it, and the
@@ -92,7 +98,9 @@ def apply(
         _check_output_file(out, changes, folder, format)
     check_changes(changes)
     with locked(output_lock(out, folder=in_folder), "apply", out, warn=screen.say):
-        corrected = correct_labels(folder, *read_decisions(url), on_disagreement)
+        located = locate_photos(folder, url, screen, accept_edited=accept_edited)
+        folder = located.present()
+        corrected = correct_labels(folder, *read_decisions(url, folder), on_disagreement)
         show_decisions(folder, corrected, url, screen)
         existing = on_existing if format in sidecar_formats.names() else "overwrite"
         # The list of changes comes first: it marks a killed call's labels as ours, and says what goes.
@@ -100,7 +108,7 @@ def apply(
         done = _write(folder, corrected, out, format, existing, screen)
         _remove_leftovers(folder, out, changes, format)
     screen.say(f"Labels of {counted(done.num_images, 'photo')}: {out}. Changes: {changes}")
-    return ApplyResult(out, changes, corrected, done.problems)
+    return ApplyResult(out, changes, corrected, done.problems, tuple(missing_photos(located)))
 
 
 def _write_changes(

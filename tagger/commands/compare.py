@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tagger.arrays import UNKNOWN, Cells, Floats
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.related_photos import sets_of
+from tagger.data.known_hashes import known_hashes
 from tagger.errors import TaggerError, did_you_mean
 from tagger.runs import RunFolder, find_run
 from tagger.scoring import paired_table
@@ -46,11 +48,15 @@ class ComparedRun:
     related_N: np.ndarray | None  # sets of images that belong together, of all rows
 
     @classmethod
-    def from_run(cls, run: RunFolder) -> "ComparedRun":
-        """What ``run`` holds; TaggerError if a file is missing."""
+    def from_run(cls, run: RunFolder, others: pd.DataFrame | None = None) -> "ComparedRun":
+        """What ``run`` holds; TaggerError if a file is missing.
+
+        A photo whose picture is among ``others``, the images of another run, has the hash that it has there.
+        """
         images = run.load_images()
         test_N = (images["split"] == "test").to_numpy()
-        hashes = images["hash"].to_numpy(dtype=str)
+        known = images["hash"] if others is None else known_hashes(images, others)
+        hashes = known.to_numpy(dtype=str)
         row_of = {str(hashes[row]): int(row) for row in np.flatnonzero(test_N)[::-1]}
         return cls(
             path=run.path,
@@ -98,7 +104,7 @@ def compare(
     no test image or no label is common.
     """
     runs = [run if isinstance(run, RunFolder) else find_run(run) for run in (run_a, run_b)]
-    a, b = (ComparedRun.from_run(run) for run in runs)
+    a, b = ComparedRun.from_run(runs[0]), ComparedRun.from_run(runs[1], runs[0].load_images())
     names, hashes, notes = _common_labels(a, b), *_common_images(a, b)
     labels_a, eval_labels_a, probs_a, thresholds_a = a.select(hashes, names)
     labels_b, eval_labels_b, probs_b, thresholds_b = b.select(hashes, names)

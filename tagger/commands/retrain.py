@@ -25,6 +25,7 @@ from tagger.commands.steps.finalize import end_training, finalize
 from tagger.commands.steps.grown_pixels import scan_grown
 from tagger.commands.steps.kept_backbone import kept_backbone
 from tagger.commands.steps.previous_networks import load_warm_start
+from tagger.commands.steps.refreshed_features import find_shown_differently, refresh_features
 from tagger.commands.steps.retrain_inputs import (
     RetrainInputs,
     load_retrain_inputs,
@@ -66,6 +67,7 @@ def retrain(
     on_disagreement: str | None = None,
     grow: bool = False,
     renamed: Sequence[str] = (),
+    accept_edited: bool = False,
     screen: Screen | None = None,
 ) -> RunFolder:
     """A new finished run in ``out``, trained on the labels of ``run`` after the decisions in ``store``.
@@ -73,14 +75,15 @@ def retrain(
     ``metrics.json`` also has ``retrained_from``, ``decisions``, ``doubted`` (the strategy for cells still in
     doubt) and ``comparison`` of the two runs. ``resume`` continues an interrupted retraining (``out``, or
     the newest) with the decisions that it began with; ``run`` can only name the same run then. ``data`` is
-    the data folder if it was moved. ``on_disagreement`` as in ``apply``. ``grow`` learns the photos and labels as
-    they are now; ``renamed`` are ``OLD=NEW`` texts on labels that are gone. TaggerError if the folder, and the
-    decisions in it, are not there.
+    the data folder if it was moved. ``on_disagreement`` and ``accept_edited`` as in ``apply``. ``grow`` learns the
+    photos and labels as they are now; ``renamed`` are ``OLD=NEW`` texts on labels that are gone. TaggerError if the
+    folder, and the decisions in it, are not there.
     """
     screen = screen or Screen(quiet=True)
     options = RetrainOptions(
-        out=out, store=store, data=data, on_disagreement=on_disagreement, grow=grow, renamed=renamed
-    )
+        out=out, store=store, data=data, on_disagreement=on_disagreement, grow=grow, renamed=renamed,
+        accept_edited=accept_edited,
+    )  # fmt: skip
     start = resumed_retraining(run, options) if resume else new_retraining(run, options, screen)
     with start.folder.locked("retrain", screen.say):
         start.begin(screen)
@@ -95,7 +98,7 @@ def _retrain(start: RetrainStart, screen: Screen) -> RunFolder:
     job = TrainingJob.start(folder, inputs.settings, screen)
     loaded = read(job, inputs)
     growth = inputs.growth
-    scanned = scan_grown(loaded, start.previous, growth) if growth else scan_pixels(loaded, inputs)
+    scanned = scan_grown(loaded, inputs.previous, growth) if growth else scan_pixels(loaded, inputs)
     targets = training_targets(scanned, inputs)
     fitted = fit(split(scanned, inputs, targets))
     likely: list[int] = []
@@ -146,8 +149,13 @@ def scan_pixels(read: LoadedImages, inputs: RetrainInputs) -> ScannedImages:
     if settings.train.epochs:
         unreadable = find_unreadable(_batches(read), checkpoint)
         unreadable |= find_replaced_files(settings.data.path, read.images, checkpoint, job.screen.track)
-    features = Features(previous.load_views(), {}) if begins_with_features(settings) else None
+    shown = find_shown_differently(read, previous)
+    features = None
+    if begins_with_features(settings):
+        features = refresh_features(Features(previous.load_views(), {}), shown, read, previous)
     scanned = usable_images(read, unreadable, features, "can no longer be used and are left out")
+    if shown.fingerprints is not None:
+        job.run.save_fingerprints(shown.fingerprints[scanned.rows])
     if not (scanned.images["split"] == "train").any():
         job.run.discard()
         raise TaggerError(
@@ -195,7 +203,7 @@ def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets
 
 def _note(inputs: RetrainInputs) -> str:
     """A sentence for the model card: what was learnt."""
-    number = counted(len(inputs.corrected.decisions), "decision")
+    number = counted(inputs.corrected.num_decisions, "decision")
     parts = inputs.growth.changes.parts if inputs.growth else []
     since = f", and with what had changed since: {', '.join(parts)}" if parts else ""
     return f"Retrained from {inputs.previous.path} with {number}{since}."
@@ -216,7 +224,7 @@ def _provenance(inputs: RetrainInputs, doubted: dict[str, Any]) -> dict[str, Any
     """Where the run comes from, for ``metrics.json``."""
     corrected = inputs.corrected
     number = {
-        "number": len(corrected.decisions),
+        "number": corrected.num_decisions,
         "last_id": corrected.last_decision,
         "last_operation": corrected.last_operation,
         "verified": int(corrected.applied.verified_NK.sum()),

@@ -12,7 +12,7 @@ from tagger.commands.console.screen import Screen
 from tagger.commands.steps.related_photos import sets_of
 from tagger.commands.steps.reviewed_labels import read_decisions, store_url
 from tagger.review import RecordedDecision, apply_decisions
-from tagger.runs import RunFolder, find_run, with_data
+from tagger.runs import RunFolder, find_run, locate_run, with_data
 from tagger.suspects import AnsweredPhotos, Evidence, find_suspects, nearest_images, rescore_suspects
 from tagger.text import counted
 
@@ -37,6 +37,7 @@ def suspects(
     screen = screen or Screen(quiet=True)
     folder = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), data)
     store = store_url(folder, store)  # first: a folder that is not there shows at once
+    folder = locate_run(folder, verify=False)
     screen.log_path = folder.log_path
     images = folder.load_images()
     related_N = sets_of(images)
@@ -75,7 +76,7 @@ def load_evidence(folder: RunFolder, store: str | None = None) -> Evidence:
         rules=folder.load_rules(),
         groups=folder.load_groups(),
     )
-    rows, _ = read_decisions(store_url(folder, store))
+    rows, _ = read_decisions(store_url(folder, store), folder)
     return _with_corrections(evidence, images, rows) if rows else evidence
 
 

@@ -16,7 +16,7 @@ from tagger.commands.steps.taken_off import (
 )
 from tagger.commands.writers import write_report
 from tagger.errors import Problem, TaggerError
-from tagger.runs import RunFolder, data_folder, find_run, with_data
+from tagger.runs import RunFolder, data_folder, find_run, locate_run, with_data
 from tagger.text import counted
 
 COLUMNS = ["file", "label", "sidecar", "hash"]
@@ -39,10 +39,11 @@ def taken_off(
     """
     screen = screen or Screen(quiet=True)
     folder = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), data)
+    folder = locate_run(folder, verify=False)
     url = store_url(folder, store)
     images = folder.load_images()
     found, problems = find_taken_off(data_folder(folder), images["file"].tolist(), images["hash"].tolist())
-    open_ones, names = undecided_of_run(folder, found, *read_decisions(url))
+    open_ones, names = undecided_of_run(folder, found, *read_decisions(url, folder))
     if out is not None:
         rows = [(one.file, one.label, one.sidecar, one.hash) for one in open_ones]
         write_report(pd.DataFrame(rows, columns=COLUMNS), Path(out))
@@ -60,8 +61,8 @@ def offer_before_review(
 ) -> None:
     """Say how many tags were taken off and how to learn them. What is wrong with the run, the app itself says."""
     with suppress(TaggerError):
-        folder = with_data(find_run(run), data)
-        corrected = correct_labels(folder, *read_decisions(store_url(folder, store)))
+        folder = locate_run(with_data(find_run(run), data), verify=False)
+        corrected = correct_labels(folder, *read_decisions(store_url(folder, store), folder))
         offer_taken_off(folder, data_folder(folder), corrected, screen)
 
 

@@ -11,7 +11,7 @@ from tagger.batches import fits_cache, make_loader, write_cache, write_fingerpri
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.chosen_settings import chosen_settings
 from tagger.commands.steps.dataset_reading import read_with_file_stats, tell_dataset
-from tagger.commands.steps.duplicate_groups import duplicate_groups
+from tagger.commands.steps.duplicate_groups import duplicate_groups, keep_fingerprints, picture_last
 from tagger.commands.steps.file_changes import (
     find_changed_while_reading,
     stats_when_hashed,
@@ -215,12 +215,12 @@ def split(scanned: ScannedImages) -> SplitImages:
     related_N = related_groups(scanned.images, group_N, job.settings.data)
     start = run_started_from(job.settings)
     found = _split(scanned, group_N if related_N is None else related_N, start)
+    keep_fingerprints(job.run, scanned.rows)
     job.screen.say_list(found.notes, indent="")
     images = scanned.images.assign(split=found.split, fold=found.fold, group=group_N)
     if related_N is not None:
         images["related"] = related_N
-    if "picture_hash" in images:  # not in a checkpoint of an earlier version
-        images["picture_hash"] = images.pop("picture_hash")  # last: others know the first five by their place
+    images = picture_last(images)
     data = TrainingData(
         scanned.pixels, labels_NK, found.split, found.fold, scanned.features, vocabulary=scanned.vocabulary,
         start=load_start(start, scanned) if start else None,

@@ -6,7 +6,9 @@ from tagger.review.corrected_labels import CorrectedLabels, apply_decisions, lab
 from tagger.review.decision import Decision, LabelOperation, RecordedDecision, RecordedOperation
 from tagger.review.disagreement import DisputedLabel
 from tagger.review.doubt_ranking import DoubtModel
+from tagger.review.known_photos import know_photos
 from tagger.review.label_operations import EditedVocabulary, check_operation, vocabulary_after
+from tagger.review.photo_identity import RunPhotos
 from tagger.review.review_queue import SuspectFilter
 from tagger.review.review_session import ReviewSession
 from tagger.review.reviewed_run import ReviewedRun
@@ -41,6 +43,7 @@ __all__ = [
     "ReviewProgress",
     "ReviewSession",
     "ReviewedRun",
+    "RunPhotos",
     "Store",
     "SuspectFilter",
     "apply_decisions",
@@ -48,6 +51,7 @@ __all__ = [
     "check_operation",
     "default_url",
     "kappa_table",
+    "know_photos",
     "label_table",
     "utc_now",
     "vocabulary_after",

@@ -10,13 +10,10 @@ from sqlalchemy import (
     Connection,
     CursorResult,
     Engine,
-    Table,
-    and_,
     bindparam,
     delete,
     func,
     insert,
-    or_,
     select,
     text,
     update,
@@ -25,6 +22,8 @@ from sqlalchemy import (
 from tagger.errors import TaggerError
 from tagger.review import store_schema
 from tagger.review.decision import Cell, Decision, LabelOperation, RecordedDecision, RecordedOperation
+from tagger.review.photo_identity import PhotoIdentities, RunPhotos, file_names, pictures_by_hash
+from tagger.review.recorded_ids import known_ids, undone_id
 from tagger.review.store_engine import open_engine, open_keepalive, read_transaction, write_transaction
 from tagger.review.store_upgrade import upgrade_store
 
@@ -33,6 +32,7 @@ NEW_DECISIONS = (
     .where(store_schema.decisions.c.id > bindparam("after"))
     .order_by(store_schema.decisions.c.id)
 )
+SELECT_DECIDED_HASHES = select(store_schema.decisions.c.hash).distinct()
 LAST_OPERATION = select(func.max(store_schema.operations.c.id))
 MAX_LEASE_SECONDS = 900.0  # seconds; one that lasts longer was given before a clock went back
 DELETE_EXPIRED_LEASES = delete(store_schema.leases).where(store_schema.leases.c.expires <= bindparam("now"))
@@ -50,7 +50,6 @@ RENEW_LEASES = (
     .values(expires=bindparam("until"))
 )
 SELECT_LEASES = select(store_schema.leases.c.hash, store_schema.leases.c.label, store_schema.leases.c.client)
-SEQS_PER_QUERY = 500  # (client, seq) looked up in one question; databases limit its length
 
 
 def utc_now() -> datetime:
@@ -73,6 +72,7 @@ class Store:
         self._now = now or utc_now
         self._server_time = now is None and engine.dialect.name == "postgresql"
         self._kept = open_keepalive(engine)
+        self._photos: PhotoIdentities | None = None
 
     @classmethod
     def open(cls, url: str, *, now: Callable[[], datetime] | None = None) -> Self:
@@ -112,6 +112,28 @@ class Store:
         """One transaction, for who writes many rows (``store_import``)."""
         return write_transaction(self._engine)
 
+    def decided_hashes(self) -> list[str]:
+        """The hashes of all photos on which there are decisions, as they were recorded."""
+        with read_transaction(self._engine) as connection:
+            return list(connection.scalars(SELECT_DECIDED_HASHES))
+
+    def know_photos(self, photos: RunPhotos) -> None:
+        """Read decisions as those on these photos from now on, and note by which pictures they are known."""
+        identities = PhotoIdentities(photos)
+        with write_transaction(self._engine) as connection:
+            identities.register(connection, connection.scalars(SELECT_DECIDED_HASHES).all())
+        self._photos = identities
+
+    def photo_pictures(self) -> dict[str, set[str]]:
+        """The pictures by which each decided photo is known, by hash."""
+        with read_transaction(self._engine) as connection:
+            return pictures_by_hash(connection)
+
+    def photo_files(self) -> dict[str, str]:
+        """The last known name of each decided photo's file, by hash."""
+        with read_transaction(self._engine) as connection:
+            return file_names(connection)
+
     def record(self, decisions: Sequence[Decision]) -> list[int]:
         """The ids of the decisions, all written in one transaction or none.
 
@@ -122,12 +144,14 @@ class Store:
             return []
         time = self._time()
         with write_transaction(self._engine) as connection:
-            ids = _known_ids(connection, store_schema.decisions, decisions)
+            if self._photos is not None:
+                self._photos.register(connection, [decision.hash for decision in decisions])
+            ids = known_ids(connection, store_schema.decisions, decisions)
             for decision in decisions:
                 if (decision.client, decision.seq) not in ids:
                     values = asdict(decision) | {
                         "time": time,
-                        "undoes": _undone_id(connection, decision, ids),
+                        "undoes": undone_id(connection, decision, ids),
                     }
                     del values["undoes_seq"]
                     key = connection.execute(
@@ -148,12 +172,17 @@ class Store:
     def new_decisions(self, after: int) -> tuple[list[RecordedDecision], int]:
         """The decisions with an id greater than ``after``, and the id of the newest label operation (0: none)."""
         with read_transaction(self._engine) as connection:
-            rows = _to_decisions(connection.execute(NEW_DECISIONS, {"after": after}))
+            rows = self._on_photos(connection, connection.execute(NEW_DECISIONS, {"after": after}))
             return rows, connection.execute(LAST_OPERATION).scalar() or 0
 
     def history(self, hash: str) -> list[RecordedDecision]:
         """The decisions about one image, in id order."""
-        return self._decisions(store_schema.decisions.c.hash == hash)
+        hashes = [hash]
+        if self._photos is not None:
+            with read_transaction(self._engine) as connection:
+                hashes = self._photos.aliases(connection, hash)
+        rows = self._decisions(store_schema.decisions.c.hash.in_(hashes))
+        return [row for row in rows if row.hash == hash]
 
     def last_id(self) -> int:
         """The id of the newest decision, 0 if there is none."""
@@ -201,7 +230,7 @@ class Store:
         """The id of the operation; one whose (client, seq) is known already keeps its old id."""
         table = store_schema.operations
         with write_transaction(self._engine) as connection:
-            known = _known_ids(connection, table, [operation])
+            known = known_ids(connection, table, [operation])
             if known:
                 return known[operation.client, operation.seq]
             last = connection.execute(select(func.max(store_schema.decisions.c.id))).scalar() or 0
@@ -244,7 +273,11 @@ class Store:
     def _decisions(self, condition: Any) -> list[RecordedDecision]:
         query = select(store_schema.decisions).where(condition).order_by(store_schema.decisions.c.id)
         with read_transaction(self._engine) as connection:
-            return _to_decisions(connection.execute(query))
+            return self._on_photos(connection, connection.execute(query))
+
+    def _on_photos(self, connection: Connection, rows: CursorResult) -> list[RecordedDecision]:
+        decisions = _to_decisions(rows)
+        return decisions if self._photos is None else self._photos.translate(connection, decisions)
 
 
 def _to_decisions(rows: CursorResult) -> list[RecordedDecision]:
@@ -255,42 +288,4 @@ def _to_decisions(rows: CursorResult) -> list[RecordedDecision]:
         one = object.__new__(RecordedDecision)
         one.__dict__.update(zip(names, row, strict=True))
         found.append(one)
-    return found
-
-
-def _known_ids(
-    connection: Connection, table: Table, sent: Sequence[Decision] | Sequence[LabelOperation]
-) -> dict[tuple[str, int], int]:
-    """The ids of those that are in the table already, by (client, seq)."""
-    ids: dict[tuple[str, int], int] = {}
-    for start in range(0, len(sent), SEQS_PER_QUERY):
-        keys = [(one.client, one.seq) for one in sent[start : start + SEQS_PER_QUERY]]
-        by_client: dict[str, list[int]] = {}
-        for client, seq in keys:
-            by_client.setdefault(client, []).append(seq)
-        wanted = or_(
-            *((table.c.client == client) & table.c.seq.in_(seqs) for client, seqs in by_client.items())
-        )
-        query = select(table.c.client, table.c.seq, table.c.id).where(wanted)
-        ids |= {(row.client, row.seq): row.id for row in connection.execute(query)}
-    return ids
-
-
-def _undone_id(connection: Connection, decision: Decision, ids: dict[tuple[str, int], int]) -> int | None:
-    """The id that an undo takes back, found by its number if need be; TaggerError if there is no such decision."""
-    if decision.verdict != "undo":
-        return None
-    table = store_schema.decisions.c
-    if decision.undoes is None:
-        found = ids.get((decision.client, decision.undoes_seq or 0))
-        wanted = and_(table.client == decision.client, table.seq == decision.undoes_seq)
-    else:
-        found = None
-        wanted = and_(table.id == decision.undoes)
-    found = found or connection.execute(select(table.id).where(wanted)).scalar()
-    if found is None:
-        what = f"id {decision.undoes}" if decision.undoes is not None else f"number {decision.undoes_seq}"
-        raise TaggerError(
-            f"There is no decision with {what} to undo ({decision.label!r} of image {decision.hash})."
-        )
     return found

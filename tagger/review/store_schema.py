@@ -90,6 +90,15 @@ notes = Table(
     "notes", metadata, Column("key", String(200), primary_key=True), Column("value", Text, nullable=False)
 )
 
+photos = Table(  # of decided photos; versions without this table leave it alone, so the format stays the same
+    "photos",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("hash", String(128), nullable=False, index=True),
+    Column("picture_hash", String(128), nullable=False),
+    Column("file", Text, nullable=False),
+)
+
 
 APPEND_ONLY_TABLES = (decisions, operations)  # append-only
 
@@ -118,6 +127,7 @@ def create_or_check_tables(connection: Connection) -> int:
             "Nothing was changed. Use the newer tagger that wrote them (pip install --upgrade retagger), or another "
             "--store."
         )
+    photos.create(connection, checkfirst=True)
     return int(found)
 
 

@@ -4,6 +4,7 @@ from tagger.runs.atomic import atomic_write, create_memmap, disk_error, remove_l
 from tagger.runs.checkpoint import Checkpoint
 from tagger.runs.folder import RunFolder
 from tagger.runs.locate import find_run, new_run_path, newest_unfinished
+from tagger.runs.located_run import LocatedRun, locate_run
 from tagger.runs.lock import BusyError, locked, output_lock
 from tagger.runs.moved_run import MovedRun, data_folder, is_absent, with_data
 from tagger.runs.read_errors import load_array, wrap_read_errors
@@ -11,6 +12,7 @@ from tagger.runs.read_errors import load_array, wrap_read_errors
 __all__ = [
     "BusyError",
     "Checkpoint",
+    "LocatedRun",
     "MovedRun",
     "RunFolder",
     "atomic_write",
@@ -20,6 +22,7 @@ __all__ = [
     "find_run",
     "is_absent",
     "load_array",
+    "locate_run",
     "locked",
     "new_run_path",
     "newest_unfinished",

@@ -15,7 +15,7 @@ from tagger.arrays import Cells
 from tagger.data.formats.csv_injection import BYTE_ORDER_MARK
 from tagger.errors import Problem, TaggerError
 from tagger.runs.atomic import atomic_write, write_text
-from tagger.runs.read_errors import wrap_read_errors
+from tagger.runs.read_errors import load_array, wrap_read_errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +54,15 @@ class ArtifactFolder:
     def load_images(self) -> pd.DataFrame:
         """file, hash, size, split, fold, group of each image; no group in runs of earlier versions."""
         return self._load_table("images.parquet")
+
+    def save_fingerprints(self, fingerprints: np.ndarray) -> None:
+        """``fingerprints.npy``: 16 x 16 grey levels and the mean colour of each image (N, 259), uint8."""
+        self._save_array("fingerprints.npy", np.asarray(fingerprints))
+
+    def load_fingerprints(self) -> np.ndarray | None:
+        """What ``save_fingerprints`` wrote, mapped; None in a run of an earlier version."""
+        path = self.path / "fingerprints.npy"
+        return load_array(path) if path.is_file() else None
 
     def save_cells(self, labels_NK: Cells, names: tuple[str, ...]) -> None:
         """``labels.parquet``: one column a label, -1 unknown, 0, 1."""

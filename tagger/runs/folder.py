@@ -29,7 +29,7 @@ from tagger.scoring import LabelConstraints, build_constraints
 
 RUN_FILES = re.compile(  # every file that a training writes beside its checkpoint
     r"(config\.toml|(labels|thresholds|origin|metrics)\.json|(images|labels|suspects|judged)\.parquet|README\.md|log\.txt"
-    r"|(oof|dynamics|neighbours)\.npz|(embeddings|views)\.npy|(history|unreadable)\.csv|model\.safetensors"
+    r"|(oof|dynamics|neighbours)\.npz|(embeddings|views|fingerprints)\.npy|(history|unreadable)\.csv|model\.safetensors"
     r"|plots/(precision_recall|learning_curves|reliability|cooccurrence|per_label|group_\d+|code)\.png"
     rf"|members/{NETWORK}\.safetensors)"
 )

@@ -10,8 +10,10 @@ from pathlib import Path
 from tagger.config import Settings
 from tagger.data.images.hashes import hash_files
 from tagger.data.images.listing import check_folder
+from tagger.data.images.locate_photos import locate_photos
 from tagger.errors import TaggerError
 from tagger.runs.folder import RunFolder
+from tagger.runs.located_run import sought_photos
 from tagger.runs.notes_file import with_data_folder
 from tagger.text import counted
 
@@ -33,7 +35,8 @@ class MovedRun(RunFolder):
 def with_data(run: RunFolder, data: str | Path | None) -> RunFolder:
     """The run with its photos in ``data``; without ``data`` the run as it is.
 
-    TaggerError if more than half of a sample of its photos is not there, by name and content.
+    TaggerError if more than half of its photos are not there. A sample is compared by name and content; all are looked
+    for only if that fails.
     """
     if data is None:
         return run
@@ -42,13 +45,21 @@ def with_data(run: RunFolder, data: str | Path | None) -> RunFolder:
     sample = images.iloc[:: max(1, len(images) // NUM_COMPARED)]
     files = sample["file"].tolist()
     hashes, _, _ = hash_files(root, files)
-    missing = [file for file, now, then in zip(files, hashes, sample["hash"], strict=True) if now != then]
-    if 2 * len(missing) > len(files):
-        raise TaggerError(
-            f"--data {root}: this is not the data folder of {run.path}. Of {counted(len(files), 'photo')}"
-            f" compared, {len(missing):,} are not there with the same content, such as {missing[0]}."
-        )
+    num_missing = sum(now != then for now, then in zip(hashes, sample["hash"], strict=True))
+    if 2 * num_missing > len(files):
+        _check_photos(run, root)
     return MovedRun(run.path, root)
+
+
+def _check_photos(run: RunFolder, root: Path) -> None:
+    """TaggerError if more than half of a run's photos are not in a folder, under any name and with any metadata."""
+    found = locate_photos(root, sought_photos(run))
+    if 2 * len(found.missing) > len(found.files):
+        raise TaggerError(
+            f"--data {root}: this is not the data folder of {run.path}. Of {counted(len(found.files), 'photo')},"
+            f" {len(found.missing):,} are not there with the same picture, such as"
+            f" {found.files[min(found.missing)]}."
+        )
 
 
 def data_folder(run: RunFolder, *, holds_decisions: bool = True) -> Path:

@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field
 from getpass import getuser
 from pathlib import Path
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 
 from tagger.arrays import Cells
 from tagger.errors import TaggerError
-from tagger.review import DoubtModel, ReviewedRun, ReviewSession, Store, default_url
-from tagger.runs import MovedRun, RunFolder, data_folder, find_run, with_data
+from tagger.review import DoubtModel, ReviewedRun, ReviewSession, Store, default_url, know_photos
+from tagger.review.store_address import check_new_store, check_store_folder
+from tagger.runs import LocatedRun, MovedRun, RunFolder, data_folder, find_run, locate_run, with_data
 from tagger.runs.lineage import same_place
 from tagger.ui.grid_groups import GridGroup, ordered_groups
 from tagger.ui.photo_previews import PhotoPreviews
@@ -81,14 +83,22 @@ def open_app_state(
     reviewer: str | None = None,
     served: bool = True,
     say: Callable[[str], None] | None = None,
+    new_store: bool = False,
 ) -> AppState:
     """The state of the app on a run (default: the one in use). TaggerError says why it cannot be reviewed.
 
-    ``data`` is the data folder if it was moved. ``say`` is told which run is in use, if none is given.
+    ``data`` is the data folder if it was moved. ``say`` is told which run is in use, if none is given. ``new_store``
+    starts the database ``store`` in any folder; without it, one that is absent or empty is taken for a disk that
+    is not mounted.
     """
+    if new_store:
+        check_new_store(store)
+    elif store:
+        check_store_folder(store, writes=True)
     folder = with_data(find_run(run, say), data)
-    tables = _read_tables(folder)
     root = data_folder(folder, holds_decisions=store is None)
+    folder = locate_run(folder, verify=False)
+    tables = _read_tables(folder)
     opened = Store.open(store or default_url(root))
     reviewer = reviewer or default_reviewer()
     return _open_state(folder, tables, root, opened, reviewer, served=served, open_runs=OpenRuns())
@@ -99,11 +109,12 @@ def _open_sibling(app_state: AppState, name: str) -> AppState:
     path = app_state.run.path.absolute().parent / name
     if Path(name).name != name:
         raise TaggerError(f"{name!r} is no name of a run.")
-    data = app_state.run.data if isinstance(app_state.run, MovedRun) else None
-    folder = with_data(find_run(path), data)
+    former = app_state.run.former if isinstance(app_state.run, LocatedRun) else app_state.run
+    folder = with_data(find_run(path), former.data if isinstance(former, MovedRun) else None)
     root = data_folder(folder)
     if not same_place(root, app_state.previews.root):
         raise TaggerError(f"{name} is on other photos ({root}). Open it: tagger review --run {path}")
+    folder = locate_run(folder, verify=False)
     return _open_state(
         folder, _read_tables(folder), root, app_state.store, app_state.reviewer,
         served=app_state.served, open_runs=app_state.open_runs,
@@ -122,6 +133,8 @@ def _open_state(
 ) -> AppState:
     """The state on a run with its store open; it is one of ``open_runs`` from now on."""
     names = folder.load_labels()
+    store = copy(store)  # the same database; each run reads decisions as those on its own photos
+    know_photos(store, tables.images, root)
     reviewed = ReviewedRun(
         name=folder.path.name,
         suspects=tables.suspects,
@@ -136,7 +149,7 @@ def _open_state(
         run=folder,
         store=store,
         session=ReviewSession(reviewed, store, doubt_model=doubt_model),
-        previews=PhotoPreviews(root, root / ".tagger" / "previews"),
+        previews=PhotoPreviews(root, root / ".tagger" / "previews", _pictures(tables.images)),
         token=_token(store),
         reviewer=reviewer,
         hashes=tables.images["hash"].to_numpy(object),
@@ -159,6 +172,13 @@ class _RunTables:
     labels_NK: Cells
     neighbours: Any
     oof: Any
+
+
+def _pictures(images: pd.DataFrame) -> dict[str, str]:
+    """The picture of each photo by hash, in a run that knows them."""
+    if "picture_hash" not in images:
+        return {}
+    return dict(zip(images["hash"], images["picture_hash"], strict=True))
 
 
 def _read_tables(folder: RunFolder) -> _RunTables:

@@ -7,13 +7,14 @@ photos. Re-encoding drops whatever else a file holds (GPS, scripts, a second fil
 import os
 import tempfile
 from base64 import b64encode
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageCms
 
 from tagger.data.images.decoding import UnreadableImage, load_preview
-from tagger.data.images.hashes import hash_file
+from tagger.data.images.hashes import identify_file
 
 PREVIEW_SIZES = (
     128,
@@ -31,11 +32,15 @@ class PhotoError(Exception):
 
 
 class PhotoPreviews:
-    """Previews of the photos below ``root``, kept in ``cache`` (left out where that cannot be written)."""
+    """Previews of the photos below ``root``, kept in ``cache`` (left out where that cannot be written).
 
-    def __init__(self, root: Path, cache: Path | None):
+    ``pictures`` has the picture hash by hash: a file with other metadata is the same photo.
+    """
+
+    def __init__(self, root: Path, cache: Path | None, pictures: Mapping[str, str] | None = None):
         self.root = root.resolve()
         self.cache = cache
+        self._pictures = pictures or {}
 
     def path(self, file: str) -> Path:
         """Where ``file`` lies. PhotoError if that is outside the data folder, or not a regular file."""
@@ -56,10 +61,12 @@ class PhotoPreviews:
         size = next((known for known in PREVIEW_SIZES if known >= size), PREVIEW_SIZES[-1])
         path = self.path(file)  # also when it is in the cache: what was taken away is shown no more
         kept = self._kept(hash, size)
-        if kept is not None and kept.is_file():
+        if kept is not None and _is_newer(kept, path):
             return kept.read_bytes()
-        if len(hash) == HASH_LENGTH and hash_file(path)[0] != hash:
-            raise PhotoError("the file has changed since the run was made")
+        if len(hash) == HASH_LENGTH and not self._is_photo(path, hash):
+            if kept is not None and kept.is_file():  # of the photo that the decisions are on
+                return kept.read_bytes()
+            raise PhotoError("another picture is in the file than when the run was made")
         data = encode_preview(path, size=size)
         if kept is not None:
             _write_cache(kept, data)
@@ -72,10 +79,24 @@ class PhotoPreviews:
         except PhotoError:
             return ""
 
+    def _is_photo(self, path: Path, hash: str) -> bool:
+        """Whether a file is the photo with this hash, perhaps with other metadata."""
+        now = identify_file(path)
+        return now.hash == hash or (now.hash != "" and self._pictures.get(hash) == now.picture_hash)
+
     def _kept(self, hash: str, size: int) -> Path | None:
         if self.cache is None or not hash.isalnum() or len(hash) < 8:
             return None
         return self.cache / hash[:2] / f"{hash}-{size}.jpg"
+
+
+def _is_newer(kept: Path, photo: Path) -> bool:
+    """Whether a preview was made after the last change of its photo: one rotated by its flag is drawn anew."""
+    try:
+        status = photo.stat()
+        return kept.stat().st_mtime >= max(status.st_mtime, status.st_ctime)
+    except OSError:
+        return False
 
 
 def encode_preview(source: Path | bytes, *, size: int) -> bytes:

@@ -96,7 +96,7 @@ def test_a_folder_of_other_photos_is_refused(
     for path in reviewed.run.load_images()["file"][:60]:
         (other / path).write_bytes(b"another photo")
     end = tagger_cli("apply", "--run", reviewed.run.path, "--data", other, "--out", "out.csv")
-    refused(end, str(other), "not the data folder of", "not there with the same content")
+    refused(end, str(other), "not the data folder of", "not there with the same picture")
     refused(
         tagger_cli("suspects", "--run", reviewed.run.path, "--data", "nix"), "nix: there is no such folder"
     )
@@ -126,6 +126,27 @@ def test_a_named_store_needs_no_data_folder_and_has_to_be_there(
     assert tagger_cli(*argv, default_url(moved)).code == 0
     new = f"sqlite:///{tmp_path}/new.db"  # the folder is there: nobody has decided yet
     assert store_url(reviewed.run, new) == new
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_review_starts_no_store_on_a_disk_that_is_not_mounted(
+    empty: bool, reviewed: Reviewed, tmp_path: Path
+):
+    disk = tmp_path / "disk"
+    if empty:
+        disk.mkdir()
+    url = f"sqlite:///{disk}/review.db"
+    with pytest.raises(TaggerError, match=r"Mount its disk.* --new-store"):
+        open_app_state(reviewed.run.path, store=url)
+    assert not list(disk.glob("*"))
+    state = open_app_state(reviewed.run.path, store=url, new_store=True)
+    state.store.close()
+    assert (disk / "review.db").is_file()
+    with pytest.raises(TaggerError, match="is there already"):
+        open_app_state(reviewed.run.path, store=url, new_store=True)
+    with pytest.raises(TaggerError, match="no database is named"):
+        open_app_state(reviewed.run.path, new_store=True)
+    open_app_state(reviewed.run.path, store=url).store.close()
 
 
 def test_a_resumed_retraining_needs_the_decisions_that_it_began_with(

@@ -148,8 +148,11 @@ def test_decisions_that_have_no_place_in_the_run_are_counted_and_listed(
     say(url, ("f" * 64, run.load_labels()[0], "yes"), (hashes[0], "no such label", "yes"))
     ended = tagger_cli("apply", "--run", run.path, "--out", "labels.csv", "--store", url)
     assert ended.code == 0, ended.err
-    assert "Not applied: 2 decisions on photos or labels that this run does not have:" in ended.out
-    assert "'no such label'" in ended.out
+    assert (
+        "Not applied: 2 decisions on photos that are not there or labels that this run does not have:"
+        in ended.out
+    )
+    assert f"'no such label' of {run.load_images()['file'][0]} (yes)" in ended.out  # the store knows its name
     assert "tagger train --data DIR --labels labels.csv" in ended.out
 
 

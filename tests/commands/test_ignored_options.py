@@ -24,7 +24,7 @@ RESUMED: dict[tuple[str, str], dict[str, str | None]] = {
     },
     ("retrain", "--resume"): {
         "--run": "other", "--out": None, "--store": None, "--data": None, "--on-disagreement": "newest",
-        "--grow": "", "--renamed": "a=b",
+        "--grow": "", "--renamed": "a=b", "--accept-edited": "",
     },
     ("predict", "--resume"): {
         "--on-existing": "overwrite", "FOLDER": None, "--run": None, "--out": None, "--format": None,
@@ -105,8 +105,8 @@ def test_a_resumed_retraining_refuses_another_run(begun: RunFolder, finished: Pa
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("more", [("--grow",), ("--grow", "--renamed", "a=b")])
-def test_a_resumed_retraining_does_not_begin_to_grow(
+@pytest.mark.parametrize("more", [("--grow",), ("--grow", "--renamed", "a=b"), ("--accept-edited",)])
+def test_a_resumed_retraining_takes_no_more_than_it_began_with(
     more: tuple[str, ...], begun: RunFolder, finished: Path, tagger_cli: Cli
 ):
     begun.checkpoint.save_origin(

@@ -34,6 +34,7 @@ FILES |= {
     "oof.npz",
     "dynamics.npz",
     "embeddings.npy",
+    "fingerprints.npy",
     "metrics.json",
     "history.csv",
     "unreadable.csv",

@@ -197,7 +197,14 @@ def test_a_run_is_finished_when_its_metrics_are_there(run: RunFolder):
 
 
 # not every run has these
-OPTIONAL = {"load_dynamics", "load_eval_mask", "load_suspects", "load_threshold_set", "load_notes"}
+OPTIONAL = {
+    "load_dynamics",
+    "load_eval_mask",
+    "load_fingerprints",
+    "load_suspects",
+    "load_threshold_set",
+    "load_notes",
+}
 
 
 @pytest.mark.parametrize(

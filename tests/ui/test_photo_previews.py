@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from tagger.data.images.decode_limits import MAX_PIXELS
-from tagger.data.images.hashes import hash_file
+from tagger.data.images.hashes import hash_file, identify_file
 from tagger.ui.photo_previews import PREVIEW_SIZES, PhotoError, PhotoPreviews, encode_preview
 from tagger.ui.server.security import content_policy
 
@@ -109,9 +109,24 @@ def test_another_picture_under_the_same_name_is_not_shown(tmp_path: Path):
     path = saved(tmp_path / "x.png")
     hash = hash_file(path)[0]
     saved(path, size=(30, 30))
-    with pytest.raises(PhotoError, match="has changed since the run was made"):
+    with pytest.raises(PhotoError, match="another picture is in the file than when the run was made"):
         PhotoPreviews(tmp_path, tmp_path / "cache").preview("x.png", hash)
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_photo_with_other_metadata_is_drawn_anew(tmp_path: Path):
+    path, exif = saved(tmp_path / "x.png"), Image.Exif()
+    before = identify_file(path)
+    previews = PhotoPreviews(tmp_path, tmp_path / "cache", {before.hash: before.picture_hash})
+    upright = previews.preview("x.png", before.hash, size=256)
+    exif[0x0112] = 6
+    with Image.open(path) as image:
+        size = image.size
+        image.save(path, exif=exif)
+    assert hash_file(path)[0] != before.hash
+    turned = previews.preview("x.png", before.hash, size=256)
+    assert turned != upright
+    assert Image.open(io.BytesIO(turned)).size == size[::-1]
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path):

@@ -34,7 +34,7 @@ def disagreements(
     folder = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), data)
     if out is not None:
         check_new_report(Path(out), COLUMNS)
-    corrected = correct_labels(folder, *read_decisions(store_url(folder, store)))
+    corrected = correct_labels(folder, *read_decisions(store_url(folder, store), folder))
     table = disagreement_table(corrected.applied.disputed, folder.load_images())
     if out is not None:
         write_report(table, Path(out))

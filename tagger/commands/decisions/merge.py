@@ -14,6 +14,7 @@ from tagger.commands.steps.reviewed_labels import hide_password
 from tagger.errors import TaggerError
 from tagger.review import Store
 from tagger.review.decision_log import DecisionLog
+from tagger.review.photo_identity import add_photo_rows, photo_rows
 from tagger.review.store_import import PlannedImport, read_log
 
 
@@ -36,7 +37,12 @@ def merge_stores(
     place = _target(into, run, data, screen)
     if make_url(url) == make_url(place.url):
         raise TaggerError(f"{hide_password(url)}: this is the store to merge into. Name another one.")
-    return bring_in(_read(url), place, "merge", hide_password(url), reviewer, preview, screen)
+    log, photos = _read(url)
+    plan = bring_in(log, place, "merge", hide_password(url), reviewer, preview, screen)
+    if photos and not preview:
+        with closing(Store.open(place.url)) as store, store.writing() as connection:
+            add_photo_rows(connection, photos)
+    return plan
 
 
 def _target(
@@ -47,14 +53,17 @@ def _target(
     return find_place(run, into, data, screen.say)
 
 
-def _read(url: str) -> DecisionLog:
-    """All of a store, which stays as it is, of whatever version: a SQLite file is copied first."""
+def _read(url: str) -> tuple[DecisionLog, list[tuple[str, str, str]]]:
+    """All of a store, which stays as it is, and what it knows of photos. A SQLite file is copied first."""
     file = sqlite_file(url)
     if file is None:
-        with closing(Store.open(url)) as store:
-            return read_log(store)
+        return _read_open(url)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.db"
         copy_sqlite(file, copy)
-        with closing(Store.open(f"sqlite:///{copy}")) as store:
-            return read_log(store)
+        return _read_open(f"sqlite:///{copy}")
+
+
+def _read_open(url: str) -> tuple[DecisionLog, list[tuple[str, str, str]]]:
+    with closing(Store.open(url)) as store, store.reading() as connection:
+        return read_log(store), photo_rows(connection)

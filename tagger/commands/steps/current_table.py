@@ -1,6 +1,6 @@
 """The photos and labels in a run's data folder now, compared with those that the run was trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from tagger.commands.console.screen import Screen
 from tagger.commands.steps.dataset_reading import read_with_file_stats
 from tagger.commands.steps.reviewed_labels import ReviewedLabels, correct_cells
 from tagger.data import Dataset
+from tagger.data.known_hashes import known_hashes
 from tagger.data.table_changes import LabelledPhotos, TableChanges, compare_tables, match_photos
 from tagger.errors import TaggerError
 from tagger.runs import RunFolder
@@ -38,6 +39,7 @@ def read_current_table(previous: RunFolder, corrected: ReviewedLabels, screen: S
     """
     dataset, stats_NF = read_with_file_stats(previous.load_settings().data, track=screen.track)
     old = previous.load_images()
+    dataset = replace(dataset, images=dataset.images.assign(hash=known_hashes(dataset.images, old)))
     row_N = match_photos(*_keys(dataset.images), *_keys(old))
     now = decide_cells(dataset.images, dataset.labels_NK, dataset.labels, corrected)
     changes = find_changes(previous, corrected, dataset.images, now, row_N)

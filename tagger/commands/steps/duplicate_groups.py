@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tagger.batches import load_fingerprints
+from tagger.batches import load_fingerprint_rows, load_fingerprints
 from tagger.commands.console.screen import Screen
 from tagger.data import near_duplicate_groups
+from tagger.runs import RunFolder
 from tagger.text import counted
 
 
@@ -36,3 +37,21 @@ def duplicate_groups(
             " each stays together, in one fold or in the test split."
         )
     return group_N
+
+
+def keep_fingerprints(run: RunFolder, rows: NDArray[np.int64]) -> None:
+    """Save the fingerprints of these rows of the checkpoint in the run, by which edited photos are recognised."""
+    prints = load_fingerprint_rows(run.checkpoint.fingerprints_path)
+    if prints is not None:
+        run.save_fingerprints(prints[rows])
+
+
+def picture_last(images: pd.DataFrame) -> pd.DataFrame:
+    """The images with the column ``picture_hash`` behind those that earlier versions know by their place.
+
+    >>> picture_last(pd.DataFrame({"picture_hash": ["p"], "split": ["test"]})).columns.tolist()
+    ['split', 'picture_hash']
+    """
+    if "picture_hash" not in images:  # a checkpoint of an earlier version
+        return images
+    return images[[*images.columns.drop("picture_hash"), "picture_hash"]]

@@ -2,7 +2,8 @@
 
 A replaced file must not get the label of the old one. So the size, inode and times of each file are saved
 before the files are hashed, and compared when all pixels have been read, and again at the end. Only files
-for which they differ are hashed again.
+for which they differ are hashed again. A file into which a program wrote metadata is not replaced: its picture is
+the same.
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from tagger.commands.console.screen import Screen
 from tagger.data.images.file_stats import file_stats
 from tagger.data.images.hash_cache import STAT_FIELDS
-from tagger.data.images.hashes import hash_file, hash_files
+from tagger.data.images.hashes import hash_files, identify_file, identify_files
 from tagger.errors import Problem
 from tagger.progress import Track, progress_callback
 from tagger.runs import Checkpoint
@@ -35,10 +36,22 @@ def find_changed_files(root: str | Path, images: pd.DataFrame, stats_NF: NDArray
     files = images["file"].tolist()
     found = {}
     for n in np.flatnonzero((file_stats(root, files) != stats_NF).any(axis=1)).tolist():
-        digest, _, reason = hash_file(Path(root, files[n]))
-        if digest != images["hash"][n]:
-            found[n] = reason.partition(":")[0] if not digest else "replaced by another image"
+        now = identify_file(Path(root, files[n]))
+        if not same_picture(images, n, now.hash, now.picture_hash):
+            found[n] = now.reason.partition(":")[0] if not now.hash else "replaced by another image"
     return found
+
+
+def same_picture(images: pd.DataFrame, row: int, hash: str, picture_hash: str) -> bool:
+    """Whether a file with these hashes is the image of a row, perhaps with other metadata.
+
+    >>> images = pd.DataFrame({"hash": ["a"], "picture_hash": ["p"]})
+    >>> same_picture(images, 0, "b", "p"), same_picture(images, 0, "b", "q"), same_picture(images, 0, "a", "")
+    (True, False, True)
+    """
+    if hash == images["hash"][row]:
+        return True
+    return "picture_hash" in images and bool(picture_hash) and picture_hash == images["picture_hash"][row]
 
 
 def find_changed_while_reading(
@@ -65,8 +78,13 @@ def find_replaced_files(
             root, files, progress=progress_callback(track, len(files), "comparing photos")
         )
         pairs = enumerate(zip(hashes, images["hash"], strict=True))
+        changed = [row for row, (now, then) in pairs if now and now != then]
+        now = identify_files(root, [files[row] for row in changed])
+        kept = zip(changed, now.hashes, now.picture_hashes, strict=True)
         return {
-            row: "replaced by another image: left out" for row, (now, then) in pairs if now and now != then
+            row: "replaced by another image: left out"
+            for row, hash, picture in kept
+            if not same_picture(images, row, hash, picture)
         }
 
     return checkpoint.changed_rows(find)

@@ -6,15 +6,17 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from tagger.arrays import Indices
+from tagger.arrays import Bools, Indices
 from tagger.batches import (
     ImageBatch,
     fits_cache,
+    load_fingerprint_rows,
     load_fingerprints,
     make_loader,
     write_cache,
     write_fingerprints,
 )
+from tagger.commands.steps.duplicate_groups import keep_fingerprints, picture_last
 from tagger.commands.steps.file_changes import find_changed_while_reading
 from tagger.commands.steps.grown_photos import GrownPhotos
 from tagger.commands.steps.related_photos import related_groups
@@ -22,21 +24,22 @@ from tagger.commands.steps.training_steps import LoadedImages, ScannedImages, us
 from tagger.data import near_duplicate_groups
 from tagger.data.joined_split import by_folders, join_split
 from tagger.model import example_images, fuse_batchnorm
-from tagger.runs import RunFolder
+from tagger.runs import LocatedRun, RunFolder
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features
 from tagger.training.device import pick_precision
 from tagger.training.features import Features, extract_features, find_unreadable
 
 
-def scan_grown(read: LoadedImages, previous: RunFolder, growth: GrownPhotos) -> ScannedImages:
+def scan_grown(read: LoadedImages, previous: LocatedRun, growth: GrownPhotos) -> ScannedImages:
     """The photos that can be read, with features where they are needed, and a part of the split for each."""
     checkpoint = read.job.run.checkpoint
     unreadable = find_unreadable(_batches(read), checkpoint)
     unreadable |= find_changed_while_reading(read.job.settings.data.path, read.images, checkpoint)
     features = None
     if begins_with_features(read.job.settings):
-        features = _features(read, previous, growth.row_N, unreadable)
+        row_N = np.where(_looks_different(read, previous, growth.row_N), -1, growth.row_N)
+        features = _features(read, previous, row_N, unreadable)
     scanned = usable_images(read, unreadable, features, "could not be read and are left out")
     return _with_parts(scanned, int(previous.load_images()["fold"].max()) + 1)
 
@@ -55,6 +58,19 @@ def _batches(read: LoadedImages) -> Iterable[ImageBatch]:
     if settings.train.epochs and fits_cache(files, settings.image.cache):
         tracked = write_cache(tracked, files, checkpoint.pixels_path)
     return tracked
+
+
+def _looks_different(read: LoadedImages, previous: LocatedRun, row_N: Indices) -> Bools:
+    """Whether each photo of the run is shown another way round, or edited, since: its file and fingerprint changed."""
+    different_N = np.isin(row_N, previous.changed_rows)
+    now, before = (
+        load_fingerprint_rows(read.job.run.checkpoint.fingerprints_path),
+        previous.load_fingerprints(),
+    )
+    if now is not None and before is not None:
+        rows = np.flatnonzero(different_N)
+        different_N[rows] = (now[rows] != before[row_N[rows]]).any(axis=1)
+    return different_N
 
 
 def _features(
@@ -96,6 +112,8 @@ def _with_parts(scanned: ScannedImages, num_folds: int) -> ScannedImages:
     prints = load_fingerprints(job.run.checkpoint.fingerprints_path)
     assert prints is not None
     group_N = near_duplicate_groups(*(array[scanned.rows] for array in prints), hashes=hashes)
+    keep_fingerprints(job.run, scanned.rows)
+    images = picture_last(images)
     data = job.settings.data
     related_N = related_groups(images, group_N, data)
     together_N = group_N if related_N is None else related_N

@@ -12,6 +12,7 @@ from tagger.arrays import Cells, Floats
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.current_table import tell_changes, tell_what_is_not_learnt
 from tagger.commands.steps.grown_photos import GrownPhotos, load_grown
+from tagger.commands.steps.located_photos import locate_photos
 from tagger.commands.steps.retrain_start import RetrainStart
 from tagger.commands.steps.reviewed_labels import (
     ReviewedLabels,
@@ -25,7 +26,7 @@ from tagger.commands.steps.reviewed_labels import (
 from tagger.commands.steps.taken_off import offer_taken_off
 from tagger.config import Settings
 from tagger.errors import TaggerError
-from tagger.runs import RunFolder, data_folder
+from tagger.runs import LocatedRun, RunFolder, data_folder
 from tagger.text import counted
 
 
@@ -36,7 +37,7 @@ class RetrainInputs:
     With ``growth`` all of them are of the images as they are now.
     """
 
-    previous: RunFolder
+    previous: LocatedRun
     settings: Settings
     corrected: ReviewedLabels
     images: pd.DataFrame
@@ -58,11 +59,11 @@ class RetrainInputs:
 def load_retrain_inputs(start: RetrainStart, screen: Screen) -> RetrainInputs:
     """Inputs of this retraining, by the decisions that it began with: the log only grows, so all are still there."""
     folder = start.folder
-    previous = start.previous
     origin = start.origin
     url = start.url
+    previous = locate_photos(start.previous, url, screen, accept_edited=origin.get("accept_edited", False))
     settings = folder.load_settings()  # those of the previous run, with the present data folder
-    rows, operations = read_decisions(url)
+    rows, operations = read_decisions(url, previous)
     if max((row.id for row in rows), default=0) < origin["last_decision"]:
         raise TaggerError(
             f"{hide_password(url)} does not have the decisions that {folder.path} began with."
@@ -94,7 +95,7 @@ def load_retrain_inputs(start: RetrainStart, screen: Screen) -> RetrainInputs:
 
 
 def _of_run(
-    folder: RunFolder, previous: RunFolder, settings: Settings, corrected: ReviewedLabels
+    folder: RunFolder, previous: LocatedRun, settings: Settings, corrected: ReviewedLabels
 ) -> RetrainInputs:
     """The images of the previous run."""
     images = previous.load_images()

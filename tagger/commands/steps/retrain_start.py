@@ -10,8 +10,8 @@ from tagger.commands.steps.current_table import CurrentTable, read_current_table
 from tagger.commands.steps.grown_photos import check_grown, save_grown
 from tagger.commands.steps.kept_backbone import kept_backbone
 from tagger.commands.steps.label_renames import check_renames, record_renames
+from tagger.commands.steps.located_photos import locate_photos
 from tagger.commands.steps.reviewed_labels import (
-    check_store_folder,
     correct_labels,
     hide_password,
     read_decisions,
@@ -21,6 +21,7 @@ from tagger.commands.steps.run_checks import check_free, check_new, check_unfini
 from tagger.errors import TaggerError
 from tagger.review import vocabulary_after
 from tagger.review.disagreement import check_way
+from tagger.review.store_address import check_store_folder
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished, with_data
 from tagger.runs.lineage import parent_of
 
@@ -37,6 +38,7 @@ class RetrainOptions:
     on_disagreement: str | None = None
     grow: bool = False
     renamed: Sequence[str] = ()
+    accept_edited: bool = False
 
     def __post_init__(self) -> None:
         check_way(self.on_disagreement or "skip")
@@ -96,14 +98,15 @@ def new_retraining(run: AnyRun, options: RetrainOptions, screen: Screen) -> Retr
 
 def _current_table(previous: RunFolder, url: str, options: RetrainOptions, screen: Screen) -> CurrentTable:
     """The photos and labels as they are now, after the renames that a person named. TaggerError if one is open."""
-    rows, operations = read_decisions(url)
+    previous = locate_photos(previous, url, Screen(quiet=True), accept_edited=options.accept_edited)
+    rows, operations = read_decisions(url, previous)
     way = options.on_disagreement or "skip"
     current = read_current_table(previous, correct_labels(previous, rows, operations, way), screen)
     resolve = vocabulary_after(previous.load_labels(), operations).resolve
     answers = check_renames(options.renamed, current.changes, resolve)
     if any(answers.values()):
         record_renames(url, previous, answers, screen)
-        corrected = correct_labels(previous, *read_decisions(url), way)
+        corrected = correct_labels(previous, *read_decisions(url, previous), way)
         current = read_current_table(previous, corrected, screen)
     settings = previous.load_settings()
     check_grown(previous, current, settings, kept_backbone(previous, settings).num_features)
@@ -130,6 +133,7 @@ def _new_origin(previous: RunFolder, url: str, options: RetrainOptions) -> dict[
         "last_decision": max((row.id for row in rows), default=0),
         "last_operation": max((one.id for one in operations), default=0),
         "on_disagreement": options.on_disagreement or "skip",
+        "accept_edited": options.accept_edited,
     } | ({"grow": True} if options.grow else {})
 
 
@@ -146,6 +150,11 @@ def _check_as_begun(origin: dict[str, Any], options: RetrainOptions) -> None:
         raise TaggerError(
             f"{option}: --resume continues this retraining as it began. Leave the option out, or start a new"
             " retraining without --resume."
+        )
+    if options.accept_edited and not origin.get("accept_edited", False):
+        raise TaggerError(
+            "--accept-edited: this retraining began without it. Leave the option out, or start a new retraining"
+            " without --resume."
         )
 
 

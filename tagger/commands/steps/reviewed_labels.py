@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from tagger.arrays import UNKNOWN, Cells, Floats
 from tagger.commands.console.screen import Screen
@@ -21,11 +19,13 @@ from tagger.review import (
     Store,
     apply_decisions,
     default_url,
+    know_photos,
     vocabulary_after,
 )
 from tagger.review.disagreement import WAYS, Decide, leave_open
+from tagger.review.store_address import check_store_folder, store_is_missing
 from tagger.review.vote_reliability import StoreVotes, weigh_store_votes
-from tagger.runs import RunFolder, data_folder, is_absent
+from tagger.runs import RunFolder, data_folder
 from tagger.suspects import refit_doubt
 from tagger.text import counted
 
@@ -39,6 +39,11 @@ class ReviewedLabels:
     operations: Sequence[RecordedOperation]
     on_disagreement: str = "skip"  # how labels on which people differ were decided
     decide: Decide = leave_open  # the same as a function
+
+    @property
+    def num_decisions(self) -> int:
+        """The number of decisions; one on a picture of which there are several files counts once."""
+        return len({decision.id for decision in self.decisions})
 
     @property
     def last_decision(self) -> int:
@@ -62,39 +67,19 @@ def store_url(run: RunFolder, store: str | None) -> str:
     return store
 
 
-def check_store_folder(url: str) -> None:
-    """TaggerError if ``url`` names a file in a folder that is not there."""
-    if not store_is_missing(url):
-        return
-    file = Path(make_url(url).database or "")
-    in_data = file.parent.name == ".tagger"
-    folder = file.parent.parent if in_data else file.parent
-    if is_absent(folder) if in_data else not folder.is_dir():
-        raise TaggerError(
-            f"{file}: this database of decisions is not there, nor is its folder {folder}."
-            " Mount its disk, or name another database: --store URL."
-        )
+def read_decisions(
+    url: str, run: RunFolder | None = None
+) -> tuple[list[RecordedDecision], list[RecordedOperation]]:
+    """All decisions and operations in the store; none where there is no such file yet.
 
-
-def read_decisions(url: str) -> tuple[list[RecordedDecision], list[RecordedOperation]]:
-    """All decisions and operations in the store; none where there is no such file yet."""
+    Decisions are read as those on the photos of ``run``, whatever metadata was written into their files since.
+    """
     if store_is_missing(url):
         return [], []
     with closing(Store.open(url)) as store:
+        if run is not None:
+            know_photos(store, run.load_images(), run.load_settings().data.path)
         return store.decisions(), store.operations()
-
-
-def store_is_missing(url: str) -> bool:
-    """Whether ``url`` names a file that does not exist. ``Store.open`` reports any other error.
-
-    >>> store_is_missing("sqlite:////nowhere/review.db"), store_is_missing("postgresql://server/db")
-    (True, False)
-    """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return False
-    return parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").is_file()
 
 
 def hide_password(url: str) -> str:
@@ -204,17 +189,33 @@ def show_decisions(
     applied = corrected.applied
     verified = counted(int(np.sum(applied.verified_NK)), "label")
     screen.say(
-        f"{counted(len(corrected.decisions), 'decision')} in {hide_password(url)}: {verified} checked,"
+        f"{counted(corrected.num_decisions, 'decision')} in {hide_password(url)}: {verified} checked,"
         f" {len(applied.changes):,} changed."
     )
     if len(applied.unmatched):
         number = counted(len(applied.unmatched), "decision")
-        screen.say(f"Not applied: {number} on photos or labels that this run does not have:")
+        screen.say(
+            f"Not applied: {number} on photos that are not there or labels that this run does not have:"
+        )
+        names = _photo_names(run, url)
         screen.say_list(
-            [f"{row.label!r} of photo {row.hash[:12]} ({row.verdict})" for row in applied.unmatched]
+            [
+                f"{row.label!r} of {names.get(row.hash, f'photo {row.hash[:12]}')} ({row.verdict})"
+                for row in applied.unmatched
+            ]
         )
     for problem in applied.problems:
         screen.say(problem)
     if applied.disputed:
         shown = run.load_images() if images is None else images
         show_disagreements(applied.disputed, shown, corrected.on_disagreement, run.path, screen)
+
+
+def _photo_names(run: RunFolder, url: str) -> dict[str, str]:
+    """The names of photos by hash: those that the store knows of decided ones, and those of the run."""
+    names: dict[str, str] = {}
+    if not store_is_missing(url):
+        with closing(Store.open(url)) as store:
+            names = store.photo_files()
+    images = run.load_images()
+    return names | dict(zip(images["hash"], images["file"], strict=True))

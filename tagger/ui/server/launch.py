@@ -40,10 +40,11 @@ def serve(
     data: str | Path | None = None,
     reviewer: str | None = None,
     browser: bool = True,
+    new_store: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
     """Run the app until it is stopped. TaggerError if there is nothing to review or the port is taken."""
-    app_state = open_app_state(run, store=store, data=data, reviewer=reviewer, say=say)
+    app_state = open_app_state(run, store=store, data=data, reviewer=reviewer, say=say, new_store=new_store)
     port = free_port(host, port)
     key = None if is_local(host) else _access_key(app_state)
     app = build_app(app_state, host=host, key=key)
