@@ -81,7 +81,7 @@ def untag(
         bool, typer.Option("--yes", help="Take them back. Without it they are only shown.")
     ] = False,
 ) -> None:
-    """Take back the tags that tagger wrote to sidecars, and nothing else."""
+    """Take back the tags that tagger wrote, and nothing else."""
     from tagger.commands.untag import untag as call
     from tagger.text import counted
 

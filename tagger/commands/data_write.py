@@ -248,7 +248,10 @@ def taken_off(
     reviewer: Annotated[str | None, typer.Option(help="Your name. Default: that of your account.")] = None,
     out: Table = None,
 ) -> None:
-    """List the tags that tagger wrote to sidecars and somebody took off; with --record, as decided no."""
+    """List the tags of tagger that somebody took off sidecars.
+
+    With --record they are decided no.
+    """
     from data_tools.label_files import check_new_path
     from tagger.commands.taken_off import taken_off as call
 

@@ -26,12 +26,15 @@ def store_is_missing(url: str) -> bool:
 
 
 def check_store_folder(url: str, *, writes: bool = False) -> None:
-    """TaggerError if ``url`` names a missing file in a folder that is absent; for who ``writes``, also an empty one."""
+    """TaggerError if ``url`` names a missing file in a folder that is absent or empty.
+
+    For who ``writes``, the message says how to begin a new one.
+    """
     if not store_is_missing(url):
         return
     file = Path(make_url(url).database or "")
     folder = file.parent.parent if file.parent.name == ".tagger" else file.parent
-    if _has_entries(folder) or (folder.is_dir() and folder == file.parent and not writes):
+    if _has_entries(folder):
         return
     advice = " If it is to be a new one, add --new-store." if writes else ""
     state = f"its folder {folder} is empty" if folder.is_dir() else f"nor is its folder {folder}"

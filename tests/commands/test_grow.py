@@ -144,6 +144,7 @@ def test_networks_go_on_from_those_of_the_run(pair: tuple[Path, Path], tmp_path:
 
 def test_with_nothing_new_it_is_a_retraining(pair: tuple[Path, Path], tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'review.db'}"
+    Store.open(url).close()
     runs = [retrain(pair[1], out=tmp_path / str(grow), store=url, grow=grow) for grow in (False, True)]
     for name in ("model.safetensors", "thresholds.json", "oof.npz", "labels.parquet", "judged.parquet"):
         assert (runs[0].path / name).read_bytes() == (runs[1].path / name).read_bytes(), name

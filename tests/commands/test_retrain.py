@@ -13,7 +13,7 @@ from small import options, train_argv
 
 import tagger
 from tagger.commands.retrain import retrain
-from tagger.commands.steps import retrain_inputs
+from tagger.commands.steps import previous_networks
 from tagger.errors import TaggerError
 from tagger.review import Decision, LabelOperation, Store
 from tagger.runs import RunFolder
@@ -91,7 +91,9 @@ def operate(url: str, *operations: dict[str, Any]) -> None:
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """An empty review store's address."""
-    return f"sqlite:///{tmp_path / 'review.db'}"
+    address = f"sqlite:///{tmp_path / 'review.db'}"
+    Store.open(address).close()
+    return address
 
 
 def test_a_retrained_run_is_complete_and_keeps_images_split_and_folds(
@@ -248,7 +250,7 @@ def test_labels_that_were_added_renamed_and_merged(
         remapped.append(old_columns)
         return remap_head_labels(head, old_columns, *rest)
 
-    monkeypatch.setattr(retrain_inputs, "remap_head_labels", remap)
+    monkeypatch.setattr(previous_networks, "remap_head_labels", remap)
     new = retrain(old, out=tmp_path / "new", store=url)
     now = new.load_labels()
     if (

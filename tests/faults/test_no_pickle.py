@@ -120,7 +120,7 @@ LOADS = {
     "labels.json": RunFolder.load_vocabulary, "thresholds.json": RunFolder.load_decision_rule,
     "metrics.json": RunFolder.load_metrics, "origin.json": lambda run: Checkpoint(run.path).load_origin(),
     "history.csv": RunFolder.load_history, "unreadable.csv": RunFolder.load_unreadable,
-    "config.toml": RunFolder.load_settings,
+    "config.toml": RunFolder.load_settings, "fingerprints.npy": RunFolder.load_fingerprints,
 }  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def test_no_file_of_a_run_is_unpickled_and_the_error_says_what_to_do(
 
 
 def test_every_file_that_a_finished_run_reads_is_in_this_test(finished: Path):
-    loads = {name for name in vars(RunFolder) if name.startswith("load_")}
+    loads = {name for name in dir(RunFolder) if name.startswith("load_")}
     asked = {method.__name__ for method in LOADS.values()}
     assert loads - asked == {
         "load_labels",
@@ -146,6 +146,8 @@ def test_every_file_that_a_finished_run_reads_is_in_this_test(finished: Path):
         "load_rules",
         "load_constraints",
         "load_threshold_set",
+        "load_cell_names",
+        "load_notes",
     }
 
 

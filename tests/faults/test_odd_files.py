@@ -167,7 +167,9 @@ def test_reports_are_guarded_and_data_is_not(tmp_path: Path, tagger_cli: Any):
     for number, name in enumerate(cells):
         Image.new("RGB", (9, 9), (40 * number, 9, 9)).save(data / f"{name.replace('/', '_')}.png")
     (data / "=broken.png").write_bytes(b"\x89PNG")
-    rows = [f'"{name.replace("/", "_")}.png","{name}"' for name in cells]
+    rows = [
+        f'"{name.replace("/", "_")}.png","{name}|"' for name in cells
+    ]  # with |: a blank is part of a name
     (data / "labels.csv").write_text("\n".join(["file,labels", *rows, ""]))
     assert tagger_cli("data", "check", data, "--out", "problems.csv").code == 2
     report = pd.read_csv("problems.csv", dtype=str, keep_default_na=False)
@@ -175,10 +177,9 @@ def test_reports_are_guarded_and_data_is_not(tmp_path: Path, tagger_cli: Any):
     assert not [cell for cell in report.to_numpy().ravel() if str(cell)[:1] in tuple("=+-@\t\r\n")]
     assert tagger_cli("data", "convert", data, "--format", "csv", "--out", "again.csv").code == 0
     again = pd.read_csv("again.csv", keep_default_na=False)
-    assert set(again["labels"]) == set(cells)  # labels are data: read(write(x)) is x
-    assert (
-        escape_formulas(again.set_index(again.columns[0]).reset_index())["labels"].str.startswith("'").all()
-    )
+    assert list(again.columns) == ["file", *sorted(cells)]  # labels are data: read(write(x)) is x
+    assert (again[list(cells)].sum(axis=1) == 1).all()
+    assert escape_formulas(pd.DataFrame({"labels": cells}))["labels"].str.startswith("'").all()
 
 
 def reports(tmp_path: Path, tagger_cli: Any) -> dict[str, Path]:
@@ -188,7 +189,7 @@ def reports(tmp_path: Path, tagger_cli: Any) -> dict[str, Path]:
     (photos / "café 猫.png").write_bytes(b"\x89PNG")
     Image.new("RGB", (8, 8)).save(photos / "é.png")
     for name, labels in (("a", "café 猫|dog"), ("b", "dog")):
-        text = f"file,labels\né.png,{labels}\n0.png,café 猫\n"
+        text = f"file,labels\né.png,{labels}|\n0.png,café 猫\n"
         (tmp_path / f"{name}.csv").write_text(text, "utf-8")
     out = {name: tmp_path / f"{name}.out.csv" for name in ("check", "quality", "merged", "tags")}
     calls = (

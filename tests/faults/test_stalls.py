@@ -18,7 +18,7 @@ tagger.data.io_watchdog.FIRST_REPORT_SECONDS = 0.3
 tagger.data.io_watchdog.POLL_SECONDS = 0.05
 tagger.exit_codes.FORCE_EXIT_SECONDS = 0.5
 place, name = sys.argv[1:3]
-where = tagger.data.images.hashes if place == "hash_file" else tagger.batches.dataset
+where = tagger.data.images.hashes if place == "identify_file" else tagger.batches.dataset
 call = getattr(where, place)
 
 def hang(path, *more, **options):
@@ -82,6 +82,6 @@ def test_a_training(demo: Path, tmp_path: Path, workers: int):
 def test_files_that_are_hashed(demo: Path, tmp_path: Path):
     name = sorted(path.name for path in (demo / "images").iterdir())[7]
     argv = train_argv(demo, tmp_path / "run", train__epochs=1)
-    with stalled("hash_file", name, argv, tmp_path) as process:
+    with stalled("identify_file", name, argv, tmp_path) as process:
         stopped(process, "still waiting for ", f"{name} after ")
     assert not (tmp_path / "run").joinpath("config.toml").exists()
