@@ -25,14 +25,16 @@ MAGIC_BYTES = {
     "TIFF": (b"II*\0", b"MM\0*"),
 }
 SUFFIX_FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".bmp", ".dib"), "BMP"),
+    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC"),
+    **dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx"), "JPEG 2000"),
     ".png": "PNG",
     ".gif": "GIF",
-    ".bmp": "BMP",
     ".webp": "WebP",
+    ".avif": "AVIF",
 }
-SUFFIX_FORMATS |= {".tif": "TIFF", ".tiff": "TIFF"}
 DECODE_SIDE = 64  # pixels; JPEG decodes to no less than twice that, whole file read all the same
 
 
@@ -122,8 +124,10 @@ def wrong_suffix(path: Path) -> str:
     actual = next((name for name, marks in MAGIC_BYTES.items() if head.startswith(marks)), "")
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         actual = "WebP"
-    said = SUFFIX_FORMATS.get(path.suffix.lower(), "")
-    return f"its suffix says {said}, but it is {actual}. Rename it" if actual and actual != said else ""
+    said = SUFFIX_FORMATS.get(path.suffix.lower(), "")  # raw files, most of them TIFF, have none
+    return (
+        f"its suffix says {said}, but it is {actual}. Rename it" if actual and said and actual != said else ""
+    )
 
 
 def map_in_threads(call: Callable[[str], Any], files: Sequence[str]) -> Iterator[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_tools.checking import wrong_suffix
 from tagger.data import list_images, read_dataset
 from tagger.data.images import optional_decoders
 from tagger.data.images.decoding import UnreadableImage, image_size, load_image
@@ -186,3 +187,15 @@ def test_a_folder_of_another_program_is_read_where_it_is_named(tmp_path):
 
 def test_suffixes_are_in_lower_case_with_a_dot():
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in IMAGE_SUFFIXES)
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.jpe", "a.dng", "a.avif"])
+def test_a_usual_suffix_is_not_called_wrong(name, tmp_path):
+    path = tmp_path / name
+    if name == "a.dng":
+        path.write_bytes(dng(red_corner()))
+    else:
+        Image.fromarray(quarters()).save(path, format="AVIF" if name == "a.avif" else "JPEG")
+    assert wrong_suffix(path) == ""
+    (tmp_path / "b.avif").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert wrong_suffix(tmp_path / "b.avif") == "its suffix says AVIF, but it is PNG. Rename it"
