@@ -26,6 +26,7 @@ from tagger.commands.writers import (
     changed_keywords,
     check_empty_folder,
     check_format,
+    check_writable,
     sidecar_formats,
     write_labels,
     write_report,
@@ -102,6 +103,7 @@ def apply(
         folder = located.present()
         corrected = correct_labels(folder, *read_decisions(url, folder), on_disagreement)
         show_decisions(folder, corrected, url, screen)
+        _check_writable(folder, corrected, out, format)
         existing = on_existing if format in sidecar_formats.names() else "overwrite"
         # The list of changes comes first: it marks a killed call's labels as ours, and says what goes.
         _write_changes(folder, corrected, out, changes, format, existing, screen)
@@ -109,6 +111,13 @@ def apply(
         _remove_leftovers(folder, out, changes, format)
     screen.say(f"Labels of {counted(done.num_images, 'photo')}: {out}. Changes: {changes}")
     return ApplyResult(out, changes, corrected, done.problems, tuple(missing_photos(located)))
+
+
+def _check_writable(run: RunFolder, corrected: ReviewedLabels, out: Path, format: str) -> None:
+    """TaggerError, before the list of changes is written, if the labels cannot be."""
+    files = [str(file) for file in run.load_images()["file"]]
+    root = run.load_settings().data.path
+    check_writable(files, corrected.applied.names, root=root, out=out, format=format)
 
 
 def _write_changes(

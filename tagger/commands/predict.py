@@ -113,7 +113,7 @@ def _check_resume_sidecars(on_existing: str, *, resume: bool) -> None:
 
 def _check_output(target: Path, format: str, on_existing: str, *, resume: bool) -> None:
     """TaggerError if the table, its list of unreadable images or its batches would replace what is not ours."""
-    check_output_path(target, on_existing, resume=resume, folder=format.startswith("folders"))
+    check_output_path(target, on_existing, format, resume=resume)
     check_own_csv(unreadable_path(target), UNREADABLE_HEADER)
     if not resume:
         check_claim(identity_path_of(target).parent, BATCH_FILES, "Move it away, or name another --out.")

@@ -25,7 +25,7 @@ class PredictResult:
 
 
 def table_path(out: str | Path | None, format: str) -> Path:
-    """The file that a table format writes. For an image folder this is the list in it; the folder is made."""
+    """The file that a table format writes. For an image folder this is the list in it; nothing is made."""
     if format.startswith("folders"):
         return Path(out) if out is not None else Path("predictions")
     if not format.startswith("imagefolder"):
@@ -34,14 +34,12 @@ def table_path(out: str | Path | None, format: str) -> Path:
     folder = Path(out) if out is not None else Path("predictions")
     if folder.is_file():
         raise TaggerError(f"--out {folder} is a file, and an image folder is a folder. Name another.")
-    if folder.absolute().parent.is_dir():
-        folder.mkdir(exist_ok=True)
     return folder / METADATA_FILE
 
 
-def check_output_path(out: Path, on_existing: str, *, resume: bool, folder: bool = False) -> None:
+def check_output_path(out: Path, on_existing: str, format: str, *, resume: bool) -> None:
     """Pass if a table, or a folder of label folders, may be written to ``out``; TaggerError otherwise."""
-    if folder:
+    if format.startswith("folders"):
         if not resume:
             check_empty_folder(out)
     elif out.is_dir():
@@ -52,8 +50,9 @@ def check_output_path(out: Path, on_existing: str, *, resume: bool, folder: bool
         )
     if on_existing == "merge":
         raise TaggerError("--on-existing merge is for sidecars (txt, xmp); tables are replaced as a whole.")
-    if not out.parent.exists():
-        raise TaggerError(f"--out {out}: there is no folder {out.parent}. Make it, or name another.")
+    whole = out.parent if format.startswith("imagefolder") else out  # the lock makes an image folder
+    if not whole.absolute().parent.exists():
+        raise TaggerError(f"--out {whole}: there is no folder {whole.parent}. Make it, or name another.")
 
 
 def unreadable_path(out: Path) -> Path:

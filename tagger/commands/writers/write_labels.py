@@ -1,7 +1,7 @@
 """Write labels in any format: the writer is chosen by its name; plain tables are written here."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tagger.arrays import UNKNOWN, YES, Bools, Cells
 from tagger.commands.console.screen import Screen
-from tagger.commands.writers.base import LabelBatch, batch_formats
+from tagger.commands.writers.base import LabelBatch, TableWriter, batch_formats
 from tagger.commands.writers.image_folder import METADATA_FILE
 from tagger.commands.writers.label_folders import check_empty_folder
 from tagger.commands.writers.lossiness import (
@@ -127,6 +127,29 @@ def check_format(format: str) -> None:
         raise TaggerError(f"Unknown --format {format!r}.{hint} Available: {', '.join(known)}.")
 
 
+def check_writable(
+    files: Sequence[str], names: Iterable[str], *, root: str | Path, out: str | Path, format: str
+) -> None:
+    """Pass if ``write_labels`` can write these names and photos there; TaggerError before anything is written."""
+    names = tuple(names)
+    check_label_names(names)
+    if format in sidecar_formats.names():
+        sidecar_formats.build(format, names)
+    elif format not in TABLE_DELIMITERS:
+        target = Path(out) / METADATA_FILE if format.startswith("imagefolder") else Path(out)
+        _batch_writer(files, names, Path(root), target, format)
+
+
+def _batch_writer(
+    files: Sequence[str], names: tuple[str, ...], root: Path, out: Path, format: str
+) -> TableWriter:
+    """The writer of one file or folder; TaggerError if it cannot hold these names, or not be there."""
+    writer = batch_formats.build(format, root, out, names)
+    if format in ROOT_RELATIVE_FORMATS:
+        check_relative_paths(files, root, out.parent)
+    return writer
+
+
 def _write_all_sidecars(
     files: Sequence[str],
     labels_NK: Cells,
@@ -179,9 +202,7 @@ def _write_batches(
     screen: Screen,
 ) -> int:
     """Write one file batch by batch, as predictions are; the number of images in it."""
-    writer = batch_formats.build(format, root, out, names)
-    if format in ROOT_RELATIVE_FORMATS:
-        check_relative_paths(files, root, out.parent)
+    writer = _batch_writer(files, names, root, out, format)
     if not writer.capabilities.unknown_cells:
         stored_NK = labels_NK != UNKNOWN if writer.capabilities.images_without_labels else labels_NK == YES
         kept_N = stored_NK.any(axis=1)
