@@ -328,3 +328,53 @@ def test_a_parquet_or_json_column_of_verdicts_counts_too(folder):
     ]
     root = folder(FILES, **{"t.jsonl": "".join(json.dumps(row) + "\n" for row in rows)})
     assert cells(read(root, "t.jsonl")) == {"000001.jpg": {"cat": 1, "dog": 0}}
+
+
+GROUND_TRUTH = {  # column: (values of four rows, their metadata)
+    "labels": (
+        [[0, 1], [2], [], [1]],
+        [{"class-map": {"0": "cat", "1": "dog"}}, {"class-map": {"2": "red, white"}}, {"class-map": {}},
+         {"class-map": {"1": "dog"}}],
+    ),
+    "category": ([0, 1, 0, 1], [{"class-name": name} for name in ("cat", "dog", "cat", "dog")]),
+    "boxes": (
+        [{"annotations": [{"class_id": k, "left": 1}] * 2} for k in (0, 1, 0, 1)],
+        [{"class-map": {"0": "cat", "1": "dog"}}] * 4,
+    ),
+}  # fmt: skip
+
+
+def manifest(column, values, about):
+    rows = [
+        {
+            "source-ref": f"s3://bucket/in/{file}",
+            column: value,
+            f"{column}-metadata": note | {"confidence": 1},
+        }
+        for file, value, note in zip(FILES, values, about, strict=True)
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("suffix", ["manifest", "jsonl"])
+@pytest.mark.parametrize("column", GROUND_TRUTH)
+def test_ground_truth_has_names_with_the_settings_that_its_refusal_proposes(column, suffix, folder):
+    root = folder(FILES, **{f"t.{suffix}": manifest(column, *GROUND_TRUTH[column])})
+    (chosen,) = proposed(root, f"t.{suffix}")
+    found = [
+        sorted(name for name, value in row.items() if value == 1)
+        for row in cells(read(root, f"t.{suffix}", *chosen)).values()
+    ]
+    several = [["cat", "dog"], ["red, white"], [], ["dog"]]
+    assert found == (several if column == "labels" else [["cat"], ["dog"], ["cat"], ["dog"]])
+
+
+def test_a_class_of_ground_truth_without_a_name_is_listed(folder):
+    values, about = GROUND_TRUTH["labels"]
+    root = folder(FILES, **{"t.manifest": manifest("labels", [values[0], [2, 7], *values[2:]], about)})
+    dataset = read(root, "t.manifest", "file_column=source-ref")
+    assert "'labels' is class 7 without a name, not a list of names: left out" in [
+        problem.reason for problem in dataset.problems
+    ]
+    assert cells(dataset)[FILES[0]] == {"cat": 1, "dog": 1}
+    assert FILES[1] not in cells(dataset)

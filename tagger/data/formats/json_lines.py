@@ -1,7 +1,7 @@
 """JSON lines: the objects of a file, one per line, and one error that lists all broken lines."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tagger.errors import TaggerError
@@ -32,10 +32,10 @@ def parse_json_lines(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]
         )
 
 
-def json_columns(name: str, text: str) -> tuple[str, ...]:
+def json_columns(rows: Iterable[tuple[int, dict[str, Any]]]) -> tuple[str, ...]:
     """All keys of all objects, in the order in which they occur.
 
-    >>> json_columns("a.jsonl", '{"file": "a.jpg"}\\n{"labels": [], "file": "b.jpg"}')
+    >>> json_columns([(1, {"file": "a.jpg"}), (2, {"labels": [], "file": "b.jpg"})])
     ('file', 'labels')
     """
-    return tuple({key: None for _, row in parse_json_lines(name, text) for key in row})
+    return tuple({key: None for _, row in rows for key in row})

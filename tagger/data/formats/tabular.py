@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tagger.data.formats.class_map import with_class_names
 from tagger.data.formats.delimited import read_delimited
 from tagger.data.formats.json_lines import json_columns, parse_json_lines
 from tagger.data.formats.text_file import read_text
@@ -94,16 +95,19 @@ def _parquet_rows(name: str, file: pq.ParquetFile, columns: list[str]) -> Iterat
 def _read_json_lines(path: Path, encoding: str) -> TableStream:
     """JSON lines as a table: the keys are the columns, and a missing key is an empty cell."""
     text = read_text(path, encoding)
-    columns = json_columns(path.name, text)
+    columns = json_columns(_json_rows(path.name, text))
     if not columns:
         raise TaggerError(
             f'{path.name}: it has no rows. A row is an object: {{"file": "a.jpg", "labels": ["cat"]}}'
         )
     rows = (
-        (number, [_cell_text(row.get(key)) for key in columns])
-        for number, row in parse_json_lines(path.name, text)
+        (number, [_cell_text(row.get(key)) for key in columns]) for number, row in _json_rows(path.name, text)
     )
     return TableStream(tuple(replace_surrogates(key).strip() for key in columns), rows)
+
+
+def _json_rows(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    return ((number, with_class_names(row)) for number, row in parse_json_lines(name, text))
 
 
 def _cell_text(cell: Any) -> str:

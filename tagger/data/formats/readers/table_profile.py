@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tagger.data.formats.tabular import TableStream
+from tagger.data.formats.tabular import NonTextCell, TableStream
 from tagger.data.formats.word_readings import word_readings
 from tagger.read_options import ReadOptions
 
@@ -39,7 +39,10 @@ def profile_long(stream: TableStream, read_options: ReadOptions) -> LongProfile:
     open_columns = dict(others)  # those that may still hold yes and no only
     first: dict[str, list[str]] = {}
     for _, cells in stream.rows:
-        found.cells[cells[labels_at]] += 1
+        if not (
+            cells[labels_at] and isinstance(cells[labels_at], NonTextCell)
+        ):  # those are left out, and listed
+            found.cells[cells[labels_at]] += 1
         for at, name in others.items():
             words = found.words[name]
             if cells[at] not in words and len(words) < MAX_WORDS:
