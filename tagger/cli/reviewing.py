@@ -86,7 +86,7 @@ def apply(
         run, out=out, format=format, on_existing=on_existing, on_disagreement=on_disagreement or "skip",
         store=store, data=data, accept_edited=accept_edited, screen=screen,
     )  # fmt: skip
-    exit_if_unreadable([str(problem) for problem in written.problems], screen)
+    exit_if_unreadable([str(problem) for problem in written.problems], screen, "were not tagged")
     if written.missing:  # they are listed already
         raise typer.Exit(3)
     screen.say(f"Next: tagger train --data DIR --labels {written.out}")

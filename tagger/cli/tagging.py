@@ -36,6 +36,7 @@ def predict(
 ) -> None:
     """Tag every photo of a folder; or show the labels of one photo."""
     from tagger.commands.predict import predict as call
+    from tagger.commands.writers import sidecar_formats
 
     screen = new_screen()
     if folder.is_file() and out is None and format == "csv":
@@ -49,7 +50,8 @@ def predict(
     )  # fmt: skip
     skipped = f", {done.num_skipped:,} left as they were (see --on-existing)" if done.num_skipped else ""
     screen.say(f"{done.num_images:,} photos tagged{skipped}: {done.out}")
-    exit_if_unreadable([str(problem) for problem in done.unreadable], screen)
+    what = "were not tagged" if format in sidecar_formats.names() else "could not be read"
+    exit_if_unreadable([str(problem) for problem in done.unreadable], screen, what)
 
 
 def _show_photo(photo: Path, run: Path | None, thresholds: str | None, screen: Any) -> None:

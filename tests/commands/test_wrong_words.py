@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 import timm
 import torch
@@ -132,14 +131,16 @@ def test_a_damaged_model_is_named(tagger_cli: Cli, demo: Path, finished: Path):
     refused(tagger_cli("predict", demo / "new", "--run", copy), "no thresholds.json in it")
 
 
-def test_two_images_of_one_name_share_a_sidecar_with_the_labels_of_both(
+def test_two_images_of_one_name_get_no_sidecar_and_are_named(
     tagger_cli: Cli, demo: Path, finished: Path, tmp_path: Path
 ):
     (tmp_path / "twins").mkdir()
     for photo, name in zip(sorted((demo / "images").iterdir())[:2], ("a.jpg", "a.png"), strict=True):
         Image.open(photo).save(tmp_path / "twins" / name)
     argv = ["predict", tmp_path / "twins", "--run", finished]
-    assert tagger_cli(*argv, "--format", "txt", "--out", "tags").code == 0
-    assert tagger_cli(*argv).code == 0
-    both = pd.read_csv("predictions.csv", keep_default_na=False)["labels"].str.split("|").sum()
-    assert set(Path("tags/a.txt").read_text().strip().split(",")) == set(filter(None, both)) or not any(both)
+    done = tagger_cli(*argv, "--format", "txt", "--out", "tags")
+    assert done.code == 3
+    assert "2 photos were not tagged:" in done.out
+    assert not list(Path("tags").glob("*.txt"))
+    assert tagger_cli(*argv, "--format", "xmp", "--out", "tags").code == 0
+    assert {path.name for path in Path("tags").glob("*.xmp")} == {"a.jpg.xmp", "a.png.xmp"}

@@ -11,33 +11,35 @@ from tagger.commands.steps.former_names import former_names
 from tagger.commands.steps.predict_outputs import PredictResult, save_unreadable
 from tagger.commands.steps.predict_table import split_batches
 from tagger.commands.steps.removed_report import show_changes
-from tagger.commands.writers import MergeRules, RecordedSidecars, SidecarRequest, SidecarWriter, say_names
+from tagger.commands.writers import (
+    MergeRules,
+    RecordedSidecars,
+    SidecarClashes,
+    SidecarRequest,
+    SidecarWriter,
+    say_names,
+)
 from tagger.errors import Problem, TaggerError
 from tagger.runs import remove_leftovers
 
 
 @dataclass
 class _PredictedSidecars:
-    """The sidecars of one call: where they go, and the requests that were written so far, by path."""
+    """The sidecars of one call: where they go, and how they are written."""
 
     predictor: Predictor
     sidecars: RecordedSidecars
     root: Path
     rules: MergeRules
     merge: bool
-    written: dict[Path, SidecarRequest]
 
     def request(
         self, row: int, file: str, labels: list[str], notes: dict[str, str], path: Path
     ) -> SidecarRequest:
-        """What is to be written for an image; ``a.jpg`` and ``a.png`` may share a sidecar, which gets both."""
-        before = self.written.get(path)
-        merge = self.rules if before or self.merge or not path.exists() else None
-        complete = merge is None or not path.exists()
-        photos = [*(before.photos if before else []), self.root / file]
-        both = list(dict.fromkeys([*(before.labels if before else []), *labels]))
-        known = {**(before.predicted or {} if before else {}), **notes}
-        return SidecarRequest(path, [row], photos, both, merge, complete, known)
+        """What is to be written for an image."""
+        is_new = not path.exists()
+        merge = self.rules if self.merge or is_new else None
+        return SidecarRequest(path, [row], [self.root / file], labels, merge, merge is None or is_new, notes)
 
 
 def predict_sidecars(
@@ -51,15 +53,16 @@ def predict_sidecars(
 ) -> PredictResult:
     """Write a sidecar for each image, below ``out`` as the images are below ``root``. Running again changes nothing.
 
-    A label that was written before and that a person took off stays off. All that is added, removed and kept off
+    A label that was written before and that a person took off stays off. An image whose sidecar would be another's,
+    too, is a problem. All that is added, removed and kept off
     is shown.
     """
     sidecars = RecordedSidecars(writer, out, predictor.run.path.name)
     rules = MergeRules(absent=predictor.labels, former=former_names(predictor.run))
-    job = _PredictedSidecars(predictor, sidecars, root, rules, on_existing == "merge", {})
+    job = _PredictedSidecars(predictor, sidecars, root, rules, on_existing == "merge")
     done = skipped = 0
     folders: set[Path] = set()
-    for batch_files in split_batches(files):
+    for batch_files in split_batches(_without_clashes(files, SidecarClashes(writer, out, root), problems)):
         paths = {file: sidecars.path_of(file) for file in batch_files}
         folders |= {path.parent for path in paths.values()}
         wanted = [file for file in batch_files if on_existing != "skip" or not paths[file].exists()]
@@ -74,6 +77,15 @@ def predict_sidecars(
     say_names(sidecars, predictor.screen)
     show_changes(sidecars.changes, on_existing, predictor.screen)
     return PredictResult(out, done, problems, skipped)
+
+
+def _without_clashes(files: Iterator[str], clashes: SidecarClashes, problems: list[Problem]) -> Iterator[str]:
+    """The images whose sidecar is for no other; the others are added to ``problems``."""
+    for file in files:
+        if reason := clashes.reason(file):
+            problems.append(Problem(file, None, reason))
+        else:
+            yield file
 
 
 def _write_batch(job: _PredictedSidecars, predictions: Predictions, paths: dict[str, Path]) -> list[Problem]:
@@ -91,7 +103,6 @@ def _write_batch(job: _PredictedSidecars, predictions: Predictions, paths: dict[
         except TaggerError as error:
             problems.append(Problem(file, None, f"its sidecar was not changed: {error}"))
             continue
-        job.written[request.path] = request
     return problems
 
 

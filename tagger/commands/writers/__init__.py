@@ -18,6 +18,7 @@ from tagger.commands.writers.sidecar_batch import (
     removed_keywords,
     say_names,
 )
+from tagger.commands.writers.sidecar_clashes import SidecarClashes
 from tagger.commands.writers.sidecars import MergeRules, SidecarWriter, sidecar_formats
 from tagger.commands.writers.tables import CsvWriter, JsonLinesWriter, ParquetTableWriter, TsvWriter
 from tagger.commands.writers.text_sidecar import TextSidecarWriter
@@ -53,6 +54,7 @@ __all__ = [
     "MergeRules",
     "ParquetTableWriter",
     "RecordedSidecars",
+    "SidecarClashes",
     "SidecarOptions",
     "SidecarRequest",
     "SidecarWriter",

@@ -1,4 +1,4 @@
-"""Sidecars of many images: those that exist, and those that several images share."""
+"""Sidecars of many images: those that exist, and those that several images would share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from tagger.commands.writers.recorded_sidecars import (
     SidecarRequest,
     keyword_changes,
 )
+from tagger.commands.writers.sidecar_clashes import SidecarClashes
 from tagger.commands.writers.sidecars import MergeRules, sidecar_formats
 from tagger.errors import Problem, TaggerError
 from tagger.text import counted
@@ -44,14 +45,16 @@ def write_sidecars(
     options: SidecarOptions,
     screen: Screen,
 ) -> tuple[int, int, tuple[Problem, ...]]:
-    """(images written, images skipped, problems). A sidecar that several images share gets the labels of all.
+    """(images written, images skipped, problems). An image whose sidecar would be another's, too, is a problem.
 
     A merge removes labels that are *no* where a person ``decided`` so, or where tagger itself wrote them. One
     that is unknown stays as it is.
     """
-    problems = []
+    clashes = _clashes(files, sidecars, options)
+    problems = [Problem(files[row], None, reason) for row, reason in clashes.items()]
     skipped = 0
-    for request in screen.track(list(_requests(files, labels_NK, sidecars, options)), "writing"):
+    requests = list(_requests(files, labels_NK, sidecars, options, clashes))
+    for request in screen.track(requests, "writing"):
         if options.on_existing == "skip" and request.path.exists():
             skipped += len(request.rows)
             continue
@@ -61,7 +64,7 @@ def write_sidecars(
             problems.append(Problem(files[request.rows[0]], None, f"its sidecar was not changed: {error}"))
             skipped += len(request.rows)
     say_names(sidecars, screen)
-    return len(files) - skipped, skipped, tuple(problems)
+    return len(files) - len(clashes) - skipped, skipped, tuple(problems)
 
 
 def changed_keywords(
@@ -80,7 +83,8 @@ def changed_keywords(
         return []
     sidecars = RecordedSidecars(sidecar_formats.build(format, tuple(names)), out)
     found = []
-    for request in _requests(files, labels_NK, sidecars, options):
+    clashes = _clashes(files, sidecars, options)
+    for request in _requests(files, labels_NK, sidecars, options, clashes):
         try:
             if request.path.exists():
                 found += keyword_changes(request, sidecars.plan(request))
@@ -121,13 +125,24 @@ def say_names(sidecars: RecordedSidecars, screen: Screen) -> None:
         )
 
 
+def _clashes(files: Sequence[str], sidecars: RecordedSidecars, options: SidecarOptions) -> dict[int, str]:
+    """Why an image gets no sidecar, by row: it would be another image's, too."""
+    clashes = SidecarClashes(sidecars.writer, sidecars.folder, options.root, files)
+    return {row: reason for row, file in enumerate(files) if (reason := clashes.reason(file))}
+
+
 def _requests(
-    files: Sequence[str], labels_NK: Cells, sidecars: RecordedSidecars, options: SidecarOptions
+    files: Sequence[str],
+    labels_NK: Cells,
+    sidecars: RecordedSidecars,
+    options: SidecarOptions,
+    clashes: Mapping[int, str],
 ) -> Iterator[SidecarRequest]:
-    """A request for each sidecar of an image with a known cell."""
+    """A request for each sidecar of an image with a known cell; a raw file and its photo share one."""
     rows_of: dict[Path, list[int]] = {}
     for row in np.flatnonzero((labels_NK != UNKNOWN).any(axis=1)).tolist():
-        rows_of.setdefault(sidecars.path_of(files[row]), []).append(row)
+        if row not in clashes:
+            rows_of.setdefault(sidecars.path_of(files[row]), []).append(row)
     for path, rows in rows_of.items():
         merge = None
         if options.on_existing == "merge" or not path.exists():

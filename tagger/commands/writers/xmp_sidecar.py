@@ -113,7 +113,7 @@ def _taken_off(words: SidecarWords, origin: SidecarOrigin, merge: MergeRules | N
 
 @sidecar_formats.register("xmp-lightroom")
 class LightroomSidecarWriter(XmpSidecarWriter):
-    """XMP sidecars called ``NAME.xmp``, as Lightroom names them; ``a.jpg`` and ``a.png`` share one."""
+    """XMP sidecars called ``NAME.xmp``, as Lightroom names them; not for ``a.jpg`` beside ``a.png``."""
 
     def sidecar_path(self, file: str) -> PurePosixPath:
         """``a.xmp`` for ``a.jpg``."""

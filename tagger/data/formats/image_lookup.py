@@ -4,10 +4,12 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import unquote
 
+from tagger.data.images.image_files import same_named_photos
 from tagger.errors import did_you_mean
 
 # Suggestions by difflib take up to 50 microseconds a pair of names, so their number and that of the images are
@@ -108,6 +110,21 @@ class ImageLookup:
     def has_stem(self, stem: str) -> bool:
         """True if an image has this name without its suffix."""
         return normalize("NFC", stem) in self._stems
+
+    @cached_property
+    def _same_named(self) -> dict[str, list[str]]:
+        return same_named_photos(self.files)
+
+    def sharing_name(self, file: str) -> list[str]:
+        """An image and all others whose path differs in nothing but the suffix; nothing if there are none.
+
+        >>> ImageLookup("/data", ["a.jpg", "a.png", "b.jpg"]).sharing_name("a.jpg")
+        ['a.jpg', 'a.png']
+        """
+        stem = os.path.splitext(file)[0]
+        names = self._same_named.get(stem.casefold(), ())
+        same = [name for name in names if os.path.splitext(name)[0] == stem]
+        return same if len(same) > 1 else []
 
     def has_path(self, path: str) -> bool:
         """True if a file or folder has this path relative to the root. The list of each folder is cached."""

@@ -3,7 +3,7 @@
 Suffixes only decide what is looked at; a file is decoded by its content (``decoding``).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 
 def _suffixes(names: str) -> frozenset[str]:
@@ -72,3 +72,23 @@ def paired_raw_files(names: Collection[str]) -> set[str]:
         return raws
     stems = {name[: name.rfind(".")].lower() for name in names if name not in raws}
     return {name for name in raws if name[: name.rfind(".")].lower() in stems}
+
+
+def same_named_photos(files: Iterable[str]) -> dict[str, list[str]]:
+    """Photos whose paths differ in nothing but suffix and capitals, by that path in small letters.
+
+    A raw file beside a photo of the same name is left alone: it is the same shot.
+
+    >>> same_named_photos(["x/a.jpg", "x/A.png", "a.jpg", "b.jpg", "b.nef"])
+    {'x/a': ['x/a.jpg', 'x/A.png']}
+    """
+    groups: dict[str, list[str]] = {}
+    for file in files:
+        groups.setdefault(file[: len(file) - len(suffix_of(file))].casefold(), []).append(file)
+    found = {}
+    for key, names in groups.items():
+        if len(names) > 1:
+            raws = paired_raw_files(names)
+            if len(photos := [name for name in names if name not in raws]) > 1:
+                found[key] = photos
+    return found

@@ -18,6 +18,7 @@ from tagger.data.formats.keyword_sources import KeywordSource, keyword_sources, 
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.readers.annotation_files import path_title
 from tagger.data.formats.readers.embedded_metadata import embedded_keywords
+from tagger.data.formats.shared_sidecars import shared_sidecar_problems
 from tagger.data.formats.xmp import missing_labels
 from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
@@ -87,7 +88,9 @@ class KeywordReader:
         counts = _Counts(problems=builder.problems)
         for done, file in enumerate(images.below(path), 1):
             self.progress(done)
-            sidecars = _sidecars(file, images)
+            sidecars, is_unclear = _own_sidecars(file, images, builder.problems)
+            if is_unclear:
+                continue
             first = os.path.relpath(sidecars[0], images.root).replace(os.sep, "/") if sidecars else file
             try:
                 sources = keyword_sources(images.root / file, sidecars)
@@ -160,6 +163,16 @@ def _only_predicted(sidecar: Path) -> bool:
 def _sidecars(file: str, images: ImageLookup) -> list[Path]:
     found = (images.root / name for name in sidecar_names(file) if images.has_path(name))
     return [path for path in found if path.is_file()]
+
+
+def _own_sidecars(file: str, images: ImageLookup, problems: list[Problem]) -> tuple[list[Path], bool]:
+    """The sidecars that are for this photo alone, and whether there is only one that several photos share."""
+    sidecars = _sidecars(file, images)
+    same = images.sharing_name(file) if sidecars else []
+    own = [path for path in sidecars if not same or path == images.root / f"{file}.xmp"]
+    if own != sidecars:
+        problems += shared_sidecar_problems(sidecar_names(file)[1], file, same)
+    return own, bool(sidecars and not own)
 
 
 def _has_embedded(path: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.label_text import parse_label_text
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
+from tagger.data.formats.shared_sidecars import shared_sidecar_problems
 from tagger.data.formats.text_file import read_text
 from tagger.data.formats.written_record import WrittenRecords, written_labels
 from tagger.data.images.hashes import identify_file
@@ -47,6 +48,9 @@ class TextSidecarReader:
             self.progress(done)
             location = _sidecar(file, images)
             if not location:
+                continue
+            if same := images.sharing_name(file):
+                builder.problems += shared_sidecar_problems(location, file, same)
                 continue
             try:
                 labels = parse_label_text(read_text(images.root / location))
