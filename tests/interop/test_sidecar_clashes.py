@@ -10,7 +10,8 @@ from PIL import Image
 
 from tagger.commands.predict import predict
 from tagger.commands.writers import WriteResult, write_labels
-from tagger.commands.writers.sidecar_clashes import SidecarClashes, ignores_case
+from tagger.commands.writers.disk_names import ignores_case
+from tagger.commands.writers.sidecar_clashes import SidecarClashes
 from tagger.commands.writers.text_sidecar import TextSidecarWriter
 from tagger.commands.writers.xmp_sidecar import XmpSidecarWriter
 from tagger.data import read_dataset
@@ -125,6 +126,22 @@ def test_a_disk_is_asked_by_the_names_on_it(tmp_path: Path):
     (tmp_path / "probe").touch()
     assert ignores_case(tmp_path) == (tmp_path / "PROBE").exists()
     assert ignores_case(tmp_path / "not" / "there") == (tmp_path / "PROBE").exists()
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_labels_that_differ_in_capitals_are_one_folder_on_such_a_disk(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ignored: bool
+):
+    monkeypatch.setattr("tagger.commands.writers.label_folders.ignores_case", lambda folder: ignored)
+    out = tmp_path / "folders"
+    if ignored:
+        with pytest.raises(TaggerError, match="'cat' and 'Cat'"):
+            write_labels(FILES, CELLS, ("cat", "Cat"), root=root, out=out, format="folders")
+        assert not out.exists()
+    else:
+        write_labels(FILES, CELLS, ("cat", "Cat"), root=root, out=out, format="folders")
+        assert made(out / "cat", ".png") == []
+        assert made(out / "Cat", ".png") == ["a.png"]
 
 
 @pytest.mark.parametrize(("format", "suffix"), [("txt", ".txt"), ("xmp-lightroom", ".xmp")])

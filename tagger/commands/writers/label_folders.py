@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tagger.commands.writers.base import FormatCapabilities, LabelBatch, batch_formats
+from tagger.commands.writers.disk_names import ignores_case
 from tagger.commands.writers.image_folder import ImageFolderWriter
 from tagger.commands.writers.image_folder import LinkedImageFolderWriter as Linked
 from tagger.errors import TaggerError
@@ -27,6 +28,8 @@ class LabelFolderWriter(ImageFolderWriter):
     def __init__(self, root: Path, out: Path, names: tuple[str, ...]):
         super().__init__(root, out / "LABEL", names)
         check_folder_names(names)
+        if ignores_case(out):
+            check_distinct_folders(names)
 
     def write_batch(self, batch: LabelBatch, path: Path) -> None:
         """The images of one batch; the batch's own file is empty and marks it as written."""
@@ -61,6 +64,22 @@ def check_folder_names(names: Iterable[str]) -> None:
     if bad:
         why = "it contains a slash, starts with a dot or is too long"
         raise TaggerError(f"A label cannot be a folder name, because {why}: {shortlist(bad, 20)}. Rename it.")
+
+
+def check_distinct_folders(names: Iterable[str]) -> None:
+    """Pass if no two labels differ in capitals only; TaggerError with those that do, for a disk that ignores them.
+
+    >>> check_distinct_folders(["cat", "dog"])
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.casefold(), []).append(name)
+    same = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
+    if same:
+        raise TaggerError(
+            f"Labels differ in capitals only: {shortlist(same, 20)}. The disk of --out takes them for one folder."
+            " Rename a label, or write another format."
+        )
 
 
 def check_empty_folder(folder: Path) -> None:

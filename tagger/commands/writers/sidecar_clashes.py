@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from tagger.commands.writers.disk_names import ignores_case
 from tagger.commands.writers.sidecars import SidecarWriter
 from tagger.data.images.image_files import IMAGE_SUFFIXES, same_named_photos, suffix_of
 from tagger.text import quoted
@@ -21,6 +22,7 @@ class SidecarClashes:
         self.root = root
         self._same_named = same_named_photos(files)
         self._scanned: set[str] = set()
+        self._ignores_case: dict[Path, bool] = {}
 
     def reason(self, file: str) -> str:
         """Why a photo gets no sidecar; nothing if its sidecar is for no other photo."""
@@ -30,7 +32,9 @@ class SidecarClashes:
         path = self.writer.existing_or_new(self.folder, file)
         has_own_name = path == self.folder / f"{file}.xmp"
         others = [name for name in same if not has_own_name or name.casefold() == file.casefold()]
-        if not ignores_case(path.parent):
+        if path.parent not in self._ignores_case:
+            self._ignores_case[path.parent] = ignores_case(path.parent)
+        if not self._ignores_case[path.parent]:
             stem = _stem(file)
             others = [name for name in others if not has_own_name and _stem(name) == stem]
         if not others:
@@ -60,21 +64,6 @@ class SidecarClashes:
             f"Use --format xmp, which writes {os.path.basename(file)}.xmp, rename one of the photos,"
             " or write a table (--format csv)"
         )
-
-
-def ignores_case(folder: Path) -> bool:
-    """Whether a folder's disk takes ``A`` and ``a`` for one name, as far as the names in it, or its own, tell."""
-    while not folder.is_dir():
-        folder = folder.parent
-    folder = folder.resolve()
-    names = os.listdir(folder)
-    there = set(names)
-    for name in names:
-        other = name.swapcase()
-        if name.isascii() and other != name and other not in there:
-            return os.path.lexists(folder / other)
-    other_folder = folder.with_name(folder.name.swapcase()) if folder.name else folder
-    return other_folder != folder and other_folder.exists() and other_folder.samefile(folder)
 
 
 def _stem(file: str) -> str:
