@@ -4,6 +4,7 @@ import json
 from xml.sax.saxutils import escape
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from tagger.data import read_dataset
 from tagger.errors import TaggerError
+from tagger.presets import load_read_options
 
 ODD_NAMES = ["red, white", "a|b", 'so "called"', "<&'>", "猫", "naïve", "سلام", "no", "7"]
 
@@ -200,6 +202,37 @@ def test_hugging_face_reads_the_metadata_of_an_image_folder(folder, name):
         dataset = read_dataset(root, path)
         assert as_dict(dataset) == {"a.jpg": ["cat", "dog"], "b.jpg": []}
         assert "Hugging Face image folder" in dataset.source
+
+
+SETS = [["cat"], ["cat", "dog"], ["dog"], ["cat", "sea"], ["sea"], ["dog", "sea"]]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+@pytest.mark.parametrize("sign", ["|", "; ", ", ", " ", "#"])
+def test_texts_of_hugging_face_are_cut_as_all_its_files_show(folder, sign, suffix):
+    files = [f"train/{k}.jpg" for k in range(len(SETS))]
+
+    def metadata(rows):
+        table = pd.DataFrame(rows, columns=["file_name", "tags"])
+        return table.to_csv(index=False) if suffix == "csv" else table.to_json(orient="records", lines=True)
+
+    rows = [(f"{k}.jpg", sign.join(labels)) for k, labels in enumerate(SETS)]
+    texts = {
+        f"train/metadata.{suffix}": metadata(rows),
+        f"val/metadata.{suffix}": metadata([("x.jpg", sign.join(["sea", "cat"]))]),
+    }
+    found = as_dict(read_dataset(folder([*files, "val/x.jpg"], **texts)))
+    assert found == dict(zip(files, SETS, strict=True)) | {"val/x.jpg": ["cat", "sea"]}
+
+
+def test_texts_of_hugging_face_that_may_be_read_in_two_ways_are_refused_with_both(folder):
+    root = folder(**{"metadata.csv": 'file_name,labels\na.jpg,"red, white"\nb.jpg,"red, blue"\n'})
+    with pytest.raises(TaggerError, match=r"metadata\.csv: a cell of 'labels' may hold") as refused:
+        read_dataset(root)
+    for word, labels in (("comma", ("blue", "red", "white")), ("none", ("red, blue", "red, white"))):
+        option = f"data.label_separator={word}"
+        assert f"--set {option}" in str(refused.value)
+        assert read_dataset(root, read_options=load_read_options([option])).labels == labels
 
 
 def test_a_list_of_unknown_labels_is_read_as_tagger_writes_it(folder):

@@ -9,12 +9,17 @@ from pathlib import Path
 
 from tagger.data.formats.cell_values import normal_cell
 from tagger.data.formats.image_lookup import ImageLookup
-from tagger.data.formats.label_column import AmbiguousCells, ClassNumbers, choose_separator, split_text
+from tagger.data.formats.label_column import ClassNumbers, split_text
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.prediction_columns import label_column, label_of_column
 from tagger.data.formats.readers.long_verdicts import VerdictCells
 from tagger.data.formats.readers.table_profile import LongProfile, profile_long
-from tagger.data.formats.readers.table_rows import UndecidedTable, ignored_columns_text, matched_rows
+from tagger.data.formats.readers.table_rows import (
+    UndecidedTable,
+    column_separator,
+    ignored_columns_text,
+    matched_rows,
+)
 from tagger.data.formats.readers.table_verdicts import VerdictColumn, find_verdict_column
 from tagger.data.formats.tabular import ListCell, NonTextCell, TableStream, read_table
 from tagger.errors import Problem, TaggerError
@@ -106,14 +111,8 @@ def is_binary(cell: str) -> bool:
 
 
 def _separator(path: Path, profile: LongProfile, read_options: ReadOptions) -> str:
-    try:
-        return choose_separator(profile.cells, [label_of_column(name) for name in profile.others])
-    except AmbiguousCells as found:
-        column = read_options.labels_column
-        raise UndecidedTable(
-            f"{path.name}: a cell of {column!r} may hold one label or several. {found.readings()}",
-            [{"label_separator": sign} for sign in (*found.examples, "none")],
-        ) from None
+    known = [label_of_column(name) for name in profile.others]
+    return column_separator(path, read_options.labels_column, profile.cells, known)
 
 
 def _read_rows(

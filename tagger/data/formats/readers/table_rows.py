@@ -1,11 +1,12 @@
 """Rows of a label table matched to images, and the list of ignored columns."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
+from tagger.data.formats.label_column import AmbiguousCells, choose_separator
 from tagger.data.formats.long_table import LongTableBuilder
 from tagger.data.formats.tabular import TableStream
 from tagger.errors import Problem, TaggerError, first_reasons
@@ -23,6 +24,17 @@ class UndecidedTable(TaggerError):
     def __init__(self, text: str, readings: Sequence[Mapping[str, str]]):
         super().__init__(text)
         self.readings = list(readings)
+
+
+def column_separator(path: Path, column: str, cells: Mapping[str, int], known: Collection[str] = ()) -> str:
+    """The sign between labels in a column with these cells; UndecidedTable where there may be several."""
+    try:
+        return choose_separator(cells, known)
+    except AmbiguousCells as found:
+        raise UndecidedTable(
+            f"{path.name}: a cell of {column!r} may hold one label or several. {found.readings()}",
+            [{"label_separator": sign} for sign in (*found.examples, "none")],
+        ) from None
 
 
 def matched_rows(
