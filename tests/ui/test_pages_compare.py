@@ -89,7 +89,8 @@ def test_the_same_run_twice_and_a_single_run_are_explained(runs: tuple[RunFolder
 def test_runs_of_other_images_are_refused_in_words(runs: tuple[RunFolder, RunFolder]):
     old, new = runs
     images = new.load_images()
-    new.save_images(images.assign(hash=["0" + hash[1:][::-1] for hash in images["hash"]]))
+    others = ["0" + hash[1:][::-1] for hash in images["hash"]]
+    new.save_images(images.assign(hash=others, picture_hash=others))
     assert "share no test photo" in texts(open_page(old).warning).replace("\\", "")
 
 
