@@ -47,9 +47,9 @@ def find_run(path: str | Path | None = None, say: Callable[[str], None] | None =
 def find_any_run(path: str | Path) -> RunFolder:
     """The run at ``path``, or of this name in ``./runs``, in whatever state. TaggerError if there is no such folder."""
     run = RunFolder(path)
-    if not run.path.is_dir():
+    if not os.path.isdir(run.path):  # also False for a name that is too long for the disk
         run = _by_name(str(path)) or run
-    if not run.path.is_dir():
+    if not os.path.isdir(run.path):
         others = [str(other.path) for other in all_runs(run.path.parent)]
         there = f" There {'are' if others[1:] else 'is'} {', '.join(others[-5:])}." if others else ""
         raise TaggerError(f"{path}: no such run.{did_you_mean(str(path), others) or there}")
@@ -114,7 +114,7 @@ def finished_runs(folder: Path) -> list[RunFolder]:
 
 def all_runs(folder: Path) -> list[RunFolder]:
     """The runs of a folder, finished or not, by name; not those that are being deleted."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return []
     entries = [folder / name for name in sorted(os.listdir(folder))]
     return [run for entry in entries if (run := RunFolder(entry)).exists and not is_being_deleted(entry)]
@@ -129,7 +129,7 @@ def _finish_time(run: RunFolder) -> int:
 
 def _by_name(name: str) -> RunFolder | None:
     """The run in ``./runs`` whose folder has this name, or that was given it by ``tagger runs name``."""
-    if name == Path(name).name and (RUNS_FOLDER / name).is_dir():
+    if name == Path(name).name and os.path.isdir(RUNS_FOLDER / name):
         return RunFolder(RUNS_FOLDER / name)
     named = [run for run in all_runs(RUNS_FOLDER) if _given_name(run) == name]
     return named[0] if named else None

@@ -11,7 +11,8 @@ from noise_photos import refused
 from PIL import Image
 from small import train_argv
 
-from tagger.runs import RunFolder
+from tagger.errors import TaggerError
+from tagger.runs import RunFolder, find_run
 
 Cli = Callable[..., Any]
 
@@ -144,3 +145,9 @@ def test_two_images_of_one_name_get_no_sidecar_and_are_named(
     assert not list(Path("tags").glob("*.txt"))
     assert tagger_cli(*argv, "--format", "xmp", "--out", "tags").code == 0
     assert {path.name for path in Path("tags").glob("*.xmp")} == {"a.jpg.xmp", "a.png.xmp"}
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a/" * 3000])
+def test_a_run_whose_name_is_too_long_for_the_disk_is_not_there(name: str):
+    with pytest.raises(TaggerError, match="no such run"):
+        find_run(name)
