@@ -167,8 +167,8 @@ class YearMachine(RuleBasedStateMachine):
             file.write_bytes((before.rstrip("\n") + style * bool(before.strip()) + word).encode())
             self.year.write(path, {("txt", word)})
 
-    @rule(number=PHOTO, which=st.integers(0, 1), word=TAG)
-    def take_off(self, number: int, which: int, word: str):
+    @rule(number=PHOTO, which=st.integers(0, 1), word=TAG, leave_empty=st.booleans())
+    def take_off(self, number: int, which: int, word: str, leave_empty: bool):
         path = self.year.sidecars(self.photo(number))[which]
         file = self.year.root / path
         if not file.is_file() or word not in words(self.year.read(path)):
@@ -176,7 +176,7 @@ class YearMachine(RuleBasedStateMachine):
         self.typed(f"a person takes {word!r} off in {path}")
         if word in own_labels(file.read_bytes()):
             self.year.refused.setdefault(path, set()).add(word)
-        file.write_bytes(without_word(file.read_bytes(), word))
+        file.write_bytes(without_word(file.read_bytes(), word, leave_empty=leave_empty))
         self.year.items[path] = {
             item for item in self.year.items.get(path, ()) if item in self.year.read(path)
         }

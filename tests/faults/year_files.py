@@ -97,14 +97,28 @@ def _set_rating(root: ET.Element, place: ET.Element, value: str) -> None:
     place.attrib[rating] = value
 
 
-def without_word(xml: bytes, word: str) -> bytes:
-    """The packet without a word, as a person takes it off in a photo manager: out of every list."""
+def is_emptied(xml: bytes) -> bool:
+    """Whether a packet says that the photo has no keywords: its flat list is there, and nothing is in it."""
+    root = ET.fromstring(xml.strip(b"\0 \n"))
+    return any(True for _ in root.iter(f"{{{NAMESPACES['dc']}}}subject")) and not words(xmp_items(xml))
+
+
+def without_word(xml: bytes, word: str, *, leave_empty: bool = False) -> bytes:
+    """The packet without a word, as a person takes it off in a photo manager: out of every list.
+
+    Most programs, exiftool and exiv2 among them, drop a list that has become empty.
+    """
     root = ET.fromstring(xml.strip(b"\0 \n"))
     for prefix, (name, _) in LISTS.items():
         for span in root.iter(f"{{{NAMESPACES[prefix]}}}{name}"):
             for bag in span:
                 for li in [li for li in bag if word_of((prefix, (li.text or "").strip())) == word]:
                     bag.remove(li)
+    lists = [f"{{{NAMESPACES[prefix]}}}{name}" for prefix, (name, _) in LISTS.items()]
+    for parent in list(root.iter()):
+        for span in [span for span in parent if span.tag in lists and not any(len(bag) for bag in span)]:
+            if not leave_empty:
+                parent.remove(span)
     return ET.tostring(root, encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from year_files import Item, inside_items, text_words, word_of, words, xmp_items
+from year_files import Item, inside_items, is_emptied, text_words, word_of, words, xmp_items
 
 
 @dataclass
@@ -90,6 +90,8 @@ class Year:
         for path in (*self.sidecars(photo)[:2], photo):
             if (self.root / path).is_file() and (found := words(first_kind(self.read(path)))):
                 return path, found
+            if path != photo and (self.root / path).is_file() and is_emptied((self.root / path).read_bytes()):
+                return path, set()
         return photo, set()
 
     def seen_mine(self, photo: str) -> set[str]:
@@ -184,7 +186,8 @@ def check_after(year: Year, before: Before, listed: set[tuple[str, str]]) -> Non
         year.check((year.root / photo).read_bytes() == content, f"{photo} was changed")
     _check_losses(year, listed)
     for photo, words_before in before.seen.items():
-        gone = words_before - year.seen(photo)[1] - year.refusals(photo)
+        off = {word for path in year.sidecars(photo)[:2] for word in year.refused.get(path, ())}
+        gone = words_before - year.seen(photo)[1] - year.refusals(photo) - off
         year.check(not gone, f"{photo}: {gone} is hidden or gone for a program that prefers sidecars")
     for path, text in before.texts.items():
         now = (year.root / path).read_bytes()

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from said import as_dict
+from year_files import without_word
 
 from tagger.commands.writers import RecordedSidecars, SidecarRequest, sidecar_formats, write_labels
 from tagger.commands.writers.sidecars import MergeRules, SidecarOrigin
@@ -324,7 +325,9 @@ def test_in_any_history_a_persons_words_stay_and_refused_ones_stay_off(
         if kind in ("predict", "apply"):
             write(folder, words, predicted=kind == "predict")
         elif path.is_file() and kind == "adds":
-            new = [word for word in words if word not in read_keywords(path.read_bytes())]
+            there = read_words(path.read_bytes())
+            # A tag of tagger's that was taken off and put back looks as if it had never been off.
+            new = [word for word in words if word not in (*there.keywords, *there.taken_off)]
             insertion = "".join(f"<rdf:li>{word}</rdf:li>" for word in new)
             text = path.read_text("utf-8").replace(
                 "<rdf:li>Holiday 2019", f"{insertion}<rdf:li>Holiday 2019", 1
@@ -403,3 +406,17 @@ def test_a_word_that_was_taken_off_stays_off_under_its_former_and_its_present_na
         change = writer.plan(sidecar, [label], MergeRules(former={"ocean": "sea"}))
         assert change.kept_off == [label]
         assert read_words(change.after).keywords == ["cat"]
+
+
+@pytest.mark.parametrize("empty_list", [False, True], ids=["no list", "empty list"])
+def test_a_sidecar_without_its_last_tag_hides_nothing_new_unless_it_says_no_keywords(
+    tmp_path: Path, empty_list: bool
+):
+    path, sidecar = photo(tmp_path / "a.jpg"), tmp_path / "a.jpg.xmp"
+    writer = XmpSidecarWriter(("sea", "dog"))
+    written = writer.plan(sidecar, ["sea"], MergeRules(), SidecarOrigin([path])).after
+    sidecar.write_bytes(without_word(written, "sea", leave_empty=empty_list))
+    photo(path, add_persons_keywords(None, ["Rex", "Sea"]).decode())
+    change = writer.plan(sidecar, ["sea", "dog"], MergeRules(), SidecarOrigin([path]))
+    assert set(read_words(change.after).keywords) == ({"dog"} if empty_list else {"Rex", "dog"})
+    assert change.kept_off == ["sea"]

@@ -56,5 +56,7 @@ def test_a_page_begins_with_each_photo_on_its_likelier_side(evaluate, doubts):
         " return [[...page.cards.keys()].map((index) => changes(page, index)), page.marks.size]; })()"
     )
     changed, marked = found
+    assert evaluate('marksShow({direction: "missing", marksChange: true})') is True
+    assert evaluate('marksShow({direction: "spurious", marksChange: true})') is False
     assert changed == [doubt >= 0.5 for doubt in doubts]
     assert marked <= len(doubts) / 2  # the rarer answer is the one that is marked

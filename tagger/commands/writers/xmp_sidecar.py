@@ -74,14 +74,17 @@ class XmpSidecarWriter(SidecarWriter):
 def _starting_bytes(
     path: Path, before: bytes | None, merge: MergeRules | None, origin: SidecarOrigin
 ) -> bytes | None:
-    """What is there; a file that hid nothing so far because it has no list of keywords gets those of the photo."""
+    """What is there; a file that hid nothing so far because it has no list of keywords gets those of the photo.
+
+    Those that were taken off it stay off. A list that is there and empty says that the photo has no keywords.
+    """
     if before is None:
         others = [other for photo in origin.photos for other in sidecars_of(photo) if other != path]
         return starting_sidecar(origin.photos, others)
     source = sidecar_source(path)
-    if merge is not None and (source.listed or source.words.taken_off):
+    if merge is not None and source.listed:
         return before
-    return with_keywords(before, _other_sources(path, merge, origin))
+    return with_keywords(before, _other_sources(path, merge, origin), without=source.words.taken_off)
 
 
 def _other_sources(path: Path, merge: MergeRules | None, origin: SidecarOrigin) -> list[KeywordSource]:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,9 +114,15 @@ def starting_sidecar(photos: Sequence[Path], sidecars: Sequence[Path]) -> bytes 
     return start
 
 
-def with_keywords(xml: bytes | None, sources: Sequence[KeywordSource]) -> bytes | None:
-    """The sidecar with the keywords that people wrote in other places; as it is if there is none."""
+def with_keywords(
+    xml: bytes | None, sources: Sequence[KeywordSource], *, without: Collection[str] = ()
+) -> bytes | None:
+    """The sidecar with the keywords that people wrote in other places; as it is if there is none.
+
+    Keywords in ``without`` (in any capitals) were taken off the sidecar and stay off.
+    """
+    off = {word.casefold() for word in without}
     for source in sources:
-        if source.words.persons:
-            xml = add_persons_keywords(xml, source.words.persons, source.words.paths, where=source.title)
+        if words := [word for word in source.words.persons if word.casefold() not in off]:
+            xml = add_persons_keywords(xml, words, source.words.paths, where=source.title)
     return xml

@@ -41,3 +41,8 @@ function startMarks(page) {
 function changes(page, index) {
   return page.marks.has(index) === page.marksChange;
 }
+
+// Whether a marked photo is one that shows the label, not one that does not.
+function marksShow(page) {
+  return (page.direction === "missing") === page.marksChange;
+}

@@ -96,7 +96,7 @@ class GridView {
     this.title.replaceChildren(`${plural(count, "photo")} ${verb} the label `, name(page.label), most + end);
     const expected = page.cards.reduce((sum, card) => sum + card.doubt, 0);
     const wrong = expected < 0.5 ? "probably none is wrong" : `about ${Math.round(expected)} of ${count} expected to be wrong`;
-    const marked = missing === page.marksChange ? "do show" : "do not show";
+    const marked = marksShow(page) ? "do show" : "do not show";
     this.hint.textContent = `Mark the photos that ${marked} it (${wrong}; the likely ones are marked). Then settle all.`;
     this.nodes = page.cards.map((card, index) => this.tile(page, card, index));
     this.tiles.replaceChildren(...this.nodes);
@@ -120,7 +120,7 @@ class GridView {
     return el(
       "button",
       {
-        class: "tile",
+        class: marksShow(page) ? "tile shows" : "tile",
         type: "button",
         tabindex: index === this.focus ? "0" : "-1",
         "aria-pressed": String(page.marks.has(index)),
@@ -130,7 +130,7 @@ class GridView {
         onclick: () => this.mark(index),
       },
       frame,
-      el("span", { class: "badge", "aria-hidden": "true", text: "✕" }),
+      el("span", { class: "badge", "aria-hidden": "true", text: marksShow(page) ? "✓" : "✕" }),
       index < TILE_KEYS.length ? key(TILE_KEYS[index].toUpperCase()) : null,
     );
   }
