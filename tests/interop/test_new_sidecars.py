@@ -21,6 +21,7 @@ from tagger.data import read_dataset
 from tagger.data.formats.keyword_sources import keyword_sources, persons_keywords, sidecars_of
 from tagger.data.formats.label_text import parse_label_text
 from tagger.data.formats.xmp import add_persons_keywords, merge_keywords, read_keywords, read_words
+from tagger.data.formats.xmp_untag import without_labels
 from tagger.errors import TaggerError
 
 NAMES = ("dog", "cat", "AC/DC", "Place|Paris", "people")
@@ -320,14 +321,17 @@ def test_in_any_history_a_persons_words_stay_and_refused_ones_stay_off(
         (folder / name).write_text(PACKET.replace("<rdf:li>Roll 0</rdf:li>", own), "utf-8")
     expected = persons_keywords(keyword_sources(folder / "a.jpg", sidecars_of(folder / "a.jpg"))[:1])
     refused: set[str] = set()
+    seen_off: set[str] = set()
     for kind, words in steps:
         (path,) = sidecars_of(folder / "a.jpg") or [folder / "a.jpg.xmp"]
         if kind in ("predict", "apply"):
             write(folder, words, predicted=kind == "predict")
+            seen_off |= refused
         elif path.is_file() and kind == "adds":
             there = read_words(path.read_bytes())
-            # A tag of tagger's that was taken off and put back looks as if it had never been off.
-            new = [word for word in words if word not in (*there.keywords, *there.taken_off)]
+            # Put back before tagger saw that it was off, a tag looks as if it had never been off.
+            unseen = set(there.taken_off) - seen_off
+            new = [word for word in words if word not in there.keywords and word not in unseen]
             insertion = "".join(f"<rdf:li>{word}</rdf:li>" for word in new)
             text = path.read_text("utf-8").replace(
                 "<rdf:li>Holiday 2019", f"{insertion}<rdf:li>Holiday 2019", 1
@@ -420,3 +424,20 @@ def test_a_sidecar_without_its_last_tag_hides_nothing_new_unless_it_says_no_keyw
     change = writer.plan(sidecar, ["sea", "dog"], MergeRules(), SidecarOrigin([path]))
     assert set(read_words(change.after).keywords) == ({"dog"} if empty_list else {"Rex", "dog"})
     assert change.kept_off == ["sea"]
+
+
+def test_a_tag_that_a_person_took_off_and_put_back_later_is_the_persons(tmp_path: Path):
+    sidecar = tmp_path / "a.jpg.xmp"
+    sidecar.write_bytes(merge_keywords(None, ["dog", "cat"]))
+    take_off(sidecar, "dog")
+    sidecar.write_bytes(merge_keywords(sidecar.read_bytes(), ["cat"]))  # tagger sees that it is off
+    assert read_words(sidecar.read_bytes()).taken_off == ["dog"]
+    assert merge_keywords(sidecar.read_bytes(), ["cat"]) == sidecar.read_bytes()
+    assert read_keywords(merge_keywords(sidecar.read_bytes(), ["dog"])) == ["cat"]
+    back = merge_keywords(sidecar.read_bytes(), ["dog"], again=["dog"])
+    assert read_words(back).ours == ["cat", "dog"]
+    put_back = add_persons_keywords(sidecar.read_bytes(), ["dog"])
+    assert read_words(put_back).persons == ["dog"]
+    assert read_words(put_back).taken_off == []
+    assert without_labels(put_back, ["cat"], everything=True, where="a") is not None
+    assert b"takenOff" not in (without_labels(put_back, ["cat"], everything=True) or b"")

@@ -9,7 +9,8 @@ A file that has keywords gets new ones in ``dc:subject`` and in those of the oth
 beside a person's would hide it: digiKam and Immich read the first list that they find, and no other.
 
 Keywords of a person and of tagger look the same, so those that tagger added are also listed in
-``tagger:labels``. One that is listed there and gone was taken off by a person: it is not added again.
+``tagger:labels``. One that is listed there and gone was taken off by a person: it is not added again, and moves
+to ``tagger:takenOff``, so that one that a person puts back later is the person's.
 ``tagger:predicted`` lists those that a model predicted and nobody has checked, with probability, day and run.
 ``tagger:none`` notes that no label applies: an empty ``dc:subject`` means this too, but exiftool reads it as an
 empty keyword. Files are edited by cutting and inserting: all other bytes stay as they are.
@@ -28,6 +29,7 @@ from tagger.data.formats.xmp_properties import (
     TAGGER_LABELS,
     TAGGER_NONE,
     TAGGER_PREDICTED,
+    TAGGER_TAKEN_OFF,
     keyword_of_item,
     keywords_of,
     path_of_item,
@@ -87,6 +89,7 @@ def _words_of(root: Span) -> SidecarWords:
     # Lightroom and darktable take a keyword off the flat list, and leave lists of other programs as they are.
     taken_off = [label for label in missing_labels(listed, flat, listed) if label not in in_paths]
     keywords = [word for word in keywords if word not in taken_off]
+    taken_off += missing_labels(property_values(root, TAGGER_TAKEN_OFF), [*keywords, *taken_off], ())
     ours = [label for label in listed if label in keywords and label not in in_paths]
     unchecked = {label_of_prediction(item) for item in property_values(root, TAGGER_PREDICTED)}
     predicted = [label for label in ours if label in unchecked]
@@ -162,7 +165,7 @@ def merge_keywords(
     sheet = XmpEditor(text.encode(), root)
     in_paths = [word for word in stays if word in spelled_as(labels, stays, vocabulary)]
     _edit_keywords(sheet, missing, in_paths, off, bool(stays))
-    _edit_records(sheet, labels, missing, off & set(words.keywords), predicted)
+    _edit_records(sheet, labels, missing, off & set(words.keywords), words.taken_off, predicted)
     note = none and not labels and not stays
     sheet.set_text(TAGGER_NONE, ("True" if predicted is None else "Predicted") if note else "")
     return sheet.edited(where).decode().encode(encoding, "xmlcharrefreplace")
@@ -259,12 +262,18 @@ def _edit_records(
     labels: Sequence[str],
     missing: Sequence[str],
     gone: Collection[str],
+    taken_off: Sequence[str],
     predicted: Mapping[str, str] | None,
 ) -> None:
-    """Keep up the lists of what tagger added. What a person took off stays listed."""
+    """Keep up the lists of what tagger added, and of what a person took off of that."""
+    off = [label for label in taken_off if label not in missing]
+    known_off = property_values(sheet.root, TAGGER_TAKEN_OFF)
+    sheet.update_property(
+        TAGGER_TAKEN_OFF, [label for label in off if label not in known_off], lambda item: item in missing
+    )
     listed = property_values(sheet.root, TAGGER_LABELS)
     new = [label for label in missing if label not in listed]
-    sheet.update_property(TAGGER_LABELS, new, lambda item: item in gone)
+    sheet.update_property(TAGGER_LABELS, new, lambda item: item in gone or item in off)
     checked = {*gone, *missing, *(labels if predicted is None else ())}
     items = [f"{predicted[label]} {label}" for label in missing if predicted and label in predicted]
     kept = set(items) & set(property_values(sheet.root, TAGGER_PREDICTED))

@@ -15,6 +15,7 @@ OWN = "https://tagger.example/ns/1.0/"
 Property = tuple[str, str, str, str, str]
 TAGGER_LABELS: Property = ("tagger", OWN, "labels", "", "Bag")
 TAGGER_PREDICTED: Property = ("tagger", OWN, "predicted", "", "Bag")  # "0.931 2026-11-28 runs%2Fmine dog"
+TAGGER_TAKEN_OFF: Property = ("tagger", OWN, "takenOff", "", "Bag")
 TAGGER_NONE: Property = ("tagger", OWN, "none", "", "")  # no list: a text
 FLAT_KEYWORDS: Property = ("dc", "http://purl.org/dc/elements/1.1/", "subject", "", "Bag")
 HIERARCHICAL_KEYWORDS: tuple[Property, ...] = (

@@ -11,6 +11,7 @@ from tagger.data.formats.xmp_properties import (
     TAGGER_LABELS,
     TAGGER_NONE,
     TAGGER_PREDICTED,
+    TAGGER_TAKEN_OFF,
     keyword_of_item,
     property_values,
 )
@@ -41,6 +42,7 @@ def without_labels(
         TAGGER_PREDICTED, [], lambda item: everything or label_of_prediction(item) in labels
     )
     if everything:
+        sheet.update_property(TAGGER_TAKEN_OFF, [], lambda item: True)
         sheet.set_text(TAGGER_NONE, "")
     after = sheet.edited(where).decode().encode(encoding, "xmlcharrefreplace")
     return None if after == EMPTY_SIDECAR.encode() else after
