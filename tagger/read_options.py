@@ -47,7 +47,7 @@ class ReadOptions(Section):
 
     @property
     def related_columns(self) -> tuple[str, ...]:
-        """Columns that say which photos belong together; they are no labels."""
+        """Columns that say which photos belong together, and in which order; they are no labels."""
         return ()
 
     def ignores(self, column: str) -> bool:

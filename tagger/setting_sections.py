@@ -35,6 +35,8 @@ class DataSettings(ReadOptions):
     """The column of a table that says which photos show one subject: they stay in one split and fold."""
     sequence_column: str = ""
     """The column of a table that says which photos are frames of one sequence: they stay in one split and fold."""
+    frame_column: str = ""
+    """The column that orders the frames of a sequence: a number, a time of the clip, or a date and time."""
     sequences: Literal["none", "folder", "name", "time"] = "none"
     """Photos of one sequence have the same folder, the same name but for its trailing number, or follow in time."""
     burst_gap: float = Field(2.0, gt=0)
@@ -48,8 +50,8 @@ class DataSettings(ReadOptions):
 
     @property
     def related_columns(self) -> tuple[str, ...]:
-        """Columns that say which photos belong together; they are no labels."""
-        return tuple(filter(None, (self.subject_column, self.sequence_column)))
+        """Columns that say which photos belong together, and in which order; they are no labels."""
+        return tuple(filter(None, (self.subject_column, self.sequence_column, self.frame_column)))
 
 
 class ImageSettings(Section):

@@ -18,11 +18,10 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from tagger.data.formats.image_lookup import ImageLookup
-from tagger.data.formats.tabular import READABLE_SUFFIXES, read_table
-from tagger.errors import TaggerError, did_you_mean
+from tagger.data.photo_columns import column_values
+from tagger.errors import TaggerError
 from tagger.setting_sections import DataSettings
-from tagger.text import counted, shortlist
+from tagger.text import counted
 
 Ids = NDArray[np.int64]  # (N,): images of one number belong together; -1 belongs to no other
 FRAME_NAME = re.compile(r"(?P<prefix>.*?)[-_ .(]*\d+\)?")
@@ -45,16 +44,28 @@ def related_ids(root: Path, files: Sequence[str], data: DataSettings) -> list[tu
     found = []
     for what, column in (("subject", data.subject_column), ("sequence", data.sequence_column)):
         if column:
-            found.append((f"{what} (column {column!r})", _ids(_column_values(root, files, data, column))))
-    if data.sequences == "folder":
-        found.append(("sequence (folder)", _ids([file.rpartition("/")[0] for file in files])))
-    elif data.sequences == "name":
-        found.append(("sequence (name)", _ids([_sequence_name(file) for file in files])))
-    elif data.sequences == "time":
-        found.append(("sequence (time)", _bursts(root, files, data.burst_gap)))
+            found.append((f"{what} (column {column!r})", _ids(column_values(root, files, data, column))))
+    if data.sequences != "none":
+        found.append((f"sequence ({data.sequences})", _sequences(root, files, data)))
     for what, ids_N in found:
         _check_share(what, ids_N, files)
     return found
+
+
+def sequence_ids(root: Path, files: Sequence[str], data: DataSettings) -> Ids | None:
+    """The sequence of each photo, by the column if one is named; None where the settings name no sequence."""
+    if data.sequence_column:
+        return _ids(column_values(root, files, data, data.sequence_column))
+    return None if data.sequences == "none" else _sequences(root, files, data)
+
+
+def _sequences(root: Path, files: Sequence[str], data: DataSettings) -> Ids:
+    """The sequence of each photo by its folder, name or time."""
+    if data.sequences == "time":
+        return _bursts(root, files, data.burst_gap)
+    if data.sequences == "folder":
+        return _ids([file.rpartition("/")[0] for file in files])
+    return _ids([_sequence_name(file) for file in files])
 
 
 def joined(*ids: Ids) -> Ids:
@@ -155,26 +166,6 @@ def photo_time(path: Path) -> float | None:
         except ValueError:
             continue
     return None
-
-
-def _column_values(root: Path, files: Sequence[str], data: DataSettings, column: str) -> list[str]:
-    """The value of a column for each photo, from the first table that has it and the column of files."""
-    named = [Path(data.labels)] if data.labels and Path(data.labels).is_file() else []
-    tables = [*named, *sorted(path for path in root.iterdir() if path.suffix.lower() in READABLE_SUFFIXES)]
-    seen: list[str] = []
-    for path in tables:
-        table = read_table(path, delimiter=data.delimiter)
-        seen += table.columns
-        if column in table.columns and data.file_column in table.columns:
-            at, file_at = table.columns.index(column), table.columns.index(data.file_column)
-            lookup = ImageLookup(root, files)
-            value = {lookup.find(row[file_at])[0]: row[at].strip() for _, row in table.rows}
-            return [value.get(file, "") for file in files]
-    there = f" The columns are {shortlist([repr(name) for name in dict.fromkeys(seen)])}." if seen else ""
-    raise TaggerError(
-        f"No table in {root} has the columns {data.file_column!r} and {column!r}."
-        f"{did_you_mean(column, sorted(set(seen)))}{there}"
-    )
 
 
 def _check_share(what: str, ids_N: Ids, files: Sequence[str]) -> None:

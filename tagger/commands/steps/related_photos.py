@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tagger.commands.console.screen import Screen
+from tagger.data.frame_order import FrameOrder, frame_order
 from tagger.data.related_images import Ids, joined, likely_sequences, related_ids
 from tagger.setting_sections import DataSettings
 from tagger.text import counted
@@ -25,8 +26,17 @@ def tell_related(files: list[str], data: DataSettings, screen: Screen) -> None:
             f" (the largest: {counted(int(sizes.max(initial=0)), 'photo')}{rest})."
             " Each stays in one split and one fold."
         )
+    if data.frame_column and (order := frame_order(Path(data.path), files, data)):
+        screen.say(_order_text(order, files))
     if not found and data.split == "random" and (guess := likely_sequences(files)):
         screen.say(guess)
+
+
+def _order_text(order: FrameOrder, files: list[str]) -> str:
+    """How the frames are ordered, and where some are missing."""
+    gaps = [f"{files[before]} and {files[after]}" for before, after in order.gaps()]
+    missing = f"; {counted(len(gaps), 'gap')}, such as between {gaps[0]}" if gaps else ""
+    return f"Frames of a sequence are ordered by {order.what}, usually {order.step:g} apart{missing}."
 
 
 def related_groups(images: pd.DataFrame, group_N: NDArray[np.int64], data: DataSettings) -> Ids | None:
