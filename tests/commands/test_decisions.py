@@ -2,7 +2,6 @@
 
 import csv
 import re
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -235,23 +234,6 @@ def replace_seq(store: Store, desk: Desk) -> Decision:
         hash=desk.hashes[9], label=desk.label, verdict="yes", before=0, suggested=1, doubt=None, run="r",
         reviewer="ann", seconds=None, client="late", seq=1,
     )  # fmt: skip
-
-
-def test_backups_that_were_made_by_themselves_are_kept_to_the_last_ten(desk: Desk):
-    folder = desk.folder / "backups"
-    desk("backup")
-    (folder / "mine.txt").write_text("a stranger's")
-    desk.say("laptop.db", "ben", 1, 0, "no")
-    desk("merge", desk.folder / "laptop.db", "--into", desk.folder / "mine.db", store=None)
-    for _ in range(7):
-        desk("undo")
-        desk("redo")
-    names = sorted(path.name for path in folder.iterdir() if path.suffix == ".db")
-    assert len([name for name in names if "-before-" in name]) == 10
-    assert len(names) == 11
-    assert (folder / "mine.txt").exists()
-    with closing(sqlite3.connect(folder / names[-1])) as newest:
-        assert newest.execute("SELECT count(*) FROM decisions").fetchone()[0] > 4
 
 
 def test_without_a_store_nothing_is_made(desk: Desk):

@@ -24,6 +24,7 @@ from tagger.runs.moved_run import data_folder
 from tagger.runs.ownership import check_absent, mark, marked, remove
 
 KEPT = 10  # backups made by themselves
+NAME = re.compile(r"review-(\d{8}-\d{6})(?:-(\d+))?(?:-before-[a-z]+)?\.(?:db|jsonl)")
 AUTOMATIC = re.compile(r"review-\d{8}-\d{6}(-\d+)?-before-(import|merge|undo|redo|restore)\.(db|jsonl)")
 
 
@@ -117,14 +118,27 @@ def _make_folder(folder: Path) -> None:
 
 
 def _new_name(folder: Path, reason: str, suffix: str) -> Path:
-    stem = f"review-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    end = f"-before-{reason}{suffix}" if reason else suffix
-    names = (folder / f"{stem}{'' if n == 1 else f'-{n}'}{end}" for n in range(1, 1000))
-    return next(name for name in names if not name.exists())
+    """A name that comes after those of all other backups of the folder, also where the clock was set back."""
+    now = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    stamp, number = max([(now, 0), *(_place_in_time(path.name) for path in _backups(folder))])
+    first = "" if number == 0 else f"-{number + 1}"
+    return folder / f"review-{stamp}{first}{f'-before-{reason}' if reason else ''}{suffix}"
 
 
 def _rotate(folder: Path) -> None:
     """Remove the oldest backups that were made by themselves, from a folder of ours."""
-    made = sorted(path.name for path in folder.iterdir() if AUTOMATIC.fullmatch(path.name))
-    if old := made[:-KEPT]:
+    made = [path for path in _backups(folder) if AUTOMATIC.fullmatch(path.name)]
+    # Names of earlier versions may share a number: then the time of the file decides.
+    made.sort(key=lambda path: (*_place_in_time(path.name), path.stat().st_mtime_ns, path.name))
+    if old := [path.name for path in made[:-KEPT]]:
         remove(folder, re.compile("|".join(map(re.escape, old))))
+
+
+def _backups(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if NAME.fullmatch(path.name)]
+
+
+def _place_in_time(name: str) -> tuple[str, int]:
+    """The second and the number in it by which backups are ordered: by name alone, -10 would come before -2."""
+    stamp, number = NAME.sub(r"\1 \2", name).split(" ")
+    return stamp, int(number or 1)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -157,10 +157,7 @@ class WrittenRecords:
         """The writes to a sidecar that happened, oldest first."""
         whole = Path(os.path.abspath(sidecar))
         records = [self.record(folder) for folder in whole.parents]
-        found = [
-            write for record in records if record for write in record.writes(record.name_of(whole), current)
-        ]
-        return sorted(found, key=lambda write: write.time)
+        return _in_order([record.writes(record.name_of(whole), current) for record in records if record])
 
     def record(self, folder: Path) -> WrittenRecord:
         """The record of one folder."""
@@ -168,6 +165,21 @@ class WrittenRecords:
         if whole not in self._record_of:
             self._record_of[whole] = WrittenRecord(Path(whole))
         return self._record_of[whole]
+
+
+def _in_order(records: list[list[WrittenSidecar]]) -> list[WrittenSidecar]:
+    """The writes of several records as one history: each found the bytes that the one before had left.
+
+    The time only decides where others wrote in between: a clock counts seconds here, and may be set back.
+    """
+    queues = [deque(writes) for writes in records if writes]
+    found: list[WrittenSidecar] = []
+    while queues:
+        left = found[-1].now if found else ""
+        queue = min(queues, key=lambda queue: (queue[0].was != left, queue[0].time))
+        found.append(queue.popleft())
+        queues = [queue for queue in queues if queue]
+    return found
 
 
 def written_labels(
