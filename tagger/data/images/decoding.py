@@ -100,6 +100,12 @@ def image_size(source: ImageSource) -> tuple[int, int]:
         return image.size
 
 
+def upright_size(source: ImageSource) -> tuple[int, int]:
+    """(width, height) in pixels of the image turned upright, from the header. Raises UnreadableImage."""
+    with _errors_as_unreadable(), _open_checked(source) as image:
+        return image.size[::-1] if _orientation(image) in (5, 6, 7, 8) else image.size
+
+
 @contextmanager
 def _errors_as_unreadable() -> Iterator[None]:
     """Context manager: every error becomes an UnreadableImage with a short reason."""
@@ -221,15 +227,20 @@ def _array(rgb: Image.Image) -> NDArray[np.uint8]:
 
 
 def _upright(rgb: Image.Image, image: Image.Image) -> Image.Image:
-    """``rgb`` rotated by the EXIF orientation of ``image``; damaged EXIF data is ignored."""
-    try:
-        orientation = image.getexif().get(0x0112, 1)
-    except Exception:
-        return rgb
+    """``rgb`` rotated by the EXIF orientation of ``image``."""
+    orientation = _orientation(image)
     Turn = Image.Transpose
     turns = {2: Turn.FLIP_LEFT_RIGHT, 3: Turn.ROTATE_180, 4: Turn.FLIP_TOP_BOTTOM, 5: Turn.TRANSPOSE}
     turns |= {6: Turn.ROTATE_270, 7: Turn.TRANSVERSE, 8: Turn.ROTATE_90}
     return rgb.transpose(turns[orientation]) if orientation in turns else rgb
+
+
+def _orientation(image: Image.Image) -> Any:
+    """The EXIF orientation, 1 to 8 if the file is right; damaged EXIF data is ignored."""
+    try:
+        return image.getexif().get(0x0112, 1)
+    except Exception:
+        return 1
 
 
 def _fit_square(rgb: Image.Image, size: int, fit: Fit) -> Image.Image:
