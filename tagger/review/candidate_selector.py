@@ -9,17 +9,19 @@ import pandas as pd
 from tagger.arrays import UNKNOWN
 from tagger.review.decision import Cell
 from tagger.review.decision_index import DecisionIndex, ReviewerState
+from tagger.review.photo_copies import PhotoCopies
 from tagger.review.review_queue import SuspectFilter, audit_plan, is_suspect
 
 
 class CandidateSelector:
     """The suspects of a table that filters and decisions leave."""
 
-    def __init__(self, table: pd.DataFrame, index: DecisionIndex, run: str):
+    def __init__(self, table: pd.DataFrame, index: DecisionIndex, run: str, copies: PhotoCopies):
         self._table = table
         self._index = index
         self._hashes = table["hash"].to_numpy(object)
         self._labels = table["label"].to_numpy(object)
+        self._group_S = copies.group_N[table["row"].to_numpy()]
         self.audit_S = table["audit"].to_numpy(bool)
         self._suspect_S = is_suspect(table)
         self._audit_positions, self._cards_before_audit = audit_plan(table, run)
@@ -58,6 +60,20 @@ class CandidateSelector:
             mask_S &= ~reviewer_state.judged_S
         mask_S[[position for position in already_shown if self.has_row(position)]] = False
         return order[mask_S[order]]
+
+    def postponed_last(
+        self, order: np.ndarray, reviewer_state: ReviewerState, *, unjudged: bool
+    ) -> np.ndarray:
+        """The positions of ``order``, those that the reviewer skipped at its end.
+
+        ``unjudged``: also those on answered photos and on their copies, as their doubts do not know of the answers yet.
+        """
+        last_S = reviewer_state.skipped_S
+        if unjudged:
+            answered = np.unique(self._group_S[self._index.value_S != UNKNOWN])
+            last_S = last_S | np.isin(self._group_S, answered)
+        last = last_S[order]
+        return np.concatenate([order[~last], order[last]]) if last.any() else order
 
     def audits(
         self, reviewer_state: ReviewerState, already_shown: Sequence[int]

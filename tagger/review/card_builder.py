@@ -9,6 +9,7 @@ from tagger.arrays import UNKNOWN, YES, Cells
 from tagger.review.cell_replay import ReplayedCells, replay_decisions
 from tagger.review.decision import RecordedDecision
 from tagger.review.decision_index import DecisionIndex
+from tagger.review.photo_copies import PhotoCopies
 from tagger.review.reviewed_run import ReviewedRun
 from tagger.review.views import Card, ImageView, LabelView, NeighbourView
 
@@ -23,6 +24,7 @@ class CardBuilder:
         suspects = run.suspects
         self.files = run.images["file"].to_numpy(object)
         self.hashes = run.images["hash"].to_numpy(object)
+        self.copies = PhotoCopies(run.images)
         self.labels_NK = run.labels_NK
         self._probs_NK = run.probs_NK
         self._neighbours = run.neighbours
@@ -95,9 +97,16 @@ class CardBuilder:
                 blind=blind,
                 labels=chips,
                 neighbours=() if blind else views,
+                group=int(self.copies.group_N[row]),
+                seen=index.last_id,
             )
 
         return [card(*one) for one in chosen]
+
+    def answered_since(self, hash: str, seen: int, index: DecisionIndex) -> bool:
+        """Whether a decision after ``seen`` is about this photo or one that shows the same."""
+        row = self.row(hash)
+        return row is not None and any(index.last_id_of(one) > seen for one in self.copies.hashes(row))
 
     def suspect(self, position: int) -> tuple[int, str]:
         """Image row and label (the run's name) of a suspect."""

@@ -109,6 +109,11 @@ class DecisionIndex:
         """The rows about one image, in order."""
         return tuple(self._rows.get(hash, ()))
 
+    def last_id_of(self, hash: str) -> int:
+        """The id of the last row about one image, 0 where there is none."""
+        rows = self._rows.get(hash)
+        return rows[-1].id if rows else 0
+
     def verdicts(self) -> pd.DataFrame:
         """The verified suspects: position, wrong (the given label was), blind."""
         positions = np.flatnonzero(self.value_S != UNKNOWN)

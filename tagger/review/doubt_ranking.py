@@ -78,6 +78,11 @@ class DoubtRanking:
         self._thread = threading.Thread(target=self._refit, args=(verdicts(),), name="refit", daemon=True)
         self._thread.start()
 
+    @property
+    def preparing(self) -> bool:
+        """Whether what judges the photos of first answers anew is still being read."""
+        return self._preparing is not None and self._preparing.is_alive()
+
     def estimate_errors(self, doubt_S: np.ndarray, verdicts: pd.DataFrame, queue: np.ndarray) -> Any:
         """How many errors are left (``DoubtModel.estimate_errors``)."""
         return self._model.estimate_errors(self._table, doubt_S, verdicts, queue)

@@ -49,7 +49,7 @@ class ReviewSession:
         given_S = suspects["given"].to_numpy(np.int8)
         cells = suspects["hash"].tolist(), suspects["label"].tolist(), given_S
         self._index = DecisionIndex(*cells, tuple(run.labels), self._card_builder.given)
-        self._selector = CandidateSelector(suspects, self._index, run.name)
+        self._selector = CandidateSelector(suspects, self._index, run.name, self._card_builder.copies)
         self._lock = threading.RLock()
         self._ranking = DoubtRanking(suspects, doubt_model or DoubtModel())
         self.poll()
@@ -137,6 +137,12 @@ class ReviewSession:
             return cards + self.grid(client, reviewer, filter, after=after, count=num_gone, exclude=shown)
         return cards
 
+    def stale(self, held: Iterable[tuple[int, str, int]]) -> list[int]:
+        """Of (position, hash, seen), the positions of cards whose photo or its copies were decided after ``seen``."""
+        with self._lock:
+            since, index = self._card_builder.answered_since, self._index
+            return [position for position, hash, seen in held if since(hash, seen, index)]
+
     def card(self, image_row: int, label: str) -> Card:
         """The card of any cell. TaggerError if there is no such image or label."""
         with self._lock:
@@ -210,8 +216,7 @@ class ReviewSession:
         selector = self._selector
         reviewer_state = self._index.reviewer_state(reviewer)
         order = selector.candidates(self._ranking.order, reviewer_state, filter, already_shown)
-        skipped = reviewer_state.skipped_S[order]
-        order = np.concatenate([order[~skipped], order[skipped]]) if skipped.any() else order
+        order = selector.postponed_last(order, reviewer_state, unjudged=self._ranking.preparing)
         audits = selector.audits(reviewer_state, already_shown) if filter == SuspectFilter() else []
         since_blind = reviewer_state.since_blind
         for position in already_shown:

@@ -22,6 +22,7 @@ class Card:
 
     ``position`` is the row of the suspects table; a cell that is not in it has a negative number of its own.
     ``labels``: (name, current value -1/0/1, verified) of every label; the asked cell of a blind card is -1.
+    ``group``: a number that photos which show the same have in common; ``seen``: the last decision that counts here.
     """
 
     position: int
@@ -38,6 +39,8 @@ class Card:
     blind: bool
     labels: tuple[tuple[str, int, bool], ...]
     neighbours: tuple[NeighbourView, ...]
+    group: int
+    seen: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The review session asks each reviewer the right cells in the right order, and no two the same at once."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -432,3 +433,47 @@ def test_the_other_labels_of_an_answered_photo_are_judged_anew_before_the_next_c
     order = [c.position for c in session.next_cards("a", "ann", plain, count=100)]
     assert [first] in asked
     assert set(order[-len(others) :]) == set(others)
+
+
+def test_a_card_made_before_an_answer_about_its_photo_or_a_copy_is_stale(place: Place) -> None:
+    place.images["group"] = np.arange(N)
+    first, copy, other = place.table["row"].drop_duplicates().tolist()[:3]
+    place.images.loc[copy, "group"] = first
+    session = place.session()
+
+    def held(row: int) -> tuple[int, str, int]:
+        card = session.card(row, "sea")
+        return card.position, card.hash, card.seen
+
+    before = [held(row) for row in (first, copy, other)]
+    assert session.stale(before) == []
+    session.record([place.say(session.card(first, "dog"), "no")])
+    assert session.stale(before) == [before[0][0], before[1][0]]
+    assert session.stale([held(row) for row in (first, copy, other)]) == []
+    assert session.card(first, "sea").group == session.card(copy, "sea").group
+
+
+def test_until_answers_are_understood_other_photos_are_asked_first(place: Place) -> None:
+    ready = threading.Event()
+
+    def prepare() -> object:
+        ready.wait(60)
+        return lambda table, doubt, verdicts: doubt
+
+    rows = place.table["row"].to_numpy()
+    twice = int(pd.Series(rows[:100]).value_counts().index[0])
+    session = place.session(prepare_rejudge=prepare)
+    try:
+        on_photo = [int(at) for at in np.flatnonzero(rows[:100] == twice)]
+        session.record([place.say(session.card(twice, place.table["label"][on_photo[0]]), "yes")])
+        asked = [card.row for card in session.next_cards("c", "ann", SuspectFilter(text="/"), count=100)]
+        assert asked[-(len(on_photo) - 1) :] == [twice] * (len(on_photo) - 1)
+        assert twice not in asked[: -(len(on_photo) - 1)]
+    finally:
+        ready.set()
+        session.wait()
+    again = session.next_cards("d", "ann", SuspectFilter(text="/"), count=100)
+    assert again == []  # all are held by the first client
+    session.store.release("c")
+    order = [card.position for card in session.next_cards("d", "ann", SuspectFilter(text="/"), count=100)]
+    assert order == sorted(order)

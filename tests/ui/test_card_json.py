@@ -23,6 +23,7 @@ def card() -> Card:
         position=7, row=0, file="a.jpg", hash="aa", label=NAMES[4900], given=0, suggested=1, direction="missing",
         reason="", doubt=0.9, signal="neighbours", blind=False, neighbours=tuple(near),
         labels=tuple((name, int(k in has), False) for k, name in enumerate(NAMES)),
+            group=0, seen=0,
     )  # fmt: skip
 
 

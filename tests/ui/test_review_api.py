@@ -69,6 +69,20 @@ def test_cards_come_with_everything_the_page_shows(client: TestClient, state: Ap
     assert state.run_labels[card["k"]] == card["label"]
 
 
+def test_cards_that_a_page_holds_are_stale_once_somebody_answers_about_their_photo(client: TestClient):
+    cards = ask(client)["cards"]
+    hold = [[card["position"], card["hash"], card["label"], card["seen"]] for card in cards]
+    assert ask(client, hold=hold, count=0)["stale"] == []
+    about = next(card for card in cards if not card["blind"])
+    answer = decide(about, 1, client="d", reviewer="bob")
+    ask(client, client="d", count=0, decisions=[answer])
+    same = {card["position"] for card in cards if card["group"] == about["group"]}
+    reply = ask(client, hold=hold, count=0)
+    assert set(reply["stale"]) == same
+    old_page = [entry[:3] for entry in hold]  # of the last version: it goes on as before
+    assert ask(client, hold=old_page, count=0)["stale"] == []
+
+
 def test_a_blind_card_tells_nothing(client: TestClient):
     cards = [card for seq in range(4) for card in ask(client, count=40, client=f"c{seq}")["cards"]]
     blind = [card for card in cards if card["blind"]]

@@ -9,6 +9,7 @@ class CardView {
   constructor(app) {
     this.app = app;
     this.queue = [];
+    this.aside = []; // withdrawn cards, for as long as the server cannot be reached
     this.answered = new Set(); // positions that the server may still offer before it has our answer
     this.size = 1024;
     this.ready = false;
@@ -90,17 +91,35 @@ class CardView {
     const have = new Set(this.queue.map((card) => card.position));
     const idle = !this.card;
     const lost = new Set(reply.lost); // while this page slept, somebody else got them
+    for (const position of reply.stale ?? []) lost.add(position);
     this.queue = this.queue.filter((card, index) => index === 0 || !lost.has(card.position));
+    const unsettled = this.app.session.unsettled;
+    this.aside = this.aside.filter((card) => unsettled.has(card.group));
     for (const card of reply.cards ?? []) {
-      if (have.has(card.position) || this.answered.has(card.position)) continue;
+      if (have.has(card.position) || this.answered.has(card.position) || unsettled.has(card.group)) continue;
       this.queue.push(card);
     }
     this.prefetch();
     if (idle) this.present();
   }
 
+  // Cards ahead of a photo that was just answered, and of its copies, come back when they are judged anew.
+  withdraw(group) {
+    this.aside.push(...this.queue.filter((card) => card.group === group));
+    this.queue = this.queue.filter((card) => card.group !== group);
+  }
+
+  // Nobody can judge them anew while the server is away: the person goes on with them as they are.
+  goOn() {
+    if (this.card || !this.aside.length) return;
+    this.queue = this.aside.filter((card) => !this.answered.has(card.position));
+    this.aside = [];
+    if (this.card) this.present();
+  }
+
   reset() {
     this.queue = [];
+    this.aside = [];
     this.answered.clear();
     this.ready = false;
     this.present();
@@ -193,6 +212,7 @@ class CardView {
     }
     const seconds = Math.round(performance.now() - this.since) / 1000;
     this.queue.shift();
+    if (verdict === "yes" || verdict === "no") this.withdraw(card.group);
     this.answered.add(card.position);
     this.present(); // first what is seen, then what is saved
     const rows = this.app.session.decide([this.app.decision(card, verdict, { seconds })]);
@@ -206,6 +226,9 @@ class CardView {
     const value = label.value === 1 ? 0 : 1;
     const cell = { ...card, label: label.name, current: label.value, suggested: null, doubt: null, blind: false };
     const rows = this.app.session.decide([this.app.decision(cell, value ? "yes" : "no", { source: "edit", position: -1 })]);
+    this.queue.shift();
+    this.withdraw(card.group);
+    this.queue.unshift(card);
     this.app.remember({ mode: "edit", card, label, before: { value: label.value, verified: label.verified }, rows });
     label.value = value;
     label.verified = true;
@@ -224,7 +247,10 @@ class CardView {
       if (this.card === entry.card) this.detail(this.card);
       return;
     }
-    for (const card of entry.cards) this.answered.delete(card.position);
+    for (const card of entry.cards) {
+      this.answered.delete(card.position);
+      this.withdraw(card.group);
+    }
     this.queue.unshift(...entry.cards);
     this.queue.length = Math.min(this.queue.length, 4 * AHEAD);
     this.prefetch();

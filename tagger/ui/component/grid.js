@@ -56,10 +56,15 @@ class GridView {
     for (const row of payload.decisions) this.answered.delete(row.position);
     for (const row of this.app.session.outbox.waiting) if (row.position >= 0) this.answered.add(row.position);
     const have = new Set(this.pages.flatMap((page) => page.cards.map((card) => card.position)));
-    const fresh = (reply.cards ?? []).filter((card) => !have.has(card.position) && !this.answered.has(card.position));
+    const unsettled = this.app.session.unsettled;
+    const fresh = (reply.cards ?? []).filter(
+      (card) => !have.has(card.position) && !this.answered.has(card.position) && !unsettled.has(card.group),
+    );
     const idle = !this.page;
     const lost = new Set(reply.lost); // pages ahead that somebody else got a part of while this page slept
     this.pages = this.pages.filter((page, index) => index === 0 || !page.cards.some((card) => lost.has(card.position)));
+    const stale = new Set(reply.stale ?? []);
+    this.withdraw((card) => stale.has(card.position));
     if (fresh.length) {
       const { label, direction } = fresh[0];
       this.pages.push(startMarks({ label, direction, cards: fresh }));
@@ -67,6 +72,15 @@ class GridView {
       if (this.pages.length < 3) this.app.session.sync();
     }
     if (idle) this.present();
+  }
+
+  // Photos leave the pages ahead: answers about them or their copies came in, and they are judged anew.
+  withdraw(leaves) {
+    const ahead = this.pages.slice(1).map((page) => {
+      const cards = page.cards.filter((card) => !leaves(card));
+      return cards.length === page.cards.length ? page : startMarks({ label: page.label, direction: page.direction, cards });
+    });
+    this.pages = [...this.pages.slice(0, 1), ...ahead.filter((page) => page.cards.length)];
   }
 
   reset() {
@@ -185,6 +199,8 @@ class GridView {
       const value = changes(page, index) ? card.suggested : card.given;
       return this.app.decision(card, value === 1 ? "yes" : "no", { source: "grid", seconds });
     });
+    const settled = new Set(page.cards.map((card) => card.group));
+    this.withdraw((card) => settled.has(card.group));
     this.pages.shift();
     for (const card of page.cards) this.answered.add(card.position);
     this.present();

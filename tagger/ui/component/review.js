@@ -124,7 +124,7 @@ class Review {
     return {
       hash: card.hash, label: card.label, verdict, before: card.current ?? before, suggested: card.suggested, doubt: card.doubt,
       blind: card.blind, position: card.position, run: this.data.run, reviewer: this.data.reviewer, source: "card", seconds: null,
-      settles: Boolean(this.data.filter.disputed),
+      settles: Boolean(this.data.filter.disputed), group: card.group,
       ...more,
     };
   }
@@ -188,6 +188,7 @@ class Review {
       ? `Not connected: ${waiting} waiting to be saved, kept in this browser`
       : waiting > 2 ? `${waiting} waiting to be saved` : waiting ? "Saving…" : "All saved";
     this.saving.classList.toggle("trouble", failures > 0);
+    if (failures && this.mode === "card") this.guard(() => this.card.goOn());
     if (this.saving.textContent !== text) this.saving.textContent = text;
   }
 

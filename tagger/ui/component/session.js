@@ -48,9 +48,16 @@ class Session {
     if (this.again || (this.failures === 0 && this.outbox.count > 0)) this.sync();
   }
 
-  // Cards that the page has: the server keeps them for it, and says which it has given to another reviewer.
+  // Cards that the page has: the server keeps them for it, and says which it has given to another reviewer, and which
+  // were made before an answer about the same photo.
   static held(cards) {
-    return cards.map((card) => [card.position, card.hash, card.label]);
+    return cards.map((card) => [card.position, card.hash, card.label, card.seen]);
+  }
+
+  // Groups of photos that show the same, with an answer that the server does not know of yet: cards made without it
+  // are not shown.
+  get unsettled() {
+    return new Set(this.outbox.waiting.map((row) => row.group).filter((group) => group !== undefined));
   }
 
   status() {

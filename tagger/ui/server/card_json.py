@@ -36,6 +36,8 @@ def card_to_json(
         "reason": card.reason,
         "doubt": None if card.doubt is None else float(card.doubt),
         "blind": card.blind,
+        "group": card.group,
+        "seen": card.seen,
         "labels": [
             {"name": name, "value": int(value), "verified": bool(verified)}
             for name, value, verified in labels

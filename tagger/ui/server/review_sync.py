@@ -37,7 +37,8 @@ def sync_review(app_state: AppState, payload: dict[str, Any], *, embed: bool = F
     if payload.get("mode") not in ("card", "grid"):
         return reply
     chosen = filter_from_json(payload.get("filter") or {})
-    hold = {(str(hash), str(label)): int(position) for position, hash, label in payload.get("hold", [])}
+    held = payload.get("hold", [])
+    hold = {(str(hash), str(label)): int(position) for position, hash, label, *_ in held}
     exclude = [*hold.values(), *(int(position) for position in payload.get("exclude", []))]
     cards: list[Card] = []
     if count := min(int(payload.get("count", 0)), MAX_CARDS):
@@ -53,6 +54,9 @@ def sync_review(app_state: AppState, payload: dict[str, Any], *, embed: bool = F
     columns = {label: k for k, label in enumerate(app_state.run_labels)}
     embedded = app_state.previews if embed else None
     reply["cards"] = [card_to_json(card, columns, app_state.hashes, embedded) for card in cards]
+    reply["stale"] = app_state.session.stale(
+        (int(position), str(hash), int(seen)) for position, hash, _, *rest in held for seen in rest[:1]
+    )
     progress = app_state.session.progress(reviewer)
     reply["progress"] = {"decided": progress.decided, "found": progress.found, "left": progress.left}
     if not cards and not hold:
