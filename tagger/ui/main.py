@@ -19,6 +19,7 @@ RUN_PAGES = {
     "data": "Data",
     "labels": "Labels",
     "disagreements": "Disagreements",
+    "write": "Write labels",
     "retrain": "Retrain",
     "compare": "Compare",
     "try": "Try it",

@@ -13,8 +13,8 @@ from tagger.runs import RunFolder
 from tagger.runs.choice import choose_by_person, load_choice, runs_folder_of
 from tagger.runs.locate import finished_runs
 from tagger.ui.app_state import AppState
+from tagger.ui.command_job import dismiss_job
 from tagger.ui.markdown_escape import escape_markdown
-from tagger.ui.retrain_job import dismiss_job
 
 SHOWN = "shown run"  # in the state of the page; "": the run that the app was opened on
 GO_TO_REVIEW = "go to review"

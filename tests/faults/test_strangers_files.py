@@ -525,7 +525,7 @@ ALLOWED = {
     ("tagger/runs/ownership.py", "remove"): "ours.remove",
     ("tagger/runs/ownership.py", "temporary.unlink"): "an unfinished mark of this call, with a random name",
     ("tagger/ui/photo_previews.py", "os.replace"): ".tagger/previews/, by hash: a folder and names of ours",
-    ("tagger/ui/retrain_job.py", "remove"): "ours.remove, with the names of a job, in a folder with our mark",
+    ("tagger/ui/command_job.py", "remove"): "ours.remove, with the names of a job, in a folder with our mark",
 }
 
 

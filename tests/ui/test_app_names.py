@@ -22,8 +22,8 @@ from tagger.data import Rule
 from tagger.errors import Problem
 from tagger.review import Decision, LabelOperation, Store, default_url
 from tagger.runs import RunFolder
+from tagger.ui.command_job import CommandJob
 from tagger.ui.main import RUN_PAGES
-from tagger.ui.retrain_job import NOTE, RetrainJob
 
 HOSTILE = (
     "![x](http://evil.example/a.png)",
@@ -226,7 +226,7 @@ def _retrain(tab: Tab, server: Server, tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", str(out)]) as process:
         try:
             born = psutil.Process(process.pid).create_time()
-            job = RetrainJob(
+            job = CommandJob(
                 str(server.run),
                 str(out),
                 process.pid,
@@ -235,7 +235,7 @@ def _retrain(tab: Tab, server: Server, tmp_path: Path) -> None:
                 str(folder),
             )
             with closing(Store.open(default_url(tmp_path / "data"))) as store:
-                store.save_note(NOTE, json.dumps(asdict(job)))
+                store.save_note("retrain", json.dumps(asdict(job)))
             tab.page.goto(f"{server.url}retrain")
             tab.page.get_by_text("Training", exact=False).first.wait_for()
             calm(tab, "a retraining")

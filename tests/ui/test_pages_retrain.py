@@ -17,17 +17,8 @@ from streamlit.testing.v1 import AppTest
 
 from tagger.errors import TaggerError
 from tagger.review import Decision, Store
-from tagger.ui.retrain_job import (
-    RetrainJob,
-    is_running,
-    job_status,
-    load_job,
-    log_tail,
-    resume_command,
-    retrain_command,
-    start_job,
-    stop_job,
-)
+from tagger.ui.command_job import CommandJob, is_running, job_status, load_job, log_tail, stop_job
+from tagger.ui.retrain_job import resume_command, retrain_command, start_job
 
 NOW = datetime(2026, 11, 20, 14, 5)
 WAITS = """
@@ -64,11 +55,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def begin(store: Store, tmp_path: Path) -> Iterator[Callable[[str], RetrainJob]]:
+def begin(store: Store, tmp_path: Path) -> Iterator[Callable[[str], CommandJob]]:
     """Begins a training of the given lines; what still runs at the end is ended."""
-    begun: list[RetrainJob] = []
+    begun: list[CommandJob] = []
 
-    def call(code: str, name: str = "new") -> RetrainJob:
+    def call(code: str, name: str = "new") -> CommandJob:
         begun.append(
             start_job(
                 tmp_path / "runs" / "old", tmp_path / "runs" / name, store, make_command=script(code), now=NOW
@@ -90,7 +81,7 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def test_its_progress_is_read_while_it_runs(store: Store, begin: Callable[[str], RetrainJob]):
+def test_its_progress_is_read_while_it_runs(store: Store, begin: Callable[[str], CommandJob]):
     job = begin(WAITS)
     wait_for(lambda: job_status(job).messages)
     status = job_status(job)
@@ -100,7 +91,7 @@ def test_its_progress_is_read_while_it_runs(store: Store, begin: Callable[[str],
     assert load_job(store) == job
 
 
-def test_a_second_one_is_refused_while_it_runs(begin: Callable[[str], RetrainJob], store: Store):
+def test_a_second_one_is_refused_while_it_runs(begin: Callable[[str], CommandJob], store: Store):
     first = begin(WAITS)
     with pytest.raises(TaggerError, match="already running, since 2026-11-20 14:05"):
         begin(WAITS)
@@ -111,7 +102,7 @@ def test_a_second_one_is_refused_while_it_runs(begin: Callable[[str], RetrainJob
 
 
 def test_two_that_begin_in_the_same_moment_are_not_both_begun(
-    begin: Callable[[str], RetrainJob], store: Store
+    begin: Callable[[str], CommandJob], store: Store
 ):
     assert store.lease("another app", [("the app", "retrain")], count=1, seconds=60)
     with pytest.raises(TaggerError, match="just now"):
@@ -119,7 +110,7 @@ def test_two_that_begin_in_the_same_moment_are_not_both_begun(
     assert load_job(store) is None
 
 
-def test_stopping_asks_exactly_this_process_to_end(store: Store, begin: Callable[[str], RetrainJob]):
+def test_stopping_asks_exactly_this_process_to_end(store: Store, begin: Callable[[str], CommandJob]):
     job = begin(WAITS)
     wait_for(lambda: log_tail(job))
     stop_job(job, store)
@@ -131,7 +122,7 @@ def test_stopping_asks_exactly_this_process_to_end(store: Store, begin: Callable
 
 
 def test_a_process_number_that_went_to_another_is_left_alone(
-    store: Store, begin: Callable[[str], RetrainJob]
+    store: Store, begin: Callable[[str], CommandJob]
 ):
     job = begin(WAITS)
     for stranger in (
@@ -145,7 +136,7 @@ def test_a_process_number_that_went_to_another_is_left_alone(
     assert job_status(job).kind == "running"
 
 
-def test_how_it_ended_is_told_apart(begin: Callable[..., RetrainJob]):
+def test_how_it_ended_is_told_apart(begin: Callable[..., CommandJob]):
     for code, kind, log in ((FAILS, "failed", "tagger: no space left"), (SUCCEEDS, "done", "")):
         job = begin(code, kind)
         while is_running(job):
@@ -154,7 +145,7 @@ def test_how_it_ended_is_told_apart(begin: Callable[..., RetrainJob]):
         assert log_tail(job) == log
 
 
-def test_a_new_run_is_never_written_over(begin: Callable[[str], RetrainJob], tmp_path: Path):
+def test_a_new_run_is_never_written_over(begin: Callable[[str], CommandJob], tmp_path: Path):
     (tmp_path / "runs" / "new").mkdir(parents=True)
     with pytest.raises(TaggerError, match="exists already"):
         begin(WAITS)
@@ -231,20 +222,20 @@ def test_the_page_goes_from_button_to_failure_and_back(finished: Path, store: St
     ])  # fmt: skip
     app.run()
     assert not app.button(key="start retraining").disabled
-    job = RetrainJob(str(finished), str(tmp_path / "![x](http:)"), 999_999_999, 0.0, "now", str(tmp_path))
+    job = CommandJob(str(finished), str(tmp_path / "![x](http:)"), 999_999_999, 0.0, "now", str(tmp_path))
     (tmp_path / "log.txt").write_text("tagger: it broke")
     store.save_note("retrain", json.dumps(job.__dict__))
     app.run()
     assert "failed" in texts(app.error)
     assert "![x]" not in texts(app.error)
     assert "tagger: it broke" in texts(app.code)
-    app.button(key="dismiss retraining").click().run()
+    app.button(key="dismiss retrain").click().run()
     assert not app.exception
     assert load_job(store) is None
 
 
 def test_the_page_shows_a_running_one_and_stops_it(
-    store: Store, begin: Callable[[str], RetrainJob], finished: Path
+    store: Store, begin: Callable[[str], CommandJob], finished: Path
 ):
     job = begin(WAITS)
     wait_for(lambda: job_status(job).messages)
@@ -253,7 +244,7 @@ def test_the_page_shows_a_running_one_and_stops_it(
     ).run()
     assert not app.exception
     assert any("two labels changed" in caption.value for caption in app.caption)
-    app.button(key="stop retraining").click().run()
+    app.button(key="stop retrain").click().run()
     wait_for(lambda: not is_running(job))
     app.run()
     assert "was stopped" in texts(app.warning)

@@ -17,7 +17,8 @@ from tagger.errors import TaggerError
 from tagger.runs import RunFolder
 from tagger.runs.choice import load_choice
 from tagger.ui import app_state
-from tagger.ui.retrain_job import load_job, start_job
+from tagger.ui.command_job import load_job
+from tagger.ui.retrain_job import start_job
 from tagger.ui.server.launch import SCRIPT
 from tagger.ui.server.review_sync import sync_review
 from tagger.ui.server.routes import build_routes

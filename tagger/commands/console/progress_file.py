@@ -3,7 +3,7 @@
     {"time": 1763650000.1, "step": "network, epoch 3/20", "done": 480, "total": 1600}
     {"time": 1763650003.9, "said": "14 of 2,000 labels were changed"}
 
-The app starts ``tagger retrain`` this way and reads the end of the file (``tagger/ui/retrain_job.py``). At
+The app starts ``tagger retrain`` this way and reads the end of the file (``tagger/ui/command_job.py``). At
 most four lines of progress a second; the last step of a stretch is always written.
 """
 

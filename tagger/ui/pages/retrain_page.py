@@ -9,23 +9,13 @@ import streamlit as st
 from tagger.errors import TaggerError
 from tagger.review import Store
 from tagger.runs import MovedRun, RunFolder
+from tagger.ui.command_job import CommandJob, JobStatus, job_status, load_job
 from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.pages.disagreements_page import num_disputed
+from tagger.ui.pages.job_panel import dismiss_button, show_end, show_running
 from tagger.ui.pages.run_comparison import show_comparison
-from tagger.ui.retrain_job import (
-    JobStatus,
-    RetrainJob,
-    dismiss_job,
-    job_status,
-    load_job,
-    log_tail,
-    retrain_command,
-    start_job,
-    stop_job,
-)
+from tagger.ui.retrain_job import retrain_command, start_job
 from tagger.ui.run_switch import show_next_steps
-
-REFRESH_SECONDS = 2
 
 
 def show(run: RunFolder, store: Store) -> None:
@@ -39,7 +29,7 @@ def show(run: RunFolder, store: Store) -> None:
         return
     status = job_status(job)
     if status.kind == "running":
-        _show_running(store)
+        show_running(store, "retrain")
     else:
         _show_result(job, status, run, store)
 
@@ -92,41 +82,14 @@ def _start_retraining(run: RunFolder, store: Store) -> None:
         st.session_state["retrain message"] = str(error)
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
-def _show_running(store: Store) -> None:
-    """Progress of the retraining, refreshed every other second."""
-    job = load_job(store)
-    status = job_status(job) if job is not None else None
-    if job is None or status is None or status.kind != "running":
-        st.rerun()
-    with st.container(border=True):
-        st.markdown(
-            f"**Training {escape_markdown(Path(job.out).name)}** · since {escape_markdown(job.begun)}"
-        )
-        st.progress(
-            status.share if status.share is not None else 0.0,
-            text=escape_markdown(status.step or "starting"),
-        )
-        for line in status.messages[-6:]:
-            st.caption(escape_markdown(line))
-        if job.stopped:
-            st.caption("Stopping after the current step.")
-        st.button("Stop", on_click=_stop, args=(job, store), disabled=job.stopped, key="stop retraining")
-    st.caption("Training continues when you leave this page, close the browser or restart the app.")
-
-
-def _stop(job: RetrainJob, store: Store) -> None:
-    stop_job(job, store)
-
-
-def _resume(job: RetrainJob, store: Store) -> None:
+def _resume(job: CommandJob, store: Store) -> None:
     try:
         start_job(Path(job.run), Path(job.out), store, now=datetime.now(), resume=True)
     except (TaggerError, OSError) as error:
         st.session_state["retrain message"] = str(error)
 
 
-def _show_result(job: RetrainJob, status: JobStatus, run: RunFolder, store: Store) -> None:
+def _show_result(job: CommandJob, status: JobStatus, run: RunFolder, store: Store) -> None:
     name = escape_markdown(Path(job.out).name)
     if status.kind == "done":
         st.success(f"{name} is ready.")
@@ -136,13 +99,8 @@ def _show_result(job: RetrainJob, status: JobStatus, run: RunFolder, store: Stor
         except TaggerError as error:
             st.warning(escape_markdown(error))
     else:
-        if status.kind == "stopped":
-            st.warning(f"{name} was stopped.")
-        else:
-            st.error(f"{name} failed. The end of its log:")
-        st.code(log_tail(job) or "The log is empty.", language=None, wrap_lines=True)
-        st.caption(escape_markdown(f"Full log: {job.log_path}"))
+        show_end(job, status, name)
     with st.container(horizontal=True):
         if status.kind != "done" and RunFolder(job.out).exists:
             st.button("Resume", type="primary", on_click=_resume, args=(job, store), key="resume retraining")
-        st.button("Start another", on_click=dismiss_job, args=(store,), key="dismiss retraining")
+        dismiss_button(job, store, "Start another")
