@@ -116,7 +116,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "independent labels": (),
     "rule consistency": ("regularisers.rule-consistency=true",),
     "frequent labels dropped, then all": ("sampler.name=undersampling", "sampler.until=0.5"),
-    "growing from half the size": (),
+    "growing from half the size": (),  # of the pixels; layers stay
     "random grey 0.3": ("augment.grey=0.3",),
     "mixup 0.2": ("mix.mixup=0.2", "head_stage.mixup=0.2"),
     "squared error": ("loss.name=squared-error",),

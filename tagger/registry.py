@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from inspect import Parameter, signature
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from tagger.errors import TaggerError, did_you_mean
 
@@ -68,12 +68,18 @@ class Registry:
                     f" It takes: {', '.join(allowed) or 'nothing'}"
                 )
             wanted = type(allowed[option])
+            if isinstance(value, bool) and bool in get_args(self._annotation(name, option)):
+                continue
             fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
             if wanted in TYPE_NAMES and (not fits or (isinstance(value, bool) and wanted is not bool)):
                 raise TaggerError(
                     f"{self.kind} {name!r}: {option} must be {TYPE_NAMES[wanted]}, such as {allowed[option]!r},"
                     f" not {value!r}."
                 )
+
+    def _annotation(self, name: str, option: str) -> Any:
+        """The type that an option is annotated with."""
+        return signature(self.find(name)).parameters[option].annotation
 
     def find(self, name: str) -> Callable[..., Any]:
         """The part of that name; TaggerError with the nearest name if there is none."""

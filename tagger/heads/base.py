@@ -1,6 +1,7 @@
 """Base class and registry of heads: standardised features, bias initialised from the label priors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,6 +79,9 @@ class Head(nn.Module):
         self.none_K.copy_(torch.as_tensor(none_K))
         _update_group_layout(self)
 
+    def set_definitions(self, names: Sequence[str], groups: Mapping[str, Mapping[str, Any]]) -> None:
+        """Called with ``set_groups``: what the labels are called, and their groups. Most heads need neither."""
+
     def classify(self, features_BD: Tensor) -> Tensor:
         """Raw scores of what ``prepare_inputs`` gives; each head's own."""
         raise NotImplementedError
@@ -92,9 +96,15 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
-    def prepare(self, labels_RK: Cells, features_RD: Tensor | Callable[[], Tensor] | None) -> None:
+    def prepare(
+        self,
+        labels_RK: Cells,
+        features_RD: Tensor | Callable[[], Tensor] | None,
+        *,
+        pretrained: bool = True,
+    ) -> None:
         """Called once before training with the cells of the training images and, where known, their
-        features, or what gives them: they may be gigabytes.
+        features, or what gives them: they may be gigabytes. ``pretrained``: whether these tell images apart.
 
         What is learnt here has to be a buffer, so that a saved head has it. Most heads learn nothing.
         """

@@ -14,26 +14,28 @@ there are bits enough, and an image without any label has to point away from all
 word gets one bit more in which all labels agree (``level``): an image says with it how much of anything it
 shows.
 
-Measured on 8,000 photos with 14 labels, half of them with none (benchmarks/codes.py): mAP .680 with the
-linear head; .669 with 39 random bits, which are therefore the default; .657 with ``data`` (.574 without
-``level``); .565 with 6 of its bits, and .530 where labels are compared by their features. For classes that
-exclude each other ``data`` is the better code, and ``level`` is better off: 100 classes at 25 bits lose 1.7
-points without it, 3.5 with it (benchmarks/digits.py).
+The default (``auto``) is what was measured. Where labels may occur together it is random codes: on 8,000
+photos with 14 labels, half of them with none (benchmarks/codes.py), mAP .680 with the linear head; .669 with 39
+random bits; .657 with ``data`` (.574 without ``level``); .565 with 6 of its bits, and .530 where labels are
+compared by their features. Where all labels exclude each other it is ``data``, and without ``level`` if each
+image has one of them: 100 classes at 25 bits lose 1.7 points without it, 3.5 with it, and random codes 9
+(benchmarks/digits.py).
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tagger.arrays import Cells, Floats
+from tagger.arrays import YES, Cells, Floats
 from tagger.errors import TaggerError, did_you_mean
 from tagger.heads.base import Head, heads
 from tagger.heads.dropout import FastDropout
-from tagger.heads.ecoc_codes import auto_bits, check_code, code_matrix, feature_similarity, label_similarity
+from tagger.heads.ecoc_codes import auto_bits, check_code, code_matrix
+from tagger.heads.label_similarity import order_similarity, similarity_by_pair
 
 INITIAL_SCALE = 4.0
 SCALE_LR_FACTOR = 10.0  # where the scale starts, and how much faster its logarithm learns than a weight
@@ -59,30 +61,37 @@ class ECOCHead(Head):
         num_features: int,
         num_labels: int,
         *,
-        code: str = "dense-random",
+        code: str = "auto",
         bits: int = 0,
         binarise: str = "none",
         similarity: str = "labels",
-        level: bool = True,
+        level: bool | Literal["auto"] = "auto",
         dropout: float = 0.5,
         seed: int = 0,
     ):
         super().__init__(num_features, num_labels)
-        if similarity not in SIMILARITIES:
+        _check_word("similarity", similarity, SIMILARITIES)
+        if not isinstance(level, bool):
+            _check_word("level", level, ("auto",))
+        first_code = "dense-random" if code == "auto" else code
+        num_bits = bits or auto_bits(first_code, num_labels)
+        check_code(first_code, num_labels, num_bits, binarise=binarise)
+        if num_bits == 1 and level is False:
             raise TaggerError(
-                f"head.similarity = {similarity!r}: there is no such thing.{did_you_mean(similarity, SIMILARITIES)}"
-                f" Available: {', '.join(SIMILARITIES)}"
+                "head.level = false: the direction of a single bit is its sign, which cannot be learnt."
+                " Set more bits, or leave head.level=auto."
             )
-        bits = bits or auto_bits(code, num_labels)
-        check_code(code, num_labels, bits, binarise=binarise)
         self.kind = code
+        self.bits = bits
         self.similarity = similarity
-        self.level = level
+        self.level_option = level
+        self.level = level is not False
         self.code_options: dict[str, Any] = {"binarise": binarise, "seed": seed}
+        self.position_K = np.full(num_labels, np.nan)
         self.dropout = FastDropout(dropout)
         self.log_scale = nn.Parameter(torch.zeros(()))
         self.decoder = CodeDecoder(
-            self._unit_code_words(code_matrix(code, num_labels, bits, **self.code_options))
+            self._unit_code_words(code_matrix(first_code, num_labels, num_bits, **self.code_options))
         )
         self.fc = nn.Linear(num_features, self.decoder.in_features)
         nn.init.zeros_(self.fc.bias)
@@ -119,23 +128,67 @@ class ECOCHead(Head):
         """
         return self.decoder.weight @ self.fc.weight / self.std
 
-    def prepare(self, labels_RK: Cells, features_RD: Tensor | Callable[[], Tensor] | None) -> None:
-        """Make the code ``data`` from the labels, or from what their images look like; other codes are made
-        already.
+    def set_definitions(self, names: Sequence[str], groups: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep the order of ordinal groups, by which their labels may be compared."""
+        place = {name: k for k, name in enumerate(names)}
+        for group in groups.values():
+            if group["kind"] == "ordinal":
+                known = [place[label] for label in group["labels"] if label in place]
+                self.position_K[known] = np.arange(len(known))
 
-        Where the features are not known, labels are compared by occurring together; where they never do
-        (classes that exclude each other), by their features.
+    def prepare(
+        self,
+        labels_RK: Cells,
+        features_RD: Tensor | Callable[[], Tensor] | None,
+        *,
+        pretrained: bool = True,
+    ) -> None:
+        """Decide on the code where it is ``auto``, and make the code ``data``: from what occurs together, from what
+        looks alike, or from the order of a group (``similarity_by_pair``).
+
+        TaggerError where ``data`` has nothing to compare labels by: it is never any code instead.
         """
+        exclusive = self._all_exclude(labels_RK)
+        known = features_RD is not None or not np.isnan(self.position_K).any()
+        if self.kind == "auto":
+            fits = self.bits <= self.num_labels - 1
+            self.kind = "data" if exclusive and known and fits else "dense-random"
         if self.kind != "data":
             return
-        similarity_KK = label_similarity(labels_RK)
-        alone = not np.triu(similarity_KK, 1).any()
-        if features_RD is not None and (alone or self.similarity == "features"):
-            features_RD = features_RD() if callable(features_RD) else features_RD
-            similarity_KK = feature_similarity(labels_RK, features_RD.cpu().numpy())
-        bits = self.code_words().shape[1]
-        code_KJ = code_matrix("data", self.num_labels, bits, similarity_KK=similarity_KK, **self.code_options)
-        self.decoder.weight.copy_(self._unit_code_words(code_KJ))
+        bits = self.bits or auto_bits("data", self.num_labels)
+        if self.level_option == "auto":
+            self.level = not (exclusive and bits > 1 and not self._some_have_none(labels_RK))
+        similarity_KK = self._similarity(labels_RK, features_RD, prefer_order=not pretrained)
+        self._set_code(
+            code_matrix("data", self.num_labels, bits, similarity_KK=similarity_KK, **self.code_options)
+        )
+
+    def _similarity(
+        self, labels_RK: Cells, features_RD: Tensor | Callable[[], Tensor] | None, *, prefer_order: bool
+    ) -> Floats:
+        """How much alike the labels are (K, K), decided pair by pair."""
+        group_K = self.group_K.cpu().numpy()
+
+        def features_of() -> Floats:
+            tensor = features_RD() if callable(features_RD) else features_RD
+            assert tensor is not None
+            return tensor.cpu().numpy()
+
+        return similarity_by_pair(
+            labels_RK, group_K, order_KK=order_similarity(self.position_K, group_K),
+            features=None if features_RD is None else features_of,
+            prefer_order=prefer_order, all_by_features=self.similarity == "features",
+        )  # fmt: skip
+
+    def _all_exclude(self, labels_RK: Cells) -> bool:
+        """Whether all labels are one exclusive group, or each image has exactly one of them."""
+        if self.num_labels < 2:
+            return False
+        return bool((self.group_K == 0).all()) or bool(((labels_RK == YES).sum(1) == 1).all())
+
+    def _some_have_none(self, labels_RK: Cells) -> bool:
+        """Whether there are images without any label: they need the bit in which all labels agree."""
+        return bool(self.none_K.any()) or not bool((labels_RK == YES).any(1).all())
 
     def init_from_priors(self, priors_K: Floats) -> None:
         """Start at the labels' shares: the bias becomes the log-odds of ``priors_K``; the weights stay, as
@@ -147,21 +200,48 @@ class ECOCHead(Head):
     def match_size(self, other: Head) -> None:
         """Take as many bits as another head has: one made for another number of labels, or read from a file."""
         assert isinstance(other, ECOCHead)
+        self.kind = other.kind
+        if self.level != other.level:
+            self.level = other.level
+            self._resize(0)
         self._resize(other.fc.out_features)
+
+    def _set_code(self, code_KJ: Floats) -> None:
+        """Take this code; where it has another number of bits, the layer before it is drawn anew."""
+        words_KJ = self._unit_code_words(code_KJ)
+        if words_KJ.shape[1] == self.fc.out_features:
+            self.decoder.weight.copy_(words_KJ)
+            return
+        bias = self.decoder.bias
+        self.decoder = CodeDecoder(words_KJ)
+        self.decoder.bias = bias
+        # From the weights that it replaces: heads are prepared in threads, which share torch's own generator.
+        seed = int(self.fc.weight.detach().flatten()[:1].view(torch.int32)) & 0x7FFFFFFF
+        bound = self.num_features**-0.5
+        self.fc = nn.Linear(self.num_features, words_KJ.shape[1])
+        with torch.no_grad():
+            self.fc.weight.uniform_(-bound, bound, generator=torch.Generator().manual_seed(seed))
+        nn.init.zeros_(self.fc.bias)
 
     def _resize(self, outputs: int) -> None:
         if outputs != self.fc.out_features:
-            words_KJ = torch.randn(self.num_labels, outputs, generator=torch.Generator().manual_seed(0))
+            num_bits = max(outputs - self.level, 1)
+            generator = torch.Generator().manual_seed(0)
+            words_KJ = torch.randn(self.num_labels, num_bits, generator=generator).double().numpy()
             bias = self.decoder.bias
-            self.decoder = CodeDecoder(F.normalize(words_KJ))
+            self.decoder = CodeDecoder(self._unit_code_words(words_KJ))
             self.decoder.bias = bias
             self.fc = nn.Linear(self.num_features, outputs)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         code = state_dict.get(f"{prefix}decoder.weight")
         if code is not None:
+            if self.level_option == "auto":
+                self.level = _has_level(code)
             self._resize(code.shape[1])
         super()._load_from_state_dict(state_dict, prefix, *args)
+        if code is not None and self.kind == "auto":
+            self.kind = _auto_kind(self.code_words())
 
     def _unit_code_words(self, code_KJ: Floats) -> Tensor:
         """Code words of length 1, with the bit in which all agree."""
@@ -169,3 +249,26 @@ class ECOCHead(Head):
         if not self.level:
             return words_KJ
         return F.normalize(torch.cat([words_KJ, torch.ones(len(words_KJ), 1)], 1), dim=1)
+
+
+def _check_word(option: str, word: object, known: Sequence[str]) -> None:
+    if word not in known:
+        raise TaggerError(
+            f"head.{option} = {word!r}: there is no such thing.{did_you_mean(str(word), known)}"
+            f" Available: {', '.join(known)}"
+        )
+
+
+def _has_level(words_KJ: Tensor) -> bool:
+    """Whether the last bit of the code words is the one in which all labels agree: half of the squared length.
+
+    >>> _has_level(torch.tensor([[0.7071, 0.7071], [-0.7071, 0.7071]])), _has_level(torch.eye(2))
+    (True, False)
+    """
+    return bool(((words_KJ[:, -1] - 0.5**0.5).abs() < 1e-3).all())
+
+
+def _auto_kind(words_KJ: Tensor) -> str:
+    """What ``auto`` became in a head that is read: words of one size throughout are random ones."""
+    even_K = words_KJ.abs().std(dim=1, correction=0) < 1e-3
+    return "dense-random" if even_K.float().mean() > 0.5 else "data"

@@ -11,13 +11,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import UNKNOWN, YES, Cells, Floats
+from tagger.arrays import Floats
 from tagger.errors import TaggerError, did_you_mean
 
 CODE_KINDS = ("data", "dense-random", "gaussian", "one-hot")
 BINARISE_MODES = ("none", "zero", "median")
 MAX_DRAWS = 1000  # of a dense random code; fewer where the matrices are large
-ROWS_AT_ONCE = 16_384  # of features, as float64
 BASE_SIMILARITY = 0.1  # share of the mean similarity that every pair of labels gets
 
 
@@ -151,54 +150,6 @@ def connect_labels(similarity_KK: Floats) -> Floats:
     joined_KK = others_KK + (BASE_SIMILARITY * mean if mean > 0 else 1.0)
     np.fill_diagonal(joined_KK, 0.0)
     return joined_KK
-
-
-def label_similarity(labels_NK: Cells) -> Floats:
-    """How often labels occur together (K, K), 0..1: images with both / sqrt(images with one x images with the
-    other).
-
-    Only images whose two cells are both known count; labels that never occur have 0.
-
-    >>> label_similarity(np.array([[1, 1], [1, 0], [-1, 1]], dtype=np.int8)).round(3).tolist()
-    [[1.0, 0.707], [0.707, 1.0]]
-    """
-    yes_NK = labels_NK == YES
-    known_NK = labels_NK != UNKNOWN
-    yes = yes_NK.astype(np.float64)
-    known = known_NK.astype(np.float64)
-    both_KK = yes.T @ yes
-    one_KK = yes.T @ known
-    return both_KK / np.sqrt(np.maximum(one_KK * one_KK.T, 1))
-
-
-def feature_similarity(labels_NK: Cells, features_ND: Floats) -> Floats:
-    """How much alike labels look (K, K), 0..1: exp(-squared distance / median squared distance) of the mean
-    features of their images. A label without images has NaN.
-
-    >>> cells = np.array([[1, 0], [0, 1]], dtype=np.int8)
-    >>> feature_similarity(cells, np.array([[0.0, 1.0], [1.0, 0.0]])).round(3).tolist()
-    [[1.0, 0.368], [0.368, 1.0]]
-    """
-    yes_NK = labels_NK == YES
-    num_features = features_ND.shape[1]
-    sum_D = np.zeros(num_features)
-    squares_D = np.zeros(num_features)
-    sum_KD = np.zeros((labels_NK.shape[1], num_features))
-    for at in range(0, len(features_ND), ROWS_AT_ONCE):
-        rows_ND = np.asarray(features_ND[at : at + ROWS_AT_ONCE], dtype=np.float64)
-        sum_D = sum_D + rows_ND.sum(0)
-        squares_D = squares_D + (rows_ND**2).sum(0)
-        sum_KD += yes_NK[at : at + ROWS_AT_ONCE].T.astype(np.float64) @ rows_ND
-    average_D = sum_D / len(features_ND)
-    std_D = np.sqrt(np.maximum(squares_D / len(features_ND) - average_D**2, 1e-6))
-    with np.errstate(invalid="ignore"):
-        mean_KD = (sum_KD / yes_NK.sum(0)[:, None] - average_D) / std_D
-    norm_K = (mean_KD**2).sum(1)
-    distance_KK = np.maximum(norm_K[:, None] + norm_K - 2 * mean_KD @ mean_KD.T, 0)
-    np.fill_diagonal(distance_KK, np.where(np.isnan(norm_K), np.nan, 0.0))
-    between = distance_KK[~np.eye(len(norm_K), dtype=bool)]
-    between = between[np.isfinite(between)]
-    return np.exp(-distance_KK / max(float(np.median(between)) if len(between) else 1.0, 1e-12))
 
 
 def binarise_code(code_KJ: Floats, how: str) -> Floats:

@@ -32,8 +32,8 @@ class GroupLayout(NamedTuple):
 def set_head_groups(
     head: nn.Module, names: Sequence[str], groups: Mapping[str, Mapping[str, Any]], labels_RK: Cells
 ) -> None:
-    """Set the groups of a head (or of every head in ``head``) before it learns, and before its
-    ``init_from_priors``.
+    """Set the groups of a head (or of every head in ``head``) before it learns, and before its ``prepare``
+    and ``init_from_priors``.
 
     ``labels_RK``: the cells of all training images of the run, so that all its heads agree. A group
     has a "none" only if some image is known to have none of its labels. Without exclusive or ordinal groups
@@ -45,6 +45,7 @@ def set_head_groups(
     for part in head.modules():
         if hasattr(part, "set_groups"):
             part.set_groups(group_K, none_K)  # type: ignore[operator]
+            part.set_definitions(names, groups)  # type: ignore[operator]
 
 
 def group_columns(

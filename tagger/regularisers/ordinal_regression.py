@@ -1,10 +1,11 @@
 """Ordinal regression: a regression output for each ordered group, beside its softmax.
 
 Zhang et al., "Image ordinal classification and understanding: grid dropout with masking label", section 3
-and eq. 3: loss = loss_cls + alpha * loss_reg, the squared error between one regression output on the pooled
-features and the index of the class; alpha is 0.5. The softmax takes all mistakes alike, this one does not.
-The output is no part of the model that is kept, and it acts through the features: on a frozen backbone it
-would change nothing.
+and eq. 2: loss = loss_cls + alpha * loss_reg (eq. 3 is Grad-CAM's weight). loss_reg is the squared error between
+one regression output on the pooled features and the index of the class, without the 1/2 that "Euclidean loss"
+often carries and that would halve alpha; alpha is 0.5. The softmax takes all mistakes alike, this one does not.
+The output is never used to predict and no part of the model that is kept, and it acts through the features: on
+a frozen backbone it would change nothing.
 """
 
 import torch

@@ -149,9 +149,6 @@ def test_labels_that_look_alike_come_together_where_labels_never_meet():
     by_look = new(bits=2)
     by_look.prepare(labels_NK, features_ND.half())
     assert (by_look.decoder.weight[0] @ by_look.decoder.weight[1]).item() > 0.95
-    blind = new(bits=2)
-    blind.prepare(labels_NK, None)
-    assert blind.decoder.weight.isfinite().all()
 
 
 @pytest.mark.parametrize("code", ["dense-random", "gaussian"])

@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import laplacian as scipy_laplacian
 
 from tagger.arrays import UNKNOWN, YES
 from tagger.errors import TaggerError
-from tagger.heads import ecoc_codes
+from tagger.heads import label_similarity as similarity_module
 from tagger.heads.ecoc_codes import (
     BINARISE_MODES,
     CODE_KINDS,
@@ -17,11 +17,11 @@ from tagger.heads.ecoc_codes import (
     code_matrix,
     connect_labels,
     dense_random_code,
-    feature_similarity,
-    label_similarity,
     laplacian,
     spectral_code,
 )
+from tagger.heads.label_similarity import feature_similarity
+from tagger.heads.label_similarity import label_similarity as co_occurrence
 
 LABELS = 8
 
@@ -146,7 +146,7 @@ def test_a_median_bit_divides_the_labels_in_half(similarity_KK: np.ndarray):
 
 
 def test_label_similarity_is_what_two_loops_count(labels_NK: np.ndarray):
-    found = label_similarity(labels_NK)
+    found = co_occurrence(labels_NK)
     for i in range(5):
         for j in range(5):
             known = [row for row in labels_NK if row[i] != UNKNOWN and row[j] != UNKNOWN]
@@ -166,7 +166,7 @@ def test_feature_similarity_compares_the_mean_images_of_labels(
     np.testing.assert_allclose(
         feature_similarity(labels_NK, features_ND), np.exp(-distances / typical), atol=1e-9
     )
-    monkeypatch.setattr(ecoc_codes, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(similarity_module, "ROWS_AT_ONCE", 7)
     np.testing.assert_allclose(
         feature_similarity(labels_NK, features_ND), np.exp(-distances / typical), atol=1e-9
     )
@@ -176,7 +176,7 @@ def test_feature_similarity_compares_the_mean_images_of_labels(
 def test_a_label_without_images_gets_a_code_word_and_spoils_no_other(by: str, labels_NK: np.ndarray):
     labels_NK[:, 3] = 0
     features_ND = np.random.default_rng(2).standard_normal((60, 3))
-    alike = label_similarity(labels_NK) if by == "labels" else feature_similarity(labels_NK, features_ND)
+    alike = co_occurrence(labels_NK) if by == "labels" else feature_similarity(labels_NK, features_ND)
     code_KJ = code_matrix("data", 5, 4, similarity_KK=alike)
     assert np.isfinite(code_KJ).all()
     assert np.linalg.norm(code_KJ, axis=1).min() > 0.1

@@ -129,12 +129,11 @@ def _fit_head_statistics(head: Head, task: HeadFitTask, *, learnt: bool) -> None
     views_VND = task.views_VND
     labels_NK = task.labels_NK
     rows = task.rows
-    if not learnt:
-        head.fit_standardisation(views_VND[0], rows)
-        head.prepare(labels_NK[rows], lambda: torch.from_numpy(views_VND[0][rows]))
     learnable = np.concatenate([rows, task.held_out])
     set_head_groups(head, task.vocabulary.labels, task.vocabulary.groups, labels_NK[learnable])
     if not learnt:
+        head.fit_standardisation(views_VND[0], rows)
+        head.prepare(labels_NK[rows], lambda: torch.from_numpy(views_VND[0][rows]))
         head.init_from_priors(label_stats(labels_NK[rows]).priors_K)
 
 

@@ -11,6 +11,7 @@ from tagger.data import label_stats
 from tagger.heads import Head, HeadEnsemble, set_head_groups
 from tagger.model import Backbone, TagModel, new_attention, new_backbone, new_head
 from tagger.training.network.fit_task import FitTask
+from tagger.training.network.untrained_features import untrained_features
 from tagger.training.seeds import seed_of
 
 
@@ -33,8 +34,10 @@ def init_model(
         if head is not None:
             return _with_attention(backbone, copy.deepcopy(head), priors_K, settings)
         new = new_head(backbone.num_features, task.labels_NK.shape[1], settings)
-    new.prepare(task.labels_NK[task.rows], None)
     set_task_groups(new, task)
+    pretrained = settings.backbone.weights != "none"
+    labels_RK = task.labels_NK[task.rows]
+    new.prepare(labels_RK, lambda: untrained_features(backbone, task, settings), pretrained=pretrained)
     new.init_from_priors(priors_K)
     return _with_attention(backbone, new, priors_K, settings)
 
