@@ -79,6 +79,9 @@ class Head(nn.Module):
         self.none_K.copy_(torch.as_tensor(none_K))
         _update_group_layout(self)
 
+    def check_labels(self, names: Sequence[str]) -> None:
+        """TaggerError if the head cannot have labels of these names. Most heads can have any."""
+
     def set_definitions(self, names: Sequence[str], groups: Mapping[str, Mapping[str, Any]]) -> None:
         """Called with ``set_groups``: what the labels are called, and their groups. Most heads need neither."""
 

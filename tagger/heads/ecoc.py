@@ -31,10 +31,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tagger.arrays import YES, Cells, Floats
-from tagger.errors import TaggerError, did_you_mean
+from tagger.errors import TaggerError
 from tagger.heads.base import Head, heads
+from tagger.heads.code_tables import TABLE_CODES, read_label_table, table_code
 from tagger.heads.dropout import FastDropout
-from tagger.heads.ecoc_codes import auto_bits, check_code, code_matrix
+from tagger.heads.ecoc_codes import auto_bits, binarise_code, check_code, code_matrix
+from tagger.heads.ecoc_options import check_tables, check_word, has_level, kind_of_words
 from tagger.heads.label_similarity import order_similarity, similarity_by_pair
 
 INITIAL_SCALE = 4.0
@@ -66,16 +68,19 @@ class ECOCHead(Head):
         binarise: str = "none",
         similarity: str = "labels",
         level: bool | Literal["auto"] = "auto",
+        file: str = "",
+        attributes: str = "",
         dropout: float = 0.5,
         seed: int = 0,
     ):
         super().__init__(num_features, num_labels)
-        _check_word("similarity", similarity, SIMILARITIES)
+        check_word("similarity", similarity, SIMILARITIES)
         if not isinstance(level, bool):
-            _check_word("level", level, ("auto",))
-        first_code = "dense-random" if code == "auto" else code
+            check_word("level", level, ("auto",))
+        first_code = {"auto": "dense-random", **dict.fromkeys(TABLE_CODES, "gaussian")}.get(code, code)
         num_bits = bits or auto_bits(first_code, num_labels)
         check_code(first_code, num_labels, num_bits, binarise=binarise)
+        check_tables(code, file, attributes, binarise)
         if num_bits == 1 and level is False:
             raise TaggerError(
                 "head.level = false: the direction of a single bit is its sign, which cannot be learnt."
@@ -83,6 +88,9 @@ class ECOCHead(Head):
             )
         self.kind = code
         self.bits = bits
+        self.table = attributes if code == "attributes" else file
+        self.attributes = attributes
+        self.names: tuple[str, ...] = ()
         self.similarity = similarity
         self.level_option = level
         self.level = level is not False
@@ -129,12 +137,20 @@ class ECOCHead(Head):
         return self.decoder.weight @ self.fc.weight / self.std
 
     def set_definitions(self, names: Sequence[str], groups: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keep the order of ordinal groups, by which their labels may be compared."""
+        """Keep the labels' names, and the order of ordinal groups, by which their labels may be compared."""
+        self.names = tuple(names)
         place = {name: k for k, name in enumerate(names)}
         for group in groups.values():
             if group["kind"] == "ordinal":
                 known = [place[label] for label in group["labels"] if label in place]
                 self.position_K[known] = np.arange(len(known))
+
+    def check_labels(self, names: Sequence[str]) -> None:
+        """TaggerError if the table of the code, or of the attributes, does not fit these labels."""
+        if self.kind in TABLE_CODES:
+            table_code(self.kind, self.table, names, self.bits)
+        if self.attributes:
+            read_label_table(self.attributes, names)
 
     def prepare(
         self,
@@ -143,8 +159,8 @@ class ECOCHead(Head):
         *,
         pretrained: bool = True,
     ) -> None:
-        """Decide on the code where it is ``auto``, and make the code ``data``: from what occurs together, from what
-        looks alike, or from the order of a group (``similarity_by_pair``).
+        """Decide on the code where it is ``auto``; read it from its table, or make the code ``data``: from what
+        occurs together, from what looks alike, or from the order of a group (``similarity_by_pair``).
 
         TaggerError where ``data`` has nothing to compare labels by: it is never any code instead.
         """
@@ -153,15 +169,20 @@ class ECOCHead(Head):
         if self.kind == "auto":
             fits = self.bits <= self.num_labels - 1
             self.kind = "data" if exclusive and known and fits else "dense-random"
-        if self.kind != "data":
+        if self.kind in TABLE_CODES:
+            code_KJ = table_code(self.kind, self.table, self.names, self.bits)
+            code_KJ = binarise_code(code_KJ, self.code_options["binarise"])
+        elif self.kind == "data":
+            similarity_KK = self._similarity(labels_RK, features_RD, prefer_order=not pretrained)
+            bits = self.bits or auto_bits("data", self.num_labels)
+            code_KJ = code_matrix(
+                "data", self.num_labels, bits, similarity_KK=similarity_KK, **self.code_options
+            )
+        else:
             return
-        bits = self.bits or auto_bits("data", self.num_labels)
         if self.level_option == "auto":
-            self.level = not (exclusive and bits > 1 and not self._some_have_none(labels_RK))
-        similarity_KK = self._similarity(labels_RK, features_RD, prefer_order=not pretrained)
-        self._set_code(
-            code_matrix("data", self.num_labels, bits, similarity_KK=similarity_KK, **self.code_options)
-        )
+            self.level = not (exclusive and code_KJ.shape[1] > 1 and not self._some_have_none(labels_RK))
+        self._set_code(code_KJ)
 
     def _similarity(
         self, labels_RK: Cells, features_RD: Tensor | Callable[[], Tensor] | None, *, prefer_order: bool
@@ -237,11 +258,11 @@ class ECOCHead(Head):
         code = state_dict.get(f"{prefix}decoder.weight")
         if code is not None:
             if self.level_option == "auto":
-                self.level = _has_level(code)
+                self.level = has_level(code)
             self._resize(code.shape[1])
         super()._load_from_state_dict(state_dict, prefix, *args)
         if code is not None and self.kind == "auto":
-            self.kind = _auto_kind(self.code_words())
+            self.kind = kind_of_words(self.code_words())
 
     def _unit_code_words(self, code_KJ: Floats) -> Tensor:
         """Code words of length 1, with the bit in which all agree."""
@@ -249,26 +270,3 @@ class ECOCHead(Head):
         if not self.level:
             return words_KJ
         return F.normalize(torch.cat([words_KJ, torch.ones(len(words_KJ), 1)], 1), dim=1)
-
-
-def _check_word(option: str, word: object, known: Sequence[str]) -> None:
-    if word not in known:
-        raise TaggerError(
-            f"head.{option} = {word!r}: there is no such thing.{did_you_mean(str(word), known)}"
-            f" Available: {', '.join(known)}"
-        )
-
-
-def _has_level(words_KJ: Tensor) -> bool:
-    """Whether the last bit of the code words is the one in which all labels agree: half of the squared length.
-
-    >>> _has_level(torch.tensor([[0.7071, 0.7071], [-0.7071, 0.7071]])), _has_level(torch.eye(2))
-    (True, False)
-    """
-    return bool(((words_KJ[:, -1] - 0.5**0.5).abs() < 1e-3).all())
-
-
-def _auto_kind(words_KJ: Tensor) -> str:
-    """What ``auto`` became in a head that is read: words of one size throughout are random ones."""
-    even_K = words_KJ.abs().std(dim=1, correction=0) < 1e-3
-    return "dense-random" if even_K.float().mean() > 0.5 else "data"

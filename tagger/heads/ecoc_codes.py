@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from tagger.arrays import Floats
 from tagger.errors import TaggerError, did_you_mean
+from tagger.heads.code_tables import TABLE_CODES
 
 CODE_KINDS = ("data", "dense-random", "gaussian", "one-hot")
+CODE_CHOICES = ("auto", *CODE_KINDS, *TABLE_CODES)
 BINARISE_MODES = ("none", "zero", "median")
 MAX_DRAWS = 1000  # of a dense random code; fewer where the matrices are large
 BASE_SIMILARITY = 0.1  # share of the mean similarity that every pair of labels gets
@@ -56,7 +58,7 @@ def code_matrix(
 
 def check_code(kind: str, num_labels: int, bits: int, *, binarise: str = "none") -> None:
     """TaggerError, saying what to set instead, if there is no such code."""
-    for what, word, known in (("code", kind, CODE_KINDS), ("binarise", binarise, BINARISE_MODES)):
+    for what, word, known in (("code", kind, CODE_CHOICES), ("binarise", binarise, BINARISE_MODES)):
         if word not in known:
             raise TaggerError(
                 f"head.{what} = {word!r}: there is no such thing.{did_you_mean(word, known)}"

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import Floats
+from tagger.errors import TaggerError
 from tagger.heads.base import Head
+from tagger.heads.code_tables import read_label_table
 from tagger.heads.ecoc import ECOCHead
 from tagger.heads.ensemble import HeadEnsemble
 
@@ -17,8 +19,8 @@ LABELS_PER_END = 3  # labels named at either end of a bit
 
 
 def head_code_report(head: Head | HeadEnsemble, names: Sequence[str]) -> dict[str, Any] | None:
-    """``code_report`` of a head that has a code, with its kind and how many heads there are; None of other
-    heads.
+    """``code_report`` of a head that has a code, with its kind, how many heads there are, and where a table of
+    attributes was given ``attributes``; None of other heads.
 
     Of several heads the first: data codes of folds differ in the signs of their bits and a little more.
     """
@@ -26,11 +28,50 @@ def head_code_report(head: Head | HeadEnsemble, names: Sequence[str]) -> dict[st
     first = single[0]
     if not isinstance(first, ECOCHead):
         return None
-    return {
-        "kind": first.kind,
-        "num_heads": len(single),
-        **code_report(first.code_words().cpu().numpy(), names),
-    }
+    code_KJ = first.code_words().cpu().numpy()
+    report = {"kind": first.kind, "num_heads": len(single), **code_report(code_KJ, names)}
+    if first.attributes:
+        report["attributes"] = _attributes_of(code_KJ, first.attributes, names)
+    return report
+
+
+def _attributes_of(code_KJ: Floats, path: str, names: Sequence[str]) -> dict[str, Any]:
+    """The attributes of each bit; the reason instead if the table is gone by now, so that no training is lost."""
+    try:
+        table = read_label_table(path, names)
+    except TaggerError as error:
+        return {"missing": str(error)}
+    return {"bits": attribute_correlations(code_KJ, table.values_KA, table.columns)}
+
+
+def attribute_correlations(
+    code_KJ: Floats, values_KA: Floats, attributes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """For each bit the attribute that goes with its high end, and that of its low end, with Pearson's correlation
+    over the labels: table 6.2 of the thesis. None where no attribute does.
+
+    >>> values_KA = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
+    >>> attribute_correlations(np.array([[1.0], [1.0], [-1.0]]), values_KA, ["furry", "wild"])
+    [{'high': ['furry', 1.0], 'low': None}]
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bits_KJ = code_KJ - code_KJ.mean(0)
+        varied_KA = values_KA - values_KA.mean(0)
+        pearson_JA = (
+            bits_KJ.T
+            @ varied_KA
+            / np.outer(np.linalg.norm(bits_KJ, axis=0), np.linalg.norm(varied_KA, axis=0))
+        )
+    pearson_JA = np.where(np.isfinite(pearson_JA), pearson_JA, 0.0)
+    return [
+        {"high": _strongest(row_A, attributes), "low": _strongest(-row_A, attributes, sign=-1)}
+        for row_A in pearson_JA
+    ]
+
+
+def _strongest(row_A: Floats, attributes: Sequence[str], sign: int = 1) -> list[Any] | None:
+    best = int(row_A.argmax())
+    return [attributes[best], round(sign * float(row_A[best]), 3)] if row_A[best] > 1e-9 else None
 
 
 def code_report(code_KJ: Floats, names: Sequence[str]) -> dict[str, Any]:

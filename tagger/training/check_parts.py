@@ -41,7 +41,7 @@ def check_parts(settings: Settings) -> None:
 def check_dataset(settings: Settings, num_features: int, dataset: Dataset) -> None:
     """TaggerError if no label can be learnt, or the head or a regulariser cannot have these labels."""
     check_learnable(dataset)
-    new_head(num_features, len(dataset.labels), settings)
+    new_head(num_features, len(dataset.labels), settings).check_labels(dataset.labels)
     make_regularisers(settings, regulariser_context(num_features, dataset))
 
 

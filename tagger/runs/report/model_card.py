@@ -236,16 +236,29 @@ def _code(report: Mapping[str, Any] | None, *, at_most: int = 12) -> list[str]:
         )
     if len(ends) > at_most:
         lines.append(f"{len(ends) - at_most} further bits are in `metrics.json`.")
+    attributes = report.get("attributes", {})
+    if attributes.get("missing"):
+        lines.append(f"Its attributes could not be read: {escape(attributes['missing'])}")
     rows = [
         [str(bit + 1), _labels_at_end(both, "low"), _labels_at_end(both, "high")]
         for bit, both in enumerate(ends[:at_most])
     ]
+    header = ["bit", "labels at one end", "at the other"]
+    if known := attributes.get("bits"):
+        header += ["attribute of the one end (correlation)", "of the other"]
+        rows = [
+            [*row, *map(_attribute, (of["low"], of["high"]))] for row, of in zip(rows, known, strict=False)
+        ]
     return [
         "## The code of the labels",
         " ".join(lines),
-        table(["bit", "labels at one end", "at the other"], rows),
+        table(header, rows),
         "![Code words of the labels](plots/code.png)",
     ]
+
+
+def _attribute(strongest: list[Any] | None) -> str:
+    return "-" if strongest is None else f"{escape(strongest[0])} ({strongest[1]:+.2f})"
 
 
 def _labels_at_end(ends: Mapping[str, Any], side: str) -> str:
