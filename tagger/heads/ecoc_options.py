@@ -1,4 +1,4 @@
-"""Options of the ECOC head: what they may be together, and what ``auto`` became in a head that is read."""
+"""Names and rules of the ECOC head's options, and what ``auto`` became in a head that is read."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How much alike labels are, pair by pair: by what occurs together, by what looks alike, or by a group's order.
+"""Similarity of labels, pair by pair: by what occurs together, by what looks alike, or by the order of a group.
 
 Two labels that exclude each other never occur together, and co-occurrence says nothing of them: such a pair is
 compared by the mean features of its images, or, where there are no features, by the order of its ordinal

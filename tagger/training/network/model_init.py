@@ -11,7 +11,7 @@ from tagger.data import label_stats
 from tagger.heads import Head, HeadEnsemble, set_head_groups
 from tagger.model import Backbone, TagModel, new_attention, new_backbone, new_head
 from tagger.training.network.fit_task import FitTask
-from tagger.training.network.untrained_features import untrained_features
+from tagger.training.network.initial_features import initial_features
 from tagger.training.seeds import seed_of
 
 
@@ -37,7 +37,7 @@ def init_model(
     set_task_groups(new, task)
     pretrained = settings.backbone.weights != "none"
     labels_RK = task.labels_NK[task.rows]
-    new.prepare(labels_RK, lambda: untrained_features(backbone, task, settings), pretrained=pretrained)
+    new.prepare(labels_RK, lambda: initial_features(backbone, task, settings), pretrained=pretrained)
     new.init_from_priors(priors_K)
     return _with_attention(backbone, new, priors_K, settings)
 

@@ -15,7 +15,7 @@ from tagger.training.inference import predict_in_order
 from tagger.training.network.fit_task import FitTask
 
 
-def untrained_features(backbone: Backbone, task: FitTask, settings: Settings) -> Tensor:
+def initial_features(backbone: Backbone, task: FitTask, settings: Settings) -> Tensor:
     """Features (R, D), float32, of the rows to train on; the network and torch's generator stay as they are."""
     was_training = backbone.training
     loader = make_loader(
