@@ -182,8 +182,8 @@ def _check_words(code_KJ: Floats, path: str, names: Sequence[str]) -> None:
     problems = [Problem(path, None, f"{names[k]!r} has 0 in all bits") for k in np.flatnonzero(length_K == 0)]
     words = np.round(code_KJ / np.maximum(length_K, 1e-12)[:, None], 6)
     first: dict[bytes, int] = {}
-    for k in np.flatnonzero(length_K):
-        other = first.setdefault((words[k] + 0.0).tobytes(), int(k))
+    for k in np.flatnonzero(length_K).tolist():
+        other = first.setdefault((words[k] + 0.0).tobytes(), k)
         if other != k:
             problems.append(Problem(path, None, f"{names[other]!r} and {names[k]!r} have the same code word"))
     _raise(path, problems)
