@@ -179,7 +179,9 @@ def _way(name: str, parent: dict[str, str]) -> tuple[str, ...]:
 def _check_words(code_KJ: Floats, path: str, names: Sequence[str]) -> None:
     """TaggerError if a label has no code word, or two labels have the same one but for its length."""
     length_K = np.linalg.norm(code_KJ, axis=1)
-    problems = [Problem(path, None, f"{names[k]!r} has 0 in all bits") for k in np.flatnonzero(length_K == 0)]
+    problems = [
+        Problem(path, None, f"{names[k]!r} has 0 in all bits") for k in np.flatnonzero(length_K == 0).tolist()
+    ]
     words = np.round(code_KJ / np.maximum(length_K, 1e-12)[:, None], 6)
     first: dict[bytes, int] = {}
     for k in np.flatnonzero(length_K).tolist():
