@@ -1,5 +1,6 @@
 """The settings that say how unusual label files are read, which every command that reads labels takes."""
 
+import json
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -19,9 +20,9 @@ class ReadOptions(Section):
     """How unusual label files are read; every command that reads labels takes these settings."""
 
     file_column: str = Field("file", min_length=1)
-    """The column of a label table that names the image."""
+    """The column of a label table that names the photo, or several: `left,right`."""
     labels_column: str = Field("labels", min_length=1)
-    """The column that holds an image's labels; a table without it, or `none`, has one 0/1/empty column per label."""
+    """The column that holds a photo's labels, or several: `Primary,Secondary`; without it, or `none`, one a label."""
     label_separator: str = Field("auto", min_length=1)
     """What stands between the labels of a cell: a sign, `space`, `comma`, `none` (one label), or `auto` (told)."""
     yes: tuple[str, ...] = ("1", "true")
@@ -32,10 +33,12 @@ class ReadOptions(Section):
     """Cells that mean that nobody knows. An empty cell is unknown unless `yes` or `no` names `blank`."""
     value_column: str = ""
     """The column that says whether the label of a row applies: 1 yes, 0 no, between unknown. Likely ones are found."""
+    label_values: Literal["none", "before", "behind"] = "none"
+    """Where a label's value stands in a cell of labels: `0.9:cat` (`before`), `cat:0.9` (`behind`)."""
     cutoff: float | Literal["none"] = "none"
-    """The value of `value_column` from which on a label applies; below it does not."""
+    """The value of `value_column` or `label_values` from which on a label applies; below it does not."""
     columns: tuple[str, ...] = ()
-    """Names of the columns of a table whose first line does not name them: `file,labels`."""
+    """Names of the columns where the first line does not name them: `file,labels`; `labels*` is all further ones."""
     encoding: str = Field("auto", min_length=1)
     """How the letters of a table are stored, such as `cp1252`; `auto` is UTF-8, or UTF-16 where the file says so."""
     delimiter: str = Field("auto", min_length=1)
@@ -87,7 +90,14 @@ class ReadOptions(Section):
     @field_validator("file_column", "labels_column", "value_column", mode="before")
     @classmethod
     def _name(cls, chosen: Any) -> Any:
-        """A column may be called 0."""
+        """A column may be called 0; several columns are a text with commas, or a list in JSON."""
+        if isinstance(chosen, list | tuple):
+            names = [str(name) for name in chosen]
+            return (
+                json.dumps(names, ensure_ascii=False)
+                if any("," in name for name in names)
+                else ",".join(names)
+            )
         return str(chosen) if isinstance(chosen, int) and not isinstance(chosen, bool) else chosen
 
     @field_validator("label_separator", "delimiter")

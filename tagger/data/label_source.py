@@ -1,10 +1,15 @@
 """Choice of the labels of a folder that are read, with the other ones that were found; or what to do without any."""
 
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tagger.arrays import YES
 from tagger.data.formats.image_lookup import ImageLookup
+from tagger.data.formats.long_table import LongTable
 from tagger.data.formats.readers import NAMED_PATH_ORDER, LabelReader
 from tagger.data.formats.readers.annotation_files import path_title
+from tagger.data.formats.readers.split_tables import split_tables
 from tagger.data.formats.readers.table_hints import table_options
 from tagger.data.formats.tabular import READABLE_SUFFIXES
 from tagger.data.images.listing import suggest_sibling
@@ -12,6 +17,8 @@ from tagger.data.unused_labels import unused_label_files
 from tagger.errors import TaggerError
 from tagger.read_options import ReadOptions
 from tagger.text import counted
+
+MAX_TRIED = 5  # tables that are tried beside sub-folders
 
 
 def choose_reader(
@@ -25,6 +32,8 @@ def choose_reader(
     if not found:
         raise TaggerError(_no_labels(lookup, read_options))
     (name, path), *rest = found
+    if name == "folders":
+        _check_no_table(lookup, readers[name].read(path, lookup), read_options)
     # Sub-folders exist nearly always: they are named only if they are the labels. Text files of YOLO look like
     # sidecars.
     unnamed = {"folders", *(["sidecars"] if any(other == "yolo" for other, _ in found) else [])}
@@ -34,13 +43,54 @@ def choose_reader(
 
 def _no_labels(lookup: ImageLookup, read_options: ReadOptions) -> str:
     """The sentence on a folder without labels, with the options that read the first table in it."""
-    tables = sorted(p for p in lookup.root.glob("*.*") if p.suffix.lower() in READABLE_SUFFIXES)
-    likely = f", such as {table_options(tables[0], read_options, lookup)}" if tables else ""
+    tables = [*_tables(lookup.root), *split_tables(lookup.root)[:1]]
+    likely = f", such as {_best_options(lookup, tables, read_options)}" if tables else ""
     return (
         f"{lookup.root}: {counted(len(lookup.files), 'image')}, but no labels. Add labels.csv with the columns"
         " 'file' and 'labels', NAME.txt beside each NAME.jpg, annotations/LABEL.txt, or one sub-folder per label;"
         f" or name a label file or an annotation program's export with --labels{likely}"
     )
+
+
+def _tables(root: Path) -> list[Path]:
+    return sorted(path for path in root.glob("*.*") if path.suffix.lower() in READABLE_SUFFIXES)
+
+
+def _best_options(lookup: ImageLookup, tables: Sequence[Path], read_options: ReadOptions) -> str:
+    """The options that read the first table that can be read; those of the first one if none can."""
+    texts = {}
+    for path in tables[:MAX_TRIED]:
+        named = path.parent.parent if path.parent != lookup.root else path
+        texts[path], found = table_options(path, read_options, lookup, named=named)
+        if found:
+            return texts[path]
+    return texts[tables[0]]
+
+
+def _check_no_table(lookup: ImageLookup, folders: LongTable, read_options: ReadOptions) -> None:
+    """TaggerError if a table says other labels of photos than the names of their sub-folders."""
+    folder_of = dict(_labels_of(folders))
+    for path in [*_tables(lookup.root), *split_tables(lookup.root)[:1]][:MAX_TRIED]:
+        text, found = table_options(path, read_options, lookup)
+        labels_of = dict(_labels_of(found[0])) if found else {}
+        both = [file for file in labels_of if file in folder_of]
+        if both and sum(folder_of[file] <= labels_of[file] for file in both) < len(both) / 2:
+            raise TaggerError(
+                f"{lookup.root}: the labels may stand in {path.name}, which names {counted(len(both), 'photo')}, or be"
+                f" the names of sub-folders; they differ. For the table: {text.rstrip('.')}. For the sub-folders:"
+                f" --labels {shlex.quote(str(lookup.root))}"
+            )
+
+
+def _labels_of(table: LongTable) -> Iterator[tuple[str, set[str]]]:
+    """The labels of each photo of a table."""
+    chosen: dict[int, set[str]] = {n: set() for n in range(len(table.files))}
+    for n, k, value in zip(
+        table.image_C.tolist(), table.label_C.tolist(), table.value_C.tolist(), strict=True
+    ):
+        if value == YES:
+            chosen[n].add(table.labels[k])
+    return ((file, chosen[n]) for n, file in enumerate(table.files))
 
 
 def _reader_of_path(lookup: ImageLookup, path: Path, readers: dict[str, LabelReader]) -> str:

@@ -5,8 +5,8 @@ from itertools import chain
 from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
-from tagger.data.formats.readers.table_reading import open_table
 from tagger.data.formats.readers.table_rows import name_words
+from tagger.data.formats.readers.table_stream import open_table
 from tagger.data.formats.tabular import NAMED_SUFFIXES, READABLE_SUFFIXES, TableStream
 from tagger.errors import Problem, TaggerError, did_you_mean, first_reasons
 from tagger.setting_sections import DataSettings

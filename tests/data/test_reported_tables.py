@@ -39,4 +39,5 @@ def test_one_of_several_columns_of_labels_is_not_proposed_as_all_of_them(folder)
     root = folder(["0.jpg", "1.jpg"], **{"labels.csv": "file,label 1,label 2\n0.jpg,cat,dog\n1.jpg,dog,\n"})
     with pytest.raises(TaggerError) as refused:
         read_dataset(root)
-    assert "labels_column=label 1" not in str(refused.value)
+    assert "'data.labels_column=label 1,label 2'" in str(refused.value)
+    assert "data.labels_column=label 1'" not in str(refused.value)

@@ -8,7 +8,7 @@ from tagger.errors import TaggerError
 from tagger.read_options import ReadOptions
 
 BLANK = "blank"  # the word that stands for an empty cell in a setting
-WHOLE_NUMBER = re.compile(r"([+-]?)0*(\d+)(\.0*)?")
+WHOLE_NUMBER = re.compile(r"([+-]?)0*(\d+)(\.0*|,0+)?")  # 1.0, and 1,0 of a spreadsheet with decimal commas
 MEANINGS = {"yes": YES, "no": NO, "unknown": UNKNOWN}
 DEFAULTS = ReadOptions()
 
@@ -65,8 +65,8 @@ class CellValues:
 def normal_cell(cell: str) -> str:
     """A cell in small letters without blanks around it; a whole number in its shortest form.
 
-    >>> normal_cell(" Yes "), normal_cell("1.0"), normal_cell("-01"), normal_cell("-0"), normal_cell("0.5")
-    ('yes', '1', '-1', '0', '0.5')
+    >>> normal_cell(" Yes "), normal_cell("1.0"), normal_cell("-01"), normal_cell("-0"), normal_cell("1,0")
+    ('yes', '1', '-1', '0', '1')
     """
     text = cell.strip().lower()
     number = WHOLE_NUMBER.fullmatch(text)

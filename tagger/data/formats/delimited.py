@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from tagger.data.formats.cell_types import ListCell
 from tagger.data.formats.word_readings import UNUSUAL
 from tagger.errors import TaggerError
 from tagger.text import counted, shortlist
@@ -28,9 +29,34 @@ def read_delimited(
         delimiter = guess_delimiter(text.lstrip("\r\n")[:HEAD], path.suffix.lower())
     rows = _delimited_rows(path.name, text, delimiter, rows_above)
     if columns and text.lstrip('"').partition(delimiter)[0].strip('" ') != "file":  # else tagger wrote it
-        return tuple(columns), _check_widths(path.name, rows, len(columns))
+        return named_columns(columns), _named_rows(path.name, rows, columns)
     names, rows = _header(rows)
     return names, _check_widths(path.name, rows, len(names))
+
+
+def named_columns(columns: Sequence[str]) -> tuple[str, ...]:
+    """The names of columns that a setting gives; the last one may end in ``*``, which is no part of it."""
+    return tuple(
+        name.removesuffix("*") if at == len(columns) - 1 else name for at, name in enumerate(columns)
+    )
+
+
+def _named_rows(name: str, rows: Iterator[NumberedRow], columns: Sequence[str]) -> Iterator[NumberedRow]:
+    """The rows of a file without a line of names; where the last name ends in ``*``, its cells are one list."""
+    width = len(columns)
+    if not columns[-1].endswith("*"):
+        return _check_widths(name, rows, width)
+    return (
+        (
+            row,
+            [
+                *padded[: width - 1],
+                ListCell(tuple(cell.strip() for cell in padded[width - 1 :] if cell.strip())),
+            ],
+        )
+        for row, cells in rows
+        for padded in [cells + [""] * (width - len(cells))]
+    )
 
 
 def _header(rows: Iterator[NumberedRow]) -> tuple[tuple[str, ...], Iterator[NumberedRow]]:

@@ -19,6 +19,7 @@ MAX_IMAGES_COMPARED = 10_000
 MAX_NAME_LENGTH = 8192  # characters; difflib would take gigabytes for a damaged file that is one line
 MAX_NAME_SHOWN = 200
 FLOAT_ID = re.compile(r"(\d+)\.0")  # pandas writes a column of numbers with gaps as 48.0
+UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")  # Label Studio: /data/upload/1/0f3a9c21-cat.jpg
 SPLIT_NAMES = ({"train", "training"}, {"val", "valid", "validation", "dev"}, {"test", "testing"})
 
 
@@ -94,7 +95,10 @@ class ImageLookup:
     def _by_loose_path(self, path: str) -> list[str]:
         """The images whose path ends so but for capitals, percent-encoding, leading zeros and a URL's query."""
         path = _loose_path(path.partition("?")[0] if "://" in path else path)
-        files = self._loose.get(path.rpartition("/")[2], ())
+        folder, _, name = path.rpartition("/")
+        if "upload" in folder.split("/") and name not in self._loose and (added := UPLOADED.fullmatch(name)):
+            path = name = added[1]
+        files = self._loose.get(name, ())
         return [file for file in files if _same_path_end(_loose_path(normalize("NFC", file)), path)]
 
     def _narrowed(self, files: list[str], beside: Path | None, folders: Iterable[str]) -> list[str]:

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from tagger.data.formats.cell_types import ListCell
 from tagger.data.formats.list_cells import parse_bare_list, parse_list
-from tagger.data.formats.tabular import ListCell
 from tagger.text import set_options
 
 STRONG_SIGNS = (";", ",", "\t", "\n")  # rare in names
@@ -127,10 +127,13 @@ def _told_sign(texts: Mapping[str, int]) -> str:
     """The only sign that the cells show to separate labels, or ``none``; signs that are rare in names go first."""
     strong = {sign: _verdict(texts, sign, strong=True) for sign in STRONG_SIGNS}
     likely = [sign for sign, verdict in strong.items() if verdict == "split"]
-    if len(likely) == 1:
-        return likely[0]
     weak = {sign: _verdict(texts, sign, strong=False) for sign in WEAK_SIGNS}
-    open_ = likely or [sign for sign, verdict in strong.items() if verdict == "ambiguous"]
+    rivals = [
+        sign for sign in weak if weak[sign] in ("split", "ambiguous") and _explains_more(texts, sign, likely)
+    ]
+    if len(likely) == 1 and not rivals:
+        return likely[0]
+    open_ = likely + rivals or [sign for sign, verdict in strong.items() if verdict == "ambiguous"]
     likely_weak = [sign for sign, verdict in weak.items() if verdict == "split"]
     if not open_ and len(likely_weak) == 1:
         return likely_weak[0]
@@ -141,6 +144,14 @@ def _told_sign(texts: Mapping[str, int]) -> str:
     raise AmbiguousCells(
         {sign: next(cell for cell in texts if len(split_text(cell, sign)) > 1) for sign in signs}
     )
+
+
+def _explains_more(texts: Collection[str], weak: str, likely: Sequence[str]) -> bool:
+    """True if a usual sign leaves fewer labels than the only likely one: ``a;b cat``, ``dog a;b``, ``a;b``."""
+    if len(likely) != 1 or _cuts_beside(texts, weak):
+        return False
+    parts = [{part for text in texts for part in split_text(text, sign)} for sign in (weak, likely[0])]
+    return len(parts[0]) < len(parts[1])
 
 
 def _cuts_beside(texts: Collection[str], sign: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tagger.data.formats.cell_types import ListCell, NonTextCell
 from tagger.data.formats.class_map import with_class_names
 from tagger.data.formats.delimited import read_delimited
 from tagger.data.formats.json_lines import json_columns, parse_json_lines
@@ -21,22 +22,6 @@ JSON_LINES_SUFFIXES = (".jsonl", ".ndjson", ".manifest")
 READABLE_SUFFIXES = (*WRITABLE_SUFFIXES, ".jsonl")
 NAMED_SUFFIXES = (*WRITABLE_SUFFIXES, *JSON_LINES_SUFFIXES, ".txt", ".dat", ".data")  # with --labels
 READ_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError)  # also not UTF-8, impossible dates
-
-
-class ListCell(str):
-    """A cell that was a list: ``parts``. Its text joins them by ``|``, which the parts may hold themselves."""
-
-    parts: tuple[str, ...]
-
-    def __new__(cls, parts: tuple[str, ...]) -> "ListCell":
-        """A cell of these parts."""
-        cell = super().__new__(cls, "|".join(parts))
-        cell.parts = parts
-        return cell
-
-
-class NonTextCell(str):
-    """A cell of JSON or Parquet that is neither a name nor a list of names: null, an object, a list of lists."""
 
 
 @dataclass(frozen=True)

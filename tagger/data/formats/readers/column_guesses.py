@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tagger.data.formats.word_readings import is_word, word_readings
 
@@ -24,6 +24,8 @@ LABEL_NAMES = (
     *("choice", "target", "annotations", "annotation"),
 )
 MAX_COLUMNS_TRIED = 5
+NUMBER = re.compile(r"[-+]?[\d.,:/ -]+")  # also dates and times
+NUMBERED = re.compile(r"[\W_]*\d+\W*$")
 
 
 def guess_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Chosen]:
@@ -38,19 +40,56 @@ def guess_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
     """
     cells = [{row[at] for row in rows} for at in range(len(columns))]
     words = [at for at in range(len(columns)) if _is_verdicts(columns[at], cells[at])]
-    texts = [at for at in range(len(columns)) if at not in words]
-    named = _named([columns[at] for at in texts])
-    if len(named) > 1 and len({re.sub(r"\d+", "", name) for name in named}) == 1:
-        return []  # label1, label2: one of them alone would be half of the labels
-    wide = (
-        _wide_guesses([columns[at] for at in texts], set().union(*(cells[at] for at in words)))
-        if words
-        else []
-    )
-    others = [columns[at] for at in texts if columns[at] not in named]
-    long_guesses = [{"labels_column": name} if name != "labels" else {} for name in named]
-    rest = [{"labels_column": name} for name in others[:MAX_COLUMNS_TRIED] if name]
-    return [*long_guesses, *wide] if named else wide or rest
+    texts = {columns[at]: cells[at] for at in range(len(columns)) if at not in words}
+    parts = _parts(texts)
+    together = parts or _alike(texts)
+    named = [name for name in _named(list(texts)) if name not in parts]
+    long_guesses = [{"labels_column": joined_columns(together)}] if together else []
+    long_guesses += [{"labels_column": name} if name != "labels" else {} for name in named]
+    wide = _wide_guesses(list(texts), set().union(*(cells[at] for at in words))) if words else []
+    others = [name for name in texts if name and name not in (*named, *parts)]
+    rest = [{"labels_column": name} for name in others[:MAX_COLUMNS_TRIED]]
+    if long_guesses:
+        return [*long_guesses, *wide, *([] if named or parts else rest)]
+    return wide or rest
+
+
+def _parts(columns: Mapping[str, set[str]]) -> list[str]:
+    """Columns of which each holds a part of the labels: numbered ones, or ones that hold their own name.
+
+    >>> _parts({"tag_1": {"cat"}, "tag_2": {"dog"}}), _parts({"cat": {"cat", ""}, "dog": {"dog"}, "note": {""}})
+    (['tag_1', 'tag_2'], ['cat', 'dog'])
+    """
+    stems: dict[str, list[str]] = {}
+    for name in columns:
+        if NUMBERED.search(name):
+            stems.setdefault(NUMBERED.sub("", name), []).append(name)
+    numbered = max(stems.values(), key=len, default=[])
+    themselves = [name for name, words in columns.items() if words - {""} == {name}]
+    return next((found for found in (themselves, numbered) if len(found) > 1), [])
+
+
+def _alike(columns: Mapping[str, set[str]]) -> list[str]:
+    """Columns that share most of their words: labels of one kind, or what two people said.
+
+    >>> _alike({"Primary": {"cat", "dog", "sea"}, "Secondary": {"cat", "dog", "None"}, "note": {"a", "b"}})
+    ['Primary', 'Secondary']
+    """
+    known = {name: {cell.strip() for cell in words} - {""} for name, words in columns.items()}
+    known = {
+        name: words for name, words in known.items() if not all(NUMBER.fullmatch(word) for word in words)
+    }
+    for name, words in known.items():
+        alike = [other for other in known if other == name or _shares_most(words, known[other])]
+        if len(alike) > 1:
+            return alike
+    return []
+
+
+def _shares_most(words: set[str], others: set[str]) -> bool:
+    """True if most of the fewer words occur in both columns, two at least."""
+    shared = len(words & others)
+    return shared > 1 and shared > min(len(words), len(others)) / 2
 
 
 def _is_verdicts(column: str, cells: set[str]) -> bool:

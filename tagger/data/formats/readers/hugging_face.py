@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tagger.data.formats.cell_types import ListCell, NonTextCell
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.json_lines import parse_json_lines
 from tagger.data.formats.label_column import split_text
@@ -26,7 +27,7 @@ from tagger.data.formats.readers.annotation_files import (
     to_label,
 )
 from tagger.data.formats.readers.table_rows import column_separator
-from tagger.data.formats.tabular import ListCell, NonTextCell, read_table
+from tagger.data.formats.tabular import read_table
 from tagger.data.formats.text_file import read_text
 from tagger.errors import Problem, TaggerError
 from tagger.read_options import ReadOptions

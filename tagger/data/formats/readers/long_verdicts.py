@@ -11,6 +11,7 @@ from tagger.arrays import NO, UNKNOWN, YES
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.readers.table_rows import ignored_columns_text, matched_rows
+from tagger.data.formats.readers.table_stream import judged_by
 from tagger.data.formats.readers.table_verdicts import VerdictColumn
 from tagger.data.formats.tabular import TableStream
 from tagger.errors import Problem, TaggerError
@@ -93,6 +94,6 @@ class VerdictCells:
         if not self.num_open:
             return []
         count = counted(self.num_open, "row")
-        decided = set_options({"value_column": self.column.name, "cutoff": "0.5"})
+        decided = set_options(judged_by(self.column.name) | {"cutoff": "0.5"})
         reason = f"{count} with {self.column.name!r} between no and yes, or empty: unknown. To decide them: {decided}"
         return [Problem(self.path.name, None, reason)]

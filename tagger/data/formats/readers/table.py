@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable
+from tagger.data.formats.readers.split_tables import join_tables, split_tables
+from tagger.data.formats.readers.table_headless import headless_settings
 from tagger.data.formats.readers.table_hints import layout_hint
 from tagger.data.formats.readers.table_reading import DEFAULT_OPTIONS, read_with_options
 from tagger.data.formats.readers.table_rows import TableLayoutError
@@ -30,13 +32,26 @@ class TableReader:
         )
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
-        """True for a file with the suffix of a table, also ``.txt``."""
-        return path.is_file() and path.suffix.lower() in NAMED_SUFFIXES
+        """True for a file with the suffix of a table, also ``.txt``, and a folder whose splits have a table each."""
+        if path.is_dir():
+            return bool(split_tables(path))
+        return path.suffix.lower() in NAMED_SUFFIXES
 
     def read(self, path: Path, images: ImageLookup) -> LongTable:
-        """Labels of a long table if it has the column of labels, else of a wide one."""
+        """Labels of a long table if it has the column of labels, else of a wide one; of all splits' tables."""
+        if path.is_dir():
+            tables = split_tables(path)
+            names = [table.relative_to(path).as_posix() for table in tables]
+            return join_tables([self._read_file(table, images) for table in tables], names)
+        return self._read_file(path, images)
+
+    def _read_file(self, path: Path, images: ImageLookup) -> LongTable:
         try:
             return read_with_options(path, self.read_options, images)
-        except TableLayoutError as error:
+        except TaggerError as error:
+            if not isinstance(error, TableLayoutError) and not headless_settings(
+                path, self.read_options, images
+            ):
+                raise
             hint = layout_hint(path, self.read_options, images)
-            raise TaggerError(f"{error}{hint}") from None
+            raise TaggerError(f"{error}{hint.text}") from None

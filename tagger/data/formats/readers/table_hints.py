@@ -1,5 +1,6 @@
 """Settings that read a table with unusual columns or cells, for the error message. Each was tried on the table."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ import numpy as np
 from tagger.arrays import NO, UNKNOWN, YES
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, to_dense
-from tagger.data.formats.readers.column_guesses import Chosen, guess_settings
-from tagger.data.formats.readers.table_reading import images_named, open_table, read_with_options, sample_rows
+from tagger.data.formats.readers.column_guesses import Chosen, guess_settings, joined_columns
+from tagger.data.formats.readers.table_headless import headless_settings
+from tagger.data.formats.readers.table_reading import images_named, read_with_options, sample_rows
 from tagger.data.formats.readers.table_rows import TableLayoutError, UndecidedTable
+from tagger.data.formats.readers.table_stream import open_table
 from tagger.data.formats.word_readings import is_word
 from tagger.errors import TaggerError
 from tagger.read_options import ReadOptions
@@ -42,39 +45,70 @@ class Reading:
         return f"{set_options(self.chosen)} ({num_labels}; {quoted([first])}: {counts})"
 
 
-def layout_hint(path: Path, read_options: ReadOptions, images: ImageLookup) -> str:
-    """`` Column 'id' names images: --set data.file_column=id ...``, or what a table must have.
+@dataclass(frozen=True)
+class Hint:
+    """`` Column 'id' names images: --set data.file_column=id ...``, or what a table must have; and the readings."""
 
-    Several readings are all named, with what each gives.
-    """
-    rows = sample_rows(path, read_options)
+    text: str = ""
+    found: Sequence[Reading] = ()
+
+
+def layout_hint(path: Path, read_options: ReadOptions, images: ImageLookup) -> Hint:
+    """The settings that read a table. Several readings are all named, with what each gives."""
+    if headless := headless_settings(path, read_options, images):
+        found = _plausible(path, read_options, images, headless)
+        return Hint(_sentence("The first line names no columns", headless[0], found), found)
     try:
         columns = open_table(path, read_options).columns
     except TaggerError:
-        return ""
-    headless = _headless(path, columns, rows, images)
-    known = [1] if headless else images_named(rows, path, images)
+        return Hint()
+    rows = sample_rows(path, read_options)
+    known = images_named(rows, path, images)
     if not known or not max(known):
-        return " The first line must name a column 'file', and 'labels' or one column per label"
-    at = known.index(max(known))
-    if not headless and read_options.file_column in columns:
-        given = columns.index(read_options.file_column)
-        at = given if known[given] else at
-    base: Chosen = headless or (
-        {} if columns[at] == read_options.file_column else {"file_column": columns[at]}
+        return Hint(" The first line must name a column 'file', and 'labels' or one column per label")
+    return _column_hint(
+        path, read_options, images, columns, rows, _file_columns(columns, known, rows, read_options)
     )
-    others = [k for k in range(len(columns)) if k != at]
-    guesses = (
-        [{}]
-        if headless
-        else guess_settings([columns[k] for k in others], [[row[k] for k in others] for row in rows])
-    )
-    found = _plausible(path, read_options, images, [base | guess for guess in guesses])
-    return _sentence(columns[at], base, found, bool(headless))
 
 
-def _sentence(column: str, base: Chosen, found: Sequence[Reading], headless: bool) -> str:
-    what = "The first line names no columns" if headless else f"Column {quoted([column])} names images"
+def _column_hint(
+    path: Path,
+    read_options: ReadOptions,
+    images: ImageLookup,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    naming: Sequence[int],
+) -> Hint:
+    """The settings for a table in which the columns at ``naming`` name images: all of them, or the first."""
+    ways = [naming, naming[:1]] if len(naming) > 1 else [naming]
+    bases = [_base(columns, way, read_options) for way in ways]
+    others = [k for k in range(len(columns)) if k not in naming]
+    guesses = guess_settings([columns[k] for k in others], [[row[k] for k in others] for row in rows])
+    found = _plausible(path, read_options, images, [base | guess for guess in guesses for base in bases])
+    what, verb = ("Columns", "name") if len(naming) > 1 else ("Column", "names")
+    return Hint(
+        _sentence(f"{what} {quoted([columns[at] for at in naming])} {verb} images", bases[0], found), found
+    )
+
+
+def _file_columns(
+    columns: Sequence[str], known: Sequence[int], rows: Sequence[Sequence[str]], read_options: ReadOptions
+) -> list[int]:
+    """The columns of names of images: the best, and others that name as many; the one of the settings alone."""
+    if read_options.file_column in columns and known[columns.index(read_options.file_column)]:
+        return [columns.index(read_options.file_column)]
+    best = known.index(max(known))
+    numbers = {at for at in range(len(columns)) if all(not re.search("[^0-9.]", row[at]) for row in rows)}
+    return [best, *(at for at, n in enumerate(known) if at not in (best, *numbers) and n > 0.8 * known[best])]
+
+
+def _base(columns: Sequence[str], naming: Sequence[int], read_options: ReadOptions) -> Chosen:
+    """The setting of the columns of images, unless they are set already."""
+    column = joined_columns([columns[at] for at in sorted(naming)])
+    return {} if column == read_options.file_column else {"file_column": column}
+
+
+def _sentence(what: str, base: Chosen, found: Sequence[Reading]) -> str:
     if not found:
         words = f": {set_options(base)}" if base else ""
         return (
@@ -156,30 +190,23 @@ def _spelled_out(chosen: Chosen, table: LongTable) -> Chosen:
     return chosen | {"label_separator": sign}
 
 
-def _headless(
-    path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]], images: ImageLookup
-) -> Chosen:
-    """The setting that names the columns of a table whose first line is a row already, or nothing."""
-    named = [at for at, name in enumerate(columns) if name and images.find(name, beside=path.parent)[0]]
-    if len(named) != 1 or not 2 <= len(columns) <= 3 or path.suffix.lower() == ".parquet":
-        return {}
-    names = ["labels"] * len(columns)
-    names[named[0]] = "file"
-    if len(columns) == 3:  # a column of verdicts, if there is one
-        verdicts = [at for at in range(3) if at != named[0] and all(is_word(row[at]) for row in rows)]
-        if len(verdicts) != 1:
-            return {}
-        names[verdicts[0]] = "value"
-    return {"columns": ",".join(names)}
+def table_options(
+    path: Path, read_options: ReadOptions, images: ImageLookup, named: Path | None = None
+) -> tuple[str, list[LongTable]]:
+    """(the options that read a table beside the images: ``--labels train.csv --set ...``, the tables they give).
 
-
-def table_options(path: Path, read_options: ReadOptions, images: ImageLookup) -> str:
-    """The options that read a table beside the images: ``--labels train.csv --set ...``, or why it is not read."""
-    named = f"--labels {shlex.quote(str(path))}"
+    If none do, the text says why. ``named`` is the path to type instead.
+    """
+    typed = f"--labels {shlex.quote(str(named or path))}"
     try:
-        read_with_options(path, read_options, images)
+        return typed, [read_with_options(path, read_options, images)]
     except TableLayoutError as error:
-        return f"{named}. {error}{layout_hint(path, read_options, images)}"
+        hint = layout_hint(path, read_options, images)
+        return f"{typed}. {error}{hint.text}", [reading.table for reading in hint.found]
+    except UndecidedTable as error:
+        found = _plausible(path, read_options, images, [dict(one) for one in error.readings])
+        return f"{typed}. {error}", [reading.table for reading in found]
     except TaggerError as error:
-        return f"{named}. {error}"
-    return named
+        headless = headless_settings(path, read_options, images)
+        hint = layout_hint(path, read_options, images) if headless else Hint()
+        return f"{typed}. {error}{hint.text}", [reading.table for reading in hint.found]

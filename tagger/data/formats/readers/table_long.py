@@ -7,6 +7,7 @@ are neither yes nor no. A column of verdicts says whether the label of a row app
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tagger.data.formats.cell_types import ListCell, NonTextCell
 from tagger.data.formats.cell_values import normal_cell
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.label_column import ClassNumbers, split_text
@@ -20,8 +21,9 @@ from tagger.data.formats.readers.table_rows import (
     ignored_columns_text,
     matched_rows,
 )
+from tagger.data.formats.readers.table_stream import labels_with_values, open_table, with_value_column
 from tagger.data.formats.readers.table_verdicts import VerdictColumn, find_verdict_column
-from tagger.data.formats.tabular import ListCell, NonTextCell, TableStream, read_table
+from tagger.data.formats.tabular import TableStream
 from tagger.errors import Problem, TaggerError
 from tagger.read_options import ReadOptions
 from tagger.text import counted, quoted, set_options
@@ -47,13 +49,9 @@ class LongLayout:
 
 def read_long(path: Path, stream: TableStream, read_options: ReadOptions, images: ImageLookup) -> LongTable:
     """Every image that a row names, with the labels of all its rows. Rows without a labels cell are problems."""
+    typed, read_options = read_options, with_value_column(read_options)
     layout = long_layout(path, profile_long(stream, read_options), read_options)
-    stream = read_table(
-        path,
-        delimiter=read_options.delimiter,
-        encoding=read_options.encoding,
-        columns=read_options.columns,
-    )
+    stream = open_table(path, typed)
     if layout.verdicts is not None:
         table = VerdictCells(path, layout.verdicts, layout.labels).read(stream, read_options, images)
     else:
@@ -68,6 +66,7 @@ def long_layout(path: Path, profile: LongProfile, read_options: ReadOptions) -> 
     if numbers.fractions and not explicit:
         raise TaggerError(_no_names(path, profile, read_options))
     _check_not_wide(path, profile, read_options)
+    _check_values(path, profile, read_options)
     separator = read_options.label_separator if explicit else _separator(path, profile, read_options)
     labels = {label for cell in profile.cells for label in split_text(cell, separator)}
     if (
@@ -102,6 +101,20 @@ def _check_not_wide(path: Path, profile: LongProfile, read_options: ReadOptions)
         f" If {read_options.labels_column!r} is a label as they are: {set_options({'labels_column': 'none'})}"
         f" or, if it holds names of labels: {set_options(names)}",
         [{"labels_column": "none"}, names],
+    )
+
+
+def _check_values(path: Path, profile: LongProfile, read_options: ReadOptions) -> None:
+    """Pass unless every label of every cell has a number from 0 to 1 with a colon: it may be a verdict."""
+    where = labels_with_values(cell for cell in profile.cells if not isinstance(cell, ListCell))
+    if read_options.label_separator != "auto" or not where:
+        return
+    readings = [{"label_values": where}, {"label_separator": "none"}]
+    example = next(cell for cell in profile.cells if cell.strip())
+    raise UndecidedTable(
+        f"{path.name}: the numbers in cells such as {example[:60]!r} may say whether a label applies:"
+        f" {set_options(readings[0])} or belong to the names of labels: {set_options(readings[1])}",
+        readings,
     )
 
 

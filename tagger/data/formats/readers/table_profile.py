@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tagger.data.formats.tabular import NonTextCell, TableStream
+from tagger.data.formats.cell_types import NonTextCell
+from tagger.data.formats.tabular import TableStream
 from tagger.data.formats.word_readings import word_readings
 from tagger.read_options import ReadOptions
 

@@ -7,8 +7,9 @@ from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable
 from tagger.data.formats.readers.table_long import read_long
 from tagger.data.formats.readers.table_rows import TableLayoutError
+from tagger.data.formats.readers.table_stream import column_names, open_table, with_value_column
 from tagger.data.formats.readers.table_wide import read_wide
-from tagger.data.formats.tabular import TableStream, read_table
+from tagger.data.formats.tabular import TableStream
 from tagger.errors import TaggerError, did_you_mean
 from tagger.read_options import ReadOptions
 from tagger.text import quoted
@@ -19,22 +20,13 @@ SAMPLE_ROWS = 200
 
 def read_with_options(path: Path, read_options: ReadOptions, images: ImageLookup) -> LongTable:
     """The labels of a table as the options say. TableLayoutError if it has other columns or cells."""
+    with_value_column(read_options)
     stream = open_table(path, read_options)
     read_options = _applicable_options(read_options, stream.columns)
     read_options = _with_nameless_file_column(path, read_options, stream.columns, images)
     _check_columns(path, stream, read_options)
     read = read_long if read_options.labels_column in stream.columns else read_wide
     return read(path, stream, read_options, images)
-
-
-def open_table(path: Path, read_options: ReadOptions) -> TableStream:
-    """The columns and rows of a file as the options say."""
-    return read_table(
-        path,
-        delimiter=read_options.delimiter,
-        encoding=read_options.encoding,
-        columns=read_options.columns,
-    )
 
 
 def sample_rows(path: Path, read_options: ReadOptions) -> list[list[str]]:
@@ -87,8 +79,9 @@ def _check_columns(path: Path, stream: TableStream, read_options: ReadOptions) -
         named["labels_column"] = read_options.labels_column
     if read_options.value_column and read_options.labels_column in columns:
         named["value_column"] = read_options.value_column
-    for key, name in named.items():
-        if name not in columns:
+    for key, setting in named.items():
+        if setting not in columns:
+            name = next((part for part in column_names(setting) if part not in columns), setting)
             which = "" if key == "file_column" else f", which data.{key} names"
             raise TableLayoutError(
                 f"{path.name}: there is no column {name!r}{which}; the columns are {quoted(columns) or 'none'}."

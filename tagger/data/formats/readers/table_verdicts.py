@@ -9,6 +9,7 @@ from tagger.arrays import NO, UNKNOWN, YES
 from tagger.data.formats.cell_values import CellValues
 from tagger.data.formats.readers.table_profile import LongProfile
 from tagger.data.formats.readers.table_rows import UndecidedTable
+from tagger.data.formats.readers.table_stream import judged_by
 from tagger.data.formats.word_readings import word_readings
 from tagger.errors import TaggerError
 from tagger.read_options import ReadOptions
@@ -105,13 +106,13 @@ def _likely_column(
 
 def _unclear(path: Path, name: str, bad: str, words: Collection[str], *, asked: bool) -> UndecidedTable:
     """The error on a column of verdicts with other cells than yes and no, with the settings for each reading."""
-    readings = [one | {"value_column": name} for one in word_readings(words) if one]
+    readings = [one | judged_by(name) for one in word_readings(words) if one]
     numbers = [number for cell in words if (number := _number(cell)) is not None]
     if not readings and len(numbers) == sum(bool(cell.strip()) for cell in words):
         middle = (min(numbers) + max(numbers)) / 2
-        readings = [{"value_column": name, "cutoff": f"{middle:g}"}]
+        readings = [judged_by(name) | {"cutoff": f"{middle:g}"}]
     elif not readings:
-        readings = [{"value_column": name, "yes": word.strip()} for word in words if word.strip()][:3]
+        readings = [judged_by(name) | {"yes": word.strip()} for word in words if word.strip()][:3]
     if not asked:
         readings.append({"ignore_columns": name})
     listed = " or ".join(map(set_options, readings))
@@ -124,7 +125,7 @@ def _unclear(path: Path, name: str, bad: str, words: Collection[str], *, asked: 
 
 def _number(cell: str) -> float | None:
     try:
-        number = float(cell)
+        number = float(cell.replace(",", ".") if cell.count(",") == 1 else cell)  # a decimal comma
     except ValueError:
         return None
     return number if abs(number) < 1e300 else None

@@ -79,11 +79,12 @@ def _label_columns(
 def _checked_cells(
     stream: TableStream, columns: list[tuple[int, str]], meaning: CellValues, bad: dict[str, str]
 ) -> TableStream:
-    """The same rows; the first invalid value of each column is added to ``bad``."""
+    """The same rows; the first invalid value of each column is added to ``bad``, not of a line of names."""
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         for row, cells in stream.rows:
-            for at, name in columns:
+            repeated = tuple(cell.strip() for cell in cells) == stream.columns  # files that were joined
+            for at, name in columns if not repeated else ():
                 if meaning.of(cells[at]) is None and name not in bad:
                     bad[name] = f"row {row}: {cells[at][:30]!r}"
             yield row, cells

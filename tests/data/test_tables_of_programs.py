@@ -1,0 +1,247 @@
+"""Tables as programs write them: read right, or refused with settings that read them right; never another table."""
+
+import csv
+import io
+import json
+import random
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tagger.arrays import UNKNOWN, YES
+from tagger.data import read_dataset
+from tagger.errors import TaggerError
+from tagger.presets import load_read_options
+
+LABELS = ("cat", "dog", "sea", "sky", "tree")
+SETTINGS = re.compile(r"(?:--set (?:'[^']*'|\S+)\s*)+")
+PATHS = re.compile(r"--labels ('[^']*'|\S+)")
+
+
+def photos(root, files):
+    """Small photos, each another."""
+    for n, file in enumerate(files):
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 4), (n * 37 % 256, n * 91 % 256, n // 7 * 53 % 256)).save(path, "PNG")
+
+
+def truth(files, labels=LABELS, least=0, most=5):
+    """Labels of each photo, from ``least`` to ``most`` of them."""
+    rng = random.Random(0)
+    return {file: set(rng.sample(labels, rng.randint(least, min(most, len(labels))))) for file in files}
+
+
+def table(rows, sign=","):
+    text = io.StringIO()
+    csv.writer(text, delimiter=sign, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def read(root, labels, settings):
+    found = read_dataset(root, labels, read_options=load_read_options(settings))
+    names = np.array(found.labels, object)
+    rows = zip(found.images["file"], found.labels_NK, strict=True)
+    return {file: (set(names[row == YES]), set(names[row == UNKNOWN])) for file, row in rows}
+
+
+def readings(root, labels=None, settings=(), depth=0):
+    """What is read, or what comes of everything that a refusal prints, typed as it is printed."""
+    try:
+        return [read(root, labels, list(settings))]
+    except TaggerError as refused:
+        said = str(refused)
+    if depth == 3:
+        return []
+    paths = [shlex.split(path)[0].rstrip(".") for path in PATHS.findall(said)] if labels is None else [labels]
+    paths = [path for path in paths if Path(path).exists()] or [labels]
+    words = [[w for w in shlex.split(text) if w != "--set"] for text in SETTINGS.findall(said)] or [[]]
+    more = [(path, [*settings, *[w.rstrip(";") for w in chosen]]) for path in paths for chosen in words]
+    return [one for path, chosen in more for one in readings(root, path, chosen, depth + 1)]
+
+
+def expect(root, wanted, labels=None):
+    """Every photo has these labels, by the first or a later reading; a first reading that is no refusal is right."""
+    full = {file: said if isinstance(said, tuple) else (said, set()) for file, said in wanted.items()}
+    found = readings(root, labels)
+    assert full in found, found[:1]
+
+
+FILES = [f"p{n:02}.png" for n in range(24)]
+
+
+@pytest.mark.parametrize("names", [("label1", "label2", "label3"), ("Primary", "Secondary", "Tertiary")])
+@pytest.mark.parametrize("empty", ["", "None"])
+def test_several_columns_of_labels_are_read_together(tmp_path, names, empty):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES, least=1, most=3)
+    rows = [[file, *(sorted(said) + [empty] * 3)[:3]] for file, said in wanted.items()]
+    (tmp_path / "labels.csv").write_text(table([["image", *names], *rows]))
+    expect(tmp_path, wanted)
+
+
+def test_several_columns_are_named_with_commas_and_a_wrong_one_is_named(tmp_path):
+    photos(tmp_path, FILES[:4])
+    (tmp_path / "labels.csv").write_text(
+        'file,a,"b, c"\np00.png,cat,dog\np01.png,7.0,\np02.png,,nan\np03.png,x,x\n'
+    )
+    found = read(tmp_path, None, ['data.labels_column=["a", "b, c"]'])
+    assert [found[file][0] for file in FILES[:4]] == [{"cat", "dog"}, {"7"}, set(), {"x"}]
+    with pytest.raises(TaggerError, match="no column 'd'"):
+        read(tmp_path, None, ["data.labels_column=a,d"])
+
+
+def test_a_row_may_name_several_photos(tmp_path):
+    wanted = {}
+    rows = []
+    for n in range(12):
+        cells = [int(n % (k + 2) == 0) for k in range(3)]
+        pair = [f"{n}_left.png", f"{n}_right.png"]
+        said = {label for label, cell in zip("NDG", cells, strict=True) if cell}
+        wanted |= {pair[0]: said, pair[1]: said}
+        rows.append([n, 40 + n, *pair, *cells])
+    photos(tmp_path, list(wanted))
+    (tmp_path / "odir.csv").write_text(table([["ID", "Age", "Left-Fundus", "Right-Fundus", *"NDG"], *rows]))
+    expect(tmp_path, wanted)
+
+
+@pytest.mark.parametrize("form", ["{value}:{label}", "{label}:{value}", "{label}={value}"])
+@pytest.mark.parametrize("sign", [" ", "; "])
+def test_values_in_the_cells_of_labels_are_verdicts(tmp_path, form, sign):
+    photos(tmp_path, FILES)
+    rng = random.Random(1)
+    rows, wanted = [["file", "labels"]], {}
+    for file in FILES:
+        values = {
+            label: rng.choice(["1", "1.0", "0.7", "0", ""]) for label in ("/m/01yrx", "/m/0bt9lr", "sea")
+        }
+        cell = sign.join(form.format(label=label, value=value) for label, value in values.items() if value)
+        rows.append([file, cell])
+        yes = {label for label, value in values.items() if value in ("1", "1.0")}
+        wanted[file] = (yes, {label for label, value in values.items() if value in ("0.7", "")})
+    (tmp_path / "labels.csv").write_text(table(rows))
+    with pytest.raises(TaggerError, match=r"data\.label_values=(before|behind)"):
+        read(tmp_path, None, [])
+    expect(tmp_path, wanted)
+    where = "before" if form[1] == "v" else "behind"
+    cut = read(tmp_path, None, [f"data.label_values={where}", "data.cutoff=0.5"])
+    assert all(cut[file][0] >= yes for file, (yes, _) in wanted.items())
+    with pytest.raises(TaggerError, match=r"data\.label_values and data\.value_column"):
+        read(tmp_path, None, [f"data.label_values={where}", "data.value_column=x"])
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_rows_of_different_lengths_without_names_are_read(tmp_path, most):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES, least=1, most=most)
+    parts = ("TRAIN", "VALIDATION", "TEST", "UNASSIGNED")
+    rows = [[parts[n % 4], f"gs://bucket/a/{f}", *sorted(said)] for n, (f, said) in enumerate(wanted.items())]
+    (tmp_path / "labels.csv").write_text(table(rows))
+    expect(tmp_path, wanted)
+
+
+def test_columns_of_numbers_without_names_are_read(tmp_path):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES)
+    rows = [[file, *(int(label in said) for label in LABELS)] for file, said in wanted.items()]
+    (tmp_path / "labels.csv").write_text(table(rows))
+    number = {label: f"label{k}" for k, label in enumerate(LABELS, 1)}
+    expect(tmp_path, {file: {number[label] for label in said} for file, said in wanted.items()})
+
+
+def test_decimal_commas_are_numbers(tmp_path):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES)
+    rows = [[file, *("1,0" if label in said else "0,0" for label in LABELS)] for file, said in wanted.items()]
+    (tmp_path / "labels.csv").write_text(table([["file", *LABELS], *rows], ";"), encoding="utf-8-sig")
+    assert read(tmp_path, None, []) == {file: (said, set()) for file, said in wanted.items()}
+
+
+def test_the_line_of_names_may_be_repeated_where_files_were_joined(tmp_path):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES)
+    rows = [[file, *(int(label in said) for label in LABELS)] for file, said in wanted.items()]
+    (tmp_path / "labels.csv").write_text(table([["file", *LABELS], *rows[:9], ["file", *LABELS], *rows[9:]]))
+    assert read(tmp_path, None, []) == {file: (said, set()) for file, said in wanted.items()}
+
+
+def test_tables_of_the_splits_are_one_table(tmp_path):
+    wanted = {}
+    for part in ("train", "valid", "test"):
+        said = truth([f"{part}_{n}_jpg.rf.{n:032x}.png" for n in range(8)])
+        rows = [[file, *(int(label in names) for label in LABELS)] for file, names in said.items()]
+        photos(tmp_path / part, list(said))
+        text = table([["filename", *LABELS], *rows]).replace(",", ", ")
+        (tmp_path / part / "_classes.csv").write_text(text)
+        wanted |= {f"{part}/{file}": names for file, names in said.items()}
+    with pytest.raises(TaggerError, match=r"--labels .* --set data\.file_column=filename"):
+        read(tmp_path, None, [])
+    expect(tmp_path, wanted)
+
+
+def test_folders_of_patients_are_not_labels_where_a_table_says_otherwise(tmp_path):
+    files = [f"train/patient{n:05}/study1/view1.png" for n in range(20)]
+    photos(tmp_path, files)
+    wanted = truth(files)
+    rows = [
+        [f"CheXpert/{file}", *("1.0" if label in said else "0.0" for label in LABELS)]
+        for file, said in wanted.items()
+    ]
+    (tmp_path / "train.csv").write_text(table([["Path", *LABELS], *rows]))
+    with pytest.raises(TaggerError, match=r"may stand in train\.csv, which names 20 photos, or be the names"):
+        read(tmp_path, None, [])
+    expect(tmp_path, wanted)
+    expect(tmp_path, {file: {file.split("/")[1]} for file in files}, labels=str(tmp_path))
+
+
+def test_a_table_that_says_what_the_folders_say_changes_nothing(tmp_path):
+    files = [f"{label}/{n}.png" for label in LABELS for n in range(4)]
+    photos(tmp_path, files)
+    (tmp_path / "index.csv").write_text(
+        table([["path", "label"], *([file, file.split("/")[0]] for file in files)])
+    )
+    (tmp_path / "sizes.csv").write_text(
+        table([["path", "width"], *([file, 6 + n] for n, file in enumerate(files))])
+    )
+    found = read_dataset(tmp_path)
+    assert "ignored: index.csv, sizes.csv" in found.source
+    assert found.labels == LABELS
+
+
+def test_each_label_may_have_a_key_of_its_own_in_a_manifest(tmp_path):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES, least=1)
+    lines = []
+    for file, said in wanted.items():
+        row = {"source-ref": f"s3://bucket/{file}"}
+        for label in sorted(said):
+            row |= {
+                label: 1,
+                f"{label}-metadata": {"class-name": label, "confidence": 1, "human-annotated": "yes"},
+            }
+        lines.append(json.dumps(row))
+    (tmp_path / "manifest.jsonl").write_text("\n".join(lines))
+    expect(tmp_path, wanted)
+
+
+def test_names_of_uploads_are_found_without_what_the_program_put_before_them(tmp_path):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES, least=1)
+    rows = [
+        [n, json.dumps({"choices": sorted(said)}), f"/data/upload/1/{n:08x}-{file}"]
+        for n, (file, said) in enumerate(wanted.items())
+    ]
+    (tmp_path / "project.csv").write_text(table([["annotation_id", "choice", "image"], *rows]))
+    expect(tmp_path, wanted)
+
+
+def test_a_usual_sign_that_explains_more_makes_a_rare_one_a_question(tmp_path):
+    photos(tmp_path, FILES[:4])
+    rows = [["p00.png", "a;b"], ["p01.png", "a;b cat"], ["p02.png", "dog a;b"], ["p03.png", "dog a;b cat"]]
+    (tmp_path / "labels.csv").write_text(table([["file", "labels"], *rows]))
+    with pytest.raises(TaggerError, match=r"data\.label_separator=space"):
+        read(tmp_path, None, [])
