@@ -6,17 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats, row_blocks, sigmoid
+from tagger.arrays import NO, YES, Cells, Floats, row_blocks
 from tagger.suspects.constraint_violations import condition_on_constraints, condition_on_copies
-from tagger.suspects.error_rates import error_rates, shift_to_mean
+from tagger.suspects.doubt_levels import move_to_error_rates
 from tagger.suspects.evidence import Evidence, log_odds
-from tagger.suspects.exclusive_labels import condition_on_verified
+from tagger.suspects.exclusive_labels import condition_on_verified, no_photo_without_label
 from tagger.suspects.label_noise import noise_rates, posterior_doubt, true_label_probs
 from tagger.suspects.logistic_regression import cross_fit_logistic
+from tagger.suspects.one_of_groups import condition_on_one_of, one_of_groups
 from tagger.suspects.signals import Signal
 from tagger.suspects.threads import parallel_for
-
-MIN_SHARE = 1e-6  # of wrong ones among a label's given values
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,8 @@ def combine_signals(
         for name, signal in found.items()
     }
     given_NK = np.zeros(labels_NK.shape, np.float32)
+    all_labelled = no_photo_without_label(evidence.first_labels_NK)
+    other_labels = [place for place, name in enumerate(learnt) if found[name].of_other_labels]
 
     def fit_label(k: int) -> None:
         columns_NF = np.stack([found[name].for_yes_NK[:, k] for name in learnt], axis=1)
@@ -67,6 +68,8 @@ def combine_signals(
         logits_N, weights_F = cross_fit_logistic(
             columns_NF, labels_NK[:, k] == YES, known_N, evidence.fold_N, increasing=True
         )
+        others_N = columns_NF[:, other_labels] @ weights_F[other_labels]
+        logits_N += _held_back(others_N, labels_NK[:, k] == NO, all_labelled=all_labelled)
         given_NK[:, k] = 1 / (1 + np.exp(-logits_N))
         for name, column_N, weight in zip(learnt, columns_NF.T, weights_F, strict=True):
             contributions[name].mean_K[k], contributions[name].weight_K[k] = column_N.mean(), weight
@@ -76,15 +79,34 @@ def combine_signals(
     doubt_NK, false_negative_rate, false_positive_rate_K = _score_cells(
         evidence, given_NK, likelihood_ratios, rankable_K
     )
-    _shift_to_error_rates(doubt_NK, evidence, given_NK, likelihood_ratios, rankable_K)
+    groups = one_of_groups(evidence)
+    columns = np.flatnonzero(rankable_K)
+    free = np.setdiff1d(columns, np.concatenate([columns[:0], *groups]))
+    move_to_error_rates(doubt_NK, evidence, given_NK, likelihood_ratios, columns, free)
     doubt_NK[:, ~rankable_K] = np.nan
     if evidence.verified_NK is not None:
         doubt_NK[evidence.verified_NK] = 0.0
+    condition_on_one_of(doubt_NK, evidence, groups)
     doubt_NK = condition_on_copies(condition_on_verified(doubt_NK, evidence), evidence)
     doubt_NK = condition_on_constraints(doubt_NK, evidence)
     if evidence.verified_NK is not None:
         doubt_NK[evidence.verified_NK] = np.nan
     return CellDoubt(doubt_NK, contributions, false_negative_rate, false_positive_rate_K)
+
+
+def _held_back(others_N: Floats, no_N: NDArray[np.bool_], *, all_labelled: bool) -> Floats:
+    """What to add so that other labels speak against a missing one no more than they do for the middle *no*.
+
+    Where several people's labels are joined, a photo that confused them has more labels than others, and its
+    right one may be missing all the same. ``all_labelled``: nor do they speak for it.
+
+    >>> _held_back(np.array([-3.0, -1.0, 0.0, -9.0]), np.array([1, 1, 1, 0], bool), all_labelled=False).tolist()
+    [2.0, 0.0, 0.0, 0.0]
+    """
+    if not no_N.any():
+        return np.zeros_like(others_N)
+    below_N = np.median(others_N[no_N]) - others_N
+    return np.where(no_N, below_N if all_labelled else np.maximum(below_N, 0), 0)
 
 
 def _score_cells(
@@ -107,34 +129,6 @@ def _score_cells(
 
     parallel_for(score_rows, row_blocks(labels_NK.shape))
     return doubt_NK, false_negative_rate, false_positive_rate_K
-
-
-def _shift_to_error_rates(
-    doubt_NK: Floats,
-    evidence: Evidence,
-    given_NK: Floats,
-    likelihood_ratios: Sequence[Floats],
-    rankable_K: NDArray[np.bool_],
-) -> None:
-    """Move each label's doubts, by direction, until they add up to ``error_rates``, in place.
-
-    Log-odds are first averaged with those of the given value being unlikely: Bayes' rule with two rates is
-    too sure of itself where the rates are not the same for all images.
-    """
-    labels_NK = evidence.first_labels_NK
-    rates = error_rates(given_NK[:, rankable_K], labels_NK[:, rankable_K])
-    columns = np.flatnonzero(rankable_K)
-
-    def shift(place: int) -> None:
-        k = columns[place]
-        for_yes_N = log_odds(given_NK[:, k], 1e-5) + sum(part_NK[:, k] for part_NK in likelihood_ratios)
-        directions = (NO, 1, rates.missing_K), (YES, -1, rates.spurious_K)
-        for value, sign, share_K in directions:
-            cells = np.flatnonzero(labels_NK[:, k] == value)
-            logits_C = (log_odds(doubt_NK[cells, k], 1e-5) + sign * for_yes_N[cells]) / 2
-            doubt_NK[cells, k] = sigmoid(logits_C + shift_to_mean(logits_C, max(share_K[place], MIN_SHARE)))
-
-    parallel_for(shift, range(len(columns)))
 
 
 def _noise_rates(

@@ -123,13 +123,24 @@ def shift_to_mean(log_odds_C: Floats, mean: float) -> float:
     >>> abs(round(shift_to_mean(np.array([-2.0, 0.0, 2.0]), 0.5), 2))
     0.0
     """
+    return shift_of_bins(binned_log_odds(log_odds_C), mean)
+
+
+def binned_log_odds(log_odds_C: Floats) -> Floats:
+    """How many log-odds are in each bin, for ``shift_of_bins``; counts of several labels can be added up."""
     bins = np.rint(np.clip(log_odds_C, -MAX_NATS, MAX_NATS) * BINS_PER_NAT).astype(np.int64)
-    count_B = np.bincount(bins + MAX_NATS * BINS_PER_NAT, minlength=2 * MAX_NATS * BINS_PER_NAT + 1)
+    counts = np.bincount(bins + MAX_NATS * BINS_PER_NAT, minlength=2 * MAX_NATS * BINS_PER_NAT + 1)
+    return counts.astype(np.float64)
+
+
+def shift_of_bins(count_B: Floats, mean: float) -> float:
+    """``shift_to_mean`` of log-odds that are counted in bins."""
     value_B = np.arange(-MAX_NATS * BINS_PER_NAT, MAX_NATS * BINS_PER_NAT + 1) / BINS_PER_NAT
     used_B = count_B > 0
+    total = max(float(count_B.sum()), 1.0)
     low, high = -2.0 * MAX_NATS, 2.0 * MAX_NATS
     for _ in range(40):
         middle = (low + high) / 2
-        reached = float(count_B[used_B] @ sigmoid(value_B[used_B] + middle)) / len(bins)
+        reached = float(count_B[used_B] @ sigmoid(value_B[used_B] + middle)) / total
         low, high = (middle, high) if reached < mean else (low, middle)
     return (low + high) / 2

@@ -15,6 +15,8 @@ EXCLUSIVE_SHARE = (
 )
 RARE_SHARE = 0.1  # likewise: so few, and a label rarely meets another one
 MOST_RARE = 0.9  # of the labels that it rarely meets, those that it must never meet
+MIN_WITHOUT = 0.15  # share of photos that chance would leave without a label: fewer than two a photo
+FEW_WITHOUT = 0.1  # of those: so few, and nearly every photo was given one
 MIN_BY_CHANCE = 3  # such images, for their absence to say anything
 
 
@@ -50,6 +52,23 @@ def never_together(both_LK: Floats, by_chance_LK: Floats) -> NDArray[np.bool_]:
     rarely_LK = enough_LK & (both_LK <= RARE_SHARE * by_chance_LK)
     met_L = never_LK.sum(axis=1) < MOST_RARE * rarely_LK.sum(axis=1)
     return never_LK & ~met_L[:, None]
+
+
+def no_photo_without_label(labels_NK: Cells) -> bool:
+    """Tell whether next to no photo is without a label where chance would leave many.
+
+    Then labels seem to stand in for each other: the fewer others a photo has, the likelier is this one. A photo that
+    lacks it has others for certain, and what they say about it is mostly that.
+
+    >>> no_photo_without_label(np.tile(np.eye(3, dtype=np.int8), (50, 1)))
+    True
+    >>> no_photo_without_label(np.zeros((50, 3), np.int8))
+    False
+    """
+    share_K = (labels_NK == YES).sum(axis=0) / np.maximum((labels_NK >= NO).sum(axis=0), 1)
+    by_chance = float(np.prod(1 - share_K))
+    without = float(((labels_NK != YES).all(axis=1)).mean()) if len(labels_NK) else 0.0
+    return by_chance >= MIN_WITHOUT and without <= FEW_WITHOUT * by_chance
 
 
 class Exclusions:

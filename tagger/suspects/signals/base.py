@@ -15,9 +15,11 @@ class Signal(ABC):
     ``for_yes_NK`` is evidence that the cell is *yes*, in nats up to a constant, higher is surer; 0
     everywhere if there is nothing to say. It never looks at the cell's own given value. Its weight is
     learnt from the given labels, unless ``trusted``: then it is a likelihood ratio, added as it is.
+    ``of_other_labels``: it comes from the other labels of the image.
     """
 
     is_likelihood_ratio = False
+    of_other_labels = False
     for_yes_NK: Floats
 
     def __init__(self, evidence: Evidence):

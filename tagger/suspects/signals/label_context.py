@@ -32,6 +32,8 @@ class LabelContext(Signal):
     that exclude this one are not.
     """
 
+    of_other_labels = True
+
     def __init__(self, evidence: Evidence):
         super().__init__(evidence)
         labels_NK = evidence.labels_NK

@@ -17,6 +17,8 @@ class MinedRules(Signal):
     Rules are mined from the labels; those of ``labels.toml`` count as followed by all but one in a thousand.
     """
 
+    of_other_labels = True
+
     def __init__(self, evidence: Evidence, *, min_support: int = 10, min_confidence: float = 0.8):
         super().__init__(evidence)
         labels_NK = evidence.labels_NK
