@@ -74,11 +74,21 @@ def name(
 
 
 @runs_app.command()
-def move(run: RunArgument, data: Annotated[Path, typer.Option(help="Where the photos are now.")]) -> None:
-    """Note that the data folder of a run was moved; later commands need no --data."""
-    from tagger.commands.runs_write import move_run
+def move(
+    run: RunArgument,
+    data: Annotated[Path | None, typer.Option(help="Where the photos are now.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Move the run folder itself: its new place.")] = None,
+) -> None:
+    """Note that the data folder of a run was moved (--data), or move the run folder itself (--to)."""
+    from tagger.commands.runs_move import move_run, move_run_folder
 
-    move_run(run, data, new_screen())
+    if data is None and to is None:
+        raise TaggerError("Say what was moved: --data DIR for the photos, or --to FOLDER for the run itself.")
+    screen = new_screen()
+    if to is not None:
+        run = move_run_folder(run, to, screen).path
+    if data is not None:
+        move_run(run, data, screen)
 
 
 @runs_app.command()

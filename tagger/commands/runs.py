@@ -98,7 +98,14 @@ def _count_decisions(runs: Sequence[RunSummary], store: str | None) -> None:
         if url not in known:
             known[url] = _decided_by_run(url) if url else None
         counter = known[url]
-        one.num_decided = None if counter is None else counter[one.path.name]
+        one.num_decided = None if counter is None else sum(counter[name] for name in _folder_names(one))
+
+
+def _folder_names(one: RunSummary) -> set[str]:
+    try:
+        return RunFolder(one.path).load_notes().folder_names(one.path.name)
+    except (TaggerError, OSError):
+        return {one.path.name}
 
 
 def _decided_by_run(url: str) -> Counter[str] | None:

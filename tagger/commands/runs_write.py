@@ -1,4 +1,4 @@
-"""``tagger runs choose``, ``name``, ``move`` and ``delete``: the commands that change what is noted of runs."""
+"""``tagger runs choose``, ``name`` and ``delete``: the commands that change what is noted of runs."""
 
 import re
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tagger.commands.console.screen import Screen
 from tagger.commands.runs import megabytes, standing
-from tagger.commands.steps.reviewed_labels import read_decisions, store_is_missing
+from tagger.commands.steps.reviewed_labels import read_decisions
 from tagger.errors import TaggerError
 from tagger.review import default_url
-from tagger.runs import RunFolder, find_run, is_absent, with_data
+from tagger.runs import RunFolder, find_run
 from tagger.runs.choice import (
     Choice,
     choice_locked,
@@ -89,53 +89,6 @@ def _name_of(run: RunFolder) -> str:
 
 def _quoted(name: str) -> str:
     return name if re.fullmatch(r"[\w.+-]+", name) else f'"{name}"'
-
-
-def move_run(run: Path, data: Path, screen: Screen) -> list[RunFolder]:
-    """Note that the data folder of a run is ``data`` now; also for the runs beside it whose folder is gone.
-
-    TaggerError if the photos there are not those of the run, or if decisions would stay behind.
-    """
-    found = find_run(run)
-    former = found.load_settings().data.path
-    root = Path(with_data(found, data).load_settings().data.path)
-    _check_decisions_come_along(Path(former), root)
-    moved = [found, *_also_moved(found, former, root)]
-    for one in moved:
-        one.save_notes(replace(one.load_notes(), data=str(root)))
-        screen.say(f"{one.path}: its photos are in {root} now.")
-    return moved
-
-
-def _also_moved(run: RunFolder, former: str, root: Path) -> list[RunFolder]:
-    """Other runs of the same folder, if it is not there any more and their photos are in the new one."""
-    if not is_absent(Path(former)):
-        return []
-    return [
-        other
-        for other in finished_runs(run.path.parent)
-        if not same_place(other.path, run.path) and _fits(other, former, root)
-    ]
-
-
-def _fits(run: RunFolder, former: str, root: Path) -> bool:
-    try:
-        return run.load_settings().data.path == former and bool(with_data(run, root))
-    except TaggerError:
-        return False
-
-
-def _check_decisions_come_along(former: Path, root: Path) -> None:
-    """TaggerError if the former folder is there still, with decisions that the new one does not have."""
-    url = default_url(former)
-    if same_place(former, root) or store_is_missing(url) or not store_is_missing(default_url(root)):
-        return
-    rows, _ = read_decisions(url)
-    if rows:
-        raise TaggerError(
-            f"{former}: {counted(len(rows), 'decision')} are in its folder .tagger, and {root} has no such folder."
-            f" Copy {former / '.tagger'} to {root / '.tagger'} first."
-        )
 
 
 @dataclass(frozen=True)
@@ -244,5 +197,6 @@ def _decisions_line(run: RunFolder) -> list[str]:
         rows, _ = read_decisions(default_url(data))
     except (TaggerError, OSError):
         return []
-    number = sum(row.run == run.path.name for row in standing(rows))
+    names = run.load_notes().folder_names(run.path.name)
+    number = sum(row.run in names for row in standing(rows))
     return [f"{counted(number, 'decision')} made on it stay, in {data / '.tagger'}."] if number else []

@@ -10,7 +10,7 @@ import pandas as pd
 from tagger.arrays import UNKNOWN
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.related_photos import sets_of
-from tagger.commands.steps.reviewed_labels import read_decisions, store_url
+from tagger.commands.steps.reviewed_labels import read_decisions, store_is_missing, store_url
 from tagger.review import RecordedDecision, apply_decisions
 from tagger.runs import RunFolder, find_run, locate_run, with_data
 from tagger.suspects import AnsweredPhotos, Evidence, find_suspects, nearest_images, rescore_suspects
@@ -36,7 +36,7 @@ def suspects(
     """
     screen = screen or Screen(quiet=True)
     folder = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), data)
-    store = store_url(folder, store)  # first: a folder that is not there shows at once
+    store = _known_store(folder, store, screen)  # first: a folder that is not there shows at once
     folder = locate_run(folder, verify=False)
     screen.log_path = folder.log_path
     images = folder.load_images()
@@ -58,6 +58,14 @@ def suspects(
     return found.table
 
 
+def _known_store(folder: RunFolder, store: str | None, screen: Screen) -> str:
+    """The address of the store; one that is named may be new, as suspects come before the first review."""
+    url = store_url(folder, store, may_be_new=True)
+    if store and store_is_missing(url):
+        screen.say(f"{url}: this database of decisions is not there yet. No decisions count.")
+    return url
+
+
 def load_evidence(folder: RunFolder, store: str | None = None) -> Evidence:
     """Evidence of a run on its cells, with people's decisions so far."""
     images, (probs_NK, fold_N) = folder.load_images(), folder.load_oof()
@@ -76,7 +84,7 @@ def load_evidence(folder: RunFolder, store: str | None = None) -> Evidence:
         rules=folder.load_rules(),
         groups=folder.load_groups(),
     )
-    rows, _ = read_decisions(store_url(folder, store), folder)
+    rows, _ = read_decisions(store_url(folder, store, may_be_new=True), folder)
     return _with_corrections(evidence, images, rows) if rows else evidence
 
 

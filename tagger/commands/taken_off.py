@@ -40,7 +40,7 @@ def taken_off(
     screen = screen or Screen(quiet=True)
     folder = with_data(run if isinstance(run, RunFolder) else find_run(run, screen.say), data)
     folder = locate_run(folder, verify=False)
-    url = store_url(folder, store)
+    url = store_url(folder, store, may_be_new=True)
     images = folder.load_images()
     found, problems = find_taken_off(data_folder(folder), images["file"].tolist(), images["hash"].tolist())
     open_ones, names = undecided_of_run(folder, found, *read_decisions(url, folder))
@@ -62,7 +62,7 @@ def offer_before_review(
     """Say how many tags were taken off and how to learn them. What is wrong with the run, the app itself says."""
     with suppress(TaggerError):
         folder = locate_run(with_data(find_run(run), data), verify=False)
-        corrected = correct_labels(folder, *read_decisions(store_url(folder, store), folder))
+        corrected = correct_labels(folder, *read_decisions(store_url(folder, store, may_be_new=True), folder))
         offer_taken_off(folder, data_folder(folder), corrected, screen)
 
 

@@ -17,6 +17,7 @@ from tagger.commands.writers.recorded_sidecars import recording
 from tagger.data.formats.written_record import WrittenRecords, WrittenSidecar, digest, undo_of
 from tagger.errors import Problem, TaggerError
 from tagger.runs import atomic_write, locked, output_lock
+from tagger.runs.locate import find_any_run
 from tagger.text import counted
 
 
@@ -45,9 +46,8 @@ def untag(
     """
     screen = screen or Screen(quiet=True)
     root = Path(folder)
-    if not root.is_dir():
-        raise TaggerError(f"{root}: there is no such folder.")
-    selection = Selection(None if run is None else Path(run).name, _day(since), _day(until))
+    _check_folder(root)
+    selection = Selection(None if run is None else _run_names(run), _day(since), _day(until))
     with locked(output_lock(root, folder=True), "untag", root, warn=screen.say):
         records = WrittenRecords()
         changes, problems = _plan(root, records, selection)
@@ -57,6 +57,29 @@ def untag(
         elif changes:
             screen.say("Nothing was changed. To take them back, the same command with --yes.")
     return UntagResult(changes, problems)
+
+
+def _check_folder(root: Path) -> None:
+    """TaggerError if it is no folder; for a table it says why there is nothing to take back."""
+    if root.is_dir():
+        return
+    if not root.is_file():
+        raise TaggerError(f"{root}: there is no such folder.")
+    sidecar = root.suffix.lower() in (".xmp", ".txt")
+    advice = f"Name the folder: tagger untag {root.absolute().parent}"
+    table = "A table that tagger wrote is a file of its own: delete it if it is not needed."
+    raise TaggerError(
+        f"{root} is no folder. {advice if sidecar else f'{table} untag takes tags out of sidecars (xmp, txt).'}"
+    )
+
+
+def _run_names(run: str | Path) -> frozenset[str]:
+    """The name that was given, and the former ones of a run that is there and was moved."""
+    try:
+        names = find_any_run(run).load_notes().folder_names(Path(run).name)
+    except TaggerError:  # a run that is not there any more
+        names = set()
+    return frozenset({Path(run).name, *names})
 
 
 def _day(text: str | None) -> str | None:
@@ -93,7 +116,7 @@ def _show(changes: Sequence[Untagging], screen: Screen) -> None:
     if changes:
         screen.say(
             f"{made:,} made by tagger: removed. {exact:,} with the bytes from before."
-            f" {rest:,} changed by others since: only tagger's keywords go."
+            f" {rest:,} changed by others since, or with words that are nowhere else: only tagger's keywords go."
         )
     screen.say_list(
         [f"{change.path}: {', '.join(map(repr, change.removed)) or 'notes'}" for change in changes]

@@ -5,7 +5,7 @@ missing. Rows that cannot be used are listed with the reason, all at once.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from tagger.arrays import NO, UNKNOWN, YES
@@ -13,6 +13,7 @@ from tagger.errors import TaggerError
 from tagger.review.decision import Decision, LabelOperation, RecordedDecision, RecordedOperation
 from tagger.review.decision_log import DecisionLog, Key, Row, key_of
 from tagger.review.log_table import HASH_PREFIX, parse_key
+from tagger.review.photo_identity import PhotoRow
 
 VALUES = {"yes": YES, "no": NO, "unknown": UNKNOWN, "1": YES, "0": NO, "-1": UNKNOWN}
 TRUE_WORDS = ("yes", "true", "1")
@@ -26,6 +27,7 @@ class ParsedLog:
 
     log: DecisionLog
     problems: tuple[str, ...]
+    photos: tuple[PhotoRow, ...] = ()  # what the table knows of pictures
 
 
 @dataclass
@@ -47,14 +49,23 @@ def parse_log(
     """
     drafts = {"decision": _Draft(), "label": _Draft()}
     problems = []
+    all_cells = []
     for number, cells in table:
+        all_cells.append(cells)
         entry = cells.get("entry", "") or "decision"
         try:
             if entry != "export":
                 _take(drafts, entry, len(drafts["decision"].rows), cells, find_photo, parse_time)
         except TaggerError as error:
             problems.append(f"row {number}: {error}")
-    return ParsedLog(log=_linked(drafts), problems=tuple(problems))
+    photos = dict.fromkeys(row for cells in all_cells for row in _photo_rows(cells))
+    return ParsedLog(log=_linked(drafts), problems=tuple(problems), photos=tuple(photos))
+
+
+def _photo_rows(cells: Mapping[str, str]) -> Iterator[PhotoRow]:
+    hash = cells.get("hash", "").strip().removeprefix(HASH_PREFIX)
+    for picture in cells.get("picture", "").split() if hash else ():
+        yield hash, picture.removeprefix(HASH_PREFIX), cells.get("file", "")
 
 
 def _take(

@@ -5,7 +5,7 @@ Everything is there, so an export into an empty store gives the same log. Cells 
 a number), and rows name each other by keys that no spreadsheet changes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from tagger.arrays import NO, UNKNOWN, YES
 from tagger.review.decision import RecordedDecision
@@ -33,13 +33,18 @@ COLUMNS = (
     "hash",
     "key",
     "after",  # of an entry "label": the id of the last decision before it
+    "picture",  # the hash of the photo's picture alone, by which a file with other metadata is the same photo
 )
 HASH_PREFIX = "blake2b:"
 VALUE_WORDS = {YES: "yes", NO: "no", UNKNOWN: "unknown", None: ""}
 
 
-def log_rows(log: DecisionLog, files: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def log_rows(
+    log: DecisionLog, files: Mapping[str, str], pictures: Mapping[str, Collection[str]] | None = None
+) -> Iterator[dict[str, str]]:
     """A row of ``COLUMNS`` for each row of the log; ``files`` has the photo of a hash, where it is known.
+
+    ``pictures`` has the hashes of its pictures.
 
     >>> list(log_rows(DecisionLog(), {}))
     []
@@ -48,7 +53,7 @@ def log_rows(log: DecisionLog, files: Mapping[str, str]) -> Iterator[dict[str, s
     keys = {row.id: key_of(row) for row in log.decisions}, {row.id: key_of(row) for row in log.operations}
     for row in log.in_order():
         if isinstance(row, RecordedDecision):
-            cells = _decision_cells(row, files)
+            cells = _decision_cells(row, files, (pictures or {}).get(row.hash, ()))
         else:
             cells = {
                 "entry": "label",
@@ -70,7 +75,9 @@ def log_rows(log: DecisionLog, files: Mapping[str, str]) -> Iterator[dict[str, s
         yield dict.fromkeys(COLUMNS, "") | cells | shared
 
 
-def _decision_cells(row: RecordedDecision, files: Mapping[str, str]) -> dict[str, str]:
+def _decision_cells(
+    row: RecordedDecision, files: Mapping[str, str], pictures: Collection[str]
+) -> dict[str, str]:
     return {
         "entry": "decision",
         "file": files.get(row.hash, ""),
@@ -84,6 +91,7 @@ def _decision_cells(row: RecordedDecision, files: Mapping[str, str]) -> dict[str
         "settles": "yes" if row.settles else "no",
         "source": row.source,
         "hash": HASH_PREFIX + row.hash,
+        "picture": " ".join(HASH_PREFIX + picture for picture in sorted(pictures)),
     }
 
 

@@ -20,6 +20,7 @@ from tagger.review import store_schema
 from tagger.review.decision import RecordedDecision
 
 HASHES_PER_QUERY = 500
+PhotoRow = tuple[str, str, str]  # hash, hash of the picture, file
 
 
 @dataclass(frozen=True)
@@ -69,16 +70,23 @@ class PhotoIdentities:
 
     def translate(self, connection: Connection, decisions: list[RecordedDecision]) -> list[RecordedDecision]:
         """The decisions as those on the photos of the run; one on no photo of the run stays as it is."""
-        strange = {decision.hash for decision in decisions} - self._row_of.keys()
-        if not strange:
-            return decisions
-        self._load(connection, strange)
-        now = {hash: self.resolve(hash) for hash in strange}
+        self._load(connection, {decision.hash for decision in decisions} - self._row_of.keys())
+        return self.on_run_photos(decisions)
+
+    def on_run_photos(self, decisions: Iterable[RecordedDecision]) -> list[RecordedDecision]:
+        """``translate`` by what is known already."""
         found = []
         for decision in decisions:
-            hashes = now.get(decision.hash)
+            hashes = self.resolve(decision.hash)
             found += [decision] if not hashes else [replace(decision, hash=hash) for hash in hashes]
         return found
+
+    def learn(self, rows: Iterable[PhotoRow]) -> None:
+        """Take in what a store knows of photos, oldest first."""
+        for hash, picture, file in rows:
+            known = self._known.setdefault(hash, DecidedPhoto())
+            known.pictures.add(picture)
+            known.file = file
 
     def resolve(self, hash: str) -> tuple[str, ...]:
         """The hashes in the run of the photo that had this hash; none if the run does not have it."""
@@ -121,14 +129,14 @@ def pictures_by_hash(connection: Connection) -> dict[str, set[str]]:
     return found
 
 
-def photo_rows(connection: Connection) -> list[tuple[str, str, str]]:
-    """(hash, hash of the picture, file) of all that the store knows of photos, oldest first."""
+def photo_rows(connection: Connection) -> list[PhotoRow]:
+    """All that the store knows of photos, oldest first."""
     table = store_schema.photos
     query = select(table.c.hash, table.c.picture_hash, table.c.file).order_by(table.c.id)
     return [tuple(row) for row in connection.execute(query)]
 
 
-def add_photo_rows(connection: Connection, rows: Iterable[tuple[str, str, str]]) -> None:
+def add_photo_rows(connection: Connection, rows: Iterable[PhotoRow]) -> None:
     """Take in what another store knows of photos; the names that this one knows stay the last ones."""
     here = photo_rows(connection)
     names = {hash: file for hash, _, file in here}

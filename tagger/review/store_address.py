@@ -25,6 +25,16 @@ def store_is_missing(url: str) -> bool:
     return parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").is_file()
 
 
+def check_store_is_there(url: str) -> None:
+    """TaggerError if ``url`` names a missing file: who reads decisions that were named would find none in silence."""
+    if store_is_missing(url):
+        check_store_folder(url)
+        raise TaggerError(
+            f"{make_url(url).database}: this database of decisions is not there. Name one that is: --store URL."
+            " Without --store the one in the data folder is read."
+        )
+
+
 def check_store_folder(url: str, *, writes: bool = False) -> None:
     """TaggerError if ``url`` names a missing file in a folder that is absent or empty.
 

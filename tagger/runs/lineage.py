@@ -15,6 +15,8 @@ def parent_of(run: RunFolder) -> RunFolder | None:
     origin = origin_of(run)
     if origin is None:
         return None
+    if (noted := run.load_notes().parent) and RunFolder(noted).exists:  # it was moved
+        origin = Path(noted)
     beside = RunFolder(run.path.absolute().parent / origin.name)
     stored = RunFolder(origin)
     there = beside.exists and not same_place(beside.path, run.path)

@@ -16,10 +16,23 @@ NOTES = "run.json"
 
 @dataclass(frozen=True)
 class RunNotes:
-    """A name that a person gave, and the present data folder; each may be empty."""
+    """A name that a person gave, the present data folder, and where the parent run is now; each may be empty.
+
+    ``former`` are the earlier names of the run's folder, with ``/`` between them: decisions and tags have them.
+    """
 
     name: str = ""
     data: str = ""
+    parent: str = ""
+    former: str = ""
+
+    def folder_names(self, present: str) -> set[str]:
+        """The present name of the folder and the former ones.
+
+        >>> sorted(RunNotes(former="a/b").folder_names("c")), RunNotes().folder_names("c")
+        (['a', 'b', 'c'], {'c'})
+        """
+        return {present, *self.former.split("/")} - {""}
 
 
 class NotesFile(ArtifactFolder):
@@ -35,7 +48,7 @@ class NotesFile(ArtifactFolder):
         if not (self.path / NOTES).is_file():
             return RunNotes()
         tree = json.loads(self._read(NOTES))
-        values = {key: tree.get(key, "") for key in ("name", "data")} if isinstance(tree, dict) else {}
+        values = {key: tree.get(key, "") for key in asdict(RunNotes())} if isinstance(tree, dict) else {}
         if not values or not all(isinstance(value, str) for value in values.values()):
             raise TaggerError(f"{self.path / NOTES}: this is not what tagger wrote. Remove or restore it.")
         return RunNotes(**values)

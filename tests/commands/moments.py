@@ -17,6 +17,12 @@ def drawn_seed() -> int:
     return seed
 
 
+def empty_store(path: Path) -> str:
+    """A store in which nobody has decided yet; its address."""
+    Store.open(url := f"sqlite:///{path}").close()
+    return url
+
+
 def decided_store(run: RunFolder, path: Path) -> str:
     """A store with nine decisions on the run's first label; its address."""
     store = Store.open(url := f"sqlite:///{path}")

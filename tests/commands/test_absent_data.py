@@ -124,8 +124,28 @@ def test_a_named_store_needs_no_data_folder_and_has_to_be_there(
     refused(tagger_cli(*argv, default_url(reviewed.data)), str(reviewed.data), "is not there", "--store URL")
     refused(tagger_cli(*argv, f"sqlite:///{tmp_path}/disk/review.db"), f"{tmp_path}/disk", "Mount its disk")
     assert tagger_cli(*argv, default_url(moved)).code == 0
-    new = f"sqlite:///{tmp_path}/new.db"  # the folder is there: nobody has decided yet
-    assert store_url(reviewed.run, new) == new
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "decisions disagreements"])
+def test_a_named_store_that_is_not_there_is_not_one_without_decisions(
+    command: str, reviewed: Reviewed, tagger_cli: Cli, tmp_path: Path
+):
+    """Its folder is there, with other files: a name that was typed wrong. Only the app begins a new store."""
+    (tmp_path / "other.txt").write_text("a")
+    url = f"sqlite:///{tmp_path}/reviw.db"
+    if command == "suspects":  # it comes before the first review
+        assert (
+            "not there yet. No decisions count."
+            in tagger_cli(command, "--run", reviewed.run.path, "--store", url).out
+        )
+    elif command != "review":
+        end = tagger_cli(
+            *command.split(), "--run", reviewed.run.path, *COMMANDS.get(command, ()), "--store", url
+        )
+        refused(end, f"{tmp_path}/reviw.db: this database of decisions is not there", "--store URL")
+    assert store_url(reviewed.run, url, may_be_new=True) == url
+    assert not (tmp_path / "reviw.db").exists()
+    assert list(Path().iterdir()) == []
 
 
 @pytest.mark.parametrize("empty", [False, True])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from moments import empty_store
 from PIL import Image
 
 from tagger.commands.apply import apply
@@ -84,7 +85,7 @@ def run(tmp_path: Path, data: Path) -> RunFolder:
 def test_training_reads_the_corrected_labels_wherever_they_lie(
     run: RunFolder, data: Path, tmp_path: Path, where: str
 ):
-    url = f"sqlite:///{tmp_path / 'review.db'}"
+    url = empty_store(tmp_path / "review.db")
     images, cells_NK, names = run.load_images(), run.load_cells(), run.load_labels()
     turned = [(int(n), int(n) % len(names)) for n in range(len(images))]
     say(url, *((images["hash"][n], names[k], "no" if cells_NK[n, k] else "yes") for n, k in turned))
@@ -103,7 +104,7 @@ def test_training_reads_the_corrected_labels_wherever_they_lie(
 
 
 def test_replaying_the_log_gives_the_same_bytes(run: RunFolder, data: Path, tmp_path: Path):
-    url, names, hashes = f"sqlite:///{tmp_path / 'review.db'}", run.load_labels(), run.load_images()["hash"]
+    url, names, hashes = empty_store(tmp_path / "review.db"), run.load_labels(), run.load_images()["hash"]
     say(url, (hashes[0], names[0], "yes"), (hashes[1], names[1], "no"), (hashes[2], names[2], "unsure"))
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     first = apply(run, out=tmp_path / "one.csv", store=url)
@@ -116,13 +117,12 @@ def test_replaying_the_log_gives_the_same_bytes(run: RunFolder, data: Path, tmp_
 
 
 def test_without_decisions_the_labels_are_those_of_the_run(run: RunFolder, data: Path, tmp_path: Path):
-    written = apply(run, out=tmp_path / "same.csv", store=f"sqlite:///{tmp_path / 'none.db'}")
+    written = apply(run, out=tmp_path / "same.csv", store=empty_store(tmp_path / "none.db"))
     again = read_dataset(data, written.out)
     np.testing.assert_array_equal(
         again.labels_NK[:, [again.labels.index(name) for name in run.load_labels()]], run.load_cells()
     )
     assert len(pd.read_csv(written.changes)) == 0
-    assert not (tmp_path / "none.db").exists()
 
 
 def test_label_names_with_bars_and_unknown_cells_survive(data: Path, tmp_path: Path):
@@ -130,7 +130,7 @@ def test_label_names_with_bars_and_unknown_cells_survive(data: Path, tmp_path: P
     labels_NK[0, 0] = labels_NK[1, 1] = 1
     labels_NK[2, 0] = np.nan
     run = make_run(tmp_path / "run", data, labels_NK, ("a|b", "c"))
-    url = f"sqlite:///{tmp_path / 'review.db'}"
+    url = empty_store(tmp_path / "review.db")
     store = Store.open(url)
     store.record_operation(LabelOperation(kind="add", label="d", reviewer="ann", client="t", seq=0))
     store.close()
@@ -144,7 +144,7 @@ def test_label_names_with_bars_and_unknown_cells_survive(data: Path, tmp_path: P
 def test_decisions_that_have_no_place_in_the_run_are_counted_and_listed(
     run: RunFolder, tmp_path: Path, tagger_cli: Callable[..., Any]
 ):
-    url, hashes = f"sqlite:///{tmp_path / 'review.db'}", run.load_images()["hash"]
+    url, hashes = empty_store(tmp_path / "review.db"), run.load_images()["hash"]
     say(url, ("f" * 64, run.load_labels()[0], "yes"), (hashes[0], "no such label", "yes"))
     ended = tagger_cli("apply", "--run", run.path, "--out", "labels.csv", "--store", url)
     assert ended.code == 0, ended.err
@@ -157,7 +157,7 @@ def test_decisions_that_have_no_place_in_the_run_are_counted_and_listed(
 
 
 def test_files_of_the_user_are_not_written_over(run: RunFolder, data: Path, tmp_path: Path):
-    url = f"sqlite:///{tmp_path / 'review.db'}"
+    url = empty_store(tmp_path / "review.db")
     with pytest.raises(TaggerError, match="is never changed"):
         apply(run, out=data / "labels.csv", store=url)
     (data / "labels.changes.csv").write_text("")
@@ -179,7 +179,7 @@ def test_a_store_whose_address_makes_no_sense_is_refused(run: RunFolder, tmp_pat
 def test_decisions_reach_sidecars_and_a_persons_keywords_stay(
     run: RunFolder, data: Path, tmp_path: Path, tagger_cli: Callable[..., Any]
 ):
-    url, file, names = f"sqlite:///{tmp_path / 'review.db'}", run.load_images()["file"][0], run.load_labels()
+    url, file, names = empty_store(tmp_path / "review.db"), run.load_images()["file"][0], run.load_labels()
     say(url, (run.load_images()["hash"][0], names[0], "yes"), (run.load_images()["hash"][0], names[1], "no"))
     beside = tmp_path / "keywords"
     place = beside / f"{file}.xmp"
@@ -211,7 +211,7 @@ def test_decisions_reach_sidecars_and_a_persons_keywords_stay(
 
 @pytest.mark.parametrize("format", ["coco", "jsonl", "tsv", "label-studio"])
 def test_decisions_reach_a_file_of_another_format(run: RunFolder, data: Path, tmp_path: Path, format: str):
-    url, out = f"sqlite:///{tmp_path / 'review.db'}", tmp_path / f"labels.{format}"
+    url, out = empty_store(tmp_path / "review.db"), tmp_path / f"labels.{format}"
     out = out.with_suffix(".json") if format in ("coco", "label-studio") else out
     written = apply(run, out=out, format=format, store=url)
     again = read_dataset(data, written.out)
@@ -238,7 +238,7 @@ def test_what_a_killed_call_left_half_written_goes(
     if format == "csv":
         mine[1] = f".labels[1].changes.csv.9-{DRAWN}.part"
         (out / mine[1]).write_text("half")
-    url = f"sqlite:///{tmp_path / 'review.db'}"
+    url = empty_store(tmp_path / "review.db")
     Store.open(url).close()
     apply(run, out=target, format=format, on_existing="merge" if format != "csv" else "skip", store=url)
     assert [leftover for leftover in mine if (out / leftover).exists()] == []
@@ -246,7 +246,7 @@ def test_what_a_killed_call_left_half_written_goes(
 
 
 def test_what_apply_cannot_write_is_said(run: RunFolder, tmp_path: Path):
-    url = f"sqlite:///{tmp_path / 'review.db'}"
+    url = empty_store(tmp_path / "review.db")
     with pytest.raises(TaggerError, match="Did you mean 'coco'"):
         apply(run, out=tmp_path / "x.json", format="cocoa", store=url)
     with pytest.raises(TaggerError, match="cannot be a folder name"):

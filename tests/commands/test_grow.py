@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from moments import empty_store
 from noise_photos import refused
 from PIL import Image
 from safetensors.torch import load_file
@@ -97,7 +98,7 @@ def parts_of(run: RunFolder) -> dict[str, tuple[str, int]]:
 
 def test_a_run_grows_in_each_way_of_training(pair: tuple[Path, Path], tmp_path: Path, tagger_cli: Cli):
     data, path = copytree(pair[0], tmp_path / "data"), pair[1]
-    old, url = RunFolder(path), f"sqlite:///{tmp_path / 'review.db'}"
+    old, url = RunFolder(path), empty_store(tmp_path / "review.db")
     rewrite(data, lambda rows: grown_table(data, rows, old))
     new_path = tmp_path / "new"
     plain = tagger_cli("retrain", "--run", path, "--data", data, "--store", url, "--out", tmp_path / "plain")
@@ -133,7 +134,7 @@ def test_a_run_grows_in_each_way_of_training(pair: tuple[Path, Path], tmp_path: 
 def test_networks_go_on_from_those_of_the_run(pair: tuple[Path, Path], tmp_path: Path):
     data, old = copytree(pair[0], tmp_path / "data"), RunFolder(pair[1])
     rewrite(data, lambda rows: grown_table(data, rows, old))
-    new = retrain(old, out=tmp_path / "new", data=data, store=f"sqlite:///{tmp_path / 'x.db'}", grow=True)
+    new = retrain(old, out=tmp_path / "new", data=data, store=empty_store(tmp_path / "x.db"), grow=True)
     for path in old.fold_models_path.glob("*.safetensors"):
         before, after = load_file(path), load_file(new.fold_models_path / path.name)
         columns = [new.load_labels().index(name) for name in old.load_labels()]

@@ -352,3 +352,100 @@ def test_growing_after_metadata_and_renaming_knows_the_photos(reviewed: Reviewed
         True
     }
     assert grown.load_fingerprints().shape == (49, 259)
+
+
+def test_an_export_is_known_by_picture_where_files_have_other_metadata(reviewed: Reviewed, tagger_cli: Cli):
+    """Exported before another program wrote into the photos, imported for a run that was trained after it."""
+    assert tagger_cli("decisions", "export", "--run", reviewed.run.path, "--out", "all.csv").code == 0
+    for path in sorted(reviewed.data.glob("p*")):
+        write_metadata(path)
+    later = trained_again(reviewed)
+    argv = ("--run", later.path, "--store", "new.db")
+    for _ in range(2):
+        end = tagger_cli("decisions", "import", "all.csv", *argv)
+        assert "does not have" not in end.out
+    assert "8 decisions new" in tagger_cli("decisions", "import", "all.csv", *argv[:3], "newer.db").out
+    end = tagger_cli(
+        "apply", "--run", later.path, "--store", f"sqlite:///{Path('new.db').absolute()}", "--out", "x.csv"
+    )
+    assert "8 labels checked" in end.out
+    found = written(Path("x.csv"), reviewed.label)
+    assert {file: found[file] for file in reviewed.decided} == reviewed.decided
+
+
+def trained_again(reviewed: Reviewed) -> RunFolder:
+    """A second run on the photos as they are now."""
+    return tagger.train(
+        reviewed.data, run=reviewed.run.path.with_name("later"), preset="quick", backbone="test_resnet",
+        weights="none", overrides=options(train__epochs=0),
+    )  # fmt: skip
+
+
+def test_a_table_by_hand_means_the_photos_that_have_these_names_now(reviewed: Reviewed, tagger_cli: Cli):
+    """Two photos have changed their names; a third has a new one; a fourth is gone, and known by its former name."""
+    names = reviewed.run.load_images()["file"].tolist()
+    a, b, c, d = names[0], names[4], names[1], names[2]
+    assert Path(a).suffix == Path(b).suffix
+    pairs = [(a, "aside"), (b, a), ("aside", b), (c, "renamed" + Path(c).suffix)]
+    for old, new in pairs:
+        (reviewed.data / old).rename(reviewed.data / new)
+    (reviewed.data / d).unlink()
+    rows = [
+        f"{file},{reviewed.label},{said},zoe"
+        for file, said in ((a, "yes"), (b, "no"), (pairs[3][1], "yes"), (d, "no"))
+    ]
+    Path("hand.csv").write_text("\n".join(["file,label,verdict,reviewer", *rows]), "utf-8")
+    end = tagger_cli("decisions", "import", "hand.csv", "--run", reviewed.run.path, "--store", "new.db")
+    assert end.code == 0, end.out + end.err
+    hashes = reviewed.run.load_images().set_index("file")["hash"]
+    with closing(Store.open(f"sqlite:///{Path('new.db').absolute()}")) as store:
+        found = {one.hash: one.verdict for one in store.decisions()}
+    assert found == {hashes[b]: "yes", hashes[a]: "no", hashes[c]: "yes", hashes[d]: "no"}
+
+
+def test_a_checked_table_is_known_by_picture(reviewed: Reviewed, tagger_cli: Cli):
+    """Every photo has other metadata and another name since the training."""
+    images = reviewed.run.load_images()
+    rows = ["file,labels"]
+    for n, file in enumerate(images["file"][:12]):
+        write_metadata(reviewed.data / file)
+        (reviewed.data / file).rename(reviewed.data / f"new {n}{Path(file).suffix}")
+        rows.append(f"new {n}{Path(file).suffix},{reviewed.label if n % 2 else ''}")
+    Path("checked.csv").write_text("\n".join([*rows, ""]), "utf-8")
+    argv = (
+        "decisions",
+        "import",
+        "checked.csv",
+        "--as",
+        "verified",
+        "--reviewer",
+        "zoe",
+        "--run",
+        reviewed.run.path,
+    )
+    end = tagger_cli(*argv, "--label", reviewed.label)
+    assert end.code == 0, end.out + end.err
+    assert "that the run does not have" not in end.out
+    with closing(Store.open(default_url(reviewed.data))) as store:
+        mine = {one.hash: one.verdict for one in store.decisions() if one.reviewer == "zoe"}
+    agreed = {images["hash"][n] for n in (0, 4, 8)}  # those of Ann's that say the same are not said again
+    expected = {images["hash"][n]: "yes" if n % 2 else "no" for n in range(12)}
+    assert mine.items() <= expected.items()
+    assert expected.keys() - mine.keys() <= agreed
+    assert "nothing new" in tagger_cli(*argv, "--label", reviewed.label).out
+
+
+def test_a_training_from_a_run_knows_its_photos_by_picture(reviewed: Reviewed, tmp_path: Path):
+    """The photos have other metadata and other names: what the run learnt is still in no test part."""
+    before = reviewed.run.load_images()
+    elsewhere = shutil.copytree(reviewed.data, tmp_path / "elsewhere")
+    table = pd.read_csv(elsewhere / "labels.csv", keep_default_na=False)
+    now = {}
+    for n, file in enumerate(before["file"]):
+        write_metadata(elsewhere / file)
+        now[file] = f"q{len(before) - n:03d}{Path(file).suffix}"
+        (elsewhere / file).rename(elsewhere / now[file])
+    table.assign(file=table["file"].map(now)).to_csv(elsewhere / "labels.csv", index=False)
+    new = tagger.train(elsewhere, run=tmp_path / "new", from_run=reviewed.run.path)
+    after = new.load_images().set_index("file")["split"]
+    assert [after[now[file]] for file in before["file"]] == before["split"].tolist()

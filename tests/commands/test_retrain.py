@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from moments import empty_store
 from safetensors.torch import load_file
 from small import options, train_argv
 
@@ -206,7 +207,7 @@ def test_what_a_model_picked_is_no_judge_and_what_was_verified_blind_is(
     assert metrics["comparison"]["num_cells"] == metrics["test"]["num_cells"] == expected_NK.sum()
     once_more = retrain(new, out=tmp_path / "again", store=url)  # and so it stays
     np.testing.assert_array_equal(once_more.load_eval_mask(), expected_NK)
-    none = f"sqlite:///{tmp_path / 'other.db'}"
+    none = empty_store(tmp_path / "other.db")
     forgotten = retrain(new, out=tmp_path / "forgotten", store=none)  # even if the log is lost
     np.testing.assert_array_equal(forgotten.load_eval_mask(), expected_NK)
 
@@ -215,7 +216,7 @@ def test_the_test_split_teaches_nothing(heads: RunFolder, tmp_path: Path, url: s
     test = np.flatnonzero(heads.load_images()["split"] == "test")
     decide(heads, url, [(int(n), k) for n in test for k in range(3)], 1 - heads.load_cells())
     new = retrain(heads, out=tmp_path / "new", store=url)
-    plain = retrain(heads, out=tmp_path / "plain", store=f"sqlite:///{tmp_path / 'none.db'}")
+    plain = retrain(heads, out=tmp_path / "plain", store=empty_store(tmp_path / "none.db"))
     one, two = load_file(new.model_path), load_file(plain.model_path)
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from moments import empty_store
 from small import options, train_argv
 
 import tagger
@@ -89,7 +90,7 @@ def test_decisions_on_planted_errors_make_a_better_run(demo: Path, tmp_path: Pat
     run.save_embeddings(features_ND)
     run.save_views(features_ND[None].astype(np.float16))
     run.save_cells(given_NK, run.load_labels())
-    before = retrain(run, out=tmp_path / "before", store=f"sqlite:///{tmp_path / 'none.db'}")
+    before = retrain(run, out=tmp_path / "before", store=empty_store(tmp_path / "none.db"))
     names, hashes, url = run.load_labels(), run.load_images()["hash"], f"sqlite:///{tmp_path / 'review.db'}"
     settle(
         url,

@@ -12,10 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 from PIL import Image
 from rich.console import Console
 from small import options
@@ -36,12 +34,14 @@ from year_files import (
     crop,
     own_labels,
     tag_inside,
+    tag_sidecar,
     turn_by_flag,
     with_items,
     without_word,
     words,
 )
 from year_model import Before, Vote, Year, check_after, check_table, inherit, listed_removals, remember
+from year_steps import MoreSteps, killed
 
 import tagger
 from tagger.commands.apply import apply
@@ -56,9 +56,6 @@ from tagger.data.formats.readers.keywords import KeywordReader
 from tagger.errors import TaggerError
 from tagger.review import Decision, LabelOperation, Store
 from tagger.runs import RunFolder
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "commands"))
-from killing import arm
 
 LABELS = ("cat", "dog", "sea")
 NUM_PHOTOS = 8
@@ -92,7 +89,7 @@ def finished_year() -> Path:
     return desk
 
 
-class YearMachine(RuleBasedStateMachine):
+class YearMachine(MoreSteps):
     """The steps. Those of a person change files and the model; those of tagger change files, which are then checked."""
 
     programs = ("own",)
@@ -146,10 +143,16 @@ class YearMachine(RuleBasedStateMachine):
         tag_inside(self.year.root / photo, items, name)
         self.year.write(photo, {item for item in items if item in self.year.read(photo)})
 
-    @rule(number=PHOTO, word=TAG, how=st.sampled_from(["dc", "lr"]), which=st.integers(0, 1))
-    def tag_in_a_sidecar(self, number: int, word: str, how: str, which: int):
+    @rule(
+        number=PHOTO,
+        word=TAG,
+        how=st.sampled_from(["dc", "lr"]),
+        which=st.integers(0, 1),
+        program=st.integers(0, 9),
+    )
+    def tag_in_a_sidecar(self, number: int, word: str, how: str, which: int, program: int):
         path = self.year.sidecars(self.photo(number))[which]
-        self.edit_sidecar(path, items_of(word, how))
+        self.edit_sidecar(path, items_of(word, how), self.programs[program % len(self.programs)])
 
     @rule(number=PHOTO, stars=st.sampled_from("12345"))
     def rate(self, number: int, stars: str):
@@ -270,13 +273,17 @@ class YearMachine(RuleBasedStateMachine):
             missing = self.year.meant(photo) - known.get(photo, set())
             self.year.check(not missing, f"{photo}: {missing} is not read as a label, but {known.get(photo)}")
 
-    def edit_sidecar(self, path: str, items: set[Item]) -> None:
+    def edit_sidecar(self, path: str, items: set[Item], program: str = "own") -> None:
         """Another program writes items into a sidecar, which it makes if need be."""
         file = self.year.root / path
         if items := self.new_items(path, items):
-            self.typed(f"another program writes {sorted(items)} into {path}")
-            file.write_bytes(with_items(file.read_bytes() if file.is_file() else None, items))
-            self.year.write(path, items)
+            real = program != "own" and file.is_file() and {kind for kind, _ in items} == {"dc"}
+            self.typed(f"{program if real else 'another program'} writes {sorted(items)} into {path}")
+            if real:
+                tag_sidecar(file, items, program)
+            else:
+                file.write_bytes(with_items(file.read_bytes() if file.is_file() else None, items))
+            self.year.write(path, items & self.year.read(path))
 
     def new_items(self, path: str, items: set[Item]) -> set[Item]:
         """Those that the file has not yet: what tagger wrote does not become the person's by being written again."""
@@ -421,24 +428,42 @@ class YearMachine(RuleBasedStateMachine):
 
     @rule(format=FORMAT, guess=st.integers(0, 7))
     def predict_sidecars(self, format: str, guess: int):
-        Guesses.now = guess
         before = remember(self.year)
-        line = f"predict photos --format {format} --on-existing merge (guess {guess})"
-        self.call(line, predict, folder=self.year.root, format=format, on_existing="merge")
+        line = f"predict photos --format {format} --on-existing merge (guess {guess}; 0: the network)"
+        Guesses.now = guess or Guesses.now
+        with nullcontext() if guess else real_networks():
+            self.call(line, predict, folder=self.year.root, format=format, on_existing="merge")
         inherit(self.year, before)
         check_after(self.year, before, set())
         self.check_new_sidecars(before)
 
-    @rule(enough=RARELY)
-    def retrain_it(self, enough: bool):
+    def retrain_killed(self, new: Path, event: int) -> None:
+        """A retraining that is killed, and resumed; it begins anew where it was killed too early for that."""
+        line = f"retrain --out '{new.name}'"
+        if event:
+            self.typed(f"tagger {line}, killed at its {event}th change on disk")
+            killed(event, lambda: self.call(line, retrain, out=new))
+        there = RunFolder(new)
+        if event and there.exists and not there.finished:
+            self.call(f"{line} --resume", resume_retraining, out=new)
+        elif not there.finished:
+            self.call(line, retrain, out=new)
+
+    @rule(enough=RARELY, event=st.integers(0, 60))
+    def retrain_it(self, enough: bool, event: int):
         if enough and len(set(self.name_of) & set(self.year.pictures.values())) == NUM_PHOTOS:
             self.counter += 1
             new = self.desk / f"run {self.counter}"
             with real_networks():
-                self.call(f"retrain --out '{new.name}'", retrain, out=new)
+                self.retrain_killed(new, event)
             self.year.check_nothing_lost()
             self.run, self.moved = new, False
             self.read_run()
+
+
+def resume_retraining(*, run: Path, **options: Any) -> RunFolder:
+    """``tagger retrain --resume``: the run that it is made from is known."""
+    return retrain(resume=True, **options)
 
 
 def labels_of(read: LongTable) -> dict[str, set[str]]:
@@ -453,23 +478,6 @@ def labels_of(read: LongTable) -> dict[str, set[str]]:
 def items_of(word: str, how: str) -> set[Item]:
     """What a program writes for a word: Lightroom adds a path to the flat keyword."""
     return {("dc", word), ("lr", f"Places|{word}")} if how == "lr" else {(how, word)}
-
-
-def killed(event: int, call: Callable[[], Any]) -> None:
-    """Make a call in a child process that is killed at its ``event``-th change on disk."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # threads that do not come along are of no use to it
-        child = os.fork()
-    if not child:
-        try:
-            arm(event)
-            call()
-        finally:
-            os._exit(0)
-    deadline = time.monotonic() + 60
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
-        assert time.monotonic() < deadline, "the child hangs"
-        time.sleep(0.002)
 
 
 class Guesses:
@@ -530,6 +538,11 @@ class RealPrograms(YearMachine):
 
 def test_twenty_five_years():
     live(25, derandomize=True, phases=[Phase.generate])
+
+
+@pytest.mark.skipif(len(PROGRAMS) == 1, reason="neither exiftool nor exiv2 is installed")
+def test_two_years_with_real_programs():
+    live(2, RealPrograms, derandomize=True, phases=[Phase.generate])
 
 
 @pytest.mark.torture

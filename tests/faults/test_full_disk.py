@@ -6,6 +6,7 @@ what a small disk says is in ``tests/commands/test_small_disk.py``.
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,13 +105,13 @@ def test_a_prediction_that_finds_no_room(tagger_cli: Cli, demo: Path, finished: 
 def test_pictures_and_corrected_labels_that_find_no_room(
     tagger_cli: Cli, demo: Path, finished: Path, tmp_path: Path
 ):
-    store = f"sqlite:///{tmp_path / 'review.db'}"
+    photos = shutil.copytree(demo, tmp_path / "photos", ignore=shutil.ignore_patterns(".tagger"))
     photo = next((demo / "new").iterdir())
-    assert tagger_cli("apply", "--run", finished, "--store", store, "--out", "labels.csv").code == 0
+    assert tagger_cli("apply", "--run", finished, "--data", photos, "--out", "labels.csv").code == 0
     with no_file_above(1_000):
         refused(tagger_cli("explain", photo, "--run", finished, "--out", "drawn"), "File too large (drawn/")
         refused(
-            tagger_cli("apply", "--run", finished, "--store", store, "--out", "more.csv"),
+            tagger_cli("apply", "--run", finished, "--data", photos, "--out", "more.csv"),
             "File too large (more.csv",
         )
     assert not Path("more.csv").exists()

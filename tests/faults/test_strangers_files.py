@@ -512,6 +512,10 @@ ALLOWED = {
         "(self.path / name).unlink",
     ): "a begun training's own files; check_claim came before",
     ("tagger/runs/choice.py", "(folder / CHOICE).unlink"): "a file that was just read as one of ours",
+    (
+        "tagger/commands/runs_move.py",
+        "folder.rename",
+    ): "a run folder as a whole, to where nothing is (checked)",
     ("tagger/runs/removal.py", "(folder / name).unlink"): "exact names in a run, which then has our mark",
     ("tagger/runs/removal.py", "(folder / MARK).unlink"): "the mark",
     ("tagger/runs/removal.py", "folder.rmdir"): "only if it is empty",

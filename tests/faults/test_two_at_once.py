@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moments import empty_store
 from small import train_argv
 
 from tagger.runs import BusyError, RunFolder, locked
@@ -76,7 +77,7 @@ def test_two_that_go_on_with_one_training(tagger_cli: Cli, finished: Path, tmp_p
 def test_a_second_retraining_is_refused_and_the_run_it_comes_from_can_be_read(
     tagger_cli: Cli, demo: Path, finished: Path, tmp_path: Path
 ):
-    new, store = tmp_path / "new", f"sqlite:///{tmp_path / 'review.db'}"
+    new, store = tmp_path / "new", empty_store(tmp_path / "review.db")
     with held("run", new) as number:
         argv = ("retrain", "--run", finished, "--store", store, "--out", new)
         refused(tagger_cli(*argv), new, f"process {number}")

@@ -194,6 +194,17 @@ def tag_inside(path: Path, items: set[Item], program: str = "own") -> None:
         with_segment(path, 0xE1, XMP_HEAD, with_items(old, rest))
 
 
+def tag_sidecar(path: Path, items: Iterable[Item], program: str) -> None:
+    """Write flat keywords into an XMP sidecar that is there, with a real program."""
+    texts = [text for _, text in sorted(items)]
+    if program == "exiv2":
+        command = ["exiv2", *(f"-Mset Xmp.dc.subject XmpBag {text}" for text in texts), str(path)]
+    else:
+        orders = (f"-XMP-dc:Subject+={text}" for text in texts)
+        command = ["exiftool", "-q", "-overwrite_original", *orders, str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 def turn_by_flag(path: Path, orientation: int) -> None:
     """Rotate a JPEG by its EXIF orientation."""
     exif = Image.Exif()

@@ -43,6 +43,7 @@ class Year:
     votes: list[Vote] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
     thinned: set[str] = field(default_factory=set)  # sidecars from which the person took words off
+    copied: dict[str, set[Item]] = field(default_factory=dict)  # what tagger copied into its new sidecars
     broken: bool = False
 
     def check(self, right: bool, what: str) -> None:
@@ -131,6 +132,21 @@ class Year:
             if old in table:
                 table[new] = table.pop(old)  # type: ignore[index, attr-defined]
 
+    def part_with_copies(self) -> None:
+        """Note that copies of a person's words, which tagger had put into its own sidecars, may be gone with them.
+
+        Where the photo is beside, its words must still be in it, or in another sidecar.
+        """
+        for path, copies in self.copied.items():
+            photo = self.photo_of(path)
+            there = self.read(path) if (self.root / path).is_file() else set()
+            others = {
+                p for p in (photo, *self.sidecars(photo)[:2]) if p != path and (self.root / p).is_file()
+            }
+            left = {word for other in others for word in words(self.read(other))}
+            gone = {item for item in copies - there if not photo or word_of(item) in left}
+            self.items.get(path, set()).difference_update(gone)
+
     # what must be true
 
     def lost_items(self) -> Iterator[tuple[str, Item]]:
@@ -215,6 +231,7 @@ def inherit(year: Year, before: Before) -> None:
             if path not in before.worded and (year.root / path).is_file():
                 known = year.own_words(photo)
                 found = {item for item in year.read(path) if item[0] == "dc" and word_of(item) in known}
+                year.copied.setdefault(path, set()).update(found - year.items.get(path, set()))
                 year.items[path] = year.items.get(path, set()) | found
 
 

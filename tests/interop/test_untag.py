@@ -1,5 +1,6 @@
 """``tagger untag`` gives back the bytes from before; where others wrote since, only tagger's own keywords go."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_new_sidecars import NAMES, PACKET, photo, write
 from untrained import make_run, photos_of
+from year_files import tag_inside
 
 from tagger.commands.untag import untag
 from tagger.data.formats.label_text import parse_label_text
@@ -45,6 +47,33 @@ def test_where_nobody_else_wrote_the_bytes_are_those_from_before(
         untag(folder, write=True)
         assert (path.read_bytes().decode() if path.exists() else None) == before, again
     assert untag(folder).changes == []
+
+
+@pytest.mark.parametrize("cleared", ["all", "a list is left", "the photo is gone"])
+def test_the_last_copy_of_a_persons_words_stays(tmp_path: Path, cleared: str):
+    """tagger copied them into its sidecar; then another program cleared the photo, as an export or a crop does."""
+    place = photo(tmp_path / "a.jpg", PACKET)
+    write(tmp_path, ["dog", "cat"])
+    left = PACKET.replace("<rdf:li>Roll 0</rdf:li>", "").replace(' xmp:Rating="4"', "")
+    photo(place, left if cleared == "a list is left" else "")
+    if cleared == "the photo is gone":
+        place.unlink()
+    path = tmp_path / "a.jpg.xmp"
+    assert sorted(untag(tmp_path, write=True).changes[0].removed) == ["cat", "dog"]
+    assert sorted(read_keywords(path.read_bytes())) == ["Holiday 2019", "Roll 0"]
+    assert 'xmp:Rating="4"' in path.read_text("utf-8")
+    assert "Trips|Holiday 2019" in path.read_text("utf-8")
+    assert untag(tmp_path, write=True).changes == []
+
+
+def test_a_sidecar_goes_where_another_program_moved_the_words_within_the_photo(tmp_path: Path):
+    """Keywords in IPTC count as those in XMP: no word is only in the sidecar."""
+    place = photo(tmp_path / "a.jpg", PACKET)
+    write(tmp_path, ["dog"])
+    photo(place, re.sub(" <dc:subject>.*</dc:subject>", "", PACKET))
+    tag_inside(place, {("iptc", "Holiday 2019"), ("iptc", "Roll 0")})
+    untag(tmp_path, write=True)
+    assert not (tmp_path / "a.jpg.xmp").exists()
 
 
 @pytest.mark.parametrize("format", ["xmp", "txt"])
@@ -127,3 +156,18 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path):
     with pytest.raises(TaggerError, match="there is no such folder"):
         untag(tmp_path / "nothing")
     assert without_labels(PACKET.encode(), [], everything=True) == PACKET.encode()
+
+
+def test_a_table_is_refused_with_the_reason_and_a_sidecar_with_its_folder(tagger_cli: Callable[..., Any]):
+    """A table is a file of its own: there is nothing of others that would have to stay."""
+    for name, words in (
+        ("a.csv", "delete it"),
+        ("a.jpg.xmp", "Name the folder"),
+        ("a.txt", "Name the folder"),
+    ):
+        Path(name).write_text("file,labels")
+        end = tagger_cli("untag", name, "--yes")
+        assert end.code == 2
+        assert words in end.err
+        assert Path(name).read_text() == "file,labels"
+    assert "there is no such folder" in tagger_cli("untag", "b.csv").err

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from moments import empty_store
 from PIL import Image
 from untrained import NAMES as MODEL_LABELS
 from untrained import make_run, photos_of
@@ -164,7 +166,7 @@ def write_sidecars(out: Path) -> None:
 def test_apply_takes_away_what_a_person_decided_and_says_what(
     run: RunFolder, tmp_path: Path, tagger_cli: Callable[..., Any], format: str
 ):
-    url = f"sqlite:///{tmp_path / 'review.db'}"
+    url = empty_store(tmp_path / "review.db")
     out = tmp_path / "out"
     write_sidecars(out)
     args = ["apply", "--run", run.path, "--out", out, "--store", url, "--format", format]
@@ -196,9 +198,7 @@ def test_apply_takes_away_what_a_person_decided_and_says_what(
 def test_what_an_overwrite_takes_away_is_listed_too(run: RunFolder, tmp_path: Path):
     out = tmp_path / "out"
     write_sidecars(out)
-    done = apply(
-        run, out=out, format="xmp", on_existing="overwrite", store=f"sqlite:///{tmp_path / 'none.db'}"
-    )
+    done = apply(run, out=out, format="xmp", on_existing="overwrite", store=empty_store(tmp_path / "none.db"))
     listed = pd.read_csv(done.changes)
     lost = listed[listed["after"] == 0]
     assert sorted(lost["label"]) == ["Holiday"] * 4 + ["dog"] * 3
@@ -241,7 +241,7 @@ def test_a_changes_file_of_somebody_else_stays(run: RunFolder, tmp_path: Path):
     write_sidecars(out)
     (out / "labels.changes.csv").write_text("file,sidecar\n")
     with pytest.raises(TaggerError, match="would be overwritten"):
-        apply(run, out=out, format="xmp", on_existing="merge", store=f"sqlite:///{tmp_path / 'none.db'}")
+        apply(run, out=out, format="xmp", on_existing="merge", store=empty_store(tmp_path / "none.db"))
     assert (out / "labels.changes.csv").read_text() == "file,sidecar\n"
 
 
@@ -249,7 +249,7 @@ def test_a_changes_file_of_somebody_else_stays(run: RunFolder, tmp_path: Path):
 def test_a_tag_that_was_taken_off_is_offered_as_a_no_and_learnt_as_one_if_asked(
     run: RunFolder, tmp_path: Path, tagger_cli: Callable[..., Any], format: str
 ):
-    url = f"sqlite:///{tmp_path / 'review.db'}"
+    url = empty_store(tmp_path / "review.db")
     data = Path(run.load_settings().data.path)
     written = ["apply", "--run", run.path, "--out", data, "--store", url, "--format", format]
     assert tagger_cli(*written).code == 0
@@ -268,7 +268,8 @@ def test_a_tag_that_was_taken_off_is_offered_as_a_no_and_learnt_as_one_if_asked(
     off = tagger_cli(*asked, "--out", tmp_path / "off.csv")
     assert "1 tag that tagger wrote to sidecars, taken off by somebody since:" in off.out
     assert pd.read_csv(tmp_path / "off.csv")[["file", "label"]].to_numpy().tolist() == [["1.jpg", "cat"]]
-    assert not (tmp_path / "review.db").exists()  # offered, not assumed
+    with closing(Store.open(url)) as store:
+        assert store.decisions() == []  # offered, not assumed
     assert "1 decision (no) recorded" in tagger_cli(*asked, "--record", "--reviewer", "ann").out
     assert "0 tags" in tagger_cli(*asked, "--record").out
     assert tagger_cli("apply", "--run", run.path, "--out", tmp_path / "new.csv", "--store", url).code == 0
@@ -279,7 +280,7 @@ def test_a_tag_that_was_taken_off_is_offered_as_a_no_and_learnt_as_one_if_asked(
 def test_a_renamed_label_takes_its_former_tag_along_and_a_persons_word_stays(
     run: RunFolder, tmp_path: Path, format: str
 ):
-    url = f"sqlite:///{tmp_path / 'review.db'}"
+    url = empty_store(tmp_path / "review.db")
     out = tmp_path / "out"
     apply(run, out=out, format=format, store=url)
     name = "1.jpg.xmp" if format == "xmp" else "1.txt"

@@ -18,6 +18,7 @@ from tagger.commands.decisions.place import DecisionPlace, files_by_hash
 from tagger.commands.steps.reviewed_labels import store_is_missing
 from tagger.errors import TaggerError
 from tagger.review import Store
+from tagger.review.readable_store import readable_copy
 from tagger.review.store_import import read_log
 from tagger.runs import atomic_write
 from tagger.runs.moved_run import data_folder
@@ -86,15 +87,14 @@ def copy_sqlite(source: Path, out: Path) -> None:
 
 
 def _open_to_read(source: Path) -> sqlite3.Connection:
-    """A connection that only reads; where the folder cannot be written, SQLite needs to be told that nobody writes."""
-    writable = os.access(source.parent, os.W_OK)
-    mode = "mode=ro" if writable else "mode=ro&immutable=1"
-    return sqlite3.connect(f"{source.resolve().as_uri()}?{mode}", uri=True, timeout=30)
+    """A connection that only reads; of a copy where SQLite cannot write beside the file."""
+    place = source if os.access(source.parent, os.W_OK) else readable_copy(source)
+    return sqlite3.connect(f"{place.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
 
 
 def _write_lines(place: DecisionPlace, out: Path) -> None:
     with closing(Store.open(place.url)) as store:
-        write_log(read_log(store), files_by_hash(place.images()), out)
+        write_log(read_log(store), files_by_hash(place.images()), place.pictures(store), out)
 
 
 def _check_out(out: Path, source: Path | None) -> None:

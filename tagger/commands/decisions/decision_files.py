@@ -7,7 +7,7 @@ read back whatever separator or date format the spreadsheet wrote.
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tagger.runs.ownership import begins_with, check_absent
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = (*DELIMITERS, ".jsonl")
 JSON_HEADER = json.dumps({"entry": "export", "version": 1})
+FIRST_VERSION = 21  # columns that an export of any version begins with
 NEEDED = ("label", "verdict", "reviewer")
 
 
@@ -32,14 +33,16 @@ def check_export_path(out: Path) -> None:
         raise TaggerError(f"--out {out}: name a file that ends in {', '.join(SUFFIXES)}.")
     if out.is_dir():
         raise TaggerError(f"--out {out} is a folder. Name a file in it, such as {out / 'decisions.csv'}.")
-    begin = JSON_HEADER if suffix == ".jsonl" else DELIMITERS[suffix].join(COLUMNS)
+    begin = JSON_HEADER if suffix == ".jsonl" else DELIMITERS[suffix].join(COLUMNS[:FIRST_VERSION])
     if out.exists() and not begins_with(out, begin):
         check_absent(out.parent, [out.name], "Move it away, or name another --out.")
 
 
-def write_log(log: DecisionLog, files: Mapping[str, str], out: Path) -> None:
+def write_log(
+    log: DecisionLog, files: Mapping[str, str], pictures: Mapping[str, Collection[str]], out: Path
+) -> None:
     """The log in ``out``, whole or not at all."""
-    rows = log_rows(log, files)
+    rows = log_rows(log, files, pictures)
     if out.suffix.lower() == ".jsonl":
         lines = (json.dumps(_typed(row), ensure_ascii=False) for row in rows)
         write_text(out, "\n".join([JSON_HEADER, *lines]) + "\n")

@@ -8,6 +8,8 @@ from tagger.commands.decisions.backups import back_up
 from tagger.commands.decisions.import_report import show_effect
 from tagger.commands.decisions.place import find_place
 from tagger.review import Store
+from tagger.review.photo_identity import photo_rows
+from tagger.review.readable_store import readable
 from tagger.review.store_import import (
     ImportRecord,
     bring_back_import,
@@ -29,7 +31,7 @@ def history(
     screen = screen or Screen(quiet=True)
     place = find_place(run, store, data, screen.say)
     place.require_store()
-    with closing(Store.open(place.url)) as opened:
+    with closing(Store.open(readable(place.url))) as opened:
         records = import_records(opened)
     for one in records:
         state = " (taken back)" if one.taken_back else ""
@@ -61,12 +63,14 @@ def undo_import(
         before = read_log(opened)
         record = (bring_back_import if redo else take_back_import)(opened, number, reviewer)
         after = read_log(opened)
+        with opened.reading() as connection:
+            on_run = place.on_run_photos(photo_rows(connection))
     done, other = ("brought back", "undo") if redo else ("taken back", "redo")
     screen.say(
         f"Import {record.number} ({counted(record.num_decisions, 'row')} from {record.source}) was {done}."
     )
     if place.run is not None:
-        show_effect(place.run, before, after, screen)
+        show_effect(place.run, before, after, on_run, screen)
     screen.say(f"The other way round: tagger decisions {other} {record.number}")
     if kept is not None:
         screen.say(f"Backup of the store as it was: {kept}")

@@ -1,5 +1,6 @@
 """``tagger decisions import``: a table of decisions into a store, each one once, as one step."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from tagger.review import Store
 from tagger.review.decision_log import DecisionLog
 from tagger.review.log_parsing import ParsedLog, parse_log
 from tagger.review.log_times import ORDERS, date_order, parse_time
+from tagger.review.photo_identity import PhotoRow, add_photo_rows, photo_rows
+from tagger.review.readable_store import readable
 from tagger.review.store_import import (
     PlannedImport,
     import_log,
@@ -51,7 +54,8 @@ def import_decisions(
     if parsed.problems:
         screen.say(f"{counted(len(parsed.problems), 'row')} of {file} cannot be imported:")
         screen.say_list(parsed.problems)
-    return bring_in(parsed.log, place, "import", str(file), reviewer, preview, screen), parsed.problems
+    plan = bring_in(parsed.log, place, "import", str(file), reviewer, preview, screen, parsed.photos)
+    return plan, parsed.problems
 
 
 def bring_in(
@@ -62,11 +66,18 @@ def bring_in(
     reviewer: str,
     preview: bool,
     screen: Screen,
+    photos: Sequence[PhotoRow] = (),
 ) -> PlannedImport:
-    """Show what ``theirs`` adds to a store, and, without ``preview``, import it after a backup."""
-    plan = plan_import(_present(place), theirs)
+    """Show what ``theirs`` adds to a store, and, without ``preview``, import it after a backup.
+
+    ``photos``: what is known there of the pictures of decided photos.
+    """
+    ours, known = _present(place)
+    plan, on_run = plan_import(ours, theirs), place.on_run_photos([*known, *photos])
     if preview or not len(plan.new):
-        show_plan(plan, place, source, screen)
+        if photos and not preview and readable(place.url) == place.url:
+            _know_photos(place, photos)
+        show_plan(plan, place, source, on_run, screen)
         screen.say("This was a preview: nothing was changed." if preview else "The store is as it was.")
         _show_taken_back(plan, place, screen)
         return plan
@@ -74,7 +85,8 @@ def bring_in(
     with closing(Store.open(place.url)) as opened:
         plan, record = import_log(opened, theirs, kind=kind, source=source, reviewer=reviewer)
         url = opened.url
-    show_plan(plan, place, source, screen)
+    _know_photos(place, photos)
+    show_plan(plan, place, source, on_run, screen)
     if record is not None:
         screen.say(f"Import {record.number} into {url}. Take it back: tagger decisions undo {record.number}")
     if kept is not None:
@@ -98,11 +110,16 @@ def _show_taken_back(plan: PlannedImport, place: DecisionPlace, screen: Screen) 
             )
 
 
-def _present(place: DecisionPlace) -> DecisionLog:
+def _present(place: DecisionPlace) -> tuple[DecisionLog, list[PhotoRow]]:
     if store_is_missing(place.url):
-        return DecisionLog()
-    with closing(Store.open(place.url)) as opened:
-        return read_log(opened)
+        return DecisionLog(), []
+    with closing(Store.open(readable(place.url))) as opened, opened.reading() as connection:
+        return read_log(opened), photo_rows(connection)
+
+
+def _know_photos(place: DecisionPlace, photos: Sequence[PhotoRow]) -> None:
+    with closing(Store.open(place.url)) as store, store.writing() as connection:
+        add_photo_rows(connection, photos)
 
 
 def _parse(file: Path, place: DecisionPlace, dates: str | None, screen: Screen) -> ParsedLog:
@@ -111,4 +128,6 @@ def _parse(file: Path, place: DecisionPlace, dates: str | None, screen: Screen) 
         screen.say(f"{file}: columns not used: {quoted(unused)}")
     order = date_order(times_of(rows), dates)
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    return parse_log(rows, photo_finder(place.images()), lambda text: parse_time(text, order, now))
+    by_name = any(not cells.get("hash", "").strip() for _, cells in rows)
+    find = photo_finder(place.present_images() if by_name else place.images())
+    return parse_log(rows, find, lambda text: parse_time(text, order, now))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tagger.commands.console.screen import Screen
-from tagger.commands.decisions.place import DecisionPlace
+from tagger.commands.decisions.place import DecisionPlace, OnRunPhotos
 from tagger.commands.steps.reviewed_labels import correct_labels
 from tagger.review import CorrectedLabels
 from tagger.review.decision import RecordedDecision
@@ -18,7 +18,9 @@ from tagger.runs import RunFolder
 from tagger.text import counted, shortlist
 
 
-def show_plan(plan: PlannedImport, place: DecisionPlace, source: str, screen: Screen) -> None:
+def show_plan(
+    plan: PlannedImport, place: DecisionPlace, source: str, on_run: OnRunPhotos, screen: Screen
+) -> None:
     """Show what is new and what is not, and what the labels of the run become."""
     new = plan.merge.new
     known = f"{len(plan.merge.known):,} known already"
@@ -28,14 +30,16 @@ def show_plan(plan: PlannedImport, place: DecisionPlace, source: str, screen: Sc
     _show_left_out(plan, screen)
     _show_late(plan.late, screen)
     if place.run is not None and len(plan.new):
-        _show_unmatched(new, place, screen)
-        show_effect(place.run, plan.ours, plan.after, screen)
+        _show_unmatched(on_run(new.decisions), place, screen)
+        show_effect(place.run, plan.ours, plan.after, on_run, screen)
 
 
-def show_effect(run: RunFolder, before: DecisionLog, after: DecisionLog, screen: Screen) -> None:
+def show_effect(
+    run: RunFolder, before: DecisionLog, after: DecisionLog, on_run: OnRunPhotos, screen: Screen
+) -> None:
     """Show how many labels of the run are checked, changed and in dispute, before and after; by label."""
-    old = correct_labels(run, before.decisions, before.operations).applied
-    new = correct_labels(run, after.decisions, after.operations).applied
+    old = correct_labels(run, on_run(before.decisions), before.operations).applied
+    new = correct_labels(run, on_run(after.decisions), after.operations).applied
     figures = [
         ("checked", np.sum(old.verified_NK), np.sum(new.verified_NK)),
         ("changed", len(old.changes), len(new.changes)),
@@ -107,11 +111,11 @@ def _show_late(late: Sequence[LateAnswer], screen: Screen) -> None:
         )
 
 
-def _show_unmatched(new: DecisionLog, place: DecisionPlace, screen: Screen) -> None:
+def _show_unmatched(new: Sequence[RecordedDecision], place: DecisionPlace, screen: Screen) -> None:
     here = set(place.images()["hash"])
-    elsewhere = {row.hash for row in new.decisions} - here
+    elsewhere = {row.hash for row in new} - here
     if elsewhere and place.run is not None:
-        number = sum(row.hash in elsewhere for row in new.decisions)
+        number = sum(row.hash in elsewhere for row in new)
         screen.say(
             f"{counted(number, 'decision')} on {counted(len(elsewhere), 'photo')} that {place.run.path} does not have"
             " (other photos, or their files have changed). They are kept for runs that have them."

@@ -15,11 +15,13 @@ from tagger.commands.decisions.place import DecisionPlace, find_place
 from tagger.commands.steps.dataset_reading import read_with_progress
 from tagger.commands.steps.reviewed_labels import correct_labels, store_is_missing
 from tagger.data import Dataset
+from tagger.data.known_hashes import known_hashes
 from tagger.errors import TaggerError, did_you_mean
 from tagger.review import CorrectedLabels, RecordedDecision, Store, vocabulary_after
 from tagger.review.cell_state import effective_decisions
 from tagger.review.decision import Cell
 from tagger.review.decision_log import DecisionLog
+from tagger.review.photo_identity import photo_rows
 from tagger.review.store_import import PlannedImport, read_log
 from tagger.runs import RunFolder, data_folder
 from tagger.text import counted, quoted
@@ -73,6 +75,8 @@ def _read(file: Path, run: RunFolder, wanted: list[str] | None, screen: Screen) 
     settings = run.load_settings()
     root = data_folder(run, holds_decisions=False)
     dataset = read_with_progress(root, file, read_options=settings.data, track=screen.track)
+    images = dataset.images.assign(hash=known_hashes(dataset.images, run.load_images()))
+    dataset = replace(dataset, images=images)
     screen.say(dataset.source)
     if unknown := [name for name in wanted or () if name not in dataset.labels]:
         near = did_you_mean(unknown[0], dataset.labels)
@@ -87,10 +91,12 @@ def _read(file: Path, run: RunFolder, wanted: list[str] | None, screen: Screen) 
 
 
 def _present(place: DecisionPlace) -> DecisionLog:
+    """What is decided, as decisions on the photos of the run."""
     if store_is_missing(place.url):
         return DecisionLog()
-    with closing(Store.open(place.url)) as opened:
-        return read_log(opened)
+    with closing(Store.open(place.url)) as opened, opened.reading() as connection:
+        log, on_run = read_log(opened), place.on_run_photos(photo_rows(connection))
+    return replace(log, decisions=tuple(on_run(log.decisions)))
 
 
 def _decisions(

@@ -14,7 +14,7 @@ from tagger.commands.steps.reviewed_labels import hide_password
 from tagger.errors import TaggerError
 from tagger.review import Store
 from tagger.review.decision_log import DecisionLog
-from tagger.review.photo_identity import add_photo_rows, photo_rows
+from tagger.review.photo_identity import PhotoRow, photo_rows
 from tagger.review.store_import import PlannedImport, read_log
 
 
@@ -38,11 +38,7 @@ def merge_stores(
     if make_url(url) == make_url(place.url):
         raise TaggerError(f"{hide_password(url)}: this is the store to merge into. Name another one.")
     log, photos = _read(url)
-    plan = bring_in(log, place, "merge", hide_password(url), reviewer, preview, screen)
-    if photos and not preview:
-        with closing(Store.open(place.url)) as store, store.writing() as connection:
-            add_photo_rows(connection, photos)
-    return plan
+    return bring_in(log, place, "merge", hide_password(url), reviewer, preview, screen, photos)
 
 
 def _target(
@@ -53,7 +49,7 @@ def _target(
     return find_place(run, into, data, screen.say)
 
 
-def _read(url: str) -> tuple[DecisionLog, list[tuple[str, str, str]]]:
+def _read(url: str) -> tuple[DecisionLog, list[PhotoRow]]:
     """All of a store, which stays as it is, and what it knows of photos. A SQLite file is copied first."""
     file = sqlite_file(url)
     if file is None:
@@ -64,6 +60,6 @@ def _read(url: str) -> tuple[DecisionLog, list[tuple[str, str, str]]]:
         return _read_open(f"sqlite:///{copy}")
 
 
-def _read_open(url: str) -> tuple[DecisionLog, list[tuple[str, str, str]]]:
+def _read_open(url: str) -> tuple[DecisionLog, list[PhotoRow]]:
     with closing(Store.open(url)) as store, store.reading() as connection:
         return read_log(store), photo_rows(connection)

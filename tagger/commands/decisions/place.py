@@ -1,6 +1,6 @@
 """The store that options name, and the run whose photos it is about, if there is one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +9,12 @@ from sqlalchemy import URL
 
 from tagger.commands.steps.reviewed_labels import store_is_missing, store_url
 from tagger.errors import TaggerError
-from tagger.review import default_url
-from tagger.runs import RunFolder, find_run, with_data
+from tagger.review import RecordedDecision, Store, default_url
+from tagger.review.photo_identity import PhotoIdentities, PhotoRow, RunPhotos
+from tagger.runs import RunFolder, find_run, is_absent, with_data
+from tagger.runs.located_run import locate_run
+
+OnRunPhotos = Callable[[Iterable[RecordedDecision]], list[RecordedDecision]]
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,35 @@ class DecisionPlace:
     def images(self) -> pd.DataFrame:
         """file and hash of the photos of the run; none without a run."""
         return self.run.load_images() if self.run else pd.DataFrame({"file": [], "hash": []}, dtype=str)
+
+    def present_images(self) -> pd.DataFrame:
+        """The photos of the run under their present names, and under former ones that no other photo has now."""
+        if self.run is None or is_absent(Path(self.run.load_settings().data.path)):
+            return self.images()
+        present = locate_run(self.run).present().load_images()
+        images = self.run.load_images()
+        return pd.concat([present, images[~images["file"].isin(present["file"])]], ignore_index=True)
+
+    def pictures(self, store: Store) -> dict[str, set[str]]:
+        """The pictures of decided photos, by hash, as far as the store and the run know them."""
+        found = store.photo_pictures()
+        for hash, picture in self._run_pictures():
+            found.setdefault(hash, set()).add(picture)
+        return found
+
+    def _run_pictures(self) -> Iterator[tuple[str, str]]:
+        images = self.images()
+        if "picture_hash" in images:
+            yield from zip(images["hash"], images["picture_hash"], strict=True)
+
+    def on_run_photos(self, known: Iterable[PhotoRow]) -> OnRunPhotos:
+        """A function from decisions to those on the photos of the run, by what is ``known`` of their pictures."""
+        images = self.images()
+        hashes, picture_of = images["hash"].tolist(), dict(self._run_pictures())
+        shown = [picture_of.get(hash) or hash for hash in hashes]
+        identities = PhotoIdentities(RunPhotos(images["file"].tolist(), hashes, shown))
+        identities.learn(known)
+        return identities.on_run_photos
 
     def require_store(self) -> None:
         """TaggerError if the store is a file that is not there."""
@@ -46,7 +79,7 @@ def find_place(
         return DecisionPlace(store_address(store) if store else default_url(_folder(Path(data or "."))), None)
     for line in in_use:
         say(line)
-    return DecisionPlace(store_url(folder, store_address(store) if store else None), folder)
+    return DecisionPlace(store_url(folder, store_address(store) if store else None, may_be_new=True), folder)
 
 
 def store_address(text: str, *, must_exist: bool = False) -> str:

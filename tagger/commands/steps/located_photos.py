@@ -15,6 +15,7 @@ from tagger.data.images.edited_likeness import MIN_LIKENESS, edited_likeness, gr
 from tagger.data.images.locate_photos import FoundPhotos
 from tagger.errors import Problem
 from tagger.review import Store, know_photos
+from tagger.review.readable_store import readable
 from tagger.review.store_address import store_is_missing
 from tagger.runs import LocatedRun, RunFolder, locate_run
 from tagger.text import counted
@@ -25,7 +26,7 @@ def locate_photos(run: RunFolder, url: str, screen: Screen, *, accept_edited: bo
     pictures: Mapping[str, set[str]] = {}
     last_names: Mapping[str, str] = {}
     if not store_is_missing(url):
-        with closing(Store.open(url)) as store:
+        with closing(Store.open(readable(url))) as store:
             pictures, last_names = store.photo_pictures(), store.photo_files()
     located = locate_run(run, pictures, track=screen.track)
     if located.found is None:
@@ -34,7 +35,7 @@ def locate_photos(run: RunFolder, url: str, screen: Screen, *, accept_edited: bo
     if accept_edited:
         _accept(located.found, proposals)
     if not store_is_missing(url):
-        with closing(Store.open(url)) as store:
+        with closing(Store.open(readable(url))) as store:
             _tell_store(store, located, located.found)
     _show(located, proposals, accept_edited, screen)
     return located

@@ -23,7 +23,8 @@ from tagger.review import (
     vocabulary_after,
 )
 from tagger.review.disagreement import WAYS, Decide, leave_open
-from tagger.review.store_address import check_store_folder, store_is_missing
+from tagger.review.readable_store import readable
+from tagger.review.store_address import check_store_folder, check_store_is_there, store_is_missing
 from tagger.review.vote_reliability import StoreVotes, weigh_store_votes
 from tagger.runs import RunFolder, data_folder
 from tagger.suspects import refit_doubt
@@ -56,14 +57,15 @@ class ReviewedLabels:
         return max((operation.id for operation in self.operations), default=0)
 
 
-def store_url(run: RunFolder, store: str | None) -> str:
+def store_url(run: RunFolder, store: str | None, *, may_be_new: bool = False) -> str:
     """The address of the review store: the one given, else that of the run's data folder.
 
-    TaggerError if the folder that it belongs to is not there: absent is not empty.
+    TaggerError if the one given is not there, or, where it ``may_be_new``, the folder that it belongs to: absent is
+    not empty.
     """
     if not store:
         return default_url(data_folder(run))
-    check_store_folder(store)
+    (check_store_folder if may_be_new else check_store_is_there)(store)
     return store
 
 
@@ -76,7 +78,7 @@ def read_decisions(
     """
     if store_is_missing(url):
         return [], []
-    with closing(Store.open(url)) as store:
+    with closing(Store.open(readable(url))) as store:
         if run is not None:
             know_photos(store, run.load_images(), run.load_settings().data.path)
         return store.decisions(), store.operations()
@@ -215,7 +217,7 @@ def _photo_names(run: RunFolder, url: str) -> dict[str, str]:
     """The names of photos by hash: those that the store knows of decided ones, and those of the run."""
     names: dict[str, str] = {}
     if not store_is_missing(url):
-        with closing(Store.open(url)) as store:
+        with closing(Store.open(readable(url))) as store:
             names = store.photo_files()
     images = run.load_images()
     return names | dict(zip(images["hash"], images["file"], strict=True))

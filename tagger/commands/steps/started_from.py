@@ -11,6 +11,7 @@ from tagger.commands.steps.training_steps import ScannedImages
 from tagger.config import Settings
 from tagger.data import Split, label_stats, split_images
 from tagger.data.joined_split import join_split
+from tagger.data.known_hashes import known_hashes
 from tagger.data.table_changes import match_columns, match_photos
 from tagger.errors import TaggerError
 from tagger.model import TagModel, load_model, needs_fixed_size
@@ -82,15 +83,20 @@ def split_beside(run: RunFolder, scanned: ScannedImages, groups: NDArray[np.int6
     """The split where some photos are the run's, too; None if none is. What it has learnt is in no test part."""
     images = scanned.images
     old = run.load_images()
-    pairs = [(table["file"].tolist(), table["hash"].tolist()) for table in (images, old)]
-    row_N = match_photos(*pairs[0], *pairs[1])
+    row_N = match_photos(
+        images["file"].tolist(),
+        known_hashes(images, old).tolist(),
+        old["file"].tolist(),
+        old["hash"].tolist(),
+    )
     known = row_N >= 0
     if not known.any():
         return None
     data = scanned.job.settings.data
     fold = old["fold"].to_numpy(np.int64)[row_N]
+    former = np.where(known, old["split"].to_numpy(dtype=str)[row_N], "")
     parts = join_split(
-        scanned.labels_NK, pairs[0][1], groups, np.where(known, old["split"].to_numpy(dtype=str)[row_N], ""),
+        scanned.labels_NK, images["hash"].tolist(), groups, former,
         np.where(known & (fold >= 0), fold % data.folds, -1),
         val=data.val, test=data.test, num_folds=data.folds, seed=scanned.job.settings.seed,
     )  # fmt: skip

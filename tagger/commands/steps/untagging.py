@@ -11,6 +11,7 @@ from tagger.data.formats.label_text import parse_label_text, remove_labels
 from tagger.data.formats.text_file import read_text
 from tagger.data.formats.written_record import WrittenRecords, WrittenSidecar, digest, written_labels
 from tagger.data.formats.xmp import label_of_prediction, read_predictions, read_words
+from tagger.data.formats.xmp_said import said_only_there
 from tagger.data.formats.xmp_untag import without_labels
 from tagger.data.images.hashes import identify_file
 from tagger.data.images.listing import IMAGE_SUFFIXES
@@ -21,9 +22,9 @@ UNTAGGED = "tagger untag"  # in place of a run, in the record
 
 @dataclass(frozen=True)
 class Selection:
-    """Which writes are taken back: those of a run (its name), from a day on, up to a day (both included)."""
+    """Which writes are taken back: those of a run (its names), from a day on, up to a day (both included)."""
 
-    run: str | None = None
+    run: frozenset[str] | None = None
     since: str | None = None
     until: str | None = None
 
@@ -35,11 +36,11 @@ class Selection:
     def takes(self, run: str, day: str) -> bool:
         """Whether a write of this run on this day is one of them.
 
-        >>> Selection(since="2026-02-01").takes("a", "2026-01-31"), Selection(run="a").takes("a", "2026-01-31")
+        >>> Selection(since="2026-02-01").takes("a", "2026-01-31"), Selection(frozenset("a")).takes("a", "2026-01-31")
         (False, True)
         """
         in_time = (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
-        return in_time and self.run in (None, run)
+        return in_time and (self.run is None or run in self.run)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def plan_untagging(path: Path, records: WrittenRecords, selection: Selection) ->
     writes = records.writes(path, before)
     chosen = [one for one in writes if one.run != UNTAGGED and selection.takes(one.run, one.time[:10])]
     data, left = _restored(before, writes, chosen)
-    if not left and chosen and data != before:
+    if not left and chosen and data != before and not _loses_last_copy(path, before, data):
         ours = {label for write in chosen for label in write.added}
         gone = [word for word in _gone(path, before, data) if word in ours]
         return Untagging(path, before, data, gone, exact=True)
@@ -86,6 +87,11 @@ def plan_untagging(path: Path, records: WrittenRecords, selection: Selection) ->
     after = _cut(path, before, labels, everything=selection.is_all, made=bool(writes) and not writes[0].was)
     removed = _gone(path, before, after)
     return Untagging(path, before, after, removed, exact=False) if after != before else None
+
+
+def _loses_last_copy(path: Path, before: bytes, after: bytes | None) -> bool:
+    """Whether a person's words would go that tagger had copied from a photo, and that are nowhere else any more."""
+    return path.suffix.lower() == ".xmp" and bool(said_only_there(path, before, after, _photos_beside(path)))
 
 
 def _restored(
@@ -129,11 +135,14 @@ def _own_labels(
 
 def _of_this_photo(sidecar: Path, writes: Sequence[WrittenSidecar]) -> list[WrittenSidecar]:
     """The writes for the photo that the sidecar is beside now: another one may have got its name."""
+    hashes = {identify_file(photo).picture_hash for photo in _photos_beside(sidecar)} if writes else set()
+    return [write for write in writes if not hashes or hashes & set(write.photos)]
+
+
+def _photos_beside(sidecar: Path) -> list[Path]:
     stems = {sidecar.stem, Path(sidecar.stem).stem}
     beside = [path for path in sidecar.parent.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-    photos = [path for path in beside if path.stem in stems or path.name in stems]
-    hashes = {identify_file(photo).picture_hash for photo in photos} if writes else set()
-    return [write for write in writes if not hashes or hashes & set(write.photos)]
+    return [path for path in beside if path.stem in stems or path.name in stems]
 
 
 def _predictions(path: Path, data: bytes, selection: Selection) -> list[str]:
