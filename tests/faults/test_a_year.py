@@ -426,7 +426,7 @@ class YearMachine(MoreSteps):
         ]
         self.year.check(not lonely, f"sidecars of photos that are not there: {lonely}")
 
-    @rule(format=FORMAT, guess=st.integers(0, 7))
+    @rule(format=FORMAT, guess=st.integers(0, 15))
     def predict_sidecars(self, format: str, guess: int):
         before = remember(self.year)
         line = f"predict photos --format {format} --on-existing merge (guess {guess}; 0: the network)"
