@@ -96,14 +96,27 @@ METHODS: dict[str, tuple[str, ...]] = {
     "grid dropout, no masking label": ("regularisers.grid-dropout.beta=0",),
     "grid dropout, fill=mean": ("regularisers.grid-dropout.fill=mean",),
     "CamDrop": ("regularisers.camdrop=true",),
+    "CamDrop, average guide": ("regularisers.camdrop.guide=average",),
     "AttentionDrop adaptive": ("regularisers.attention-drop.mode=adaptive",),
     "AttentionDrop soft": ("regularisers.attention-drop.mode=soft",),
     "AttentionDrop attention": ("regularisers.attention-drop.mode=attention",),
     "DropBlock": ("regularisers.dropblock=true",),
+    "DropBlock, rising": ("regularisers.dropblock.schedule=linear",),
     "DropPath 0.1": ("backbone.drop_path_rate=0.1",),
     "random erasing 0.25": ("augment.erasing=0.25",),
     "OrthoReg local": ("regularisers.orthoreg=true",),
     "OrthoReg global": ("regularisers.orthoreg.mode=global",),
+    "OrthoReg local, convolutions": ("regularisers.orthoreg.layers=conv",),
+    "OrthoReg local, normalised 0.1": (
+        "regularisers.orthoreg.normalise=true",
+        "regularisers.orthoreg.gamma=0.1",
+    ),
+    "OrthoReg local, norms restored": ("regularisers.orthoreg.restore_norms=true",),
+    "ECOC hierarchy": (
+        "head.name=ecoc",
+        "head.code=hierarchy",
+        f"head.file={Path(__file__).parent / 'photo_hierarchy.csv'}",
+    ),
     "ECOC data": ("head.name=ecoc", "head.code=data"),
     "ECOC dense-random": ("head.name=ecoc", "head.code=dense-random"),
     "ECOC gaussian": ("head.name=ecoc", "head.code=gaussian"),
@@ -121,6 +134,9 @@ METHODS: dict[str, tuple[str, ...]] = {
     "mixup 0.2": ("mix.mixup=0.2", "head_stage.mixup=0.2"),
     "squared error": ("loss.name=squared-error",),
     "false positives cost double": ("loss.name=false-positive",),
+    "false positives by frequency": ("loss.name=false-positive", "loss.power=1.0"),
+    "rate halved in steps": ("train.schedule=step",),
+    "rate falling exponentially": ("train.schedule=exponential",),
     "combination": (
         "attention.depth=3",
         "augment.erasing=0.25",
@@ -134,7 +150,10 @@ VARIANTS = {  # of a method, and methods for what is known already: one seed, an
         "OrthoReg global",
         "ECOC gaussian",
     ),
-    *("squared error", "false positives cost double", "mixup 0.2"),
+    *("squared error", "false positives cost double", "mixup 0.2", "false positives by frequency"),
+    *("CamDrop, average guide", "DropBlock, rising", "ECOC hierarchy"),
+    *("OrthoReg local, convolutions", "OrthoReg local, normalised 0.1", "OrthoReg local, norms restored"),
+    *("rate halved in steps", "rate falling exponentially"),
 }
 NOT_FROM_SCRATCH = VARIANTS | {"DropPath 0.1"}
 ON_FEATURES = {  # methods that act on a head alone
@@ -143,10 +162,12 @@ ON_FEATURES = {  # methods that act on a head alone
         "ECOC data",
         "ECOC dense-random",
         "ECOC gaussian",
+        "ECOC hierarchy",
         "independent labels",
         "rule consistency",
     ),
     *("frequent labels dropped, then all", "mixup 0.2", "squared error", "false positives cost double"),
+    "false positives by frequency",
 }
 ONLY = {
     "photos": {
@@ -154,6 +175,8 @@ ONLY = {
         "frequent labels dropped, then all",
         "squared error",
         "false positives cost double",
+        "false positives by frequency",
+        "ECOC hierarchy",
     },
     "ages": {"ordinal regression", "grid dropout + ordinal regression", "independent labels"},
 }

@@ -198,7 +198,13 @@ class TrainSettings(Section):
     weight_decay: float = Field(0.05, ge=0)
     """Weight decay; never on biases and normalisation."""
     warmup: float = Field(0.1, ge=0, lt=1)
-    """Share of the steps in which the rate rises; then it falls as a cosine."""
+    """Share of the steps in which the rate rises; then it falls as `schedule` says."""
+    schedule: Literal["cosine", "step", "exponential"] = "cosine"
+    """How the rate falls: as a cosine to 0; by `decay_rate` every `decay_steps` steps; or as much in a smooth curve."""
+    decay_rate: float = Field(0.5, gt=0, le=1)
+    """The factor of `schedule=step` and `schedule=exponential`."""
+    decay_steps: int = Field(0, ge=0)
+    """Steps in which the rate falls by `decay_rate`; 0 is a fifth of all steps after the warm-up."""
     clip_grad_norm: float = Field(1.0, ge=0)
     """Largest gradient norm; 0 is off."""
     freeze_share: float = Field(0.0, ge=0, le=1)

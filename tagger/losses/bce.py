@@ -46,20 +46,32 @@ class WeightedBceLoss(Loss):
 
 @losses.register("false-positive")
 class FalsePositiveLoss(Loss):
-    """Binary cross-entropy with the no-cells weighing ``penalty`` times: false alarms cost more.
+    """Binary cross-entropy with the no-cells weighing ``penalty`` times: false alarms cost more. With ``power`` above 0
+    those of frequent labels do.
 
-    From the multi-label project report (METHODS.md section 9). At penalty 1 it is binary cross-entropy.
+    From the multi-label project report, section 7, where a penalty corrects "the effect of the people layer", which
+    is on half of all photos. The penalty of label k is 1 + (penalty - 1) (share_k / largest share) ** power: the
+    same for all labels at power 0, in proportion to how frequent a label is at 1. At penalty 1 it is binary
+    cross-entropy.
     """
 
-    def __init__(self, stats: LabelStatsLike, *, penalty: float = 2.0):
+    penalty_K: Tensor
+
+    def __init__(self, stats: LabelStatsLike, *, penalty: float = 2.0, power: float = 0.0):
         super().__init__(stats)
         check_option("false-positive", "penalty", penalty, low=0)
-        self.penalty = penalty
+        check_option("false-positive", "power", power, low=0)
+        share_K = torch.ones(1)
+        if power:
+            counts_K, num_images = counts_if_all_known(stats)
+            share_K = (counts_K / num_images).clamp(min=0)
+            share_K = (share_K / share_K.max().clamp(min=1e-12)) ** power
+        self.register_buffer("penalty_K", 1.0 + (penalty - 1.0) * share_K, persistent=False)
 
     def formula(self, logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
         yes_BK = targets_BK * F.softplus(-logits_BK)
         no_BK = (1.0 - targets_BK) * F.softplus(logits_BK)
-        return yes_BK + self.penalty * no_BK
+        return yes_BK + self.penalty_K * no_BK
 
 
 @losses.register("squared-error")

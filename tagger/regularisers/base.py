@@ -2,12 +2,14 @@
 
 A method of the literature is a few lines at one or two of these places, so each is one file: change the
 images of a batch (``on_images``), change a feature map (``on_feature_map``), add to the loss
-(``loss``), change gradients before the optimiser's step (``on_gradients``). What a method learns itself, such
+(``loss``), change gradients before the optimiser's step (``on_gradients``), change weights after it
+(``around_update``). What a method learns itself, such
 as an auxiliary head, are its own parameters: they are trained and kept in checkpoints, and are no part of
 the saved model.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -88,6 +90,10 @@ class Regulariser(nn.Module):
     def loss(self, outputs: ModelOutputs, step: StepContext) -> Tensor | None:
         """A scalar to add to the loss, weighted already; None for nothing."""
         return None
+
+    def around_update(self, model: nn.Module) -> AbstractContextManager[None]:
+        """A context round the optimiser's step: it may keep something of the weights and put it back afterwards."""
+        return nullcontext()
 
     def on_gradients(self, model: nn.Module) -> None:
         """Change the gradients of the model's parameters in place, after the backward pass, before they are clipped."""

@@ -8,6 +8,10 @@ each image's own (the slides sum over C, H, W), so that an image without a posit
 With several positive labels the class weights, and with them the activation map, are their mean. How many
 places are candidates the slides leave open: a quarter here.
 
+The slides' control, "avg guided" (CIFAR-10 error 5.07 % against 4.19 %), is ``guide="average"``: no classifier and no
+label. The map of places is the mean over the channels, and the dominant channels are those with the highest mean
+(the slides show no formula). It acts on images without a label too.
+
 A trap of the method itself: the true label guides the mask, so which channels are missing tells the label.
 On faces with exactly one label each the training loss fell far below that without it, and nothing was
 gained (docs/ablation.md).
@@ -28,7 +32,7 @@ class CamDrop(Regulariser):
     ``gamma`` is the share of candidates that is retained (1 is off); candidates are the share ``positions``
     of places with the highest activation, in the share ``channels`` of channels with the highest weight
     (1/8 was published as the best: CIFAR-10 error 4.19 %, against 4.51 with all). ``layers``: on how many
-    maps, from the last backwards.
+    maps, from the last backwards. ``guide``: ``cam``, or ``average``, the control that no label guides.
     """
 
     needs_classifier_weights = True
@@ -42,6 +46,7 @@ class CamDrop(Regulariser):
         positions: float = 0.25,
         channels: float = 0.125,
         layers: int = 1,
+        guide: str = "cam",
     ):
         super().__init__(context)
         shares = {"gamma": gamma, "positions": positions, "channels": channels}
@@ -54,6 +59,9 @@ class CamDrop(Regulariser):
         wrong += [f"{name} = {value} is less than 1" for name, value in counts.items() if value < 1]
         if wrong:
             raise TaggerError(f"regularisers.camdrop: {'; '.join(wrong)}.")
+        if guide not in ("cam", "average"):
+            raise TaggerError(f"regularisers.camdrop.guide = {guide!r}: it is cam or average.")
+        self.needs_classifier_weights = guide == "cam"
         self.gamma = gamma
         self.block_size = block_size
         self.positions = positions
@@ -64,15 +72,20 @@ class CamDrop(Regulariser):
         self, map_BCHW: Tensor, classifier_weights_KC: Tensor | None, step: StepContext
     ) -> Tensor:
         """The map with its seeds' blocks at 0 and the rest scaled up."""
-        assert classifier_weights_KC is not None, "the classifier's weights guide this method"
         if not self.training or self.gamma == 1:
             return map_BCHW
         with torch.no_grad():
-            weights_BC, has_label_B = mean_classifier_weights(step.targets_BK, classifier_weights_KC)
+            if self.needs_classifier_weights:
+                assert classifier_weights_KC is not None, "the classifier's weights guide this method"
+                weights_BC, guided_B = mean_classifier_weights(step.targets_BK, classifier_weights_KC)
+                map_BHW = class_activation_map(map_BCHW, weights_BC)
+            else:
+                weights_BC, map_BHW = map_BCHW.float().mean((2, 3)), map_BCHW.float().mean(1)
+                guided_B = torch.ones(len(map_BCHW), dtype=torch.bool, device=map_BCHW.device)
             scaled_BCHW = camdrop_mask(
-                class_activation_map(map_BCHW, weights_BC),
+                map_BHW,
                 weights_BC,
-                has_label_B,
+                guided_B,
                 gamma=self.gamma,
                 block_size=self.block_size,
                 positions=self.positions,

@@ -5,6 +5,10 @@ does not reckon with, so small maps lose more than ``drop_prob``: of a map of 6 
 take 17 % at 0.1, timm's default of 7 takes 85 %, hence another default here. Two relatives need no part of
 their own: DropPath is ``backbone.drop_path_rate=0.1``, which timm builds into the network, and
 RandomErasing (Cutout) is ``augment.erasing``.
+
+The paper's rate is not constant: it "gradually" falls from keeping everything to the chosen share, linearly over the
+training, as AttentionDrop's does after it ("Following [10], we gradually increase alpha"). That is
+``schedule="linear"``.
 """
 
 from timm.layers import drop_block_2d
@@ -20,7 +24,8 @@ class DropBlock(Regulariser):
 
     The other options are timm's: ``gamma_scale`` multiplies the rate, ``with_noise`` fills with noise
     instead of 0, ``couple_channels`` drops the same places in all channels, ``scale_by_keep`` scales up
-    what is left. ``layers``: on how many maps, from the last backwards.
+    what is left. ``layers``: on how many maps, from the last backwards. ``schedule``: ``constant``, or ``linear``,
+    from 0 to ``drop_prob`` over the training.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class DropBlock(Regulariser):
         couple_channels: bool = True,
         scale_by_keep: bool = True,
         layers: int = 1,
+        schedule: str = "constant",
     ):
         super().__init__(context)
         if not (0 <= drop_prob < 1 and block_size >= 1 and gamma_scale >= 0 and layers >= 1):
@@ -46,6 +52,9 @@ class DropBlock(Regulariser):
             raise TaggerError(
                 f"regularisers.dropblock: drop_prob {drop_prob:g} x gamma_scale {gamma_scale:g} is more than 1."
             )
+        if schedule not in ("constant", "linear"):
+            raise TaggerError(f"regularisers.dropblock.schedule = {schedule!r}: it is constant or linear.")
+        self.schedule = schedule
         self.drop_prob = drop_prob
         self.block_size = block_size
         self.gamma_scale = gamma_scale
@@ -58,11 +67,12 @@ class DropBlock(Regulariser):
         self, map_BCHW: Tensor, classifier_weights_KC: Tensor | None, step: StepContext
     ) -> Tensor:
         """The map without its dropped blocks."""
-        if not self.training or not self.drop_prob:
+        drop_prob = self.drop_prob * (float(step.progress) if self.schedule == "linear" else 1.0)
+        if not self.training or not drop_prob:
             return map_BCHW
         return drop_block_2d(
             map_BCHW,
-            self.drop_prob,
+            drop_prob,
             self.block_size,
             self.gamma_scale,
             self.with_noise,

@@ -10,6 +10,7 @@ from tagger.errors import TaggerError
 from tagger.heads import heads
 from tagger.losses import losses
 from tagger.model import needs_fixed_size, new_head
+from tagger.setting_sections import TrainSettings
 from tagger.text import shortlist
 from tagger.training.network.optimiser import make_optimiser
 from tagger.training.objective import check_regularisers, make_regularisers, regulariser_context
@@ -20,6 +21,7 @@ def check_parts(settings: Settings) -> None:
     for family, part in ((heads, settings.head), (losses, settings.loss), (samplers, settings.sampler)):
         family.check(part.name, part.options)
     check_regularisers(settings)
+    _check_schedule(settings.train)
     make_optimiser([{"params": [torch.nn.Parameter(torch.zeros(1))]}], settings.train)
     if (
         settings.image.progressive_start
@@ -35,6 +37,19 @@ def check_parts(settings: Settings) -> None:
     if not settings.data.val and settings.train.epochs and not networks_have_parts:
         raise TaggerError(
             "data.val = 0: one network is compared with others on validation images. Give e.g. data.val=0.1."
+        )
+
+
+def _check_schedule(train: TrainSettings) -> None:
+    """TaggerError if the decay is set where no schedule would use it."""
+    default = TrainSettings()
+    unused = [
+        name for name in ("decay_rate", "decay_steps") if getattr(train, name) != getattr(default, name)
+    ]
+    if train.schedule == "cosine" and unused:
+        raise TaggerError(
+            f"train.{unused[0]} = {getattr(train, unused[0])}, but a cosine has no decay."
+            " Set train.schedule=step or train.schedule=exponential, or leave it out."
         )
 
 

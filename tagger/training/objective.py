@@ -1,6 +1,7 @@
 """The training objective: the loss on the labels plus the regularisers' penalties."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +42,14 @@ class Objective(nn.Module):
         """Let the regularisers change the gradients that the backward pass left."""
         for regulariser in self.parts:
             regulariser.on_gradients(model)
+
+    @contextmanager
+    def around_update(self, model: nn.Module) -> Iterator[None]:
+        """The regularisers' contexts round one step of the optimiser."""
+        with ExitStack() as stack:
+            for regulariser in self.parts:
+                stack.enter_context(regulariser.around_update(model))
+            yield
 
     def trainable_parameters(self) -> list[nn.Parameter]:
         """What the regularisers learn themselves."""
@@ -102,7 +111,8 @@ def check_regularisers(settings: Settings) -> None:
                 f"regularisers.{name} acts on the network while it learns, but train.epochs = 0 leaves it as it is."
                 " Use --preset standard, or --set train.epochs=3."
             )
-        if regularisers.find(name).needs_classifier_weights and settings.head.name == "mlp":  # type: ignore[attr-defined]
+        guided = regularisers.find(name).needs_classifier_weights and options.get("guide", "cam") == "cam"  # type: ignore[attr-defined]
+        if guided and settings.head.name == "mlp":
             raise TaggerError(
                 f"regularisers.{name} goes by the classifier's weights, and head 'mlp' has none by label."
                 " Use --set head.name=linear."

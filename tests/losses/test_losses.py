@@ -317,3 +317,16 @@ def test_an_unknown_loss_or_option_suggests_the_nearest():
         losses.build("focla", STATS)
     with pytest.raises(TaggerError, match="Did you mean 'gamma'"):
         losses.build("focal", STATS, gama=1.0)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_a_penalty_by_frequency_is_largest_for_the_most_frequent_label(power: float):
+    loss = losses.build("false-positive", STATS, penalty=3.0, power=power)
+    logits_BK, targets_BK = a_batch()
+    found_BK = loss.cell_losses(logits_BK, targets_BK)
+    shares = [0.5, 0.1, 0.01, 0.0]
+    for row, (logits_K, targets_K) in enumerate(zip(logits_BK.tolist(), targets_BK.tolist(), strict=True)):
+        for k, (logit, target) in enumerate(zip(logits_K, targets_K, strict=True)):
+            penalty = 1 + 2 * ((shares[k] / 0.5) ** power if power else 1.0)
+            expected = np.log1p(np.exp(-logit)) if target else penalty * np.log1p(np.exp(logit))
+            assert found_BK[row, k].item() == pytest.approx(expected, rel=1e-5)

@@ -205,3 +205,34 @@ def test_options_out_of_range_are_all_named():
         TaggerError, match=r"gamma = 1\.5 is not between 0 and 1; block_size = 0 is less than 1"
     ):
         regularisers.build("camdrop", FACTS, gamma=1.5, block_size=0)
+
+
+def test_the_average_guided_control_is_that_of_loops_and_knows_no_label():
+    part = CamDrop(FACTS, gamma=0.3, block_size=2, positions=0.25, channels=0.5, guide="average")
+    map_BCHW = a_map()
+    num = 8
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        uniform_BDHW = torch.rand(4, num, 5, 6)
+        torch.manual_seed(3)
+        found_BCHW = part.on_feature_map(map_BCHW, None, a_step([[0.0, 0.0, -1.0]] * 4))
+    for b in range(4):
+        # with these weights loops give the channels' means as order; the places are by the plain mean
+        means_C = [float(map_BCHW[b, c].mean()) for c in range(16)]
+        places = {
+            (y, x): sum(float(map_BCHW[b, c, y, x]) for c in range(16)) for y in range(5) for x in range(6)
+        }
+        best_places = sorted(places, key=lambda place: -places[place])[:7]
+        best_channels = sorted(range(16), key=lambda c: -means_C[c])[:num]
+        mask = np.ones((16, 5, 6))
+        for d, c in enumerate(best_channels):
+            for y, x in best_places:
+                if uniform_BDHW[b, d, y, x] < 0.7:
+                    mask[c, max(y - 1, 0) : y + 1, max(x - 1, 0) : x + 1] = 0
+        expected = map_BCHW[b].numpy() * mask * (mask.size / mask.sum())
+        np.testing.assert_allclose(found_BCHW[b].numpy(), expected, rtol=1e-5)
+
+
+def test_an_unknown_guide_is_refused():
+    with pytest.raises(TaggerError, match=r"camdrop.guide = 'mean': it is cam or average"):
+        regularisers.build("camdrop", FACTS, guide="mean")

@@ -13,7 +13,7 @@ from tagger.errors import TaggerError
 from tagger.heads import LinearHead
 from tagger.model import TagModel, make_backbone
 from tagger.regularisers import ModelOutputs, RegulariserContext, orthoreg, regularisers
-from tagger.regularisers.orthoreg import OrthoReg, filter_weights, similarity_gradient
+from tagger.regularisers.orthoreg import OrthoReg, filter_angles, filter_weights, similarity_gradient
 
 FACTS = RegulariserContext(num_features=8, names=("a", "b"))
 MODES = ("local", "global")
@@ -225,7 +225,9 @@ def test_a_real_network_takes_it(name: str):
     assert all(dict(model.named_parameters())[name].ndim > 1 for name in changed)
 
 
-@pytest.mark.parametrize("chosen", [{"mode": "nearby"}, {"gamma": -1.0}, {"lamda": 0.0}])
+@pytest.mark.parametrize(
+    "chosen", [{"mode": "nearby"}, {"layers": "linear"}, {"gamma": -1.0}, {"lamda": 0.0}]
+)
 def test_options_that_make_no_sense_are_refused(chosen: dict[str, object]):
     with pytest.raises(TaggerError, match="orthoreg"):
         regularisers.build("orthoreg", FACTS, **chosen)
@@ -257,3 +259,95 @@ def test_the_other_hooks_do_nothing():
     assert part.loss(ModelOutputs(torch.zeros(1, 2), torch.zeros(1, 8)), None) is None  # type: ignore
     assert part.num_maps == 0
     assert not list(part.parameters())
+
+
+def test_convolutions_alone_leave_linear_layers_be():
+    assert touched(Layers(), OrthoReg(FACTS, layers="conv")) == {
+        "backbone.plain.weight",
+        "backbone.grouped.weight",
+    }
+
+
+def test_a_normalised_gradient_has_length_gamma_in_each_layer_and_its_direction():
+    model, plain = Layers(), Layers()
+    plain.load_state_dict(model.state_dict())
+    OrthoReg(FACTS, gamma=0.3, normalise=True).on_gradients(model)
+    OrthoReg(FACTS, gamma=1.0).on_gradients(plain)
+    for mine, other in ((model.head, plain.head), (model.backbone["grouped"], plain.backbone["grouped"])):
+        grad, theirs = mine.weight.grad, other.weight.grad
+        assert float(grad.norm()) == pytest.approx(0.3, rel=1e-5)
+        torch.testing.assert_close(grad, 0.3 * theirs / theirs.norm())
+
+
+@pytest.mark.parametrize("optimiser", [torch.optim.SGD, torch.optim.AdamW])
+def test_restored_norms_are_those_of_before_the_step_and_angles_still_change(optimiser: Any):
+    model = Layers()
+    with torch.no_grad():
+        model.backbone["plain"].weight[1] = 0.0
+    part, step = (
+        OrthoReg(FACTS, gamma=1.0, restore_norms=True, layers="conv"),
+        optimiser(model.parameters(), lr=0.1),
+    )
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    part.on_gradients(model)
+    model.head.weight.grad = torch.ones_like(model.head.weight)
+    with part.around_update(model):
+        step.step()
+    for layer in ("plain", "grouped"):
+        old, new = before[f"backbone.{layer}.weight"], model.backbone[layer].weight.detach()
+        for n, (one, other) in enumerate(zip(old, new, strict=True)):
+            if layer != "plain" or n != 1:
+                assert float(other.norm()) == pytest.approx(float(one.norm()), rel=1e-5)
+        assert not torch.allclose(old, new)
+    assert float(model.head.weight.detach().norm()) != pytest.approx(
+        float(before["head.weight"].norm()), rel=1e-3
+    )
+
+
+def test_without_restored_norms_nothing_is_done_round_the_update():
+    model = Layers()
+    with OrthoReg(FACTS).around_update(model):
+        model.head.weight.data.mul_(2)
+        doubled = model.head.weight.detach().clone()
+    assert torch.equal(model.head.weight, doubled)
+
+
+def test_angles_are_those_of_the_nearest_pair_by_loops():
+    model = Layers()
+    found = {row["layer"]: row for row in filter_angles(model)}
+    assert list(found) == ["backbone.plain", "backbone.grouped", "head"]
+    for name, groups in (
+        ("backbone.plain", [range(6)]),
+        ("backbone.grouped", [range(4), range(4, 8)]),
+        ("head", [range(4)]),
+    ):
+        weight = model.get_submodule(name).weight.detach().flatten(1).double()  # type: ignore[operator, union-attr]
+        nearest = []
+        for group in groups:
+            for i in group:
+                angles = [
+                    math.degrees(
+                        math.acos(float(weight[i] @ weight[k] / (weight[i].norm() * weight[k].norm())))
+                    )
+                    for k in group
+                    if k != i
+                ]
+                nearest.append(min(angles))
+        assert found[name]["filters"] == len(nearest)
+        assert found[name]["smallest"] == pytest.approx(min(nearest), abs=0.006)
+        assert found[name]["mean_nearest"] == pytest.approx(sum(nearest) / len(nearest), abs=0.006)
+    assert [row["layer"] for row in filter_angles(model, "conv")] == ["backbone.plain", "backbone.grouped"]
+
+
+def test_steps_of_the_regulariser_widen_the_smallest_angle():
+    model = Layers()
+    with torch.no_grad():
+        model.backbone["plain"].weight.add_(0.3)
+    before = filter_angles(model)[0]["smallest"]
+    part, step = OrthoReg(FACTS, gamma=1.0, restore_norms=True), torch.optim.SGD(model.parameters(), lr=0.02)
+    for _ in range(100):
+        step.zero_grad(set_to_none=False)
+        part.on_gradients(model)
+        with part.around_update(model):
+            step.step()
+    assert filter_angles(model)[0]["smallest"] > before + 10

@@ -7,10 +7,12 @@ import pytest
 import torch
 from timm.optim import create_optimizer_v2
 
+from tagger.config import check_settings
 from tagger.errors import TaggerError
 from tagger.heads import LinearHead
 from tagger.model import TagModel, make_backbone
 from tagger.setting_sections import TrainSettings
+from tagger.training.check_parts import check_parts
 from tagger.training.network.optimiser import make_optimiser, make_schedule, parameter_groups
 
 
@@ -126,3 +128,41 @@ def test_an_optimiser_in_one_kernel_takes_the_steps_of_timms(name: str):
             parameter.grad = torch.cos(torch.arange(50.0) + number)
             optimiser.step()
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.2])
+@pytest.mark.parametrize("schedule", ["step", "exponential"])
+def test_other_schedules_are_torchs_after_the_warm_up(model: TagModel, schedule: str, warmup: float):
+    chosen = settings(lr=0.01, warmup=warmup, schedule=schedule, decay_rate=0.5, decay_steps=15)
+    optimiser = make_optimiser(parameter_groups(model, chosen), chosen)
+    ours, first = make_schedule(optimiser, 100, chosen), int(100 * warmup)
+    plain = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
+    torchs: Any = {
+        "step": torch.optim.lr_scheduler.StepLR(plain, 15, gamma=0.5),
+        "exponential": torch.optim.lr_scheduler.ExponentialLR(plain, 0.5 ** (1 / 15)),
+    }[schedule]
+    for step in range(100):
+        rate = optimiser.param_groups[0]["lr"] / optimiser.param_groups[0]["lr_scale"]
+        if step < first:
+            assert rate == pytest.approx(0.01 * step / first)
+        else:
+            assert rate == pytest.approx(torchs.get_last_lr()[0], rel=1e-6)
+            plain.step()
+            torchs.step()
+        ours.step_update(step + 1)
+
+
+def test_without_a_number_of_steps_the_rate_falls_five_times(model: TagModel):
+    chosen = settings(lr=0.01, warmup=0, schedule="step", decay_rate=0.1)
+    optimiser = make_optimiser(parameter_groups(model, chosen), chosen)
+    schedule, rates = make_schedule(optimiser, 50, chosen), []
+    for step in range(50):
+        rates.append(round(optimiser.param_groups[0]["lr"] / optimiser.param_groups[0]["lr_scale"], 10))
+        schedule.step_update(step + 1)
+    assert rates == pytest.approx([0.01 * 0.1 ** (step // 10) for step in range(50)])
+
+
+def test_a_decay_that_no_schedule_uses_is_refused():
+    with pytest.raises(TaggerError, match=r"train.decay_steps = 50, but a cosine has no decay"):
+        check_parts(check_settings({"train": {"decay_steps": 50}}))
+    check_parts(check_settings({"train": {"decay_steps": 50, "schedule": "step"}}))

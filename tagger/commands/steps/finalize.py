@@ -23,7 +23,9 @@ from tagger.config import Settings
 from tagger.data import Vocabulary, split_table
 from tagger.heads import head_code_report
 from tagger.model import save_model
+from tagger.regularisers.orthoreg import filter_angles
 from tagger.runs import RunFolder, atomic_write
+from tagger.runs.report.angle_plot import plot_filter_angles
 from tagger.runs.report.code_plot import plot_code
 from tagger.runs.report.confusion_matrix import plot_confusion_matrix
 from tagger.runs.report.model_card import model_card
@@ -154,6 +156,8 @@ def judge(
     }
     if code := head_code_report(result.model.head, names):
         metrics["code"] = code
+    if (chosen := settings.regularisers.get("orthoreg")) is not None:
+        metrics["filter_angles"] = filter_angles(result.model, chosen.get("layers", "all"))
     return Judgement(raw_NK, probs_NK, calibration, thresholds, table, metrics)
 
 
@@ -180,6 +184,8 @@ def draw(
         plots[f"group_{number}"] = plot_confusion_matrix(row["confusion"])
     if code := judgement.metrics.get("code"):
         plots["code"] = plot_code(np.array(code["code"]), names)
+    if "filter_angles" in judgement.metrics:
+        plots["filter_angles"] = plot_filter_angles(judgement.metrics["filter_angles"])
     return plots
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tagger.config import Settings
+from tagger.runs.report.angle_section import angle_section
 from tagger.runs.report.markdown import escape, format_interval, format_number, format_value, table
 from tagger.scoring import Thresholds
 
@@ -64,6 +65,7 @@ def model_card(
         *_folds(metrics.get("folds", {})),
         *_training(metrics),
         *_code(metrics.get("code")),
+        *angle_section(metrics.get("filter_angles")),
         "## The split",
         f"{SPLIT_KINDS[settings.data.split]}. The last column is the largest relative"
         " difference of a part's share of the label from the whole.",

@@ -1,12 +1,14 @@
 """Parameter groups, optimiser and learning-rate schedule of a network, by timm."""
 
 import inspect
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from timm.optim import create_optimizer_v2, get_optimizer_class
-from timm.scheduler import CosineLRScheduler
+from timm.scheduler import CosineLRScheduler, StepLRScheduler
+from timm.scheduler.scheduler import Scheduler
 from torch import nn
 
 from tagger.config import Settings
@@ -14,6 +16,7 @@ from tagger.errors import TaggerError
 from tagger.model import Backbone, TagModel
 from tagger.setting_sections import TrainSettings
 
+DEFAULT_NUM_DECAYS = 5  # of a stepped or exponential rate, where the steps between are not said
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
@@ -100,14 +103,23 @@ def make_optimiser(groups: list[dict[str, Any]], settings: TrainSettings) -> tor
         ) from None
 
 
-def make_schedule(optimiser: torch.optim.Optimizer, steps: int, settings: TrainSettings) -> CosineLRScheduler:
-    """Linear warm-up, then half a cosine to 0, by step: call ``step_update(number of steps done)`` after each."""
+def make_schedule(optimiser: torch.optim.Optimizer, steps: int, settings: TrainSettings) -> Scheduler:
+    """Linear warm-up, then ``settings.schedule``, by step: call ``step_update(number of steps done)`` after each.
+
+    ``cosine``: half a cosine to 0. ``step``: times ``decay_rate`` every ``decay_steps`` steps. ``exponential``: as much
+    in as many steps, a little in each.
+    """
     warmup = int(steps * settings.warmup)
-    return CosineLRScheduler(
-        optimiser,
-        t_initial=max(steps - warmup, 2),  # of 1 timm warns; with one step it is the same
-        warmup_t=warmup,
-        warmup_lr_init=0.0,
-        warmup_prefix=True,
-        t_in_epochs=False,
-    )
+    common: dict[str, Any] = {
+        "warmup_t": warmup,
+        "warmup_lr_init": 0.0,
+        "warmup_prefix": True,
+        "t_in_epochs": False,
+    }
+    if settings.schedule == "cosine":  # of 1 step timm warns; with 2 it is the same
+        return CosineLRScheduler(optimiser, t_initial=max(steps - warmup, 2), **common)
+    decay_steps = settings.decay_steps or max(1, math.ceil((steps - warmup) / DEFAULT_NUM_DECAYS))
+    if settings.schedule == "step":
+        return StepLRScheduler(optimiser, decay_t=decay_steps, decay_rate=settings.decay_rate, **common)
+    rate = settings.decay_rate ** (1 / decay_steps)
+    return StepLRScheduler(optimiser, decay_t=1, decay_rate=rate, **common)

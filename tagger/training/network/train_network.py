@@ -231,7 +231,8 @@ class _NetworkTrainer:
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit))
         if not math.isfinite(norm) and not self._is_skipped_step():
             raise self._nonfinite_error(f"The gradient became {norm}", batch)
-        self.optimiser.step()
+        with self.train_step.around_update():
+            self.optimiser.step()
         return value
 
     def _is_skipped_step(self) -> bool:

@@ -1,5 +1,7 @@
 """Forward pass of one training step: images to a loss, through the model and the regularisers' hooks."""
 
+from contextlib import AbstractContextManager
+
 import torch
 from torch import Tensor, nn
 
@@ -44,6 +46,10 @@ class TrainStep(nn.Module):
     def change_gradients(self) -> None:
         """Let the regularisers change the gradients that the backward pass left."""
         self.objective.change_gradients(self.model)
+
+    def around_update(self) -> AbstractContextManager[None]:
+        """The regularisers' context round the optimiser's step."""
+        return self.objective.around_update(self.model)
 
     def release(self) -> None:
         """Take all hooks off the backbone."""
