@@ -33,12 +33,22 @@ from tagger.scoring.ranking_metrics import RankedLabel, ranking_losses
 from tagger.scoring.reliability import BinnedLabel, squared_errors
 
 OVERALL_METRICS = (
-    *("map", "micro_precision", "micro_recall", "micro_f1", "macro_precision", "macro_recall", "macro_f1"),
+    *(
+        "map",
+        "roc_auc",
+        "micro_precision",
+        "micro_recall",
+        "micro_f1",
+        "macro_precision",
+        "macro_recall",
+        "macro_f1",
+    ),
     *("exact_match", "ranking_loss", "calibration_error", "brier_loss"),
     *("skew_normalised_accuracy", "skew_normalised_f1"),
 )
 LABEL_METRICS = (
     "average_precision",
+    "roc_auc",
     "precision",
     "recall",
     "f1",
@@ -126,16 +136,16 @@ class MetricSet:
         def weigh(weights_NB: Floats) -> Metrics:
             counts = cells(weights_NB)
             known_LB = counts.tp + counts.fp + counts.fn + counts.tn
-            precisions = [
-                one.average_precision(weights_NB, known_B)
-                for one, known_B in zip(ranked, known_LB, strict=True)
+            scores = [
+                one.ranking_scores(weights_NB, known_B) for one, known_B in zip(ranked, known_LB, strict=True)
             ]
             errors = [
                 one.calibration_error(weights_NB, known_B)
                 for one, known_B in zip(binned, known_LB, strict=True)
             ]
             per_label = {
-                "average_precision": _stack_rows(precisions, weights_NB),
+                "average_precision": _stack_rows([both[0] for both in scores], weights_NB),
+                "roc_auc": _stack_rows([both[1] for both in scores], weights_NB),
                 "precision": only_labels(has_no_L, precision(counts)),
                 "recall": recall(counts),
                 "f1": only_labels(has_no_L, f_beta(counts)),
@@ -143,7 +153,7 @@ class MetricSet:
                 "calibration_error": _stack_rows(errors, weights_NB),
             }
             sums = metric_sums(counts, has_no_L)
-            for name in ("average_precision", "calibration_error"):
+            for name in ("average_precision", "roc_auc", "calibration_error"):
                 sums |= sum_over_labels(name, per_label[name])
             return per_label | sums
 
@@ -160,6 +170,7 @@ class MetricSet:
         """Each name of OVERALL_METRICS -> (B,), from ``block`` of all labels, added up, and ``image_means``."""
         means = {
             "map": mean_from_sums(sums, "average_precision"),
+            "roc_auc": mean_from_sums(sums, "roc_auc"),
             "calibration_error": mean_from_sums(sums, "calibration_error"),
         }
         found = self._choice.aggregate(sums, image_means) | means

@@ -1,4 +1,4 @@
-"""Ranking metrics: average precision per label, ranking loss per image."""
+"""Ranking metrics: average precision and area under the ROC curve per label, ranking loss per image."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ class RankedLabel:
 
     seen_SN: "csr_array"  # 1 where image n is a known cell of segment s
     hits_SN: "csr_array"  # 1 where it is a positive
+    tied_SN: "csr_array"  # 1 where it is a negative as probable as the segment's positives
     lowest_S: Floats  # the lowest probability in the segment
     next_S: Floats  # the next lower probability of a known cell; 0 where there is none
     known_N: NDArray[np.bool_]
@@ -56,7 +57,9 @@ class RankedLabel:
             return csr_array((np.ones(starts[-1]), order[keep], starts), shape=(len(ends), len(labels_N)))
 
         values = np.append(score[np.flatnonzero(np.diff(group, prepend=-1))], 0.0)  # one a tie group, falling
-        return cls(rows(used), rows(used & hit), values[ends], values[ends + 1], labels_N != UNKNOWN)
+        tied = used & ~hit & (ends[np.minimum(segment, len(ends) - 1)] == group) if len(ends) else used
+        lowest_S, next_S = values[ends], values[ends + 1]
+        return cls(rows(used), rows(used & hit), rows(tied), lowest_S, next_S, labels_N != UNKNOWN)
 
     def curve(self, weights_NB: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """What choosing down to each segment's end gives: true and false positives (S, B), and all yes and no (B,)."""
@@ -76,6 +79,12 @@ class RankedLabel:
         scikit-learn's definition, sum of (R_s - R_s-1) P_s, equal probabilities taken together.
         ``known_B``, the weight of all known cells, is summed here if the caller has not got it.
         """
+        return self.ranking_scores(weights_NB, known_B)[0]
+
+    def ranking_scores(self, weights_NB: Floats, known_B: Floats | None = None) -> tuple[Floats, Floats]:
+        """Average precision, and the area under the ROC curve: the share of pairs of a yes and a no in which the yes
+        is more probable, equal ones counted half; each (B,), NaN where a class has no weight.
+        """
         hits_SB = self.hits_SN @ weights_NB
         seen_SB = self.seen_SN @ weights_NB
         tp_SB = np.cumsum(hits_SB, axis=0)
@@ -83,10 +92,14 @@ class RankedLabel:
         positives_B, negatives_B = self._classes(
             tp_SB, self.known_N @ weights_NB if known_B is None else known_B
         )
+        above_SB = chosen_SB - tp_SB - 0.5 * (self.tied_SN @ weights_NB)  # negatives before each positive
+        pairs_B = positives_B * negatives_B
+        auc_B = 1 - (hits_SB * above_SB).sum(axis=0) / np.where(pairs_B > 0, pairs_B, 1)
         hits_SB *= tp_SB
         area_B = np.divide(hits_SB, chosen_SB, out=hits_SB, where=chosen_SB > 0).sum(axis=0)
         defined_B = (positives_B > 0) & (negatives_B > 0)
-        return np.where(defined_B, area_B / np.where(positives_B > 0, positives_B, 1), np.nan)
+        precision_B = area_B / np.where(positives_B > 0, positives_B, 1)
+        return np.where(defined_B, precision_B, np.nan), np.where(defined_B, auc_B, np.nan)
 
 
 def average_precision(labels_N: Cells, probs_N: Floats, *, skew_normalised: bool = False) -> float:

@@ -38,6 +38,7 @@ def test_the_values_are_those_of_scikit_learn():
     overall = {name: row["value"] for name, row in table["overall"].items()}
     assert overall["macro_f1"] == pytest.approx(sk.f1_score(labels, chosen, average="macro"))
     assert overall["map"] == pytest.approx(sk.average_precision_score(labels, probs))
+    assert overall["roc_auc"] == pytest.approx(sk.roc_auc_score(labels, probs))
     assert overall["ranking_loss"] == pytest.approx(sk.label_ranking_loss(labels, probs))
     assert table["per_label"]["猫"]["precision"]["value"] == pytest.approx(
         sk.precision_score(labels[:, 2], chosen[:, 2])

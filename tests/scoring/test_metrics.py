@@ -218,3 +218,28 @@ def test_every_metric_is_between_0_and_1_or_undefined_whatever_the_labels(proble
         assert ((defined >= 0) & (defined <= 1 + 1e-12)).all(), name
     has_both = ((labels == 1).any(axis=0) & (labels == 0).any(axis=0)).any()
     assert np.isnan(overall["map"][0]) == (not has_both)
+
+
+@given(seed=st.integers(0, 10_000), levels=st.sampled_from([2, 5, 1000]), unknown=st.booleans())
+def test_the_area_under_the_roc_curve_is_scikit_learns_with_ties_weights_and_unknown_cells(
+    seed: int, levels: int, unknown: bool
+):
+    rng = np.random.default_rng(seed)
+    labels_N = (rng.random(40) < 0.3).astype(np.int8)
+    labels_N[:2] = [0, 1]
+    probs_N = rng.integers(0, levels, 40) / levels
+    if unknown:
+        labels_N[rng.permutation(np.arange(2, 40))[:10]] = -1
+    weights_NB = rng.integers(0, 4, (40, 3)).astype(float)
+    weights_NB[:2] = 1
+    found_B = RankedLabel.of(labels_N, probs_N).ranking_scores(weights_NB)[1]
+    known = labels_N != -1
+    for b in range(3):
+        expected = sk.roc_auc_score(labels_N[known], probs_N[known], sample_weight=weights_NB[known, b])
+        assert found_B[b] == pytest.approx(expected)
+
+
+def test_the_area_of_a_label_with_one_class_only_is_undefined():
+    for labels in ([1, 1, 1], [0, 0, 0], [-1, -1, 1]):
+        ranked = RankedLabel.of(np.array(labels, np.int8), np.array([0.3, 0.5, 0.1]))
+        assert np.isnan(ranked.ranking_scores(np.ones((3, 2)))[1]).all()

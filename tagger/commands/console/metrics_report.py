@@ -5,21 +5,20 @@ from typing import Any
 from tagger.commands.console.screen import Screen
 from tagger.scoring.group_metrics import GROUP_METRICS
 
+TITLES = {"map": "mAP", "roc_auc": "ROC AUC"}
+
 
 def report(metrics: dict[str, Any], where: str, screen: Screen, *, rest: str) -> None:
     """The headline numbers and the per-label table of ``evaluate``'s result; ``rest`` says where more labels are."""
-    names = ("map", "micro_f1", "macro_f1", "micro_precision", "micro_recall", "exact_match")
-    rows = [
-        ["mAP" if name == "map" else name.replace("_", " "), *interval(metrics["overall"][name])]
-        for name in names
-    ]
+    names = ("map", "roc_auc", "micro_f1", "macro_f1", "micro_precision", "micro_recall", "exact_match")
+    rows = [[TITLES.get(name, name.replace("_", " ")), *interval(metrics["overall"][name])] for name in names]
     screen.table(f"On {metrics['num_images']:,} photos ({where})", ["", "value", "95 % interval"], rows)
     screen.say()
     lines = sorted(metrics["per_label"].items(), key=lambda item: -item[1]["positives"])
-    scores = ("average_precision", "precision", "recall", "f1")
+    scores = ("average_precision", "roc_auc", "precision", "recall", "f1")
     screen.label_table(
         "Per label",
-        ["label", "photos", "AP", "precision", "recall", "F1", "threshold", ""],
+        ["label", "photos", "AP", "AUC", "precision", "recall", "F1", "threshold", ""],
         [
             [name, row["positives"], *_scores(row, scores), shown_threshold(row), _short(row["note"])]
             for name, row in lines

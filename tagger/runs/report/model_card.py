@@ -13,6 +13,7 @@ from tagger.scoring import Thresholds
 
 HEADLINE_METRICS = (
     ("map", "mAP", "how well each label's images are ranked first; 1 is perfect"),
+    ("roc_auc", "ROC AUC", "a yes is more probable than a no, mean over labels; 0.5 is chance"),
     ("micro_f1", "micro-F1", "over all cells, so that frequent labels count most"),
     ("macro_f1", "macro-F1", "mean over labels, so that rare ones count as much"),
     ("micro_precision", "micro-precision", "chosen labels that are right"),
@@ -177,9 +178,10 @@ def _per_label(evaluated: Mapping[str, Any], thresholds: Thresholds, names: list
     rows = []
     for name, threshold in zip(names, thresholds.labels, strict=True):
         row = evaluated["per_label"][name]
-        scores = [format_value(row[key]) for key in ("average_precision", "precision", "recall", "f1")]
+        columns = ("average_precision", "roc_auc", "precision", "recall", "f1")
+        scores = [format_value(row[key]) for key in columns]
         scores[0] += " " + format_interval(row["average_precision"])
-        scores[3] += " " + format_interval(row["f1"])
+        scores[-1] += " " + format_interval(row["f1"])
         cutoff = "-" if threshold.never_chosen else f"{threshold.value:.2f}"
         note = row["note"] or threshold.how
         if threshold.never_chosen:
@@ -193,7 +195,8 @@ def _per_label(evaluated: Mapping[str, Any], thresholds: Thresholds, names: list
     )
     return (
         table(
-            ["label", "positives", "AP", "precision", "recall", "F1", "threshold", "note"], order[:MAX_LABELS]
+            ["label", "positives", "AP", "ROC AUC", "precision", "recall", "F1", "threshold", "note"],
+            order[:MAX_LABELS],
         )
         + more
     )
