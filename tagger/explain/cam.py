@@ -7,7 +7,8 @@ brought to the finest grid, are added: their mean over all places is the score w
 That holds where the head reads the mean of the places. Some networks have layers between the mean and the
 head (a norm in ConvNeXt, a hidden layer in MobileNetV3): there each place goes through these layers by
 itself, so the map says what the network would score if the whole image looked like this place. It no longer
-adds up to the score. A head that reads a class token has no CAM, nor has one that is not linear.
+adds up to the score. Of a head that reads a class token the map is each patch's share in that token
+(``class_token_cam``). A head that is not linear has no CAM.
 """
 
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from tagger.errors import TaggerError
 from tagger.explain.base import explanations, sum_maps
+from tagger.explain.class_token_cam import class_token_cam
 from tagger.model.feature_layout import channels_last, num_prefix_tokens, to_feature_map
 
 
@@ -33,15 +35,33 @@ def cam(model: Any, images_BCHW: Tensor, label: int) -> Tensor:
         )
     with torch.no_grad():
         maps, last = model.backbone.forward_maps(images_BCHW)
-        read = [*maps, _read_positions(model.backbone.net, last, images_BCHW)]
-        parts_C = model.head.classifier_weights()[label].float().split([part.shape[1] for part in read])
-        return sum_maps(
-            [torch.einsum("bchw,c->bhw", m.float(), w_C) for m, w_C in zip(read, parts_C, strict=True)]
+        weights_D = model.head.classifier_weights()[label].float()
+        sizes = [part.shape[1] for part in maps]
+        *weights_of, last_C = weights_D.split([*sizes, len(weights_D) - sum(sizes)])
+        evidence = [
+            torch.einsum("bchw,c->bhw", m.float(), w_C) for m, w_C in zip(maps, weights_of, strict=True)
+        ]
+        evidence.append(_evidence_of_last(model, images_BCHW, last, last_C))
+        return sum_maps(evidence)
+
+
+def _evidence_of_last(model: Any, images_BCHW: Tensor, last: Tensor, weights_C: Tensor) -> Tensor:
+    """The share (B, h, w) of each place in what the network's own output gives the score."""
+    read_BCHW = _read_positions(model.backbone.net, last, images_BCHW)
+    if read_BCHW is not None:
+        return torch.einsum("bchw,c->bhw", read_BCHW.float(), weights_C)
+    shares_BHW = class_token_cam(model, images_BCHW, weights_C)
+    if shares_BHW is None:
+        raise _unsupported(
+            model.backbone.net, "gives the head its class token, in a way that cannot be taken apart"
         )
+    return shares_BHW
 
 
-def _read_positions(net: Any, last: Tensor, images_BCHW: Tensor) -> Tensor:
-    """The vector that the head would read of each place alone, as a map (B, D, h, w)."""
+def _read_positions(net: Any, last: Tensor, images_BCHW: Tensor) -> Tensor | None:
+    """The vector that the head would read of each place alone, as a map (B, D, h, w); None if it reads a class
+    token.
+    """
     height, width = images_BCHW.shape[-2:]
     map_BCHW = to_feature_map(net, last, height=height, width=width)
     if map_BCHW is None:
@@ -52,7 +72,7 @@ def _read_positions(net: Any, last: Tensor, images_BCHW: Tensor) -> Tensor:
         return map_BCHW
     prefix = num_prefix_tokens(net, last, height=height, width=width) or 0
     if prefix and torch.equal(net.forward_head(_without_patches(last, prefix), pre_logits=True), pooled_BD):
-        raise _unsupported(net, "gives the head its class token, which belongs to no place")
+        return None
     positions_PC = map_BCHW.movedim(1, -1).flatten(0, 2)
     if last.ndim == 3:
         alone = positions_PC[:, None].expand(

@@ -85,7 +85,7 @@ def test_the_error_correcting_head_has_weights_by_its_code():
     ("options", "reason"),
     [
         ({"head": "mlp"}, "needs a linear head, and the run has head 'mlp'"),
-        ({"name": "test_vit", "size": 160}, "VisionTransformer gives the head its class token"),
+        ({"name": "cait_xxs24_224", "size": 224}, "Cait gives the head its class token, in a way"),
         ({"name": "crossvit_tiny_240", "size": 240}, "CrossVit keeps no places of the image apart"),
         ({"depth": 1}, "with gated attention the score is not linear"),
     ],
