@@ -104,8 +104,13 @@ def explain(
         list[str] | None, typer.Option(help="Label to explain. Repeatable. Default: the chosen ones.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the figures.")] = Path("explained"),
-    method: Annotated[str, typer.Option(help="grad_cam, cam or saliency.")] = "grad_cam",
+    method: Annotated[
+        str, typer.Option(help="grad_cam, cam or saliency; attention: every head of gated attention.")
+    ] = "grad_cam",
     against: Annotated[Path | None, typer.Option(help="A second run, drawn side by side.")] = None,
+    average: Annotated[
+        bool, typer.Option("--average", help="One more figure: the mean map of each label over all photos.")
+    ] = False,
 ) -> None:
     """Draw heat maps of where the model sees each label."""
     from tagger.commands.explain import explain_images as call
@@ -113,10 +118,14 @@ def explain(
     from tagger.text import counted
 
     screen = new_screen()
-    table = call(images, run=run, labels=label, out=out, method=method, against=against, screen=screen)
+    table = call(
+        images, run=run, labels=label, out=out, method=method, against=against, average=average, screen=screen
+    )
     if len(table):
         show_explanations(table, screen)
         screen.say(f"Figures of {counted(table['file'].nunique(), 'photo')}: {out}")
+        if average:
+            screen.say(f"Mean over these photos: {table.attrs['average']}")
     exit_if_unreadable([f"{file}: {reason}" for file, reason in table.attrs["unreadable"].items()], screen)
 
 

@@ -12,13 +12,14 @@ import pandas as pd
 from tagger.arrays import Floats
 from tagger.batches import UnreadableImage
 from tagger.commands.console.screen import MAX_LINES, Screen
-from tagger.commands.serving.heat_maps import MAX_SIDE, label_column, photo_heat_map
+from tagger.commands.serving.heat_maps import MAX_SIDE, label_column
 from tagger.commands.serving.predictor import Predictor, load
+from tagger.commands.steps.explained_photos import draw_means, panels_of
 from tagger.commands.steps.input_photos import find_photos
 from tagger.data.formats.csv_injection import BYTE_ORDER_MARK, escape_formulas
 from tagger.data.images.decoding import load_preview
-from tagger.errors import TaggerError
-from tagger.explain import explanations, outside_hottest_cell
+from tagger.errors import TaggerError, did_you_mean
+from tagger.explain import MeanMaps, explanations
 from tagger.explain.explanation_figure import Panel, draw_explanation
 from tagger.runs import RunFolder, atomic_write, write_text
 from tagger.runs.ownership import check_absent, mark, marked
@@ -36,6 +37,7 @@ def explain_images(
     out: str | Path = "explained",
     method: str = "grad_cam",
     against: str | Path | RunFolder | None = None,
+    average: bool = False,
     screen: Screen | None = None,
 ) -> pd.DataFrame:
     """One row for each image, run and label: where the model saw the label, drawn as ``out``/NAME.METHOD.png.
@@ -43,12 +45,14 @@ def explain_images(
     Columns: file, run, label, prob, chosen, outside (share of the heat outside the hottest cell, NaN
     without heat), picture; ``out``/METHOD.csv has the same. ``images`` are files and folders. ``labels``:
     unless given, those that ``run`` chooses for an image, else its most probable one. ``against``: a second
-    run, asked for the same labels. ``attrs["unreadable"]`` has a reason for each file that cannot be read.
+    run, asked for the same labels. ``average``: one more figure, of the mean map of each label over all photos
+    (``attrs["average"]``). Method ``attention`` draws each head of gated attention in a label's place: ``label`` is
+    the head, ``prob`` its share in the scores. ``attrs["unreadable"]`` has a reason for each file that cannot be read.
     TaggerError: no such image, label or method, or a network that the method does not work for.
     """
     screen = screen or Screen(quiet=True)
     out = Path(out)
-    explanations.check(method, {})
+    _check_method(method, labels)
     given = [images] if isinstance(images, str | Path) else images
     photos = find_photos(given, out=out, suffix=f".{method}.png")
     predictors = [load(which, screen=screen) for which in ([run] if against is None else [run, against])]
@@ -58,7 +62,10 @@ def explain_images(
     shared = _shared_labels(predictors, labels or ())
     files = [str(photo.path) for photo in photos]
     probs = [predictor.predict_probs(Path(), files).probs_NK for predictor in predictors]
-    folder = _FigureFolder(out, {*(photo.name for photo in photos), f"{method}.csv"})
+    average_name = f"average-of-photos.{method}.png"
+    more = {average_name} if average else set()
+    folder = _FigureFolder(out, {*(photo.name for photo in photos), f"{method}.csv", *more})
+    means = [MeanMaps() for _ in predictors]
     rows: list[dict[str, Any]] = []
     unreadable: dict[str, str] = {}
     for n, photo in enumerate(screen.track(photos, "explaining")):
@@ -69,11 +76,10 @@ def explain_images(
             continue
         asked = list(dict.fromkeys(labels or _default_labels(predictors[0], probs[0][n], shared)))
         drawn = []
-        for predictor, probs_NK in zip(predictors, probs, strict=True):
-            panels = [
-                _make_panel(predictor, photo.path, label, probs_NK[n], whole_HWC.shape, method)
-                for label in asked
-            ]
+        for predictor, probs_NK, mean in zip(predictors, probs, means, strict=True):
+            panels = panels_of(
+                predictor, photo.path, probs_NK[n], asked, method=method, shape=whole_HWC.shape, mean=mean
+            )
             drawn.append((_run_title(predictor.run.path, paths), panels))
             known = {
                 "file": str(photo.path),
@@ -81,13 +87,40 @@ def explain_images(
                 "picture": str(out / photo.name),
             }
             rows += [known | {name: getattr(panel, name) for name in COLUMNS[2:6]} for panel in panels]
+        _check_same_panels(drawn)
         folder.save(photo.name, draw_explanation(whole_HWC, drawn, method=method))
     table = pd.DataFrame(rows, columns=COLUMNS)
-    table.attrs["unreadable"] = unreadable
+    table.attrs |= {"unreadable": unreadable, "method": method}
+    if rows and average:
+        titles = [_run_title(path, paths) for path in paths]
+        folder.save(average_name, draw_means(list(zip(titles, means, strict=True)), method=method))
+        table.attrs["average"] = str(out / average_name)
     if rows:
         text = escape_formulas(table.round(6)).to_csv(index=False, lineterminator="\n")
         write_text(out / f"{method}.csv", BYTE_ORDER_MARK + text)
     return table
+
+
+def _check_method(method: str, labels: Sequence[str] | None) -> None:
+    """TaggerError if there is no such method, or labels are asked for where it has none."""
+    if method != "attention":
+        if method not in explanations.names():
+            known = [*explanations.names(), "attention"]
+            raise TaggerError(
+                f"Unknown explanation {method!r}.{did_you_mean(method, known)} Available: {', '.join(sorted(known))}"
+            )
+    elif labels:
+        raise TaggerError("attention: heads look at the same places for every label. Leave --label out.")
+
+
+def _check_same_panels(drawn: Sequence[tuple[str, Sequence[Panel]]]) -> None:
+    """TaggerError if two runs have other attention heads, so that they cannot stand side by side."""
+    titles = [[panel.label for panel in panels] for _, panels in drawn]
+    if titles[0] != titles[-1]:
+        raise TaggerError(
+            f"attention: {drawn[0][0]} has {len(titles[0])} heads and {drawn[1][0]} {len(titles[1])}, on other maps."
+            " Draw them one after the other, without --against."
+        )
 
 
 class _FigureFolder:
@@ -136,15 +169,6 @@ def _run_title(path: Path, paths: Sequence[Path]) -> str:
     return str(path) if sum(path.name == other.name for other in paths) > 1 else path.name
 
 
-def _make_panel(
-    predictor: Predictor, path: Path, label: str, probs_K: Floats, shape: tuple[int, ...], method: str
-) -> Panel:
-    heat_HW = photo_heat_map(predictor, path, label, method=method, shape=shape)
-    chosen = label in next(iter(predictor.chosen_labels(probs_K[None])))
-    prob = float(probs_K[predictor.labels.index(label)])
-    return Panel(label, prob, chosen, heat_HW, outside_hottest_cell(heat_HW))
-
-
 def show_explanations(table: pd.DataFrame, screen: Screen) -> None:
     """The share of heat outside the hottest cell for the first photos, and on average; of two runs, side by side."""
     runs = list(dict.fromkeys(table["run"]))
@@ -153,7 +177,12 @@ def show_explanations(table: pd.DataFrame, screen: Screen) -> None:
         shares = [None if np.isnan(share) else share for share in part["outside"]]
         lines.append([f"{Path(str(file)).name}  {label}", *part["prob"][: 2 - len(runs)], *shares])
     columns = ["outside"] if len(runs) == 1 else [_run_title(Path(run), [*map(Path, runs)]) for run in runs]
-    columns = ["photo, label", *["probability"][: 2 - len(runs)], *columns]
+    heads = table.attrs.get("method") == "attention"
+    columns = [
+        "photo, head" if heads else "photo, label",
+        *["share" if heads else "probability"][: 2 - len(runs)],
+        *columns,
+    ]
     screen.table("Share of the heat outside the hottest of 7 x 7 cells", columns, lines[:MAX_LINES])
     if len(lines) > MAX_LINES:
         screen.say(f"  ... and {len(lines) - MAX_LINES:,} more, all in the CSV file beside the figures")

@@ -27,10 +27,17 @@ def explain(
     logits. The map covers the whole input; it is as fine as the network's own maps, or as the input
     (saliency). TaggerError: no such method, or a network that does not allow it.
     """
+    return normalise(evidence_for(model, image_BCHW, label, method=method, **options))[0].cpu().numpy()
+
+
+def evidence_for(
+    model: nn.Module, image_BCHW: Tensor, label: int, *, method: str = "grad_cam", **options: object
+) -> Tensor:
+    """The evidence (1, h, w) of ``explain`` before it is scaled, in the method's own unit."""
     assert len(image_BCHW) == 1, "one image at a time"
     explanations.check(method, options)
     evidence_BHW: Tensor = explanations.find(method)(model, image_BCHW, label, **options)
-    return normalise(evidence_BHW)[0].cpu().numpy()
+    return evidence_BHW
 
 
 def normalise(evidence_BHW: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ BELOW = 0.3
 HEADER = 0.3  # inches: between columns, for words over and under a photo, run names
 PANELS_PER_ROW = 4  # labels beside each other
 LETTER_WIDTH = 0.093  # inches of a bold letter, about
+BRIGHTEST = {"saliency": "most sensitive", "attention": "most looked at"}
 
 
 class Panel(NamedTuple):
@@ -60,7 +61,7 @@ def draw_explanation(
         header=HEADER if names else 0,
     )
     figure_grid.photo(
-        METHOD_TITLES.get(method, method), "most sensitive" if method == "saliency" else "most for the label"
+        METHOD_TITLES.get(method, method.capitalize()), BRIGHTEST.get(method, "most for the label")
     )
     for column, name in enumerate(names):
         figure_grid.name(column, name)

@@ -64,10 +64,21 @@ class AttentionModule(nn.Module):
     def forward(self, map_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """(scores (B, K), the heads' maps (B, num_heads, h, w), each of sum 1), float32."""
         with torch.autocast(map_BCHW.device.type, enabled=False):
-            scaled_FC = self.filters / (self.std * len(self.std) ** 0.5)
-            shift_F = -(scaled_FC @ self.mean)
-            read_BFHW = functional.conv2d(map_BCHW.float(), scaled_FC[:, :, None, None], shift_F)
-            return attention_scores(read_BFHW, self.offset, num_heads=self.num_heads)
+            return attention_scores(self._read(map_BCHW), self.offset, num_heads=self.num_heads)
+
+    def looks(self, map_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """(the heads' maps (B, num_heads, h, w), each of sum 1, the heads' gates (B, num_heads)), for pictures."""
+        with torch.autocast(map_BCHW.device.type, enabled=False):
+            read_BFHW = self._read(map_BCHW)
+            attention_BJP = read_BFHW[:, : self.num_heads].flatten(2).softmax(2)
+            gates_BJ = head_gates(read_BFHW[:, -self.num_heads :].flatten(2), attention_BJP)
+            return attention_BJP.unflatten(2, map_BCHW.shape[2:]), gates_BJ
+
+    def _read(self, map_BCHW: Tensor) -> Tensor:
+        """What the filters read at each place (B, num_heads * (K + 2), h, w)."""
+        scaled_FC = self.filters / (self.std * len(self.std) ** 0.5)
+        shift_F = -(scaled_FC @ self.mean)
+        return functional.conv2d(map_BCHW.float(), scaled_FC[:, :, None, None], shift_F)
 
 
 class GatedAttention(nn.Module):
@@ -189,10 +200,19 @@ def attention_scores(read_BFHW: Tensor, offset_K: Tensor, *, num_heads: int) -> 
     seen_BFP = read_BFHW[:, num_heads:].flatten(2)
     seen_BJKP = seen_BFP[:, :-num_heads].unflatten(1, (num_heads, len(offset_K)))
     scores_BJK = (seen_BJKP * attention_BJP[:, :, None]).sum(3)
-    gates_BJ = torch.tanh((seen_BFP[:, -num_heads:] * attention_BJP).sum(2)).softmax(1)
+    gates_BJ = head_gates(seen_BFP[:, -num_heads:], attention_BJP)
     return (scores_BJK * gates_BJ[:, :, None]).sum(1) + offset_K, attention_BJP.unflatten(
         2, read_BFHW.shape[2:]
     )
+
+
+def head_gates(seen_BJP: Tensor, attention_BJP: Tensor) -> Tensor:
+    """The heads' shares (B, num_heads) in their module, eq. 4.4 and 4.5; each row sums to 1.
+
+    >>> head_gates(torch.zeros(1, 2, 3), torch.full((1, 2, 3), 1 / 3)).tolist()
+    [[0.5, 0.5]]
+    """
+    return torch.tanh((seen_BJP * attention_BJP).sum(2)).softmax(1)
 
 
 def mix_scores(scores: Sequence[Tensor], gates_BG: Tensor) -> Tensor:

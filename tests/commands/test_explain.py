@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from untrained import make_run
 
 import tagger
 from tagger.commands.explain import heat_difference_sentence
-from tagger.commands.serving.heat_maps import photo_heat_map
+from tagger.commands.serving.heat_maps import network_pixels, photo_heat_map, to_input
+from tagger.commands.steps.explained_photos import panels_of
 from tagger.commands.steps.input_photos import find_photos
 from tagger.errors import TaggerError
+from tagger.explain import MeanMaps
 from tagger.runs import RunFolder
 
 
@@ -95,6 +98,8 @@ def test_two_runs_are_compared_on_screen(
         (["absent.jpg", "gone"], "No such file or folder: absent.jpg, gone."),
         (["PHOTO", "--label", "onee"], "has no label 'onee'. Did you mean 'one'?"),
         (["PHOTO", "--method", "gradcam"], "Unknown explanation 'gradcam'. Did you mean 'grad_cam'?"),
+        (["PHOTO", "--method", "attention"], "this run has no attention heads (attention.depth = 0)"),
+        (["PHOTO", "--method", "attention", "--label", "one"], "the same places for every label"),
         (["EMPTY"], "there are no photos in it"),
         (["PHOTO", "--against", "nowhere"], "nowhere: no such run"),
     ],
@@ -142,3 +147,75 @@ def test_the_map_covers_the_photo_whatever_its_shape(finished: Path, tmp_path: P
         assert (heat_HW.shape[1] > 2 * heat_HW.shape[0]) == (fit == "pad")
     with pytest.raises(TaggerError, match="no such file"):
         photo_heat_map(model, tmp_path / "absent.png", model.labels[0])
+
+
+@pytest.fixture
+def attentive(tmp_path: Path) -> RunFolder:
+    """A run whose two modules have three heads each; its weights are drawn."""
+    return make_run(tmp_path, "attention.depth=2", "attention.num_heads=3", "train.epochs=1")
+
+
+def test_every_attention_head_gets_its_map_and_its_share(attentive: RunFolder, tmp_path: Path):
+    photos = sorted((tmp_path / "photos").iterdir())
+    table = tagger.explain_images(
+        photos, run=attentive, method="attention", out=tmp_path / "out", average=True
+    )
+    heads = [f"map {module}, head {head}" for module in (1, 2) for head in (1, 2, 3)]
+    assert table["label"].tolist() == heads * 3
+    assert (table.groupby("file")["prob"].sum() < 1).all()  # the base path has the rest
+    with Image.open(table["picture"][0]) as picture:
+        assert picture.width > 4 * 200
+    with Image.open(table.attrs["average"]) as picture:
+        assert picture.width > 4 * 200
+
+
+def test_runs_with_other_heads_do_not_stand_side_by_side(attentive: RunFolder, tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    other = make_run(tmp_path / "other", "attention.depth=1", "attention.num_heads=2", "train.epochs=1")
+    with pytest.raises(TaggerError, match=r"run has 6 heads and .*run 2, on other maps"):
+        tagger.explain_images(
+            tmp_path / "photos" / "0.png",
+            run=attentive,
+            against=other,
+            method="attention",
+            out=tmp_path / "out",
+        )
+
+
+def test_saliency_is_averaged_over_a_set(
+    finished: Path, photos: list[Path], tmp_path: Path, tagger_cli: Callable[..., Any]
+):
+    end = tagger_cli(
+        "explain",
+        *photos,
+        "--run",
+        finished,
+        "--method",
+        "saliency",
+        "--label",
+        "one",
+        "--average",
+        "--out",
+        tmp_path / "out",
+    )
+    assert end.code == 0, end.err
+    figure = tmp_path / "out" / "average-of-photos.saliency.png"
+    assert figure.name in end.out
+    with Image.open(figure) as picture:
+        assert picture.width > 300
+    predictor, mean = tagger.load(finished), MeanMaps()
+    total_HW = 0.0
+    for path in photos:
+        panels_of(
+            predictor,
+            path,
+            np.zeros(len(predictor.labels)),
+            ["one"],
+            method="saliency",
+            shape=(40, 40),
+            mean=mean,
+        )
+        image_BCHW = to_input(predictor, network_pixels(predictor, path)).requires_grad_()
+        predictor.model.raw_scores(image_BCHW)[0, predictor.labels.index("one")].backward()
+        total_HW = total_HW + image_BCHW.grad[0].abs().max(dim=0).values.numpy()
+    np.testing.assert_allclose(mean.of("one"), total_HW / len(photos), rtol=1e-4, atol=1e-7)

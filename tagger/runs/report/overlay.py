@@ -7,7 +7,7 @@ from PIL import Image
 from tagger.arrays import Floats
 
 METHOD_TITLES = {"grad_cam": "Grad-CAM", "cam": "CAM", "saliency": "Saliency"}
-"""The explanations (see ``tagger/explain``) as people call them, the usual one first."""
+"""The explanations of a label (see ``tagger/explain``) as people call them, the usual one first."""
 
 MAX_OPACITY = 0.72  # how much of the photo the warmest place hides
 MIN_BRIGHTNESS = 0.55  # how bright the photo is where the model saw nothing: the eye goes to the rest
