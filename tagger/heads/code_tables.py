@@ -155,7 +155,7 @@ def _number(cell: str) -> float:
 def _missing(path: str, names: Sequence[str], rows: Iterable[str]) -> list[Problem]:
     known = set(rows)
     return [
-        Problem(path, None, f"no row for the label {name!r}.{did_you_mean(name, known)}")
+        Problem(path, None, f"No row for the label {name!r}.{did_you_mean(name, known)}")
         for name in names
         if name not in known
     ]

@@ -163,7 +163,7 @@ def test_the_report_and_the_card_name_the_attribute_of_each_bit(write: Write):
         ("file", "label\ncat\nbass\ndog\noak\ntrout\n", "no column beside the labels"),
         ("hierarchy", TREE + "cat,wild,animal\n", r"Row 7: 'cat' has two parents, 'pet' and 'wild'"),
         ("hierarchy", TREE + "animal,cat,\n", r"'cat' is above itself"),
-        ("hierarchy", "label,parent\ncat,pet\ndog,pet\n", r"no row for the label 'bass'"),
+        ("hierarchy", "label,parent\ncat,pet\ndog,pet\n", r"No row for the label 'bass'"),
     ],
 )  # fmt: skip
 def test_a_table_that_does_not_fit_is_refused_with_all_reasons(
