@@ -1,4 +1,4 @@
-"""What a run saw on one photo, as panels of a figure, and the mean over all photos."""
+"""Panels of a figure: what a run saw on one photo, and the mean over all photos."""
 
 from collections.abc import Sequence
 from pathlib import Path
