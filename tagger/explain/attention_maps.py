@@ -36,7 +36,8 @@ def attention_looks(model: Any, image_BCHW: Tensor) -> list[HeadLook]:
     """
     if model.attention is None:
         raise TaggerError(
-            "attention: this run has no attention heads (attention.depth = 0). Ask for grad_cam, cam or saliency."
+            "attention: this run's model has no attention heads: attention.depth was 0, or the frozen backbone without"
+            " them was better on validation and was kept. Ask for grad_cam, cam or saliency."
         )
     with torch.no_grad():
         maps, last = forward_to_maps(model, image_BCHW)

@@ -98,7 +98,7 @@ def test_two_runs_are_compared_on_screen(
         (["absent.jpg", "gone"], "No such file or folder: absent.jpg, gone."),
         (["PHOTO", "--label", "onee"], "has no label 'onee'. Did you mean 'one'?"),
         (["PHOTO", "--method", "gradcam"], "Unknown explanation 'gradcam'. Did you mean 'grad_cam'?"),
-        (["PHOTO", "--method", "attention"], "this run has no attention heads (attention.depth = 0)"),
+        (["PHOTO", "--method", "attention"], "has no attention heads: attention.depth was 0"),
         (["PHOTO", "--method", "attention", "--label", "one"], "the same places for every label"),
         (["EMPTY"], "there are no photos in it"),
         (["PHOTO", "--against", "nowhere"], "nowhere: no such run"),

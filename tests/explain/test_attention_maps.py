@@ -55,5 +55,5 @@ def test_maps_and_shares_are_those_of_loops(name: str):
 
 
 def test_a_model_without_attention_says_so():
-    with pytest.raises(TaggerError, match=r"no attention heads \(attention.depth = 0\)"):
+    with pytest.raises(TaggerError, match=r"no attention heads: attention.depth was 0"):
         attention_looks(make(), noise())
