@@ -9,6 +9,7 @@ from tagger.review.doubt_ranking import DoubtModel
 from tagger.review.known_photos import know_photos
 from tagger.review.label_operations import EditedVocabulary, check_operation, vocabulary_after
 from tagger.review.photo_identity import RunPhotos
+from tagger.review.recent_work import WorkStep, work_session, work_steps
 from tagger.review.review_queue import SuspectFilter
 from tagger.review.review_session import ReviewSession
 from tagger.review.reviewed_run import ReviewedRun
@@ -46,6 +47,7 @@ __all__ = [
     "RunPhotos",
     "Store",
     "SuspectFilter",
+    "WorkStep",
     "apply_decisions",
     "cell_states",
     "check_operation",
@@ -55,4 +57,6 @@ __all__ = [
     "label_table",
     "utc_now",
     "vocabulary_after",
+    "work_session",
+    "work_steps",
 ]

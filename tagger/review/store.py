@@ -175,6 +175,15 @@ class Store:
             rows = self._on_photos(connection, connection.execute(NEW_DECISIONS, {"after": after}))
             return rows, connection.execute(LAST_OPERATION).scalar() or 0
 
+    def newest_decisions(self, limit: int, reviewer: str | None = None) -> list[RecordedDecision]:
+        """The last ``limit`` decisions, newest first, of one reviewer or of all; and everybody's undoings."""
+        table = store_schema.decisions
+        query = select(table).order_by(table.c.id.desc()).limit(limit)
+        with read_transaction(self._engine) as connection:
+            if reviewer is not None:
+                query = query.where((table.c.reviewer == reviewer) | (table.c.verdict == "undo"))
+            return self._on_photos(connection, connection.execute(query))
+
     def history(self, hash: str) -> list[RecordedDecision]:
         """The decisions about one image, in id order."""
         hashes = [hash]

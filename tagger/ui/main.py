@@ -60,9 +60,13 @@ def _pages(app_state: AppState) -> list[st.Page]:
     def other(name: str) -> Callable[[], None]:
         return lambda: import_module(f"tagger.ui.pages.{name}_page").show(app_state.run, app_state.store)
 
+    def work() -> None:
+        import_module("tagger.ui.pages.work_page").show(app_state)
+
     pages = [
         st.Page(review, title="Review", url_path="review", default=True),
         st.Page(photos, title="Photos", url_path="photos"),
+        st.Page(work, title="My work", url_path="work"),
     ]
     return pages + [st.Page(other(name), title=title, url_path=name) for name, title in RUN_PAGES.items()]
 

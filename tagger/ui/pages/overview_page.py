@@ -11,6 +11,7 @@ from tagger.scoring.group_metrics import GROUP_METRICS
 from tagger.ui.charts.overview_charts import learning_chart, reliability_chart, reliability_table
 from tagger.ui.charts.style import show_chart
 from tagger.ui.markdown_escape import escape_markdown
+from tagger.ui.model_card_view import show_model_card
 from tagger.ui.pages.threshold_panel import threshold_panel
 from tagger.ui.run_data import RunData, run_data
 
@@ -52,13 +53,7 @@ def show(run: RunFolder, store: Store) -> None:
     with calibration:
         _reliability(data)
     with card:
-        st.caption("README.md of the run folder, as text.")
-        st.code(
-            run.card_path.read_text("utf-8")
-            if run.card_path.is_file()
-            else "The run folder has no README.md.",
-            language=None,
-        )
+        show_model_card(run)
 
 
 def _subtitle(run: RunFolder, data: RunData) -> str:
