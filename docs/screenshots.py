@@ -84,6 +84,8 @@ def on_photo(page: Any) -> None:
     """The page Photos at one photo."""
     page.get_by_label("File name").fill("00012")
     page.keyboard.press("Enter")
+    page.get_by_role("button", name="00012").click()
+    page.get_by_role("button", name="All photos").wait_for()
     page.wait_for_selector("[data-testid=stImage] img")
 
 

@@ -8,6 +8,7 @@ from tagger.review.disagreement import DisputedLabel
 from tagger.review.doubt_ranking import DoubtModel
 from tagger.review.known_photos import know_photos
 from tagger.review.label_operations import EditedVocabulary, check_operation, vocabulary_after
+from tagger.review.photo_finder import PhotoFilter
 from tagger.review.photo_identity import RunPhotos
 from tagger.review.recent_work import WorkStep, work_session, work_steps
 from tagger.review.review_queue import SuspectFilter
@@ -39,6 +40,7 @@ __all__ = [
     "LabelProgress",
     "LabelView",
     "NeighbourView",
+    "PhotoFilter",
     "RecordedDecision",
     "RecordedOperation",
     "ReviewProgress",

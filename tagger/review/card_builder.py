@@ -137,31 +137,22 @@ class CardBuilder:
             views.append(view)
         return ImageView(row=row, file=self.files[row], hash=hash, labels=tuple(views), history=log)
 
-    def search(self, text: str, limit: int) -> list[int]:
-        """The rows of the first images whose file name holds ``text``, in any case; before them the one called so."""
-        wanted = text.casefold()
-        found = np.flatnonzero(self.files == text)[:1].tolist()
-        for row, file in enumerate(self.files):
-            if len(found) >= limit:
-                break
-            if wanted in file.casefold() and row not in found[:1]:
-                found.append(row)
-        return found
+    def probabilities(self, rows: Sequence[int], label: str, index: DecisionIndex) -> np.ndarray:
+        """The run's probabilities of a label (R,); NaN where it has none, or for a label that it does not know."""
+        column = (
+            index.vocabulary.column(index.vocabulary.origin(label))
+            if label in index.vocabulary.names
+            else None
+        )
+        if self._probs_NK is None or column is None:
+            return np.full(len(rows), np.nan)
+        return self._probs_NK[rows, column]
 
-    def browse(self, label: str | None, index: DecisionIndex, *, start: int, limit: int) -> list[int]:
-        """The rows of images that have the label now (None: of all), from the ``start``-th of them on."""
-        if label is None:
-            return list(range(start, min(start + limit, len(self.files))))
-        column = index.vocabulary.names.index(label)
-        found = []
-        for begin in range(0, len(self.files), ROWS_PER_BLOCK):
-            rows = range(begin, min(begin + ROWS_PER_BLOCK, len(self.files)))
-            log = [row for hash in {*self.hashes[rows].tolist()} for row in index.history(hash)]
-            values_N = self.current_cells(rows, log, index).values_NK[:, column]
-            found += (np.flatnonzero(values_N == YES) + begin).tolist()
-            if len(found) >= start + limit:
-                break
-        return found[start : start + limit]
+    def largest_doubts(self, doubt_S: np.ndarray, open_S: np.ndarray) -> np.ndarray:
+        """The largest doubt of an undecided label of each image (N,); 0 where none is doubted."""
+        doubt_N = np.zeros(len(self.files))
+        np.maximum.at(doubt_N, self._row_S[open_S], doubt_S[open_S])
+        return doubt_N
 
     def _nearest(self, row: int) -> tuple[tuple[int, float], ...]:
         if self._neighbours is None:

@@ -13,6 +13,7 @@ from tagger.review.card_builder import CardBuilder
 from tagger.review.decision import Cell, Decision
 from tagger.review.decision_index import DecisionIndex
 from tagger.review.doubt_ranking import DoubtModel, DoubtRanking
+from tagger.review.photo_finder import PhotoFilter, find_photos
 from tagger.review.review_progress import progress
 from tagger.review.review_queue import SuspectFilter, interleave_audit
 from tagger.review.reviewed_run import ReviewedRun
@@ -51,6 +52,7 @@ class ReviewSession:
         self._index = DecisionIndex(*cells, tuple(run.labels), self._card_builder.given)
         self._selector = CandidateSelector(suspects, self._index, run.name, self._card_builder.copies)
         self._lock = threading.RLock()
+        self._found: tuple[object, tuple[int, ...]] = (None, ())  # by the last filter
         self._ranking = DoubtRanking(suspects, doubt_model or DoubtModel())
         self.poll()
         # maps hashes to rows: a second, for a million images
@@ -172,16 +174,16 @@ class ReviewSession:
         names = self.names
         return -1 - ((self._card_builder.row(hash) or 0) * len(names) + names.index(label))
 
-    def search(self, text: str, limit: int = 50) -> list[int]:
-        """The rows of the first images whose file name holds ``text``, in any case; before them the one called so."""
-        return self._card_builder.search(text, limit)
-
-    def browse(self, label: str | None = None, *, start: int = 0, limit: int = 50) -> list[int]:
-        """The rows of images that have the label now (None: of all), in the run's order, from the ``start``-th on."""
+    def find(self, filter: PhotoFilter) -> tuple[int, ...]:
+        """The rows of the photos that a filter wants, in its order; all are looked through once for each change."""
         with self._lock:
-            if label is not None and label not in self.names:
-                raise TaggerError(f"There is no label {label!r}.{did_you_mean(label, self.names)}")
-            return self._card_builder.browse(label, self._index, start=start, limit=limit)
+            key = (filter, self._index.last_id, len(self._index.operations))
+            if key != self._found[0]:
+                builder = self._card_builder
+                doubts = builder.largest_doubts(self._ranking.doubt_S, self._selector.open_S)
+                rows = find_photos(builder, self._index, filter, doubts)
+                self._found = key, tuple(rows.tolist())
+            return self._found[1]
 
     def progress(self, reviewer: str) -> ReviewProgress:
         """How far the work is. ``found``: verified cells whose given label was wrong."""

@@ -15,6 +15,7 @@ from tagger.review import (
     Decision,
     DoubtModel,
     LabelOperation,
+    PhotoFilter,
     ReviewedRun,
     ReviewSession,
     Store,
@@ -375,9 +376,48 @@ def test_what_is_not_there_is_said_in_words(place: Place):
 
 
 def test_search_finds_parts_of_file_names(place: Place):
-    assert place.session().search("TRIP3/0", limit=3) == [3, 7, 11]
+    assert place.session().find(PhotoFilter(text="TRIP3/0"))[:3] == (3, 7, 11)
     exact = place.session().image(11).file
-    assert place.session().search(exact, limit=3)[0] == 11
+    assert place.session().find(PhotoFilter(text=exact))[0] == 11
+
+
+def test_photos_are_found_by_their_present_labels_in_any_order(place: Place):
+    session = place.session()
+    rng = np.random.default_rng(0)
+    names = session.names
+    for row in range(0, 60, 3):
+        card = session.card(row, names[row % len(names)])
+        session.record([replace(place.say(card, "yes" if row % 2 else "no"), source="edit")])
+    views = [session.image(row) for row in range(60)]
+    has = {(view.row, label.name): label.current == 1 for view in views for label in view.labels}
+    for _ in range(200):
+        drawn = rng.permutation(len(names))[: rng.integers(0, 4)]
+        cut = int(rng.integers(0, len(drawn) + 1))
+        having, lacking = (tuple(names[k] for k in part) for part in (drawn[:cut], drawn[cut:]))
+        unlabelled = bool(rng.integers(2)) and not having
+        order = str(rng.choice(["run", "name", "doubt"]))
+        found = session.find(PhotoFilter(having=having, lacking=lacking, unlabelled=unlabelled, order=order))
+        expected = {
+            view.row
+            for view in views
+            if all(has[view.row, name] for name in having)
+            and not any(has[view.row, name] for name in lacking)
+            and not (unlabelled and any(has[view.row, name] for name in names))
+        }
+        assert set(found) == expected
+        if order != "doubt":
+            key = (lambda row: views[row].file) if order == "name" else (lambda row: row)
+            assert list(found) == sorted(expected, key=key)
+    assert session.find(PhotoFilter(having=("no such label",))) == ()
+
+
+def test_by_probability_the_most_probable_photos_come_first(place: Place):
+    session = place.session()
+    name = session.names[0]
+    found = session.find(PhotoFilter(lacking=(name,), order="probability"))
+    probs = [next(one.probability for one in session.image(row).labels if one.name == name) for row in found]
+    known = [-1.0 if prob is None else prob for prob in probs]
+    assert known == sorted(known, reverse=True)
 
 
 def test_decisions_on_images_of_another_run_do_no_harm(place: Place):

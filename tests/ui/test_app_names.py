@@ -175,6 +175,7 @@ def _photos(tab: Tab, server: Server) -> None:
     tab.page.goto(f"{server.url}photos")
     tab.page.get_by_label("File name").fill("evil")
     tab.page.keyboard.press("Enter")
+    tab.page.get_by_role("button", name="evil").first.click()
     tab.page.wait_for_selector("[data-testid=stPills], [data-testid=stButtonGroup]")
     tab.page.get_by_text("[l](javascript:window.pwned=3)").first.wait_for()  # a reviewer, in the history
     calm(tab, "photos")

@@ -126,10 +126,11 @@ def test_a_photos_labels_are_set_logged_and_taken_back(state: app_state.AppState
 
 def test_a_photo_is_found_by_a_part_of_its_name(state: app_state.AppState):
     app = open_photo(state, 3)
-    app.text_input(key="find").set_value("00007").run()
-    assert app.selectbox(key="found").options == [state.session.image(7).file]
-    app.text_input(key="find").set_value("nothing like it").run()
-    assert "No file name contains this text" in texts(app.info)
+    app.button(key="all photos").click().run()
+    app.text_input(key="photos name").set_value("00007").run()
+    assert shown_names(app) == [escape_markdown(state.session.image(7).file)]
+    app.text_input(key="photos name").set_value("nothing like it").run()
+    assert "No photo is like this" in texts(app.info)
 
 
 def shown_names(app: AppTest) -> list[str]:
@@ -139,7 +140,7 @@ def shown_names(app: AppTest) -> list[str]:
 
 def test_without_a_name_the_page_goes_through_all_photos(state: app_state.AppState):
     app = open_photo(state, 3)
-    app.text_input(key="find").set_value("").run()
+    app.button(key="all photos").click().run()
     files = [escape_markdown(state.session.image(row).file) for row in range(50)]
     assert shown_names(app) == files[:24]
     assert app.button(key="earlier").disabled
@@ -161,14 +162,68 @@ def test_photos_of_a_label_are_those_that_have_it_now(state: app_state.AppState)
     pills = labelled(app.button_group, "Labels")
     pills.set_value([name for name in pills.value if name != label]).run()  # it has it no longer
     app.button(key="all photos").click().run()
-    app.selectbox(key="browsed label").select(label).run()
+    app.multiselect(key="photos with").set_value([label]).run()
     assert shown_names(app) == [escape_markdown(state.session.image(row).file) for row in rows[1:25]]
     app.button(key=f"open {rows[2]}").click().run()
     app.button(key="all photos").click().run()
-    assert app.selectbox(key="browsed label").value == label
+    assert app.multiselect(key="photos with").value == [label]
     assert shown_names(app)[0] == escape_markdown(state.session.image(rows[1]).file)
-    app.selectbox(key="browsed label").select_index(0).run()
+    app.multiselect(key="photos with").set_value([]).run()
     assert shown_names(app)[0] == escape_markdown(state.session.image(0).file)
+    assert not app.exception, app.exception
+
+
+def test_the_filter_stands_in_the_address_and_a_photo_goes_back_to_it(state: app_state.AppState):
+    label = state.session.names[2]
+    app = open_photo(state, 0)
+    app.query_params.clear()
+    app.query_params["without"] = label
+    app.query_params["order"] = "name"
+    app.query_params["from"] = "24"
+    app.run()
+    rows = [row for row in range(len(state.hashes)) if state.session.image(row).labels[2].current != 1]
+    files = sorted(state.session.image(row).file for row in rows)
+    assert shown_names(app) == [escape_markdown(file) for file in files[24:48]]
+    row = next(row for row in rows if state.session.image(row).file == files[30])
+    app.button(key=f"open {row}").click().run()
+    app.button(key="next").click().run()
+    (hash,) = value if isinstance(value := app.query_params["image"], list) else [value]
+    assert state.session.image(state.session.row(hash)).file == files[31]
+    assert any(files[31] in caption.value.replace("\\", "") for caption in app.caption)
+    app.button(key="all photos").click().run()
+    assert shown_names(app) == [escape_markdown(file) for file in files[24:48]]
+    for key, text in (
+        ("with", "no such label"),
+        ("order", "x"),
+        ("from", "-9"),
+        ("from", "9" * 40),
+        ("image", "z"),
+    ):
+        app.query_params.clear()
+        app.query_params[key] = text
+        app.run()
+        assert not app.exception, app.exception
+        assert shown_names(app)[0] == escape_markdown(state.session.image(0).file)
+
+
+def test_many_photos_are_labelled_in_one_stroke_and_taken_back_in_one(state: app_state.AppState):
+    label = state.session.names[3]
+    app = open_photo(state, 0)
+    app.button(key="all photos").click().run()
+    app.toggle(key="selecting").set_value(True).run()
+    app.button(key="select page").click().run()
+    app.button(key="later").click().run()
+    app.checkbox(key="select 30").check().run()
+    app.selectbox(key="stroke label").select(label).run()
+    changed = [row for row in (*range(24), 30) if state.session.image(row).labels[3].current != 1]
+    app.button(key="stroke yes").click().run()
+    assert not app.exception, app.exception
+    rows = state.store.decisions()
+    assert {row.hash for row in rows} == {state.hashes[row] for row in changed}
+    assert len({row.time for row in rows}) == 1
+    assert all(state.session.image(row).labels[3].current == 1 for row in (*range(24), 30))
+    app.button(key="undo stroke").click().run()
+    assert [row for row in (*range(24), 30) if state.session.image(row).labels[3].current != 1] == changed
     assert not app.exception, app.exception
 
 

@@ -1,4 +1,4 @@
-"""Page Photos: browse and find photos, set their labels, see and undo decisions."""
+"""Page Photos: one photo, its labels, its history with an undo of each decision; or all photos (``photo_grid``)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,22 +13,20 @@ from tagger.ui.heat_overlay import overlay_heat_map
 from tagger.ui.identity import next_signature
 from tagger.ui.markdown_escape import escape_markdown
 from tagger.ui.pages.heat_map_control import choose_heat_map, fetch_heat_map
+from tagger.ui.pages.photo_grid import filter_of_address, open_photo, show_photo_grid
 from tagger.ui.photo_previews import PhotoError
 
-MAX_FOUND = 50
 MAX_HISTORY_STEPS = 40
 MAX_SWITCHES = 120  # labels
-GRID_ROWS = 4
-GRID_COLUMNS = 6
-MAX_NAME_LENGTH = 18  # letters of the file name below a tile
-MAX_TILE_LABELS = 4
 
 
 def show(app_state: AppState) -> None:
     """The page: the chosen photo, or all photos while none is chosen."""
     row = _chosen_row(app_state)
     if row is None:
+        show_photo_grid(app_state)
         return
+    _show_steps(app_state, row)
     view = app_state.session.image(row)
     photo, side = st.columns([3, 2], gap="medium")
     with side:
@@ -56,113 +54,32 @@ def _show_photo(app_state: AppState, view: ImageView, wanted: tuple[str, str] | 
 
 
 def _chosen_row(app_state: AppState) -> int | None:
-    """The photo of the address (``?image=HASH``), or the one chosen among those found."""
+    """The photo that the address names (``?image=HASH``); None for none, or for one that this run does not have."""
     wanted = st.query_params.get("image")
-    known = app_state.session.row(wanted) if wanted else None
-    default = app_state.session.image(known).file if known is not None else ""
-    words, hits = st.columns([2, 3], gap="medium")
-    text = words.text_input("File name", value=default, key="find", placeholder="part of a file name").strip()
-    rows = app_state.session.search(text, MAX_FOUND) if text else []
-    if not text:
+    row = app_state.session.row(wanted) if wanted else None
+    if wanted and row is None:
         st.query_params.pop("image", None)
-        _browse(app_state, hits)
-        return None
-    if not rows:
-        st.info("No file name contains this text.")
-        return None
-    files = {row: app_state.session.image(row).file for row in rows}
-    found, back = hits.columns([3, 1], gap="small", vertical_alignment="bottom")
-    row = found.selectbox(f"{len(rows)} found", rows, format_func=files.__getitem__, key="found")
-    back.button("All photos", key="all photos", on_click=_open_photo, args=("",), width="stretch")
-    st.query_params["image"] = app_state.session.image(row).hash
+        st.warning("This photo is not in the run.")
     return row
 
 
-def _open_photo(file: str) -> None:
-    """Show the photo of this name; all photos if it is empty."""
-    st.session_state["find"] = file
-    st.query_params.pop("image", None)
-
-
-def _browse(app_state: AppState, beside: Any) -> None:
-    """All photos, or those that have a label now, as pages of tiles."""
-    label = _label_filter(app_state, beside)
-    size = GRID_ROWS * GRID_COLUMNS
-    start = st.session_state.get("browsed from", 0)
-    rows = app_state.session.browse(label, start=start, limit=size + 1)
-    if not rows and start:  # fewer have it now
-        _go_to_page(0)
-        start = 0
-        rows = app_state.session.browse(label, limit=size + 1)
-    if not rows:
-        st.info("No photo has this label." if label else "There are no photos.")
-        return
-    shown = rows[:size]
-    _tiles(app_state, shown)
-    _page_buttons(start, len(shown), more=len(rows) > size)
-
-
-def _label_filter(app_state: AppState, beside: Any) -> str | None:
-    """The label whose photos are shown; None for all photos."""
-    labels = [None, *app_state.session.names]
-    kept = st.session_state.get("browsed")  # the box forgets it while a single photo is shown
-    label = beside.selectbox(
-        "Label",
-        labels,
-        index=labels.index(kept) if kept in labels else 0,
-        format_func=lambda name: name or "Any label",
-        key="browsed label",
-        on_change=_go_to_page,
-        args=(0,),
-    )
-    st.session_state["browsed"] = label
-    return label
-
-
-def _tiles(app_state: AppState, rows: Sequence[int]) -> None:
-    """Grid of photos."""
-    for first in range(0, len(rows), GRID_COLUMNS):
-        columns = st.columns(GRID_COLUMNS, gap="small")
-        for column, row in zip(columns, rows[first : first + GRID_COLUMNS], strict=False):
-            with column, st.container(gap=None):
-                _tile(app_state, row)
-
-
-def _page_buttons(start: int, count: int, *, more: bool) -> None:
-    """Buttons to the previous and the next page of tiles, and where this one is."""
-    size = GRID_ROWS * GRID_COLUMNS
-    previous, text, following = st.columns([1, 4, 1], vertical_alignment="center")
-    click: dict[str, Any] = {"on_click": _go_to_page, "width": "stretch"}
-    previous.button("Previous", key="earlier", disabled=not start, args=(start - size,), **click)
-    text.markdown(f":gray[Photos {start + 1:,} to {start + count:,}]", text_alignment="center")
-    following.button("Next", key="later", disabled=not more, args=(start + size,), **click)
-
-
-def _go_to_page(start: int) -> None:
-    """Go to the page of tiles that begins with this photo."""
-    st.session_state["browsed from"] = max(0, start)
-
-
-def _tile(app_state: AppState, row: int) -> None:
-    """Tile of a photo with its labels; the button below it opens the photo."""
-    view = app_state.session.image(row)
-    try:
-        st.image(app_state.previews.preview(view.file, view.hash, size=256), width="stretch")
-    except PhotoError as error:
-        st.caption(f"cannot be shown: {escape_markdown(error)}")
-    name = view.file.rsplit("/", 1)[-1]
-    short = name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
-    st.button(
-        escape_markdown(short),
-        key=f"open {row}",
-        help=escape_markdown(view.file),
-        type="tertiary",
-        on_click=_open_photo,
-        args=(view.file,),
-    )
-    labels = [label.name for label in view.labels if label.current == YES]
-    more = f" and {len(labels) - MAX_TILE_LABELS} more" if len(labels) > MAX_TILE_LABELS else ""
-    st.caption(escape_markdown(", ".join(labels[:MAX_TILE_LABELS])) + more if labels else "no label")
+def _show_steps(app_state: AppState, row: int) -> None:
+    """Back to the photos, and to the ones before and after, in the order in which they were found."""
+    rows = app_state.session.find(filter_of_address(app_state.session.names))
+    at = rows.index(row) if row in rows else None
+    back, before, place, after = st.columns([2, 1, 3, 1], vertical_alignment="center")
+    back.button("All photos", key="all photos", on_click=open_photo, args=("",), icon=":material/arrow_back:")
+    for column, text, other in (
+        (before, "Previous", None if not at else at - 1),
+        (after, "Next", None if at is None or at + 1 == len(rows) else at + 1),
+    ):
+        hash = "" if other is None else str(app_state.hashes[rows[other]])
+        column.button(
+            text, key=text.lower(), disabled=other is None, on_click=open_photo, args=(hash,), width="stretch",
+            shortcut="Left" if text == "Previous" else "Right",
+        )  # fmt: skip
+    if at is not None:
+        place.markdown(f":gray[Photo {at + 1:,} of {len(rows):,}]", text_alignment="center")
 
 
 def _labels(app_state: AppState, view: ImageView) -> None:
