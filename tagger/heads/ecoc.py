@@ -222,10 +222,9 @@ class ECOCHead(Head):
         """Take as many bits as another head has: one made for another number of labels, or read from a file."""
         assert isinstance(other, ECOCHead)
         self.kind = other.kind
-        if self.level != other.level:
+        if self.level != other.level or self.fc.out_features != other.fc.out_features:
             self.level = other.level
-            self._resize(0)
-        self._resize(other.fc.out_features)
+            self._take_outputs(other.fc.out_features)
 
     def _set_code(self, code_KJ: Floats) -> None:
         """Take this code; where it has another number of bits, the layer before it is drawn anew."""
@@ -244,22 +243,23 @@ class ECOCHead(Head):
             self.fc.weight.uniform_(-bound, bound, generator=torch.Generator().manual_seed(seed))
         nn.init.zeros_(self.fc.bias)
 
-    def _resize(self, outputs: int) -> None:
-        if outputs != self.fc.out_features:
-            num_bits = max(outputs - self.level, 1)
-            generator = torch.Generator().manual_seed(0)
-            words_KJ = torch.randn(self.num_labels, num_bits, generator=generator).double().numpy()
-            bias = self.decoder.bias
-            self.decoder = CodeDecoder(self._unit_code_words(words_KJ))
-            self.decoder.bias = bias
-            self.fc = nn.Linear(self.num_features, outputs)
+    def _take_outputs(self, outputs: int) -> None:
+        """Have so many outputs, and words of that length until others are copied or read."""
+        num_bits = max(outputs - self.level, 1)
+        generator = torch.Generator().manual_seed(0)
+        words_KJ = torch.randn(self.num_labels, num_bits, generator=generator).double().numpy()
+        bias = self.decoder.bias
+        self.decoder = CodeDecoder(self._unit_code_words(words_KJ))
+        self.decoder.bias = bias
+        self.fc = nn.Linear(self.num_features, outputs)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         code = state_dict.get(f"{prefix}decoder.weight")
         if code is not None:
             if self.level_option == "auto":
                 self.level = has_level(code)
-            self._resize(code.shape[1])
+            if code.shape[1] != self.fc.out_features:
+                self._take_outputs(code.shape[1])
         super()._load_from_state_dict(state_dict, prefix, *args)
         if code is not None and self.kind == "auto":
             self.kind = kind_of_words(self.code_words())

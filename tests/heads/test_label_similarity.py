@@ -15,6 +15,8 @@ from tagger.heads.label_similarity import (
     order_similarity,
     similarity_by_pair,
 )
+from tagger.presets import load_settings
+from tagger.training.retraining.warm_start import remap_head_labels
 
 NAMES = ("a", "b", "c", "d", "free")
 LETTERS = {"letter": {"kind": "exclusive", "labels": list(NAMES[:4])}}
@@ -132,6 +134,24 @@ def test_where_all_labels_exclude_each_other_the_default_is_data_without_level(
     assert (twin.kind, twin.level) == ("data", False)
     x_BD = torch.from_numpy(features_ND).float()
     assert torch.equal(twin(x_BD), head(x_BD))
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_retraining_keeps_what_auto_decided_and_gives_a_new_label_a_word_of_that_kind(
+    exclusive: bool, labels_NK: np.ndarray, features_ND: np.ndarray
+):
+    num = 4 if exclusive else 5
+    old = heads.build("ecoc", 3, num).eval()
+    old.prepare(labels_NK[:, :num], torch.from_numpy(features_ND))
+    settings = load_settings("quick", ["head.name=ecoc"])
+    new = remap_head_labels(old, [*range(num), None], np.full(num + 1, 0.2), settings).eval()
+    assert isinstance(new, ECOCHead)
+    assert (new.kind, new.level) == (old.kind, not exclusive)
+    x_BD = torch.from_numpy(features_ND).float()
+    torch.testing.assert_close(new(x_BD)[:, :num], old(x_BD))
+    torch.testing.assert_close(new.decoder.weight.norm(dim=1), torch.ones(num + 1))
+    if not exclusive:
+        torch.testing.assert_close(new.decoder.weight[:, -1], torch.full((num + 1,), 0.5**0.5))
 
 
 def test_images_of_a_group_that_have_none_of_it_keep_the_bit_that_says_so(
