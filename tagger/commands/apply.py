@@ -19,6 +19,7 @@ from tagger.commands.steps.reviewed_labels import (
     show_decisions,
     store_url,
 )
+from tagger.commands.steps.text_separators import check_text_merge
 from tagger.commands.writers import (
     TABLE_DELIMITERS,
     SidecarOptions,
@@ -88,6 +89,7 @@ def apply(
     url = store_url(folder, store)
     check_format(format)
     check_way(on_disagreement)
+    check_text_merge(folder.load_settings().data, format, on_existing)
     # The list of changes goes into the same folder.
     in_folder = format in sidecar_formats.names() or format.startswith("imagefolder")
     changes = out / "labels.changes.csv" if in_folder else out.with_name(f"{out.stem}.changes.csv")

@@ -15,6 +15,7 @@ from tagger.commands.exporting.model_files import (
 )
 from tagger.commands.exporting.parity_check import ParityCheck, make_parity_check
 from tagger.commands.serving.predictor import Predictor, load
+from tagger.commands.steps.predict_outputs import make_parent
 from tagger.errors import TaggerError, did_you_mean
 from tagger.text import counted
 
@@ -52,11 +53,10 @@ def export(
     out = Path(out)
     if out.exists():
         raise TaggerError(f"--out {out} exists already. Remove it, or name another.")
-    if not out.parent.is_dir():
-        raise TaggerError(f"--out {out}: there is no folder {out.parent}. Make it, or name another.")
     if format == "onnx":
         require_onnx()  # said before the work, not after
     predictor = load(run, thresholds=thresholds, screen=screen)
+    make_parent(out)
     what = f"{predictor.settings.backbone.name}, {counted(len(predictor.labels), 'label')}"
     screen.say(
         f"{predictor.run.path} ({what}) -> {out} ({format}); half a minute, or more for a large network"

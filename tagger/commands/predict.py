@@ -11,6 +11,7 @@ from tagger.commands.steps.predict_outputs import (
     UNREADABLE_HEADER,
     PredictResult,
     check_output_path,
+    make_parent,
     table_path,
     unreadable_path,
 )
@@ -21,6 +22,7 @@ from tagger.commands.steps.predict_table import (
     predict_table,
     prediction_identity,
 )
+from tagger.commands.steps.text_separators import check_text_merge
 from tagger.commands.writers import LABEL_FORMATS, ON_EXISTING, batch_formats, sidecar_formats
 from tagger.data import iter_images
 from tagger.data.images.listing import LeftAlone
@@ -65,17 +67,23 @@ def predict(
         target = Path(out) if out is not None else root
         check_own_csv(target / "unreadable.csv", UNREADABLE_HEADER)
         with locked(output_lock(target, folder=True), "predict", target, warn=screen.say):
-            predictor = load_predictor()
-            sidecar_writer = sidecar_formats.build(format, predictor.labels)
-            return predict_sidecars(predictor, sidecar_writer, root, files, target, on_existing, problems)
+            loaded = load_predictor()
+            check_text_merge(loaded.settings.data, format, on_existing)
+            sidecar_writer = sidecar_formats.build(format, loaded.labels)
+            return predict_sidecars(loaded, sidecar_writer, root, files, target, on_existing, problems)
     target = table_path(out, format)
     resume = resume and identity_path_of(target).is_file()
     _check_output(target, format, on_existing, resume=resume)
+    whole = target.parent if format.startswith("imagefolder") else target  # the lock makes an image folder
+    predictor = (
+        None if whole.absolute().parent.is_dir() else load_predictor()
+    )  # else no folder is left behind
+    make_parent(whole)
     with locked(output_lock(target), "predict", target, warn=screen.say):
         _check_output(
             target, format, on_existing, resume=resume
         )  # another call may have written it meanwhile
-        predictor = load_predictor()
+        predictor = predictor or load_predictor()
         writer = batch_formats.build(format, root, target, predictor.labels)
         identity = prediction_identity(predictor, root, format)
         result = predict_table(predictor, writer, root, files, target, identity, problems, resume=resume)

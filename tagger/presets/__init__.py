@@ -9,6 +9,7 @@ from tagger.errors import TaggerError
 from tagger.presets.preset_sources import full_preset_name, load_preset, preset_names
 from tagger.read_options import ReadOptions
 from tagger.renamed_settings import announce, current_key, current_names
+from tagger.setting_sections import DataSettings
 
 __all__ = [
     "full_preset_name",
@@ -36,13 +37,19 @@ def load_settings(
     _check_names(overrides or [])
     for text in overrides or []:
         _set_key(tree, text, _with_current_names(*_parse_override(text)))
+    given = [key for text in overrides or [] for key in override_keys(text)]
+    given += [
+        f"{section}.{key}" for section, values in named.items() if isinstance(values, dict) for key in values
+    ]
     for section, values in named.items():
         if isinstance(values, dict):
             if isinstance(tree.setdefault(section, {}), dict):  # else it is refused below
                 tree[section].update(values)
         else:
             tree[section] = values
-    return check_settings(tree)
+    settings = check_settings(tree)
+    check_used(given, settings.data)
+    return settings
 
 
 def override_settings(settings: Settings, text: str) -> Settings:
@@ -78,6 +85,21 @@ def load_read_options(overrides: Sequence[str] = ()) -> ReadOptions:
     for text in overrides:
         _set_key(tree, text, _parse_override(text))
     return check_read_options(tree)
+
+
+def check_used(given: Sequence[str], data: DataSettings) -> None:
+    """TaggerError for each of the settings ``given`` that another setting leaves without effect."""
+    folders, no_time = data.split == "folders", data.sequences != "time"
+    idle = {
+        "data.val": "data.split=folders: the folders say which photos are for validation" if folders else "",
+        "data.test": "data.split=folders: the folders say which photos are for the test" if folders else "",
+        "data.burst_gap": f"data.sequences={data.sequences}: it is for data.sequences=time"
+        if no_time
+        else "",
+    }
+    found = [f"{key} has no effect with {idle[key]}" for key in dict.fromkeys(given) if idle.get(key)]
+    if found:
+        raise TaggerError(f"Settings: {'; '.join(found)}. Leave {'it' if len(found) == 1 else 'them'} out")
 
 
 def _check_names(overrides: Sequence[str]) -> None:

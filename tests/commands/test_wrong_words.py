@@ -93,14 +93,22 @@ def test_runs_that_are_not_there_not_finished_or_in_the_way(tagger_cli: Cli, dem
         (["--format", "csw"], ["Unknown --format 'csw'", "Did you mean 'csv'"]),
         (["--on-existing", "merg"], ["Unknown --on-existing 'merg'", "'merge'"]),
         (["--on-existing", "merge"], ["merge is for sidecars"]),
-        (["--out", "nix/tags.csv"], ["there is no folder nix"]),
+        (["--out", "file/tags.csv"], ["the folder file cannot be made"]),
         (["--out", "."], ["is a folder"]),
     ],
 )
 def test_wrong_words_for_predict(
     tagger_cli: Cli, demo: Path, finished: Path, arguments: list[str], words: list[str]
 ):
+    Path("file").write_text("x")
     refused(tagger_cli("predict", demo / "new", "--run", finished, *arguments), *words)
+
+
+def test_predict_makes_the_folder_of_its_table_only_with_a_run(tagger_cli: Cli, demo: Path, finished: Path):
+    refused(tagger_cli("predict", demo / "new", "--run", "nosuch", "--out", "a/b/tags.csv"), "nosuch")
+    assert not Path("a").exists()
+    assert tagger_cli("predict", demo / "new", "--run", finished, "--out", "a/b/tags.csv").code == 0
+    assert Path("a/b/tags.csv").is_file()
 
 
 def test_folders_without_images_for_predict(tagger_cli: Cli, finished: Path, tmp_path: Path):

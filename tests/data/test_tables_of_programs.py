@@ -245,3 +245,32 @@ def test_a_usual_sign_that_explains_more_makes_a_rare_one_a_question(tmp_path):
     (tmp_path / "labels.csv").write_text(table([["file", "labels"], *rows]))
     with pytest.raises(TaggerError, match=r"data\.label_separator=space"):
         read(tmp_path, None, [])
+
+
+def text_files(root, texts):
+    photos(root, [f"{name}.png" for name in texts])
+    for name, text in texts.items():
+        (root / f"{name}.txt").write_text(text)
+
+
+def test_text_files_are_cut_by_the_separator_that_is_set(tmp_path):
+    text_files(tmp_path, {"a": "cat dog\nsea", "b": "sea  dog", "c": ""})
+    wanted = {"a.png": {"cat", "dog", "sea"}, "b.png": {"dog", "sea"}, "c.png": set()}
+    assert read(tmp_path, None, ["data.label_separator=space"]) == {f: (s, set()) for f, s in wanted.items()}
+    whole = read(tmp_path, None, ["data.label_separator=none"])
+    assert whole["a.png"][0] == {"cat dog", "sea"}
+
+
+@pytest.mark.parametrize("sign", ["; ", " ", "|"])
+def test_text_files_without_a_comma_that_another_sign_may_cut_are_refused_with_the_setting(tmp_path, sign):
+    names = [f"p{n:02}" for n in range(24)]
+    wanted = truth(names, least=1, most=3)
+    text_files(tmp_path, {name: sign.join(sorted(said)) for name, said in wanted.items()})
+    with pytest.raises(TaggerError, match=r"one label or several.*data\.label_separator="):
+        read(tmp_path, None, [])
+    expect(tmp_path, {f"{name}.png": said for name, said in wanted.items()})
+
+
+def test_text_files_with_commas_or_one_name_each_need_no_setting(tmp_path):
+    text_files(tmp_path, {"a": "long hair, blue eyes", "b": "cat", "c": "long hair"})
+    assert read(tmp_path, None, [])["a.png"][0] == {"long hair", "blue eyes"}

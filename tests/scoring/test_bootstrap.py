@@ -153,3 +153,27 @@ def _leaves(table, path=""):
             at: leaf for key, value in table.items() for at, leaf in _leaves(value, f"{path}/{key}").items()
         }
     return {} if isinstance(table, str) else {path: np.nan if table is None else table}
+
+
+def test_a_mean_over_labels_that_draws_lose_lies_in_its_interval():
+    rng = np.random.default_rng(0)
+    labels = (rng.random((20, 300)) < 0.08).astype(np.int8)
+    probs = np.clip(0.3 * labels + rng.random(labels.shape) * 0.7, 0, 1)
+    at = np.full(300, 0.5)
+    measure = MetricSet(labels, probs, at)
+    drawn = bootstrap_draws(lambda w: measure(w)[0], 20, draws=200)["map"]
+    plain = percentile_interval(float(measure(np.ones((20, 1)))[0]["map"][0]), drawn)
+    table = evaluate(labels, probs, at, [f"l{k}" for k in range(300)], shared=0.5, draws=200)["overall"]
+    assert not plain[0] <= table["map"]["value"] <= plain[1]  # what is to be mended
+    for row in table.values():
+        if row["low"] is not None:
+            assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
+    assert table["map"]["high"] - table["map"]["low"] == pytest.approx(plain[1] - plain[0], rel=0.2)
+
+
+def test_an_interval_that_holds_the_value_is_not_moved():
+    draws = np.linspace(0.2, 0.8, 101)
+    assert value_with_interval(0.3, draws) == {
+        "value": 0.3, **dict(zip(("low", "high"), percentile_interval(0.3, draws), strict=True)),
+    }  # fmt: skip
+    assert value_with_interval(-0.5, draws)["low"] == pytest.approx(-0.785)  # differences have no bounds

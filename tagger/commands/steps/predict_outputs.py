@@ -50,9 +50,16 @@ def check_output_path(out: Path, on_existing: str, format: str, *, resume: bool)
         )
     if on_existing == "merge":
         raise TaggerError("--on-existing merge is for sidecars (txt, xmp); tables are replaced as a whole.")
-    whole = out.parent if format.startswith("imagefolder") else out  # the lock makes an image folder
-    if not whole.absolute().parent.exists():
-        raise TaggerError(f"--out {whole}: there is no folder {whole.parent}. Make it, or name another.")
+
+
+def make_parent(out: Path) -> None:
+    """The folder that ``out`` goes into. TaggerError if it cannot be made."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TaggerError(
+            f"--out {out}: the folder {out.parent} cannot be made ({error.strerror})."
+        ) from None
 
 
 def unreadable_path(out: Path) -> Path:

@@ -2,10 +2,12 @@
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
+from tagger.data.formats.label_column import LISTS, AmbiguousCells, choose_separator, split_text
 from tagger.data.formats.label_text import parse_label_text
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.shared_sidecars import shared_sidecar_problems
@@ -14,13 +16,17 @@ from tagger.data.formats.written_record import WrittenRecords, written_labels
 from tagger.data.images.hashes import identify_file
 from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
+from tagger.read_options import ReadOptions
 from tagger.text import counted
+
+SIGN_TEXT = {" ": "joined by spaces", "none": "one a line"}
 
 
 class TextSidecarReader:
     """Reader of one text file per image: an empty file means no label; an image without a file is not listed."""
 
-    def __init__(self, *, progress: ProgressCallback = no_progress):
+    def __init__(self, *, read_options: ReadOptions | None = None, progress: ProgressCallback = no_progress):
+        self.separator = (read_options or ReadOptions()).label_separator
         self.progress = progress
 
     def detect(self, images: ImageLookup) -> Path | None:
@@ -42,6 +48,7 @@ class TextSidecarReader:
         """
         builder = LongTableBuilder()
         records = WrittenRecords()
+        separator = self._told_separator(path, images)
         num_read = num_predicted = 0
         unknown: list[tuple[str, str]] = []
         for done, file in enumerate(images.below(path), 1):
@@ -53,7 +60,7 @@ class TextSidecarReader:
                 builder.problems += shared_sidecar_problems(location, file, same)
                 continue
             try:
-                labels = parse_label_text(read_text(images.root / location))
+                labels = _labels(read_text(images.root / location), separator)
             except (TaggerError, csv.Error) as error:
                 builder.problems.append(Problem(location, None, f"left out: {error}"))
                 continue
@@ -70,7 +77,59 @@ class TextSidecarReader:
         for file, label in unknown:
             if label in builder.labels:  # else nobody uses it: it is no label
                 builder.add_image(file, unknown=[label])
-        return builder.build("the .txt files", _summary(num_read, num_predicted, len(unknown)))
+        summary = _summary(num_read, num_predicted, len(unknown))
+        return builder.build("the .txt files", summary + _joined_text(separator))
+
+    def _told_separator(self, path: Path, images: ImageLookup) -> str:
+        """``auto`` (commas and lines), or the sign that is set. TaggerError where files show another sign."""
+        if self.separator != "auto":
+            return self.separator
+        cells: Counter[str] = Counter()
+        for file in images.below(path):
+            labels = _labels_of(images.root / location) if (location := _sidecar(file, images)) else []
+            if len(labels) > 1:
+                return "auto"
+            cells.update(labels)
+        try:
+            sign = choose_separator(cells)
+            open_ = (
+                {}
+                if sign in ("none", LISTS)
+                else {sign: next(c for c in cells if len(split_text(c, sign)) > 1)}
+            )
+        except AmbiguousCells as found:
+            open_ = found.examples
+        if open_:
+            readings = AmbiguousCells(open_).readings()
+            raise TaggerError(
+                f"the .txt files beside images: a line may hold one label or several. {readings}"
+            )
+        return "auto"
+
+
+def _labels_of(sidecar: Path) -> list[str]:
+    """The labels between commas and on lines of a sidecar; none of a broken one, which is reported elsewhere."""
+    try:
+        return parse_label_text(read_text(sidecar))
+    except (TaggerError, csv.Error):
+        return []
+
+
+def _labels(text: str, separator: str) -> list[str]:
+    """The labels of a text. csv.Error if its quotation marks are broken.
+
+    >>> _labels("cat, dog", "auto"), _labels("cat dog\\nsea", " "), _labels("red, white\\n", "none")
+    (['cat', 'dog'], ['cat', 'dog', 'sea'], ['red, white'])
+    """
+    if separator == "auto":
+        return parse_label_text(text)
+    return list(dict.fromkeys(label for line in text.splitlines() for label in split_text(line, separator)))
+
+
+def _joined_text(separator: str) -> str:
+    if separator in ("auto", ","):
+        return ""
+    return f", labels {SIGN_TEXT.get(separator, f'joined by {separator}')}"
 
 
 def _summary(num_read: int, num_predicted: int, num_unknown: int) -> str:
