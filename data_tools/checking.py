@@ -51,7 +51,7 @@ def check_dataset(
     The list is empty if nothing is wrong. Labels that cannot be read at all are one problem, beside those of
     the images. Every image is decoded once, in bounded memory. ``on_read`` is called with the data set before that.
     """
-    listing = list_images(root)
+    listing = list_images(root, read_options.pairs if read_options else "raw")
     same = names_in_other_case(listing.files)
     try:
         dataset = read_with_progress(root, labels, read_options=read_options, track=track)

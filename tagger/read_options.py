@@ -39,6 +39,8 @@ class ReadOptions(Section):
     """The value of `value_column` or `label_values` from which on a label applies; below it does not."""
     columns: tuple[str, ...] = ()
     """Names of the columns where the first line does not name them: `file,labels`; `labels*` is all further ones."""
+    header_row: int = Field(1, ge=1, le=1000)
+    """The line that names the columns; the lines above it, such as a title, are left out."""
     encoding: str = Field("auto", min_length=1)
     """How the letters of a table are stored, such as `cp1252`; `auto` is UTF-8, or UTF-16 where the file says so."""
     delimiter: str = Field("auto", min_length=1)
@@ -47,6 +49,9 @@ class ReadOptions(Section):
     """Columns that are no labels, by name or pattern: `width,meta_*`, or a list where a name holds a comma."""
     underscores: Literal["keep", "spaces", "join"] = "keep"
     """Names of labels: as written, `long_hair` read as `long hair` (`spaces`), or the other way (`join`)."""
+
+    pairs: Literal["raw", "share", "separate", "refuse"] = "raw"
+    """Files of one shot (`a.NEF` or `a.HEIC` and `a.jpg`): one photo (`raw`: raw files only), photos apart, refused."""
 
     @property
     def related_columns(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from tagger.commands.writers.image_folder import METADATA_FILE
 from tagger.data.formats.cell_values import CellValues
 from tagger.data.formats.prediction_columns import SEPARATOR
 from tagger.errors import Problem, TaggerError
+from tagger.read_options import ReadOptions
 from tagger.review import vocabulary_after
 from tagger.review.disagreement import check_way
 from tagger.runs import RunFolder, data_folder, find_run, locked, output_lock, remove_leftovers, with_data
@@ -140,7 +141,8 @@ def _write_changes(
     found = changed_keywords(
         [str(file) for file in run.load_images()["file"]], applied.labels_NK, applied.names, out, format,
         SidecarOptions(
-            on_existing, applied.verified_NK, data_folder(run), former=_former_names(run, corrected)
+            on_existing, applied.verified_NK, data_folder(run), former=_former_names(run, corrected),
+            pairs=run.load_settings().data.pairs,
         ),
     )  # fmt: skip
     write_report(changes_with_removed(run, corrected, found, out, changes), changes)
@@ -158,14 +160,19 @@ def _write(
         out=out, format=format, on_existing=on_existing, decided_NK=applied.verified_NK, run=run.path.name,
         former=_former_names(run, corrected),
         # with the run's settings it is read the same
-        joined=how.label_separator in (SEPARATOR, "auto") and how.labels_column != "none",
-        words=CellValues(how).written(), screen=screen,
+        joined=how.label_separator in (SEPARATOR, "auto") and how.labels_column != "none" and not _judged(how),
+        words=CellValues(how).written(), pairs=how.pairs, screen=screen,
     )  # fmt: skip
     for sentence in done.lost_information:
         screen.say(f"{sentence}.")
     if done.num_skipped:
         screen.say(f"{counted(done.num_skipped, 'photo')} with a sidecar kept as it is (see --on-existing).")
     return done
+
+
+def _judged(how: ReadOptions) -> bool:
+    """True if settings say where verdicts stand, which are not in a table of joined labels."""
+    return bool(how.value_column) or how.label_values != "none" or how.cutoff != "none"
 
 
 def _former_names(run: RunFolder, corrected: ReviewedLabels) -> dict[str, str]:

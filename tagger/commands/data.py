@@ -240,8 +240,8 @@ def _all_images(
     from tagger.data import list_images
     from tagger.presets import load_read_options
 
-    files = list(list_images(folder).files)
     read_options = load_read_options(overrides or [])
+    files = list(list_images(folder, read_options.pairs).files)
     try:
         dataset = read_with_progress(folder, labels, read_options=read_options, track=screen.track)
     except TaggerError as error:

@@ -27,7 +27,7 @@ from tagger.commands.writers import LABEL_FORMATS, ON_EXISTING, batch_formats, s
 from tagger.data import iter_images
 from tagger.data.images.listing import LeftAlone
 from tagger.errors import Problem, TaggerError, did_you_mean
-from tagger.runs import locked, output_lock
+from tagger.runs import find_run, locked, output_lock
 from tagger.runs.ownership import check_claim, check_own_csv
 
 
@@ -57,7 +57,7 @@ def predict(
             )
     root = Path(folder)
     problems: list[Problem] = []
-    files = _find_images(root, problems, screen)
+    files = _find_images(root, problems, screen, _pairs(run))
 
     def load_predictor() -> Predictor:
         return load(run, thresholds=thresholds, screen=screen)
@@ -90,13 +90,22 @@ def predict(
     return replace(result, out=Path(out)) if out is not None else result
 
 
-def _find_images(root: Path, problems: list[Problem], screen: Screen) -> Iterator[str]:
+def _pairs(run: str | Path | None) -> str:
+    """Which files of one name the run takes for one photo. What is wrong with the run is said when it is loaded."""
+    try:
+        pairs = find_run(run).load_settings().data.pairs
+    except TaggerError:
+        return "raw"
+    return "raw" if pairs == "refuse" else pairs
+
+
+def _find_images(root: Path, problems: list[Problem], screen: Screen, pairs: str) -> Iterator[str]:
     """The images of the folder; TaggerError if there is none. What cannot be listed is added to ``problems``.
 
     After the last one, ``screen`` says what was left alone.
     """
     left = LeftAlone()
-    files = iter_images(root, on_problem=problems.append, left_alone=left)
+    files = iter_images(root, on_problem=problems.append, left_alone=left, pairs=pairs)
     first = next(files, None)
     if first is None:
         raise TaggerError("; ".join([f"{root}: there are no photos in it", *left.sentences()]) + ".")

@@ -65,9 +65,9 @@ def read_dataset(
     on (no images, no labels, a broken label file); all other problems are in ``problems``.
     """
     root = check_folder(root)
-    listing = _list_some_images(root)
-    lookup = ImageLookup(root, listing.files)
     read_options = read_options or ReadOptions()
+    listing = _list_some_images(root, read_options.pairs)
+    lookup = ImageLookup(root, listing.files, listing.beside)
     first_half, second_half = _split_progress(progress, len(listing.files))
     readers = _make_readers(read_options, first_half)
     name, path, ignored = choose_reader(lookup, labels, readers, read_options)
@@ -106,9 +106,9 @@ def _passed_over(ignored: Sequence[str], listing: Listing) -> list[str]:
     return [*([f"ignored: {', '.join(ignored)}"] if ignored else []), *listing.left_alone]
 
 
-def _list_some_images(root: Path) -> Listing:
+def _list_some_images(root: Path, pairs: str) -> Listing:
     """The images in ``root``; TaggerError if there are none."""
-    listing = list_images(root)
+    listing = list_images(root, pairs)
     if not listing.files:
         bad = listing.problems
         more = f". {counted(len(bad), 'file')} cannot be used, such as {bad[0]}" if bad else ""

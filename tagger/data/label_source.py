@@ -12,12 +12,14 @@ from tagger.data.formats.readers.annotation_files import path_title
 from tagger.data.formats.readers.split_tables import split_tables
 from tagger.data.formats.readers.table_hints import table_options
 from tagger.data.formats.tabular import READABLE_SUFFIXES
+from tagger.data.images.image_files import is_foreign_folder
 from tagger.data.images.listing import suggest_sibling
 from tagger.data.unused_labels import unused_label_files
 from tagger.errors import TaggerError
 from tagger.read_options import ReadOptions
 from tagger.text import counted
 
+TABLE_SUFFIXES = (*READABLE_SUFFIXES, ".json", ".ndjson", ".manifest")
 MAX_TRIED = 5  # tables that are tried beside sub-folders
 
 
@@ -43,7 +45,13 @@ def choose_reader(
 
 def _no_labels(lookup: ImageLookup, read_options: ReadOptions) -> str:
     """The sentence on a folder without labels, with the options that read the first table in it."""
-    tables = [*_tables(lookup.root), *split_tables(lookup.root)[:1]]
+    below = [
+        path
+        for folder in sorted(lookup.root.iterdir())
+        if _may_hold_tables(folder)
+        for path in _tables(folder)
+    ]
+    tables = [*split_tables(lookup.root)[:1], *_tables(lookup.root), *below]
     likely = f", such as {_best_options(lookup, tables, read_options)}" if tables else ""
     return (
         f"{lookup.root}: {counted(len(lookup.files), 'image')}, but no labels. Add labels.csv with the columns"
@@ -53,14 +61,22 @@ def _no_labels(lookup: ImageLookup, read_options: ReadOptions) -> str:
 
 
 def _tables(root: Path) -> list[Path]:
-    return sorted(path for path in root.glob("*.*") if path.suffix.lower() in READABLE_SUFFIXES)
+    return sorted(
+        path for path in root.glob("*.*") if path.suffix.lower() in TABLE_SUFFIXES and path.is_file()
+    )
+
+
+def _may_hold_tables(folder: Path) -> bool:
+    return (
+        folder.is_dir() and not folder.name.startswith((".", "@", "#")) and not is_foreign_folder(folder.name)
+    )
 
 
 def _best_options(lookup: ImageLookup, tables: Sequence[Path], read_options: ReadOptions) -> str:
     """The options that read the first table that can be read; those of the first one if none can."""
     texts = {}
     for path in tables[:MAX_TRIED]:
-        named = path.parent.parent if path.parent != lookup.root else path
+        named = lookup.root if path in split_tables(lookup.root) else path
         texts[path], found = table_options(path, read_options, lookup, named=named)
         if found:
             return texts[path]

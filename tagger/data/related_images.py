@@ -18,6 +18,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from tagger.data.images.image_files import shots
 from tagger.data.photo_columns import column_values
 from tagger.errors import TaggerError
 from tagger.setting_sections import DataSettings
@@ -47,6 +48,9 @@ def related_ids(root: Path, files: Sequence[str], data: DataSettings) -> list[tu
             found.append((f"{what} (column {column!r})", _ids(column_values(root, files, data, column))))
     if data.sequences != "none":
         found.append((f"sequence ({data.sequences})", _sequences(root, files, data)))
+    if data.pairs in ("share", "separate") and (pairs := shots(files)):
+        number = {file: n for n, names in enumerate(pairs) for file in names}
+        found.append(("shot", np.array([number.get(file, -1) for file in files], np.int64)))
     for what, ids_N in found:
         _check_share(what, ids_N, files)
     return found

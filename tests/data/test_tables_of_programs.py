@@ -274,3 +274,152 @@ def test_text_files_without_a_comma_that_another_sign_may_cut_are_refused_with_t
 def test_text_files_with_commas_or_one_name_each_need_no_setting(tmp_path):
     text_files(tmp_path, {"a": "long hair, blue eyes", "b": "cat", "c": "long hair"})
     assert read(tmp_path, None, [])["a.png"][0] == {"long hair", "blue eyes"}
+
+
+def json_forms(wanted):
+    """The same labels in every JSON that is a table."""
+    lists = {file: sorted(said) for file, said in wanted.items()}
+    return {
+        "by photo": lists,
+        "a text by photo": {file: "|".join(said) for file, said in lists.items()},
+        "0 and 1 by photo": {
+            file: {label: int(label in said) for label in LABELS} for file, said in lists.items()
+        },
+        "rows": [{"filename": file, "tags": said} for file, said in lists.items()],
+        "named tags": [
+            {"id": n, "url": f"https://x/{file}", "tags": [{"tagId": t, "tagName": t} for t in said]}
+            for n, (file, said) in enumerate(lists.items())
+        ],
+        "rows in a key": {
+            "version": 1,
+            "images": [{"file": file, "labels": said} for file, said in lists.items()],
+        },
+        "columns": {"file": list(lists), "labels": list(lists.values())},
+        "columns of pandas": {
+            "file": {str(n): file for n, file in enumerate(lists)},
+            "labels": {str(n): "|".join(said) for n, said in enumerate(lists.values())},
+        },
+        "class numbers": {
+            "classes": list(LABELS),
+            "labels": {file[:-4]: [LABELS.index(x) for x in said] for file, said in lists.items()},
+        },
+        "by label": {label: [file for file, said in lists.items() if label in said] for label in LABELS},
+    }
+
+
+@pytest.mark.parametrize("form", sorted(json_forms({})))
+def test_tables_in_json_are_read(tmp_path, form):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES, least=1)
+    (tmp_path / "export.json").write_text(json.dumps(json_forms(wanted)[form]))
+    expect(tmp_path, wanted)
+
+
+def test_json_that_is_no_table_is_refused_with_what_one_is(tmp_path):
+    photos(tmp_path, FILES[:2])
+    for number, content in enumerate(
+        ("[1, 2]", "{", '{"a": {"b": [1, {}]}}', "[]", "3", '{"classes": [], "labels": {"a": 1}}')
+    ):
+        path = tmp_path / f"x{number}.json"
+        path.write_text(content)
+        with pytest.raises(TaggerError, match=rf"x{number}\.json"):
+            read(tmp_path, path, [])
+
+
+@pytest.mark.parametrize(
+    "above", ["Photos of May\n\n", "# exported by Ann\n# 2024\n", ",Animals,Animals,Scenes,Scenes,Scenes\n"]
+)
+def test_lines_above_the_names_are_left_out_by_the_setting_that_is_printed(tmp_path, above):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES)
+    rows = [[file, *(int(label in said) for label in LABELS)] for file, said in wanted.items()]
+    (tmp_path / "labels.csv").write_text(above + table([["photo", *LABELS], *rows]))
+    expect(tmp_path, wanted)
+
+
+def test_excel_says_which_sign_separates_columns(tmp_path):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES, least=1)
+    rows = [[file, ",".join(sorted(said))] for file, said in wanted.items()]
+    (tmp_path / "labels.csv").write_text("sep=;\r\n" + table([["file", "labels"], *rows], ";"))
+    expect(tmp_path, wanted)
+
+
+@pytest.mark.parametrize(
+    ("yes", "no", "unknown"),
+    [
+        (("0.9", "0.6"), ("0.1", "0"), None),
+        (("2", "1", "5"), ("0",), None),
+        (("1",), ("0",), "99"),
+        (("100%",), ("0%",), None),
+        (("85%", "60%"), ("5%",), None),
+    ],
+)
+def test_numbers_below_labels_are_counts_shares_or_codes(tmp_path, yes, no, unknown):
+    photos(tmp_path, FILES)
+    rng = random.Random(2)
+    wanted = {}
+    rows = []
+    for file, said in truth(FILES).items():
+        open_ = {label for label in LABELS if unknown and rng.random() < 0.2}
+        cells = [unknown if x in open_ else rng.choice(yes if x in said else no) for x in LABELS]
+        rows.append([file, f"p{file[1:3]}x", *cells])
+        wanted[file] = (said - open_, open_)
+    (tmp_path / "labels.csv").write_text(table([["file", "patient", *LABELS], *rows]))
+    expect(tmp_path, wanted)
+
+
+def test_lists_of_zeros_and_ones_are_no_labels(tmp_path):
+    photos(tmp_path, FILES)
+    rows = [[file, str([int(label in said) for label in LABELS])] for file, said in truth(FILES).items()]
+    (tmp_path / "labels.csv").write_text(table([["file", "labels"], *rows]))
+    with pytest.raises(TaggerError, match="a list of 5 zeros and ones"):
+        read(tmp_path, None, [])
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        lambda names: "[" + " ".join(map(repr, names)) + "]",  # NumPy
+        lambda names: json.dumps({name: name in names for name in LABELS}),
+        lambda names: "{" + ",".join(names) + "}",
+        lambda names: str(tuple(names)),
+    ],
+)
+def test_cells_of_numpy_databases_and_checkboxes_are_lists(tmp_path, cell):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES, least=1)
+    rows = [[file, cell(sorted(said))] for file, said in wanted.items()]
+    (tmp_path / "labels.csv").write_text(table([["file", "labels"], *rows]))
+    expect(tmp_path, wanted)
+
+
+def test_tables_named_after_splits_are_one_table_and_name_the_photos_of_their_split(tmp_path):
+    wanted = {}
+    for part in ("train", "val"):
+        files = [f"{part}/{n:03}.jpeg" for n in range(12)]
+        photos(tmp_path, files)
+        said = truth(files, least=1)
+        rows = [[Path(file).stem, "|".join(sorted(names))] for file, names in said.items()]
+        (tmp_path / f"{part}.csv").write_text(table([["image_id", "labels"], *rows]))
+        wanted |= said
+    expect(tmp_path, wanted)
+
+
+def test_jpeg_and_jpg_are_one_suffix_and_a_table_in_a_folder_is_proposed(tmp_path):
+    photos(tmp_path, [f"images/{n}.jpeg" for n in range(12)])
+    (tmp_path / "meta").mkdir()
+    wanted = truth([f"images/{n}.jpeg" for n in range(12)], least=1)
+    rows = [[Path(file).stem + ".JPG", "|".join(sorted(said))] for file, said in wanted.items()]
+    (tmp_path / "meta/tags.csv").write_text(table([["image", "tags"], *rows]))
+    expect(tmp_path, wanted)
+
+
+def test_a_table_of_yes_and_empty_cells_names_the_setting_that_makes_them_no(tmp_path):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES)
+    rows = [[file, *("1" if label in said else "" for label in LABELS)] for file, said in wanted.items()]
+    (tmp_path / "labels.csv").write_text(table([["file", *LABELS], *rows]))
+    said = read_dataset(tmp_path).problems[0].reason
+    assert said == "no cell says no. If an empty cell does: --set data.no=blank"
+    assert read(tmp_path, None, ["data.no=blank"]) == {file: (names, set()) for file, names in wanted.items()}

@@ -68,7 +68,8 @@ class Predictor:
         """
         if isinstance(images, str | Path):
             root = Path(images)
-            files = list(list_images(images).files)
+            pairs = self.settings.data.pairs
+            files = list(list_images(images, "raw" if pairs == "refuse" else pairs).files)
             if not files:
                 raise TaggerError(f"{root}: there are no photos in it.")
         else:

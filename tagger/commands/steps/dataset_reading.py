@@ -24,14 +24,15 @@ def read_with_progress(
     track: Track = no_track,
 ) -> Dataset:
     """The data set, as ``tagger.read_dataset`` reads it, with progress while images are hashed."""
-    total = len(list_images(check_folder(root)).files)
+    pairs = read_options.pairs if read_options else "raw"
+    total = len(list_images(check_folder(root), pairs).files)
     progress = progress_callback(track, total, "Reading images")
     return read_dataset(root, labels, read_options=read_options, progress=progress)
 
 
 def read_with_file_stats(data: DataSettings, *, track: Track) -> tuple[Dataset, NDArray[np.int64]]:
     """The data set of the settings, and the stats of each image's file from before it was hashed (N, F)."""
-    listed = list_images(data.path).files
+    listed = list_images(data.path, data.pairs).files
     stats_MF = file_stats(data.path, listed)
     dataset = read_with_progress(data.path, data.labels or None, read_options=data, track=track)
     return dataset, select_stats(dataset.images["file"].tolist(), listed, stats_MF)

@@ -62,7 +62,8 @@ def predict_sidecars(
     job = _PredictedSidecars(predictor, sidecars, root, rules, on_existing == "merge")
     done = skipped = 0
     folders: set[Path] = set()
-    for batch_files in split_batches(_without_clashes(files, SidecarClashes(writer, out, root), problems)):
+    clashes = SidecarClashes(writer, out, root, pairs=predictor.settings.data.pairs)
+    for batch_files in split_batches(_without_clashes(files, clashes, problems)):
         paths = {file: sidecars.path_of(file) for file in batch_files}
         folders |= {path.parent for path in paths.values()}
         wanted = [file for file in batch_files if on_existing != "skip" or not paths[file].exists()]

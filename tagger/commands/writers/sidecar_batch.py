@@ -28,7 +28,7 @@ class SidecarOptions:
 
     ``decided_NK`` are cells that a person decided (None: none). ``root`` is the photos' folder: a new sidecar
     starts from what is in them (None: from nothing). ``run`` is the run to record (None: nothing is recorded), and
-    ``former`` maps former names of labels to present ones.
+    ``former`` maps former names of labels to present ones. ``pairs`` says which files of one name are one photo.
     """
 
     on_existing: str = "skip"
@@ -36,6 +36,7 @@ class SidecarOptions:
     root: Path | None = None
     run: str | None = None
     former: Mapping[str, str] = field(default_factory=dict)
+    pairs: str = "raw"
 
 
 def write_sidecars(
@@ -127,7 +128,7 @@ def say_names(sidecars: RecordedSidecars, screen: Screen) -> None:
 
 def _clashes(files: Sequence[str], sidecars: RecordedSidecars, options: SidecarOptions) -> dict[int, str]:
     """Why an image gets no sidecar, by row: it would be another image's, too."""
-    clashes = SidecarClashes(sidecars.writer, sidecars.folder, options.root, files)
+    clashes = SidecarClashes(sidecars.writer, sidecars.folder, options.root, files, pairs=options.pairs)
     return {row: reason for row, file in enumerate(files) if (reason := clashes.reason(file))}
 
 

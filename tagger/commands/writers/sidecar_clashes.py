@@ -13,14 +13,24 @@ from tagger.text import quoted
 class SidecarClashes:
     """The photos that a ``writer`` of sidecars in ``folder`` cannot serve: others would have the same sidecar.
 
-    Photos are compared with ``files`` and with all others in ``root`` (None: with no others).
+    Photos are compared with ``files`` and with all others in ``root`` (None: with no others); files of one shot, as
+    ``pairs`` says, share a sidecar.
     """
 
-    def __init__(self, writer: SidecarWriter, folder: Path, root: Path | None, files: Collection[str] = ()):
+    def __init__(
+        self,
+        writer: SidecarWriter,
+        folder: Path,
+        root: Path | None,
+        files: Collection[str] = (),
+        *,
+        pairs: str = "raw",
+    ):
+        self.pairs = pairs
         self.writer = writer
         self.folder = folder
         self.root = root
-        self._same_named = same_named_photos(files)
+        self._same_named = same_named_photos(files, pairs)
         self._scanned: set[str] = set()
         self._ignores_case: dict[Path, bool] = {}
 
@@ -47,7 +57,7 @@ class SidecarClashes:
         parent = os.path.dirname(file)
         if self.root is not None and parent not in self._scanned:
             self._scanned.add(parent)
-            for key, names in same_named_photos(_photos_in(self.root, parent)).items():
+            for key, names in same_named_photos(_photos_in(self.root, parent), self.pairs).items():
                 self._same_named[key] = sorted({*names, *self._same_named.get(key, ())})
         return [name for name in self._same_named.get(_stem(file).casefold(), ()) if name != file]
 

@@ -63,9 +63,12 @@ def write_labels(
     words: tuple[str, str, str] = ("", "0", "1"),
     run: str | None = None,
     former: Mapping[str, str] | None = None,
+    pairs: str = "raw",
     screen: Screen | None = None,
 ) -> WriteResult:
     """Write the labels of the images ``root / file`` to ``out``: a file, or a folder of sidecars or images.
+
+    ``pairs`` says which files of one name are one photo (``data.pairs``).
 
     Cells are -1 unknown, 0 no, 1 yes. What the format cannot store is in ``lost_information``. A format
     without *unknown* stores such a cell as *no* (a merged sidecar keeps the label as it is), and leaves out
@@ -90,7 +93,7 @@ def write_labels(
             f"--on-existing {on_existing} is for sidecars (txt, xmp). Available here: {', '.join(known)}."
         )
     if format in sidecar_formats.names():
-        options = SidecarOptions(on_existing, decided_NK, root, run, former or {})
+        options = SidecarOptions(on_existing, decided_NK, root, run, former or {}, pairs)
         return _write_all_sidecars(files, labels_NK, names, out, format, options, screen)
     target = out / METADATA_FILE if format.startswith("imagefolder") else out
     if format.startswith("folders"):

@@ -29,7 +29,9 @@ class CellValues:
             for word in map(normal_cell, chosen[name]):
                 self.words["" if word == BLANK else word] = MEANINGS[name]
         _check_distinct({name: chosen[name] for name in own})
-        self.is_usual = not own
+        self.own = {"" if w == BLANK else w for name in own for w in map(normal_cell, chosen[name])}
+        self.cutoff = None if read_options.cutoff == "none" else float(read_options.cutoff)
+        self.is_usual = not own and self.cutoff is None
         self._known: dict[str, int | None] = {}
 
     def of(self, cell: str) -> int | None:
@@ -37,16 +39,22 @@ class CellValues:
         if cell not in self._known:
             if len(self._known) > 10_000:  # a column of numbers: do not keep them all
                 self._known.clear()
-            self._known[cell] = self.words.get(normal_cell(cell))
+            self._known[cell] = self._meaning(normal_cell(cell))
         return self._known[cell]
+
+    def _meaning(self, word: str) -> int | None:
+        """What a word means: as it is set, else by the cut-off if it is a number, else as usual."""
+        number = None if self.cutoff is None or word in self.own else number_of(word)
+        if number is None:
+            return self.words.get(word)
+        return YES if number >= float(self.cutoff or 0) else NO
 
     def written(self) -> tuple[str, str, str]:
         """The words for unknown, no and yes in a table that is read under the same settings."""
         usual = {UNKNOWN: "", NO: "0", YES: "1"}
+        numbers = [] if self.cutoff is None else [f"{self.cutoff:g}", f"{self.cutoff - 1:g}"]
         words = [
-            word
-            if self.words.get(word) == value
-            else next((other for other, meaning in self.words.items() if meaning == value), word)
+            next((other for other in (word, *self.words, *numbers) if self.of(other) == value), word)
             for value, word in usual.items()
         ]
         return words[0], words[1], words[2]
@@ -59,7 +67,23 @@ class CellValues:
             name: [w or BLANK for w, v in self.words.items() if v == value]
             for name, value in MEANINGS.items()
         }
-        return "; " + ", ".join(f"{name}: {' or '.join(words)}" for name, words in listed.items() if words)
+        words = ", ".join(f"{name}: {' or '.join(words)}" for name, words in listed.items() if words)
+        return f"; {words}" + ("" if self.cutoff is None else f"; numbers from {self.cutoff:g} on: yes")
+
+
+def number_of(cell: str) -> float | None:
+    """The number in a cell, also with a decimal comma or a percent sign; None for anything else.
+
+    >>> number_of("0,5"), number_of("85%"), number_of("nan"), number_of("1e400"), number_of("2024-05-01")
+    (0.5, 0.85, None, None, None)
+    """
+    text = cell.strip()
+    scale = 0.01 if text.endswith("%") else 1
+    try:
+        number = float(text.removesuffix("%").replace(",", ".") if text.count(",") < 2 else text) * scale
+    except ValueError:
+        return None
+    return number if abs(number) < 1e300 else None
 
 
 def normal_cell(cell: str) -> str:
@@ -71,7 +95,7 @@ def normal_cell(cell: str) -> str:
     text = cell.strip().lower()
     number = WHOLE_NUMBER.fullmatch(text)
     if not number or not text.isascii():
-        return text
+        return {"100%": "1", "0%": "0"}.get(text, text)
     return ("-" if number[1] == "-" and number[2] != "0" else "") + number[2]
 
 

@@ -13,18 +13,19 @@ from tagger.errors import TaggerError
 from tagger.text import counted, shortlist
 
 NumberedRow = tuple[int, list[str]]
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n')  # Excel reads and writes it
 HEAD = 4096  # characters that show the delimiter
 
 
 def read_delimited(
-    path: Path, text: str, delimiter: str, columns: Sequence[str] = ()
+    path: Path, text: str, delimiter: str, columns: Sequence[str] = (), header_row: int = 1
 ) -> tuple[tuple[str, ...], Iterator[NumberedRow]]:
     """(column names, rows) of a delimited text; ``delimiter`` may be ``auto``, and ``columns`` given."""
     if not text.strip():
         raise TaggerError(f"{path.name} is empty. Its first line should name the columns: file,labels")
-    rows_above = _count_line(text)
-    if rows_above:
-        text = text.partition("\n")[2]
+    text, rows_above, told = _without_lines_above(text, header_row)
+    if told and delimiter == "auto":
+        delimiter = told
     if delimiter == "auto":
         delimiter = guess_delimiter(text.lstrip("\r\n")[:HEAD], path.suffix.lower())
     rows = _delimited_rows(path.name, text, delimiter, rows_above)
@@ -98,6 +99,20 @@ def _cuts_alike(head: str, mark: str) -> bool:
         return False
     whole = rows[:-1] if len(head) >= HEAD else rows
     return len({len(row) for row in whole}) == 1 and len(whole) > 1
+
+
+def _without_lines_above(text: str, header_row: int) -> tuple[str, int, str]:
+    r"""(the text from its line of names on, how many lines were above it, the delimiter that one of them names).
+
+    >>> _without_lines_above("sep=;\nfile;labels\n", 1), _without_lines_above("Photos of May\n\nfile,labels\n", 3)
+    (('file;labels\n', 1, ';'), ('file,labels\n', 2, ''))
+    """
+    above = header_row - 1 if text.lstrip('"')[:4] != "file" else 0  # else tagger wrote it
+    told = SEPARATOR_LINE.match(text)
+    if told or (not above and _count_line(text)):
+        above = max(above, 1)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n", above) if above else [text]
+    return lines[-1], len(lines) - 1, told[1] if told else ""
 
 
 def _count_line(text: str) -> int:

@@ -9,7 +9,12 @@ from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from tagger.data.images.image_files import same_named_photos
+from tagger.data.images.image_files import (
+    HEIF_SUFFIXES,
+    RAW_SUFFIXES,
+    same_named_photos,
+    suffix_of,
+)
 from tagger.errors import did_you_mean
 
 # Suggestions by difflib take up to 50 microseconds a pair of names, so their number and that of the images are
@@ -18,6 +23,7 @@ MAX_SUGGESTIONS = 10
 MAX_IMAGES_COMPARED = 10_000
 MAX_NAME_LENGTH = 8192  # characters; difflib would take gigabytes for a damaged file that is one line
 MAX_NAME_SHOWN = 200
+SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 FLOAT_ID = re.compile(r"(\d+)\.0")  # pandas writes a column of numbers with gaps as 48.0
 UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")  # Label Studio: /data/upload/1/0f3a9c21-cat.jpg
 SPLIT_NAMES = ({"train", "training"}, {"val", "valid", "validation", "dev"}, {"test", "testing"})
@@ -38,9 +44,10 @@ class ImageLookup:
     (('b/x.png', ''), ('a/im7.jpg', ''), ('a/x.png', ''))
     """
 
-    def __init__(self, root: str | Path, files: Sequence[str]):
+    def __init__(self, root: str | Path, files: Sequence[str], beside: Sequence[str] = ()):
         self.root = Path(os.path.abspath(root))
         self.files = tuple(files)
+        self._beside = tuple(beside)
         self._num_suggested = 0
         self._folder_entries: dict[str, frozenset[str]] = {}
         self._paths = {normalize("NFC", file): file for file in files}
@@ -77,12 +84,30 @@ class ImageLookup:
             return "", f"{name[:60]!r}...: a name of {len(name):,} characters cannot be an image's"
         if file := self._by_path(name, beside) or self._by_path(name.replace("\\", "/"), beside):
             return file, ""
+        if self._beside and (file := self._of_same_shot(name, beside)):
+            return file, ""
         same = self._by_path_end(name.replace("\\", "/")) or self._by_loose_path(name.replace("\\", "/"))
         if not same and by_number and name.isascii() and name.isdigit():
             same = self._numbers.get(int(name), [])
         if not same:
             return "", f"there is no image {_shown(name)}.{self._suggestion(name)}"
         return _unique_match(name, same if len(same) == 1 else self._narrowed(same, beside, folders))
+
+    @cached_property
+    def _left_alone(self) -> "ImageLookup":
+        return ImageLookup(self.root, self._beside)
+
+    def _of_same_shot(self, name: str, beside: Path | None) -> str:
+        """The photo of the shot whose raw or HEIC file is named; nothing if none is."""
+        if suffix_of(name) not in RAW_SUFFIXES | HEIF_SUFFIXES:
+            return ""
+        file, _ = self._left_alone.find(name, beside=beside)
+        stem = os.path.splitext(file)[0].casefold()
+        return (
+            next((other for other in self.files if os.path.splitext(other)[0].casefold() == stem), "")
+            if file
+            else ""
+        )
 
     def _by_path_end(self, path: str) -> list[str]:
         """The images whose path ends so, with or without the suffix."""
@@ -199,6 +224,8 @@ def _loose_path(path: str) -> str:
     if number := FLOAT_ID.fullmatch(name):
         name = number[1]
     stem, suffix = os.path.splitext(name)
+    suffix = SAME_FORMAT.get(suffix, suffix)
+    name = stem + suffix
     if stem.isascii() and stem.isdigit():
         name = (stem.lstrip("0") or "0") + suffix
     return folder + slash + name

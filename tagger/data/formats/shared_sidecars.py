@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tagger.data.images.image_files import beside_their_photo
 from tagger.errors import Problem
 
 
@@ -17,4 +18,6 @@ def shared_sidecar_problems(location: str, file: str, same: Sequence[str]) -> li
         return []
     names = f"{', '.join(map(repr, same[:-1]))} and {same[-1]!r}"
     reason = f"left out: it lies beside {names}, and does not say which one it is for"
-    return [Problem(location, None, f"{reason}. Rename the photos and the sidecar, or name a label file")]
+    one_shot = " If they are one shot: --set data.pairs=share" if beside_their_photo(same, "share") else ""
+    way = f"Rename the photos and the sidecar, or name a label file.{one_shot}"
+    return [Problem(location, None, f"{reason}. {way}")]

@@ -1,7 +1,7 @@
 """Table files (CSV, TSV, Parquet, JSON lines) as column names and a stream of text rows."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from tagger.data.formats.cell_types import ListCell, NonTextCell
 from tagger.data.formats.class_map import with_class_names
 from tagger.data.formats.delimited import read_delimited
 from tagger.data.formats.json_lines import json_columns, parse_json_lines
+from tagger.data.formats.json_tables import parse_json_table
 from tagger.data.formats.text_file import read_text
 from tagger.errors import TaggerError
 from tagger.text import quoted
@@ -20,7 +21,7 @@ from tagger.text import quoted
 WRITABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson", ".manifest")
 READABLE_SUFFIXES = (*WRITABLE_SUFFIXES, ".jsonl")
-NAMED_SUFFIXES = (*WRITABLE_SUFFIXES, *JSON_LINES_SUFFIXES, ".txt", ".dat", ".data")  # with --labels
+NAMED_SUFFIXES = (*WRITABLE_SUFFIXES, *JSON_LINES_SUFFIXES, ".json", ".txt", ".dat", ".data")  # with --labels
 READ_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError)  # also not UTF-8, impossible dates
 
 
@@ -33,21 +34,28 @@ class TableStream:
 
 
 def read_table(
-    path: Path, *, delimiter: str = "auto", encoding: str = "auto", columns: Sequence[str] = ()
+    path: Path,
+    *,
+    delimiter: str = "auto",
+    encoding: str = "auto",
+    columns: Sequence[str] = (),
+    header_row: int = 1,
 ) -> TableStream:
     """The columns and rows of a table file. TaggerError (file, row, what to do) if it is broken.
 
     Every row must have as many cells as the header; empty cells at the end, as spreadsheets write them, are
     cut. ``delimiter`` separates the columns of a CSV or TSV; ``encoding`` is that of any text file.
-    ``columns`` are the names of the columns where the first line does not name them.
+    ``columns`` are the names of the columns where the first line does not name them; lines above ``header_row`` are
+    left out.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         stream = _read_parquet(path)
-    elif suffix in JSON_LINES_SUFFIXES:
+    elif suffix in (*JSON_LINES_SUFFIXES, ".json"):
         stream = _read_json_lines(path, encoding)
     else:
-        stream = TableStream(*read_delimited(path, read_text(path, encoding), delimiter, columns))
+        text = read_text(path, encoding)
+        stream = TableStream(*read_delimited(path, text, delimiter, columns, header_row))
     repeated = sorted(name for name, times in Counter(stream.columns).items() if times > 1)
     if repeated:
         raise TaggerError(f"{path.name}: several columns are called {quoted(repeated)}. Rename them")
@@ -80,19 +88,23 @@ def _parquet_rows(name: str, file: pq.ParquetFile, columns: list[str]) -> Iterat
 def _read_json_lines(path: Path, encoding: str) -> TableStream:
     """JSON lines as a table: the keys are the columns, and a missing key is an empty cell."""
     text = read_text(path, encoding)
-    columns = json_columns(_json_rows(path.name, text))
+    parse = parse_json_table if path.suffix.lower() == ".json" else parse_json_lines
+    columns = json_columns(_json_rows(path.name, text, parse))
     if not columns:
         raise TaggerError(
             f'{path.name}: it has no rows. A row is an object: {{"file": "a.jpg", "labels": ["cat"]}}'
         )
     rows = (
-        (number, [_cell_text(row.get(key)) for key in columns]) for number, row in _json_rows(path.name, text)
+        (number, [_cell_text(row.get(key)) for key in columns])
+        for number, row in _json_rows(path.name, text, parse)
     )
     return TableStream(tuple(replace_surrogates(key).strip() for key in columns), rows)
 
 
-def _json_rows(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    return ((number, with_class_names(row)) for number, row in parse_json_lines(name, text))
+def _json_rows(
+    name: str, text: str, parse: Callable[[str, str], Iterator[tuple[int, dict[str, Any]]]]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    return ((number, with_class_names(row)) for number, row in parse(name, text))
 
 
 def _cell_text(cell: Any) -> str:

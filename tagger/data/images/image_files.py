@@ -3,6 +3,7 @@
 Suffixes only decide what is looked at; a file is decoded by its content (``decoding``).
 """
 
+import re
 from collections.abc import Collection, Iterable
 
 
@@ -16,6 +17,10 @@ RAW_SUFFIXES = _suffixes(
 HEIF_SUFFIXES = _suffixes("heic heif hif")
 PLAIN_SUFFIXES = _suffixes("jpg jpeg jpe jfif png webp gif bmp dib tif tiff avif jp2 j2k jpf jpx ppm pgm pnm")
 IMAGE_SUFFIXES = PLAIN_SUFFIXES | HEIF_SUFFIXES | RAW_SUFFIXES
+
+EDITED = re.compile(
+    r"(?:(?<=/)|^)(img_)e(\d{3,5}(?: ?\(\d+\))?)$"
+)  # of iPhones: IMG_E1234.JPG of IMG_1234.HEIC
 
 # Names in lower case. Synology, QNAP, Windows, fsck, freedesktop, Windows Explorer, macOS archives, iTunes.
 _FOREIGN_NAMES = frozenset(
@@ -61,6 +66,43 @@ def suffix_of(name: str) -> str:
     return name[dot:].lower() if dot >= 0 else ""
 
 
+def beside_their_photo(names: Collection[str], pairs: str) -> set[str]:
+    """The files of a folder that are the same shot as a photo beside them, as ``data.pairs`` says.
+
+    >>> sorted(beside_their_photo(["a.NEF", "a.jpg", "b.heic", "b.jpg"], "share"))
+    ['a.NEF', 'b.heic']
+    >>> beside_their_photo(["a.NEF", "a.jpg", "b.heic", "b.jpg"], "raw")
+    {'a.NEF'}
+    """
+    if pairs == "separate":
+        return set()
+    raws = paired_raw_files(names)
+    if pairs == "raw":
+        return raws
+    plain = {name[: name.rfind(".")].lower() for name in names if suffix_of(name) in PLAIN_SUFFIXES}
+    phone = {name for name in names if suffix_of(name) in HEIF_SUFFIXES}
+    return raws | {name for name in phone if name[: name.rfind(".")].lower() in plain}
+
+
+def shots(files: Iterable[str]) -> list[list[str]]:
+    """Files of one shot: a raw or HEIC file and its photo, and an iPhone's photo with its edited version.
+
+    >>> shots(["x/IMG_1001.HEIC", "x/IMG_1001.JPG", "x/IMG_E1001.JPG", "IMG_1001.JPG"])
+    [['x/IMG_1001.HEIC', 'x/IMG_1001.JPG', 'x/IMG_E1001.JPG']]
+    """
+    groups: dict[str, list[str]] = {}
+    for file in files:
+        stem = file[: len(file) - len(suffix_of(file))].lower()
+        groups.setdefault(EDITED.sub(r"\1\2", stem), []).append(file)
+    return [names for names in groups.values() if len(names) > 1 and _is_one_shot(names)]
+
+
+def _is_one_shot(names: Collection[str]) -> bool:
+    """Whether files of one name but for an ``E`` are one shot: different kinds of originals, or an edited one."""
+    edited = {name for name in names if EDITED.search(name[: len(name) - len(suffix_of(name))].lower())}
+    return bool(edited and edited != set(names)) or bool(beside_their_photo(names, "share"))
+
+
 def paired_raw_files(names: Collection[str]) -> set[str]:
     """The camera's raw files of a folder that have a photo of the same shot beside them, by name.
 
@@ -74,10 +116,10 @@ def paired_raw_files(names: Collection[str]) -> set[str]:
     return {name for name in raws if name[: name.rfind(".")].lower() in stems}
 
 
-def same_named_photos(files: Iterable[str]) -> dict[str, list[str]]:
+def same_named_photos(files: Iterable[str], pairs: str = "raw") -> dict[str, list[str]]:
     """Photos whose paths differ in nothing but suffix and capitals, by that path in small letters.
 
-    A raw file beside a photo of the same name is left alone: it is the same shot.
+    A raw file beside a photo of the same name is left alone: it is the same shot; other pairs are, as ``pairs`` says.
 
     >>> same_named_photos(["x/a.jpg", "x/A.png", "a.jpg", "b.jpg", "b.nef"])
     {'x/a': ['x/a.jpg', 'x/A.png']}
@@ -88,7 +130,7 @@ def same_named_photos(files: Iterable[str]) -> dict[str, list[str]]:
     found = {}
     for key, names in groups.items():
         if len(names) > 1:
-            raws = paired_raw_files(names)
+            raws = beside_their_photo(names, pairs)
             if len(photos := [name for name in names if name not in raws]) > 1:
                 found[key] = photos
     return found

@@ -1,12 +1,19 @@
 """Listing of the images in a folder: found by suffix, in sorted order, with what cannot be used."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from tagger.data.images.image_files import IMAGE_SUFFIXES, is_foreign_folder, paired_raw_files, suffix_of
+from tagger.data.images.image_files import (
+    IMAGE_SUFFIXES,
+    RAW_SUFFIXES,
+    beside_their_photo,
+    is_foreign_folder,
+    shots,
+    suffix_of,
+)
 from tagger.errors import Problem, TaggerError, did_you_mean
 from tagger.text import counted, shortlist
 
@@ -16,7 +23,7 @@ class LeftAlone:
 
     def __init__(self) -> None:
         self.folders: list[str] = []
-        self.num_raw = 0
+        self.beside: list[str] = []  # raw and HEIC files of a shot whose photo is read
 
     def sentences(self) -> list[str]:
         """What a person is told; empty if nothing was left alone.
@@ -30,8 +37,9 @@ class LeftAlone:
         if self.folders:
             names = shortlist([repr(folder) for folder in self.folders], most=3)
             found.append(f"left alone: {counted(len(self.folders), 'folder')} of other programs ({names})")
-        if self.num_raw:
-            raws = counted(self.num_raw, "raw file")
+        if self.beside:
+            is_raw = all(suffix_of(file) in RAW_SUFFIXES for file in self.beside)
+            raws = counted(len(self.beside), "raw file" if is_raw else "raw or HEIC file")
             found.append(f"left alone: {raws} beside a photo of the same name (one shot, one photo)")
         return found
 
@@ -46,14 +54,32 @@ class Listing:
     files: tuple[str, ...]
     problems: tuple[Problem, ...]
     left_alone: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    """Files of a shot whose photo is listed."""
 
 
-def list_images(root: str | Path) -> Listing:
-    """All images in ``root`` and below it. TaggerError if ``root`` is not a folder or cannot be read."""
+def list_images(root: str | Path, pairs: str = "raw") -> Listing:
+    """All images in ``root`` and below it; ``pairs`` says which files are one shot (``data.pairs``).
+
+    TaggerError if ``root`` is not a folder or cannot be read, or for pairs where ``pairs`` is ``refuse``.
+    """
     problems: list[Problem] = []
     left = LeftAlone()
-    files = tuple(iter_images(root, on_problem=problems.append, left_alone=left))
-    return Listing(files, tuple(problems), tuple(left.sentences()))
+    known = "separate" if pairs == "refuse" else pairs
+    files = tuple(iter_images(root, on_problem=problems.append, left_alone=left, pairs=known))
+    if pairs == "refuse":
+        _check_no_pairs(files)
+    return Listing(files, tuple(problems), tuple(left.sentences()), tuple(left.beside))
+
+
+def _check_no_pairs(files: Sequence[str]) -> None:
+    found = shots(files)
+    if found:
+        named = shortlist([" and ".join(names) for names in found])
+        raise TaggerError(
+            f"data.pairs=refuse: {counted(len(found), 'shot')} with several files: {named}. If they are one photo:"
+            " --set data.pairs=share, or photos of their own: --set data.pairs=separate"
+        )
 
 
 def iter_images(
@@ -61,6 +87,7 @@ def iter_images(
     *,
     on_problem: Callable[[Problem], None] | None = None,
     left_alone: LeftAlone | None = None,
+    pairs: str = "raw",
 ) -> Iterator[str]:
     """Iterate over the paths of images relative to ``root`` (posix), in sorted order.
 
@@ -74,7 +101,7 @@ def iter_images(
     report = on_problem or (lambda problem: None)
     left = left_alone or LeftAlone()
     try:
-        stack = [_scan_folder(root, "", left)]
+        stack = [_scan_folder(root, "", left, pairs)]
     except OSError as error:
         raise TaggerError(
             f"{root}: the folder cannot be read ({_os_reason(error)}). Change its permissions"
@@ -91,7 +118,7 @@ def iter_images(
             path = path[:-1]
             try:
                 if _should_enter(root, path, followed):
-                    stack.append(_scan_folder(root, path, left))
+                    stack.append(_scan_folder(root, path, left, pairs))
             except OSError as error:
                 reason = f"the folder cannot be read ({_os_reason(error)}): its images are left out"
                 report(Problem(path, None, reason))
@@ -132,7 +159,7 @@ class _Folder(NamedTuple):
     irregular: set[str]
 
 
-def _scan_folder(root: Path, path: str, left: LeftAlone) -> _Folder:
+def _scan_folder(root: Path, path: str, left: LeftAlone, pairs: str) -> _Folder:
     """The names in a folder. ``scandir`` says which are regular files, without a ``stat`` of each."""
     here = os.path.basename(path or os.path.abspath(root))
     found = _Folder(f"{path}/" if path else "", [], set())
@@ -153,8 +180,8 @@ def _scan_folder(root: Path, path: str, left: LeftAlone) -> _Folder:
             elif is_image:
                 found.names.append(name)
                 found.irregular.add(name)
-    paired = paired_raw_files(found.names)
-    left.num_raw += len(paired)
+    paired = beside_their_photo(found.names, pairs)
+    left.beside += [found.prefix + name for name in sorted(paired)]
     return found._replace(names=sorted((name for name in found.names if name not in paired), reverse=True))
 
 

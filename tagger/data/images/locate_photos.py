@@ -53,7 +53,7 @@ def locate_photos(
     if not rest:
         return found
     claimed = set(sought.files) - {sought.files[row] for row in rest}
-    others = [file for file in list_images(root).files if file not in claimed]
+    others = [file for file in list_images(root, "separate").files if file not in claimed]
     same_size = {sought.sizes[row] for row in rest}
     first = [file for file in others if _size(Path(root, file)) in same_size]
     rest = _claim(rest, sought, found, _identities(root, first, track), claimed)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from tagger.data.formats.cell_values import number_of
 from tagger.data.formats.word_readings import is_word, word_readings
 
 Chosen = dict[str, str]
@@ -24,7 +25,8 @@ LABEL_NAMES = (
     *("choice", "target", "annotations", "annotation"),
 )
 MAX_COLUMNS_TRIED = 5
-NUMBER = re.compile(r"[-+]?[\d.,:/ -]+")  # also dates and times
+MAX_CODES = 12  # distinct numbers of a column of counts or codes
+NUMBER = re.compile(r"[-+]?[\d.,:/ %-]+")  # also dates and times
 NUMBERED = re.compile(r"[\W_]*\d+\W*$")
 
 
@@ -47,11 +49,47 @@ def guess_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
     long_guesses = [{"labels_column": joined_columns(together)}] if together else []
     long_guesses += [{"labels_column": name} if name != "labels" else {} for name in named]
     wide = _wide_guesses(list(texts), set().union(*(cells[at] for at in words))) if words else []
-    others = [name for name in texts if name and name not in (*named, *parts)]
+    numbers = _number_columns(texts)
+    if numbers and len(numbers) + len(words) > 1:
+        seen = set().union(*(texts[name] for name in numbers), *(cells[at] for at in words))
+        left = [name for name in texts if name not in numbers]
+        ignored = {"ignore_columns": joined_columns(left)} if left else {}
+        wide += [ignored | one for one in _number_readings(seen)]
+    others = [name for name in texts if name and name not in (*named, *parts, *(numbers if wide else ()))]
     rest = [{"labels_column": name} for name in others[:MAX_COLUMNS_TRIED]]
     if long_guesses:
         return [*long_guesses, *wide, *([] if named or parts else rest)]
     return wide or rest
+
+
+def _number_columns(columns: Mapping[str, set[str]]) -> list[str]:
+    """Columns of few numbers of which some are 0 or 1, or of shares: counts, soft labels, codes such as 99.
+
+    >>> _number_columns({"cat": {"0", "2"}, "dog": {"0.1", "0.9"}, "width": {"640", "480"}})
+    ['cat', 'dog']
+    """
+    found = []
+    for name, words in columns.items():
+        numbers = [number_of(word) for word in words if word.strip()]
+        known = [number for number in numbers if number is not None]
+        shares = all(0 <= number <= 1 for number in known)
+        few = len(known) <= MAX_CODES and bool({0, 1} & set(known))
+        if known and len(known) == len(numbers) and (shares or few):
+            found.append(name)
+    return found
+
+
+def _number_readings(words: set[str]) -> list[Chosen]:
+    """What numbers other than 0 and 1 may mean: one is a code for unknown, or numbers from a cut-off on say yes.
+
+    >>> _number_readings({"0", "1", "99"}), _number_readings({"0", "3", "5"}), _number_readings({"0.1", "0.7"})
+    ([{'unknown': '99'}, {'cutoff': '1'}], [{'cutoff': '1'}], [{'cutoff': '0.5'}])
+    """
+    numbers = {word.strip(): number for word in words if (number := number_of(word)) is not None}
+    codes = [word for word, number in numbers.items() if number not in (0, 1)]
+    readings = [{"unknown": codes[0]}] if len(codes) == 1 and number_of(codes[0]) not in (2, 0.5) else []
+    cutoff = "0.5" if all(0 <= number <= 1 for number in numbers.values()) else "1"
+    return [*readings, {"cutoff": cutoff}]
 
 
 def _parts(columns: Mapping[str, set[str]]) -> list[str]:

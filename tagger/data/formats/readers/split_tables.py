@@ -1,4 +1,4 @@
-"""Tables of one name in the folders of the splits, as ``train/_classes.csv`` and ``valid/_classes.csv``: one table."""
+"""Tables of the splits as one: ``train/_classes.csv`` and ``valid/_classes.csv``, or ``train.csv`` and ``val.csv``."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,10 @@ from tagger.data.formats.tabular import READABLE_SUFFIXES
 
 
 def split_tables(root: Path) -> list[Path]:
-    """The tables of the name that is in most folders of splits below ``root``; none unless train/ has one."""
+    """Tables of all splits: of one name in their folders, or ``train.csv``, ``val.csv`` with one line of names.
+
+    None unless train has one.
+    """
     if not root.is_dir():
         return []
     folders = sorted(folder for folder in root.iterdir() if split_of_folder(folder.name) and folder.is_dir())
@@ -21,7 +24,24 @@ def split_tables(root: Path) -> list[Path]:
     names = Counter(path.name for path in tables)
     trained = {path.name for path in tables if split_of_folder(path.parent.name) == "train"}
     best = max(sorted(trained), key=lambda name: names[name], default="")
-    return [path for path in tables if path.name == best]
+    return [path for path in tables if path.name == best] or _named_by_split(root)
+
+
+def _named_by_split(root: Path) -> list[Path]:
+    """``train.csv`` and those of other splits beside it that have the same first line, if there are any."""
+    tables = [path for path in sorted(root.iterdir()) if split_of_folder(path.stem) and _is_table(path)]
+    train = next((path for path in tables if split_of_folder(path.stem) == "train"), None)
+    if train is None or train.suffix.lower() == ".parquet":
+        return []
+    same = [
+        path for path in tables if path.suffix == train.suffix and _first_line(path) == _first_line(train)
+    ]
+    return same if len(same) > 1 else []
+
+
+def _first_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline(1 << 16).strip()
 
 
 def _is_table(path: Path) -> bool:

@@ -10,10 +10,9 @@ from pathlib import Path
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable
 from tagger.data.formats.readers.split_tables import join_tables, split_tables
-from tagger.data.formats.readers.table_headless import headless_settings
-from tagger.data.formats.readers.table_hints import layout_hint
+from tagger.data.formats.readers.table_hints import layout_hint, rescue_hint
 from tagger.data.formats.readers.table_reading import DEFAULT_OPTIONS, read_with_options
-from tagger.data.formats.readers.table_rows import TableLayoutError
+from tagger.data.formats.readers.table_rows import TableLayoutError, UndecidedTable
 from tagger.data.formats.tabular import NAMED_SUFFIXES, READABLE_SUFFIXES
 from tagger.errors import TaggerError
 from tagger.read_options import ReadOptions
@@ -48,10 +47,9 @@ class TableReader:
     def _read_file(self, path: Path, images: ImageLookup) -> LongTable:
         try:
             return read_with_options(path, self.read_options, images)
+        except TableLayoutError as error:
+            raise TaggerError(f"{error}{layout_hint(path, self.read_options, images).text}") from None
+        except UndecidedTable:
+            raise
         except TaggerError as error:
-            if not isinstance(error, TableLayoutError) and not headless_settings(
-                path, self.read_options, images
-            ):
-                raise
-            hint = layout_hint(path, self.read_options, images)
-            raise TaggerError(f"{error}{hint.text}") from None
+            raise TaggerError(f"{error}{rescue_hint(path, self.read_options, images).text}") from None

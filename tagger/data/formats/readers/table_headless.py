@@ -30,7 +30,7 @@ def headless_settings(path: Path, read_options: ReadOptions, images: ImageLookup
 
 def _raw_rows(path: Path, read_options: ReadOptions) -> list[list[str]]:
     """The first rows of a text with the line that should name the columns."""
-    if path.suffix.lower() in (".parquet", ".jsonl", ".ndjson", ".manifest"):
+    if path.suffix.lower() in (".parquet", ".jsonl", ".ndjson", ".manifest", ".json"):
         return []
     every_cell = read_options.model_copy(update={"columns": ("first", "others*"), "label_values": "none"})
     try:

@@ -13,7 +13,7 @@ from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, to_dense
 from tagger.data.formats.readers.column_guesses import Chosen, guess_settings, joined_columns
 from tagger.data.formats.readers.table_headless import headless_settings
-from tagger.data.formats.readers.table_reading import images_named, read_with_options, sample_rows
+from tagger.data.formats.readers.table_reading import images_named, images_of, read_with_options, sample_rows
 from tagger.data.formats.readers.table_rows import TableLayoutError, UndecidedTable
 from tagger.data.formats.readers.table_stream import open_table
 from tagger.data.formats.word_readings import is_word
@@ -23,6 +23,8 @@ from tagger.text import counted, quoted, set_options
 
 MAX_TRIALS = 16
 MAX_SHOWN = 3
+MAX_HEADER_ROW = 6
+NO_FILES = " The first line must name a column 'file', and 'labels' or one column per label"
 MAX_LENGTH = 1200  # characters of several readings
 
 
@@ -61,14 +63,37 @@ def layout_hint(path: Path, read_options: ReadOptions, images: ImageLookup) -> H
     try:
         columns = open_table(path, read_options).columns
     except TaggerError:
-        return Hint()
+        return header_row_hint(path, read_options, images)
     rows = sample_rows(path, read_options)
     known = images_named(rows, path, images)
     if not known or not max(known):
-        return Hint(" The first line must name a column 'file', and 'labels' or one column per label")
-    return _column_hint(
-        path, read_options, images, columns, rows, _file_columns(columns, known, rows, read_options)
-    )
+        lower = header_row_hint(path, read_options, images)
+        return lower if lower.found else Hint(NO_FILES)
+    return _column_hint(path, read_options, images, columns, rows)
+
+
+def header_row_hint(path: Path, read_options: ReadOptions, images: ImageLookup) -> Hint:
+    """The settings for a table whose names of columns stand on a lower line, below a title."""
+    for row in range(2, MAX_HEADER_ROW + 1) if read_options.header_row == 1 else ():
+        lower = read_options.model_copy(update={"header_row": row})
+        rows = sample_rows(path, lower)
+        known = images_named(rows, path, images) if rows else []
+        if not known or not max(known):
+            continue
+        columns = open_table(path, lower).columns
+        if any(images.find(name, beside=path.parent)[0] for name in columns if name):
+            break  # this line is a row
+        hint = _column_hint(path, read_options, images, columns, rows, {"header_row": str(row)})
+        if hint.found:
+            return hint
+    return Hint()
+
+
+def rescue_hint(path: Path, read_options: ReadOptions, images: ImageLookup) -> Hint:
+    """The settings for a table whose first line is no line of names; nothing if it is one."""
+    if headless_settings(path, read_options, images):
+        return layout_hint(path, read_options, images)
+    return header_row_hint(path, read_options, images)
 
 
 def _column_hint(
@@ -76,30 +101,37 @@ def _column_hint(
     read_options: ReadOptions,
     images: ImageLookup,
     columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    naming: Sequence[int],
+    rows: list[list[str]],
+    needed: Chosen | None = None,
 ) -> Hint:
-    """The settings for a table in which the columns at ``naming`` name images: all of them, or the first."""
+    """The settings for a table of which some columns name images: all of those, or the best of them."""
+    naming = _file_columns(columns, rows, images_of(rows, path, images), read_options)
     ways = [naming, naming[:1]] if len(naming) > 1 else [naming]
-    bases = [_base(columns, way, read_options) for way in ways]
+    bases = [(needed or {}) | _base(columns, way, read_options) for way in ways]
     others = [k for k in range(len(columns)) if k not in naming]
     guesses = guess_settings([columns[k] for k in others], [[row[k] for k in others] for row in rows])
     found = _plausible(path, read_options, images, [base | guess for guess in guesses for base in bases])
     what, verb = ("Columns", "name") if len(naming) > 1 else ("Column", "names")
-    return Hint(
-        _sentence(f"{what} {quoted([columns[at] for at in naming])} {verb} images", bases[0], found), found
-    )
+    text = f"{what} {quoted([columns[at] for at in naming])} {verb} images"
+    return Hint(_sentence(text, bases[0], found), found)
 
 
 def _file_columns(
-    columns: Sequence[str], known: Sequence[int], rows: Sequence[Sequence[str]], read_options: ReadOptions
+    columns: Sequence[str], rows: list[list[str]], named: list[list[str]], read_options: ReadOptions
 ) -> list[int]:
-    """The columns of names of images: the best, and others that name as many; the one of the settings alone."""
+    """The columns of names of images: the best, and others that name as many other ones; that of the settings alone."""
+    images_of_column = [list(column) for column in zip(*named, strict=True)]
+    known = [sum(map(bool, column)) for column in images_of_column]
     if read_options.file_column in columns and known[columns.index(read_options.file_column)]:
         return [columns.index(read_options.file_column)]
     best = known.index(max(known))
-    numbers = {at for at in range(len(columns)) if all(not re.search("[^0-9.]", row[at]) for row in rows)}
-    return [best, *(at for at, n in enumerate(known) if at not in (best, *numbers) and n > 0.8 * known[best])]
+    more = []
+    for at, files in enumerate(images_of_column):
+        is_number = all(not re.search("[^0-9.]", row[at]) for row in rows)
+        same = sum(a == b for a, b in zip(files, images_of_column[best], strict=True))
+        if at != best and not is_number and known[at] > 0.8 * known[best] and same < known[best] / 2:
+            more.append(at)
+    return [best, *more]
 
 
 def _base(columns: Sequence[str], naming: Sequence[int], read_options: ReadOptions) -> Chosen:
@@ -207,6 +239,5 @@ def table_options(
         found = _plausible(path, read_options, images, [dict(one) for one in error.readings])
         return f"{typed}. {error}", [reading.table for reading in found]
     except TaggerError as error:
-        headless = headless_settings(path, read_options, images)
-        hint = layout_hint(path, read_options, images) if headless else Hint()
+        hint = rescue_hint(path, read_options, images)
         return f"{typed}. {error}{hint.text}", [reading.table for reading in hint.found]

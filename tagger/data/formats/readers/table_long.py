@@ -11,6 +11,7 @@ from tagger.data.formats.cell_types import ListCell, NonTextCell
 from tagger.data.formats.cell_values import normal_cell
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.label_column import ClassNumbers, split_text
+from tagger.data.formats.list_cells import parse_list
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.prediction_columns import label_column, label_of_column
 from tagger.data.formats.readers.long_verdicts import VerdictCells
@@ -67,6 +68,7 @@ def long_layout(path: Path, profile: LongProfile, read_options: ReadOptions) -> 
         raise TaggerError(_no_names(path, profile, read_options))
     _check_not_wide(path, profile, read_options)
     _check_values(path, profile, read_options)
+    _check_names(path, profile, read_options)
     separator = read_options.label_separator if explicit else _separator(path, profile, read_options)
     labels = {label for cell in profile.cells for label in split_text(cell, separator)}
     if (
@@ -116,6 +118,22 @@ def _check_values(path: Path, profile: LongProfile, read_options: ReadOptions) -
         f" {set_options(readings[0])} or belong to the names of labels: {set_options(readings[1])}",
         readings,
     )
+
+
+def _check_names(path: Path, profile: LongProfile, read_options: ReadOptions) -> None:
+    """Pass unless every cell is a list of 0 and 1 of one length: which label each stands for is not said."""
+    lists = [
+        cell.parts if isinstance(cell, ListCell) else parse_list(cell)
+        for cell in profile.cells
+        if cell.strip()
+    ]
+    known = [parts for parts in lists if parts is not None]
+    several = len({len(parts) for parts in known}) == 1 and len(known) == len(lists) and len(known[0]) > 1
+    if several and all(part in ("0", "1") for parts in known for part in parts):
+        raise TaggerError(
+            f"{path.name}: each cell of {read_options.labels_column!r} is a list of {len(known[0])} zeros and ones, and"
+            " the table does not say which label each is for. Write one column per label, called as the label"
+        )
 
 
 def is_binary(cell: str) -> bool:

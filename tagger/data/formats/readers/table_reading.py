@@ -6,7 +6,7 @@ from pathlib import Path
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable
 from tagger.data.formats.readers.table_long import read_long
-from tagger.data.formats.readers.table_rows import TableLayoutError
+from tagger.data.formats.readers.table_rows import TableLayoutError, name_words
 from tagger.data.formats.readers.table_stream import column_names, open_table, with_value_column
 from tagger.data.formats.readers.table_wide import read_wide
 from tagger.data.formats.tabular import TableStream
@@ -39,8 +39,15 @@ def sample_rows(path: Path, read_options: ReadOptions) -> list[list[str]]:
 
 def images_named(rows: list[list[str]], path: Path, images: ImageLookup) -> list[int]:
     """The number of rows in which each column names an image."""
-    finds = [[bool(images.find(cell, beside=path.parent)[0]) for cell in row] for row in rows]
-    return [sum(column) for column in zip(*finds, strict=True)]
+    return [sum(map(bool, column)) for column in zip(*images_of(rows, path, images), strict=True)]
+
+
+def images_of(rows: list[list[str]], path: Path, images: ImageLookup) -> list[list[str]]:
+    """The image that each cell of the rows names; nothing for other cells."""
+    words = name_words(path)
+    return [
+        [images.find(cell, beside=path.parent, folders=[*words, *row])[0] for cell in row] for row in rows
+    ]
 
 
 def _applicable_options(read_options: ReadOptions, columns: tuple[str, ...]) -> ReadOptions:

@@ -35,6 +35,7 @@ def open_table(path: Path, read_options: ReadOptions) -> TableStream:
         delimiter=read_options.delimiter,
         encoding=read_options.encoding,
         columns=read_options.columns,
+        header_row=read_options.header_row,
     )
     stream = _row_per_photo(stream, read_options.file_column)
     stream = _labels_together(stream, read_options)

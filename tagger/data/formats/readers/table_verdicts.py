@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagger.arrays import NO, UNKNOWN, YES
-from tagger.data.formats.cell_values import CellValues
+from tagger.data.formats.cell_values import CellValues, number_of
 from tagger.data.formats.readers.table_profile import LongProfile
 from tagger.data.formats.readers.table_rows import UndecidedTable
 from tagger.data.formats.readers.table_stream import judged_by
@@ -49,7 +49,7 @@ class VerdictColumn:
 
     def of(self, cell: str) -> int | None:
         """YES, NO or UNKNOWN; None if the cell says neither."""
-        number = _number(cell)
+        number = number_of(cell)
         if self.cutoff is not None and number is not None:
             return YES if number >= self.cutoff else NO
         known = self.values.of(cell)
@@ -107,7 +107,7 @@ def _likely_column(
 def _unclear(path: Path, name: str, bad: str, words: Collection[str], *, asked: bool) -> UndecidedTable:
     """The error on a column of verdicts with other cells than yes and no, with the settings for each reading."""
     readings = [one | judged_by(name) for one in word_readings(words) if one]
-    numbers = [number for cell in words if (number := _number(cell)) is not None]
+    numbers = [number for cell in words if (number := number_of(cell)) is not None]
     if not readings and len(numbers) == sum(bool(cell.strip()) for cell in words):
         middle = (min(numbers) + max(numbers)) / 2
         readings = [judged_by(name) | {"cutoff": f"{middle:g}"}]
@@ -121,14 +121,6 @@ def _unclear(path: Path, name: str, bad: str, words: Collection[str], *, asked: 
         f" nor between. Say what it means, or that it is something else: {listed}",
         readings,
     )
-
-
-def _number(cell: str) -> float | None:
-    try:
-        number = float(cell.replace(",", ".") if cell.count(",") == 1 else cell)  # a decimal comma
-    except ValueError:
-        return None
-    return number if abs(number) < 1e300 else None
 
 
 def _plain(name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tagger.arrays import UNKNOWN, YES
+from tagger.arrays import NO, UNKNOWN, YES
 from tagger.data.formats.cell_values import CellValues
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
@@ -12,7 +12,7 @@ from tagger.data.formats.readers.table_rows import TableLayoutError, ignored_col
 from tagger.data.formats.tabular import TableStream
 from tagger.errors import Problem, TaggerError
 from tagger.read_options import ReadOptions
-from tagger.text import counted, quoted, shortlist
+from tagger.text import counted, quoted, set_options, shortlist
 
 CONFLICT = 3  # instead of value + 1: two rows disagree, and a third one does not change that
 
@@ -45,6 +45,9 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
             yes=[name for name, cell in named_cells if cell == YES + 1],
             unknown=[name for name, cell in named_cells if cell in (UNKNOWN + 1, CONFLICT)],
         )
+    if not any(cell == NO + 1 for _, cells_K in values.values() for cell in cells_K):
+        blank = set_options({"no": "blank"})
+        builder.problems.append(Problem(path.name, None, f"no cell says no. If an empty cell does: {blank}"))
     what = f"one column per label, {counted(len(values), 'image')}{meaning.sentence()}"
     summary = f"{path.name} ({what}{ignored_columns_text(others)})"
     return builder.build(path.name, summary, closed_world=False)
