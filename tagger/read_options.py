@@ -7,7 +7,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 # Names of separators that are hard to type in a shell.
-SEPARATORS = {"space": " ", "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "newline": "\n"}
+SEPARATORS = {
+    "and": " and ",
+    "space": " ",
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "bar": "|",
+    "newline": "\n",
+}
 
 
 class Section(BaseModel):

@@ -9,6 +9,7 @@ from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable
 from tagger.data.formats.readers import NAMED_PATH_ORDER, LabelReader
 from tagger.data.formats.readers.annotation_files import path_title
+from tagger.data.formats.readers.label_folders import LabelFolderReader
 from tagger.data.formats.readers.split_tables import split_tables
 from tagger.data.formats.readers.table_hints import table_options
 from tagger.data.formats.tabular import READABLE_SUFFIXES
@@ -53,6 +54,11 @@ def _no_labels(lookup: ImageLookup, read_options: ReadOptions) -> str:
     ]
     tables = [*split_tables(lookup.root)[:1], *_tables(lookup.root), *below]
     likely = f", such as {_best_options(lookup, tables, read_options)}" if tables else ""
+    inner = [folder for folder in sorted(lookup.root.iterdir()) if _may_hold_tables(folder)]
+    deeper = next((folder for folder in inner if LabelFolderReader().holds_labels(folder, lookup)), None)
+    likely += (
+        f". Or are its labels the names of folders: --labels {shlex.quote(str(deeper))}" if deeper else ""
+    )
     return (
         f"{lookup.root}: {counted(len(lookup.files), 'image')}, but no labels. Add labels.csv with the columns"
         " 'file' and 'labels', NAME.txt beside each NAME.jpg, annotations/LABEL.txt, or one sub-folder per label;"

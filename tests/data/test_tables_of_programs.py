@@ -96,6 +96,7 @@ def test_several_columns_are_named_with_commas_and_a_wrong_one_is_named(tmp_path
 
 
 def test_a_row_may_name_several_photos(tmp_path):
+    """github.com/jeremykawahara/derm7pt/issues/11."""
     wanted = {}
     rows = []
     for n in range(12):
@@ -237,6 +238,23 @@ def test_names_of_uploads_are_found_without_what_the_program_put_before_them(tmp
     ]
     (tmp_path / "project.csv").write_text(table([["annotation_id", "choice", "image"], *rows]))
     expect(tmp_path, wanted)
+
+
+def test_the_word_and_may_separate_labels(tmp_path):
+    photos(tmp_path, FILES)
+    wanted = truth(FILES, least=1)
+    rows = [[file, " and ".join(sorted(said))] for file, said in wanted.items()]
+    (tmp_path / "labels.csv").write_text(table([["file", "labels"], *rows]))
+    expect(tmp_path, wanted)
+    assert read(tmp_path, None, ["data.label_separator=and"])[FILES[0]][0] == wanted[FILES[0]]
+
+
+def test_folders_of_labels_below_a_folder_are_proposed(tmp_path):
+    files = [f"images/{label}/{n}.png" for label in LABELS for n in range(3)]
+    photos(tmp_path, files)
+    with pytest.raises(TaggerError, match=r"the names of folders: --labels .*images"):
+        read(tmp_path, None, [])
+    expect(tmp_path, {file: {file.split("/")[1]} for file in files})
 
 
 def test_a_usual_sign_that_explains_more_makes_a_rare_one_a_question(tmp_path):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tagger.data.formats.json_lines import parse_json_lines
 from tagger.data.images.image_files import IMAGE_SUFFIXES, suffix_of
 from tagger.errors import TaggerError
 
@@ -18,6 +19,10 @@ def parse_json_table(name: str, text: str) -> JsonRows:
     """(number, object) of each row. TaggerError if the value holds no rows."""
     try:
         value = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return parse_json_lines(name, text)  # a value a line, under another suffix
+        raise TaggerError(f"{name}: this cannot be read as JSON ({str(error)[:100]})") from None
     except (ValueError, RecursionError) as error:
         raise TaggerError(f"{name}: this cannot be read as JSON ({str(error)[:100]})") from None
     rows = _rows(value)

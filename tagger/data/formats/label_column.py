@@ -15,7 +15,7 @@ from tagger.data.formats.list_cells import parse_bare_list, parse_list
 from tagger.text import set_options
 
 STRONG_SIGNS = (";", ",", "\t", "\n")  # rare in names
-WEAK_SIGNS = ("#", "/", "&", "+", " ")  # usual in names
+WEAK_SIGNS = ("#", "/", "&", "+", " and ", " ")  # usual in names
 LISTS = "lists"
 WHOLE_FLOAT = re.compile(r"-?\d+\.0+")
 FLOAT = re.compile(r"-?\d*\.\d+(e-?\d+)?")
@@ -128,6 +128,8 @@ def _told_sign(texts: Mapping[str, int]) -> str:
     strong = {sign: _verdict(texts, sign, strong=True) for sign in STRONG_SIGNS}
     likely = [sign for sign, verdict in strong.items() if verdict == "split"]
     weak = {sign: _verdict(texts, sign, strong=False) for sign in WEAK_SIGNS}
+    if weak[" and "] != "absent":
+        weak[" "] = "absent"  # else "and" would be a label
     rivals = [
         sign for sign in weak if weak[sign] in ("split", "ambiguous") and _explains_more(texts, sign, likely)
     ]

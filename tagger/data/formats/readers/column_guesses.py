@@ -50,7 +50,7 @@ def guess_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
     long_guesses += [{"labels_column": name} if name != "labels" else {} for name in named]
     wide = _wide_guesses(list(texts), set().union(*(cells[at] for at in words))) if words else []
     numbers = _number_columns(texts)
-    if numbers and len(numbers) + len(words) > 1:
+    if numbers and not long_guesses and len(numbers) + len(words) > 1:
         seen = set().union(*(texts[name] for name in numbers), *(cells[at] for at in words))
         left = [name for name in texts if name not in numbers]
         ignored = {"ignore_columns": joined_columns(left)} if left else {}

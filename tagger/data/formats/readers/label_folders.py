@@ -32,8 +32,12 @@ class LabelFolderReader:
 
     def detect(self, images: ImageLookup) -> Path | None:
         """The data folder, if at least two sub-folders hold images and their names may be labels."""
-        names = {name.casefold() for name in _labels(images.root, images)}
-        return images.root if len(names) > 1 and not names <= STRUCTURE else None
+        return images.root if self.holds_labels(images.root, images) else None
+
+    def holds_labels(self, path: Path, images: ImageLookup) -> bool:
+        """True for a folder with two sub-folders of images or more whose names may be labels."""
+        names = {name.casefold() for name in _labels(path, images)}
+        return len(names) > 1 and not names <= STRUCTURE
 
     def accepts(self, path: Path, images: ImageLookup) -> bool:
         """True for a folder with at least one sub-folder that holds images."""

@@ -9,6 +9,7 @@ from tagger.data.formats.cell_types import ListCell
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.readers.table_stream import open_table
 from tagger.data.formats.word_readings import is_word
+from tagger.data.images.image_files import IMAGE_SUFFIXES, suffix_of
 from tagger.errors import TaggerError
 from tagger.read_options import ReadOptions
 
@@ -23,6 +24,8 @@ def headless_settings(path: Path, read_options: ReadOptions, images: ImageLookup
     if read_options.columns or not rows:
         return []
     named = [at for at, cell in enumerate(rows[0]) if cell and images.find(cell, beside=path.parent)[0]]
+    if len(named) > 1:  # 0.jpg,0: the number is no name
+        named = [at for at in named if suffix_of(rows[0][at]) in IMAGE_SUFFIXES]
     if len(named) != 1:
         return []
     return [{"columns": ",".join(names)} for names in _names(rows, named[0])]
@@ -52,7 +55,8 @@ def _names(rows: Sequence[Sequence[str]], file_at: int) -> list[list[str]]:
     words = [at for at in behind if all(is_word(row[at]) for row in rows if at < len(row))]
     if len(words) == len(behind) and len(widths) == 1:
         labels = [f"label{number}" for number in range(1, len(behind) + 1)]
-        return [[*before, "file", *labels]] if len(behind) <= MAX_NAMED else []
+        one = [[*before, "file", "labels"]] if len(behind) == 1 else []
+        return [*one, [*before, "file", *labels]] if len(behind) <= MAX_NAMED else []
     if len(behind) == 2 and len(words) == 1 and len(widths) == 1:  # a column of verdicts
         names = ["labels", "labels"]
         names[words[0] - file_at - 1] = "value"

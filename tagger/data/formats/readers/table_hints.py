@@ -17,6 +17,7 @@ from tagger.data.formats.readers.table_reading import images_named, images_of, r
 from tagger.data.formats.readers.table_rows import TableLayoutError, UndecidedTable
 from tagger.data.formats.readers.table_stream import open_table
 from tagger.data.formats.word_readings import is_word
+from tagger.data.images.image_files import IMAGE_SUFFIXES, suffix_of
 from tagger.errors import TaggerError
 from tagger.read_options import ReadOptions
 from tagger.text import counted, quoted, set_options
@@ -124,7 +125,8 @@ def _file_columns(
     known = [sum(map(bool, column)) for column in images_of_column]
     if read_options.file_column in columns and known[columns.index(read_options.file_column)]:
         return [columns.index(read_options.file_column)]
-    best = known.index(max(known))
+    whole = [sum(suffix_of(row[at]) in IMAGE_SUFFIXES for row in rows) for at in range(len(columns))]
+    best = max(range(len(columns)), key=lambda at: (known[at] > 0.8 * max(known), whole[at] > 0, known[at]))
     more = []
     for at, files in enumerate(images_of_column):
         is_number = all(not re.search("[^0-9.]", row[at]) for row in rows)
@@ -197,7 +199,7 @@ def _is_plausible(table: LongTable, chosen: Chosen) -> bool:
     """False for labels that are yes and no words or numbers, one label for all, or another for every photo."""
     if not table.labels or not np.any(table.value_C == YES):
         return False
-    if all(is_word(label) for label in table.labels) and len(table.labels) > 1:
+    if all(is_word(label) for label in table.labels) and len(table.labels) > 1 and "columns" not in chosen:
         return False
     if "labels_column" not in chosen or len(table.files) < 8:
         return True
