@@ -1,4 +1,4 @@
-"""Twenty ways of writing one table of labels, as people and programs write them; each with the settings that read it.
+"""Thirty ways of writing one table of labels, as people and programs write them; each with the settings that read it.
 
 A truth is the cell of every photo and label: yes, no or unknown. ``Written`` says what of it the dialect can hold.
 """
@@ -143,6 +143,50 @@ def capitals(truth: Truth) -> Written:
     return Written("labels.csv", rows_text(rows).encode(), folders=files)
 
 
+def parts(truth: Truth) -> Written:
+    """A column for the first label of a photo, one for the second, and so on."""
+    width = max(2, int((truth.labels_NK == YES).sum(1).max()))
+    rows = [["file", *(f"label{k}" for k in range(1, width + 1))]]
+    for n, file in enumerate(truth.files):
+        chosen = truth.chosen(n)
+        rows.append([file, *chosen, *[""] * (width - len(chosen))])
+    settings = (f"labels_column={','.join(rows[0][1:])}",)
+    return Written("labels.csv", rows_text(rows).encode(), settings)
+
+
+def valued(form: str, where: str) -> Callable[[Truth], Written]:
+    """A cell of all labels with their verdicts."""
+    values = {YES: "1", NO: "0", UNKNOWN: "0.5"}
+
+    def write(truth: Truth) -> Written:
+        rows = [["file", "labels"]]
+        for n, file in enumerate(truth.files):
+            said = zip(truth.labels, truth.labels_NK[n].tolist(), strict=True)
+            rows.append([file, ";".join(form.format(label=x, value=values[cell]) for x, cell in said)])
+        data = rows_text(rows).encode()
+        return Written("labels.csv", data, (f"label_values={where}",), holds_unknown=True)
+
+    return write
+
+
+def ragged(truth: Truth) -> Written:
+    """Rows of different lengths, without a line of names, with the split of each photo."""
+    rows = [[("TRAIN", "TEST")[n % 2], f"gs://b/{f}", *truth.chosen(n)] for n, f in enumerate(truth.files)]
+    return Written("labels.csv", rows_text(rows).encode(), ("columns=split,file,labels*",))
+
+
+def below_title(truth: Truth) -> Written:
+    """A column per label below a title and an empty line."""
+    table = wide("1", "0", "")(truth)
+    return Written("labels.csv", b"Photos of May\n\n" + table.data, ("header_row=3",), holds_unknown=True)
+
+
+def json_by_photo(truth: Truth) -> Written:
+    """An object with the list of labels of each photo."""
+    said = {file: truth.chosen(n) for n, file in enumerate(truth.files)}
+    return Written("labels.json", json.dumps(said).encode())
+
+
 DIALECTS: dict[str, Callable[[Truth], Written]] = {
     "bars": joined("|", "bar"),
     "commas": joined(", ", "comma"),
@@ -163,6 +207,15 @@ DIALECTS: dict[str, Callable[[Truth], Written]] = {
     "crosses": wide("x", "", "", "yes=x", "no=blank"),
     "minus one": wide("1", "0", "-1", "unknown=-1"),
     "confidence": verdicts("Confidence"),
+    "decimal commas": wide("1,0", "0,0", "", sign=";"),
+    "percents": wide("100%", "0%", ""),
+    "shares": wide("0.9", "0.1", "", "cutoff=0.5"),
+    "parts": parts,
+    "values before": valued("{value}:{label}", "before"),
+    "values behind": valued("{label}:{value}", "behind"),
+    "ragged": ragged,
+    "below a title": below_title,
+    "json by photo": json_by_photo,
     "lost zeros": lost_zeros,
     "capitals": capitals,
 }

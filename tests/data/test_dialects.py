@@ -39,6 +39,8 @@ NAMES = st.one_of(
     st.text("abcdé", min_size=2, max_size=5),
 )
 SIGNS = {"bars": "|", "commas": ",", "semicolons": ";", "blanks": " ", "hashes": "#", "bare": ","}
+SIGNS |= {"values before": ";", "values behind": ";", "parts": "|"}
+NO_LABELS = ("nan",)  # a cell of a second column that says that there is none
 PRINTED = re.compile(r"(?:--set (?:'[^']*'|[^\s;()]+) ?)+")
 Table = dict[str, tuple[set[str], set[str]]]
 
@@ -47,12 +49,14 @@ Table = dict[str, tuple[set[str], set[str]]]
 def truths(draw: st.DrawFn, dialect: str) -> Truth:
     """Photos, labels and cells that the dialect can write; one cell at least is yes."""
     sign = SIGNS.get(dialect, "\0")
-    names = NAMES.filter(lambda name: sign not in name)
+    excluded = NO_LABELS if dialect == "parts" else ()
+    names = NAMES.filter(lambda name: sign not in name and name not in excluded)
     labels = draw(st.lists(names, min_size=1, max_size=6, unique_by=str.casefold))
     num_photos = draw(st.integers(1, 12))
     cells = st.lists(st.sampled_from([NO, YES, UNKNOWN]), min_size=len(labels), max_size=len(labels))
     labels_NK = np.array(draw(st.lists(cells, min_size=num_photos, max_size=num_photos)), np.int8)
-    assume((labels_NK == YES).any())
+    assume((labels_NK == YES).any() and not (dialect == "shares" and not (labels_NK == NO).any()))
+    assume(dialect not in ("parts", "ragged") or (labels_NK == YES).sum() > 1)
     return Truth(tuple(f"p{n}.jpg" for n in range(num_photos)), tuple(labels), labels_NK)
 
 

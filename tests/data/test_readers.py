@@ -113,10 +113,10 @@ def test_an_ambiguous_bare_name_names_the_candidates(folder):
 
 def test_rows_of_absent_images_are_each_listed_with_the_nearest(folder):
     root = folder(
-        ["im1.jpg", "im2.jpg"], **{"labels.csv": "file,labels\nim1.jpeg,cat\nim1.jpg,dog\n,dog\nqq,dog\n"}
+        ["im1.jpg", "im2.jpg"], **{"labels.csv": "file,labels\nim1.png,cat\nim1.jpg,dog\n,dog\nqq,dog\n"}
     )
     problems = [str(p) for p in read_dataset(root).problems]
-    assert "labels.csv, row 2: there is no image 'im1.jpeg'. Did you mean 'im1.jpg'?" in problems
+    assert "labels.csv, row 2: there is no image 'im1.png'. Did you mean 'im1.jpg'?" in problems
     assert "labels.csv, row 4: the file name is empty" in problems
     assert "labels.csv, row 5: there is no image 'qq'." in problems
 

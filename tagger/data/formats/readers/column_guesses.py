@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tagger.data.formats.cell_values import number_of
 from tagger.data.formats.word_readings import is_word, word_readings
@@ -50,8 +50,8 @@ def guess_settings(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
     long_guesses += [{"labels_column": name} if name != "labels" else {} for name in named]
     wide = _wide_guesses(list(texts), set().union(*(cells[at] for at in words))) if words else []
     numbers = _number_columns(texts)
-    if numbers and not long_guesses and len(numbers) + len(words) > 1:
-        seen = set().union(*(texts[name] for name in numbers), *(cells[at] for at in words))
+    seen = set().union(*(texts[name] for name in numbers), *(cells[at] for at in words))
+    if numbers and not long_guesses and (len(numbers) + len(words) > 1 or _are_shares(seen)):
         left = [name for name in texts if name not in numbers]
         ignored = {"ignore_columns": joined_columns(left)} if left else {}
         wide += [ignored | one for one in _number_readings(seen)]
@@ -88,8 +88,12 @@ def _number_readings(words: set[str]) -> list[Chosen]:
     numbers = {word.strip(): number for word in words if (number := number_of(word)) is not None}
     codes = [word for word, number in numbers.items() if number not in (0, 1)]
     readings = [{"unknown": codes[0]}] if len(codes) == 1 and number_of(codes[0]) not in (2, 0.5) else []
-    cutoff = "0.5" if all(0 <= number <= 1 for number in numbers.values()) else "1"
-    return [*readings, {"cutoff": cutoff}]
+    return [*readings, {"cutoff": "0.5" if _are_shares(words) else "1"}]
+
+
+def _are_shares(words: Collection[str]) -> bool:
+    """True if all numbers lie from 0 to 1."""
+    return all(0 <= number <= 1 for word in words if (number := number_of(word)) is not None)
 
 
 def _parts(columns: Mapping[str, set[str]]) -> list[str]:
