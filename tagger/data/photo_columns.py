@@ -32,6 +32,19 @@ def column_values(root: Path, files: Sequence[str], data: DataSettings, column: 
     )
 
 
+def other_columns(root: Path, data: DataSettings) -> list[tuple[str, str]]:
+    """(table, column) of the columns beside those of photos and labels in tables that can be read."""
+    found = []
+    try:
+        for path, table in _tables(root, data):
+            if data.file_column in table.columns:
+                known = {data.file_column, data.labels_column}
+                found += [(path.name, column) for column in table.columns if column and column not in known]
+    except TaggerError:
+        pass  # a broken table is an error where it is read
+    return found
+
+
 def _tables(root: Path, data: DataSettings) -> Iterator[tuple[Path, TableStream]]:
     """The table of labels if it was named, then those in the data folder."""
     named = [Path(data.labels)] if data.labels and Path(data.labels).is_file() else []

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from tagger.commands.console.screen import Screen
 from tagger.data.frame_order import FrameOrder, frame_order
-from tagger.data.related_images import Ids, joined, likely_sequences, related_ids
+from tagger.data.likely_groups import likely_groups
+from tagger.data.related_images import Ids, joined, related_ids
 from tagger.setting_sections import DataSettings
 from tagger.text import counted
 
@@ -28,8 +29,9 @@ def tell_related(files: list[str], data: DataSettings, screen: Screen) -> None:
         )
     if data.frame_column and (order := frame_order(Path(data.path), files, data)):
         screen.say(_order_text(order, files))
-    if not found and data.split == "random" and (guess := likely_sequences(files)):
-        screen.say(guess)
+    if not found and data.split == "random":
+        for guess in likely_groups(Path(data.path), files, data):
+            screen.say(guess)
 
 
 def _order_text(order: FrameOrder, files: list[str]) -> str:
