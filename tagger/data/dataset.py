@@ -16,6 +16,7 @@ from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, convert_underscores, to_dense
 from tagger.data.formats.readers import DETECTION_ORDER, LabelReader, label_readers
 from tagger.data.formats.text_file import read_text
+from tagger.data.idle_options import idle_options
 from tagger.data.images.hashes import identify_files
 from tagger.data.images.image_files import PLAIN_SUFFIXES
 from tagger.data.images.listing import Listing, check_folder, list_images
@@ -94,16 +95,23 @@ def read_dataset(
             *_unlearnable_labels(labels_NK, vocabulary.labels, table.source_name),
             *(Problem("labels.toml", None, sentence) for sentence in violations),
         ),
-        source="; ".join([f"Labels from {table.summary}", *_passed_over(ignored, listing)]) + ".",
+        source="; ".join(
+            [
+                f"Labels from {table.summary}",
+                *_passed_over(ignored, listing, idle_options(name, table, read_options)),
+            ]
+        )
+        + ".",
         groups=vocabulary.groups,
         rules=vocabulary.rules,
         unreadable=(*listing.problems, *unread),
     )
 
 
-def _passed_over(ignored: Sequence[str], listing: Listing) -> list[str]:
-    """What was not read, and why."""
-    return [*([f"ignored: {', '.join(ignored)}"] if ignored else []), *listing.left_alone]
+def _passed_over(ignored: Sequence[str], listing: Listing, idle: Sequence[str]) -> list[str]:
+    """What was not read, and why; and settings that had no effect."""
+    no_effect = [f"without effect here: {', '.join(idle)}"] if idle else []
+    return [*([f"ignored: {', '.join(ignored)}"] if ignored else []), *listing.left_alone, *no_effect]
 
 
 def _list_some_images(root: Path, pairs: str) -> Listing:
