@@ -30,7 +30,9 @@ def choose_reader(
     """(name of the reader, path of the labels, titles of other labels that were found but are not read)."""
     if labels is not None:
         chosen = Path(labels)
-        return _reader_of_path(lookup, chosen, readers), chosen, unused_label_files(lookup, chosen, ())
+        name = _reader_of_path(lookup, chosen, readers)
+        read = split_tables(chosen) if name == "table" else []
+        return name, chosen, unused_label_files(lookup, chosen, read)
     found = [(name, path) for name, reader in readers.items() if (path := reader.detect(lookup)) is not None]
     if not found:
         raise TaggerError(_no_labels(lookup, read_options))

@@ -91,6 +91,10 @@ def test_several_columns_are_named_with_commas_and_a_wrong_one_is_named(tmp_path
     )
     found = read(tmp_path, None, ['data.labels_column=["a", "b, c"]'])
     assert [found[file][0] for file in FILES[:4]] == [{"cat", "dog"}, {"7"}, set(), {"x"}]
+    source = read_dataset(
+        tmp_path, read_options=load_read_options(['data.labels_column=["a", "b, c"]'])
+    ).source
+    assert "labels in 2 columns, 4 rows" in source
     with pytest.raises(TaggerError, match="no column 'd'"):
         read(tmp_path, None, ["data.labels_column=a,d"])
 
@@ -179,6 +183,8 @@ def test_tables_of_the_splits_are_one_table(tmp_path):
         text = table([["filename", *LABELS], *rows]).replace(",", ", ")
         (tmp_path / part / "_classes.csv").write_text(text)
         wanted |= {f"{part}/{file}": names for file, names in said.items()}
+    options = load_read_options(["data.file_column=filename"])
+    assert "ignored" not in read_dataset(tmp_path, tmp_path, read_options=options).source
     with pytest.raises(TaggerError, match=r"--labels .* --set data\.file_column=filename"):
         read(tmp_path, None, [])
     expect(tmp_path, wanted)

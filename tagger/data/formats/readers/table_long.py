@@ -22,7 +22,12 @@ from tagger.data.formats.readers.table_rows import (
     ignored_columns_text,
     matched_rows,
 )
-from tagger.data.formats.readers.table_stream import labels_with_values, open_table, with_value_column
+from tagger.data.formats.readers.table_stream import (
+    column_names,
+    labels_with_values,
+    open_table,
+    with_value_column,
+)
 from tagger.data.formats.readers.table_verdicts import VerdictColumn, find_verdict_column
 from tagger.data.formats.tabular import TableStream
 from tagger.errors import Problem, TaggerError
@@ -175,11 +180,18 @@ def _read_rows(
     builder.problems += _truncate(path.name, list(repeated.values()))
     read = (read_options.file_column, read_options.labels_column, *[UNKNOWN_COLUMN] * has_unknown)
     others = ignored_columns_text([column for column in stream.columns if column not in read])
-    joined = SEPARATOR_TEXT.get(layout.separator, f"joined by {layout.separator}")
-    joined = (
-        "joined by |" if layout.separator == "none" and read_options.label_separator == "auto" else joined
-    )
+    joined = _joined_text(stream, read_options, layout.separator)
     return builder.build(path.name, f"{path.name} (labels {joined}, {counted(num_rows, 'row')}{others})")
+
+
+def _joined_text(stream: TableStream, read_options: ReadOptions, separator: str) -> str:
+    """How the labels of a photo stand together: ``joined by ;``, ``in 2 columns``."""
+    several = column_names(read_options.labels_column)
+    if len(several) > 1 and stream.columns[-1] == read_options.labels_column:
+        return f"in {len(several)} columns"
+    if separator == "none" and read_options.label_separator == "auto":
+        return "joined by |"
+    return SEPARATOR_TEXT.get(separator, f"joined by {separator}")
 
 
 def _invalid_reason(path: Path, cell: str) -> str:
