@@ -447,3 +447,24 @@ def test_a_table_of_yes_and_empty_cells_names_the_setting_that_makes_them_no(tmp
     said = read_dataset(tmp_path).problems[0].reason
     assert said == "no cell says no. If an empty cell does: --set data.no=blank"
     assert read(tmp_path, None, ["data.no=blank"]) == {file: (names, set()) for file, names in wanted.items()}
+
+
+def test_a_row_of_a_manifest_without_the_names_of_its_classes_is_listed(tmp_path):
+    photos(tmp_path, FILES[:4])
+    about = {"class-name": "cat", "type": "groundtruth/image-classification"}
+    rows = [
+        {"source-ref": f"s3://b/{file}", "job": 3} | ({"job-metadata": about} if n != 2 else {})
+        for n, file in enumerate(FILES[:4])
+    ]
+    path = tmp_path / "output.manifest"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = read_dataset(
+        tmp_path,
+        path,
+        read_options=load_read_options(["data.file_column=source-ref", "data.labels_column=job"]),
+    )
+    assert found.labels == ("cat",)
+    assert "'job' is class 3 without a name, not a list of names: left out" in [
+        p.reason for p in found.problems
+    ]
+    assert found.unlisted == (FILES[2],)

@@ -1,7 +1,7 @@
 """Table files (CSV, TSV, Parquet, JSON lines) as column names and a stream of text rows."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tagger.data.formats.cell_types import ListCell, NonTextCell
-from tagger.data.formats.class_map import with_class_names
+from tagger.data.formats.class_map import job_keys, with_class_names
 from tagger.data.formats.delimited import read_delimited
 from tagger.data.formats.json_lines import json_columns, parse_json_lines
 from tagger.data.formats.json_tables import parse_json_table
@@ -89,22 +89,26 @@ def _read_json_lines(path: Path, encoding: str) -> TableStream:
     """JSON lines as a table: the keys are the columns, and a missing key is an empty cell."""
     text = read_text(path, encoding)
     parse = parse_json_table if path.suffix.lower() == ".json" else parse_json_lines
-    columns = json_columns(_json_rows(path.name, text, parse))
+    jobs = job_keys(json_columns(parse(path.name, text)))
+    columns = json_columns(_json_rows(path.name, text, parse, jobs))
     if not columns:
         raise TaggerError(
             f'{path.name}: it has no rows. A row is an object: {{"file": "a.jpg", "labels": ["cat"]}}'
         )
     rows = (
         (number, [_cell_text(row.get(key)) for key in columns])
-        for number, row in _json_rows(path.name, text, parse)
+        for number, row in _json_rows(path.name, text, parse, jobs)
     )
     return TableStream(tuple(replace_surrogates(key).strip() for key in columns), rows)
 
 
 def _json_rows(
-    name: str, text: str, parse: Callable[[str, str], Iterator[tuple[int, dict[str, Any]]]]
+    name: str,
+    text: str,
+    parse: Callable[[str, str], Iterator[tuple[int, dict[str, Any]]]],
+    jobs: Collection[str],
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    return ((number, with_class_names(row)) for number, row in parse(name, text))
+    return ((number, with_class_names(row, jobs)) for number, row in parse(name, text))
 
 
 def _cell_text(cell: Any) -> str:
