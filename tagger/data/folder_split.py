@@ -11,20 +11,41 @@ from tagger.data.split import SPLITS, Split, split_images
 from tagger.errors import TaggerError
 from tagger.text import counted, shortlist
 
-SPLIT_FOLDERS = {
-    **dict.fromkeys(("train", "training", "train2014", "train2017"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev", "val2014", "val2017"), "val"),
-    **dict.fromkeys(("test", "testing", "test2014", "test2017"), "test"),
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training", "trainval"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
+# Words beside those in names such as training_set, seg_train, test_images.
+FILLERS = frozenset(
+    {
+        *("set", "sets", "data", "dataset", "images", "image", "img", "imgs", "photos", "pics"),
+        *("files", "folder", "split", "seg", "jpg", "jpeg", "png"),
+    }
+)
+PART = re.compile(r"(k?fold|cv|part|split|batch|chunk|shard)[-_ ]?\d+", re.IGNORECASE)
 
 
 def split_of_folder(name: str) -> str:
     """``train``, ``val`` or ``test`` if a folder of that name usually holds this split; else nothing.
 
-    >>> split_of_folder("Validation"), split_of_folder("cats")
-    ('val', '')
+    >>> [split_of_folder(name) for name in ("Validation", "training_set", "test2017", "cats", "train station")]
+    ['val', 'train', 'test', '', '']
     """
-    return SPLIT_FOLDERS.get(name.casefold(), "")
+    words = re.findall(r"[^\W\d_]+", name.casefold())
+    kinds = {SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
+    if len(kinds) != 1 or not all(word in SPLIT_WORDS or word in FILLERS for word in words):
+        return ""
+    return kinds.pop()
+
+
+def is_part(name: str) -> bool:
+    """Whether a folder of that name usually holds a part of the photos that says nothing of them.
+
+    >>> is_part("fold_1"), is_part("batch3"), is_part("folder")
+    (True, True, False)
+    """
+    return bool(PART.fullmatch(name))
 
 
 def split_of_file(file: str) -> str:

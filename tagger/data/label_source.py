@@ -18,7 +18,7 @@ from tagger.data.images.listing import suggest_sibling
 from tagger.data.unused_labels import unused_label_files
 from tagger.errors import TaggerError
 from tagger.read_options import ReadOptions
-from tagger.text import counted
+from tagger.text import counted, shortlist
 
 TABLE_SUFFIXES = (*READABLE_SUFFIXES, ".json", ".ndjson", ".manifest")
 MAX_TRIED = 5  # tables that are tried beside sub-folders
@@ -61,8 +61,10 @@ def _no_labels(lookup: ImageLookup, read_options: ReadOptions) -> str:
     likely += (
         f". Or are its labels the names of folders: --labels {shlex.quote(str(deeper))}" if deeper else ""
     )
+    there = unused_label_files(lookup, lookup.root, tables)
+    beside = f" and {shortlist(there, 3)}" if there else ""
     return (
-        f"{lookup.root}: {counted(len(lookup.files), 'image')}, but no labels. Add labels.csv with the columns"
+        f"{lookup.root}: {counted(len(lookup.files), 'image')}{beside}, but no labels. Add labels.csv with the columns"
         " 'file' and 'labels', NAME.txt beside each NAME.jpg, annotations/LABEL.txt, or one sub-folder per label;"
         f" or name a label file or an annotation program's export with --labels{likely}"
     )

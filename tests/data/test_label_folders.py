@@ -123,3 +123,47 @@ def test_train_keeps_the_splits_of_the_folders(tagger_cli, tmp_path):
     images = RunFolder(tmp_path / "run").load_images()
     assert images["split"].tolist() == [file.partition("/")[0] for file in images["file"]]
     assert (images["fold"] >= 0).tolist() == (images["split"] != "test").tolist()
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "{part}ing_set/{part}ing_set/{label}/{n}.png",
+        "seg_{part}/seg_{part}/{label}/{n}.png",
+        "{part}_images/{label}/{n}.png",
+        "{part}2017/{label}/{n}.png",
+    ],
+)
+def test_splits_with_other_words_in_their_names_are_no_labels(layout, tmp_path):
+    for part in ("train", "test"):
+        for label in ("cat", "dog"):
+            for n in range(3):
+                path = tmp_path / layout.format(part=part, label=label, n=n)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (4, 4), (40 * n, len(part), len(label))).save(path)
+    found = read_dataset(tmp_path)
+    assert found.labels == ("cat", "dog")
+    assert "which are splits" in found.source
+
+
+def test_folds_are_parts_and_a_folder_of_images_in_one_split_is_no_label(tmp_path):
+    for n, name in enumerate(f"folds/fold{k}/{label}/x.png" for k in (1, 2) for label in ("cat", "dog")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (40 * n, 0, 0)).save(tmp_path / name)
+    found = read_dataset(tmp_path / "folds")
+    assert (found.labels, "which are parts" in found.source) == (("cat", "dog"), True)
+    for n, name in enumerate(["train/cat/images/a.png", "train/dog/images/b.png", "val/images/c.png"]):
+        (tmp_path / "tiny" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (40 * n, 9, 0)).save(tmp_path / "tiny" / name)
+    tiny = read_dataset(tmp_path / "tiny")
+    assert tiny.labels == ("cat", "dog")
+    assert tiny.unlisted == ("val/images/c.png",)
+    assert "inside the splits, images/ not read as labels" in [problem.reason for problem in tiny.problems]
+
+
+def test_files_of_captions_are_named_where_there_are_no_labels(tmp_path):
+    for n in range(3):
+        Image.new("RGB", (4, 4), (40 * n, 0, 0)).save(tmp_path / f"{n}.png")
+        (tmp_path / f"{n}.caption").write_text("a cat")
+    with pytest.raises(TaggerError, match=r"3 images and 3 \.caption files beside images, but no labels"):
+        read_dataset(tmp_path)

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from tagger.data.folder_split import split_of_folder
+from tagger.data.folder_split import is_part, split_of_folder
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.errors import Problem
@@ -48,18 +48,22 @@ class LabelFolderReader:
         first = _first_folders(path, images)
         splits = _split_folders(first)
         labels = _labels(path, images)
+        stray = _stray(path, images, splits)
+        labels = [label for label in labels if label not in stray]
         builder = LongTableBuilder(labels)
         for file in images.files:
-            label = _label(_inside(path, images, file), splits)
-            if label:
+            folders = _inside(path, images, file)
+            label = _label(folders, splits)
+            if label and not (label in stray and folders[0] in splits):
                 builder.add_image(file, yes=[label], location=f"{label}/")
         builder.problems += [
-            Problem("the sub-folders", None, doubt) for doubt in _doubts(labels, first, splits)
+            Problem("the sub-folders", None, doubt) for doubt in _doubts(labels, first, splits, stray)
         ]
         summary = f"{len(labels):,} sub-folders, one per label"
         if splits:
             kept = "--set data.split=folders keeps them"
-            summary += f", inside {', '.join(f'{name}/' for name in splits)}, which are splits ({kept})"
+            names = ", ".join(f"{name}/" for name in splits)
+            summary += f", inside {names}, which are {'parts' if is_part(splits[0]) else f'splits ({kept})'}"
         return builder.build("the sub-folders", summary, merge_copies=True)
 
 
@@ -78,6 +82,8 @@ def _split_folders(first: list[str]) -> list[str]:
     >>> _split_folders(["train", "val"]), _split_folders(["bus", "car", "train"])
     (['train', 'val'], [])
     """
+    if len(first) > 1 and all(map(is_part, first)):
+        return first  # fold1, fold2: parts of the photos, not what they show
     splits = [name for name in first if split_of_folder(name)]
     parts = {split_of_folder(name) for name in splits}
     enough = len(parts) > 1 or len(splits) == len(first)
@@ -95,11 +101,31 @@ def _label(folders: list[str], splits: list[str]) -> str:
     """The folder that is the label: the first, or the one in a split; nothing if there is none."""
     if not splits:
         return folders[0] if folders else ""
-    return folders[1] if len(folders) > 1 and folders[0] in splits else ""
+    if not folders or folders[0] not in splits:
+        return ""
+    split = split_of_folder(folders[0])  # also training_set/training_set/cat
+    return next((name for name in folders[1:] if not split or split_of_folder(name) != split), "")
 
 
-def _doubts(labels: list[str], first: list[str], splits: list[str]) -> list[str]:
+def _stray(path: Path, images: ImageLookup, splits: list[str]) -> list[str]:
+    """Folders such as ``val/images`` that hold photos of a split without labels, while others have labels."""
+    found: dict[str, set[str]] = {}
+    for file in images.files:
+        folders = _inside(path, images, file)
+        if label := _label(folders, splits):
+            found.setdefault(label, set()).add(split_of_folder(folders[0]))
+    if not splits or not any(
+        "train" in parts and name.casefold() not in STRUCTURE for name, parts in found.items()
+    ):
+        return []
+    return [name for name, parts in found.items() if name.casefold() in STRUCTURE and "train" not in parts]
+
+
+def _doubts(labels: list[str], first: list[str], splits: list[str], stray: list[str]) -> list[str]:
     """What may be read wrongly."""
+    if stray:
+        names = shortlist([f"{name}/" for name in stray])
+        return [f"inside the splits, {names} not read as labels", *_doubts(labels, first, splits, [])]
     beside = [f"{name}/" for name in first if splits and name not in splits]
     left = [f"beside the splits, {shortlist(beside)} not read as labels"] if beside else []
     return [*left, *filter(None, [_doubt(labels)])]
