@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
+from tagger.review.cell_state import effective_decisions
 from tagger.review.decision import RecordedDecision
 
 BREAK_SECONDS = 600.0  # a longer pause ends a session
@@ -43,10 +44,10 @@ class WorkSession:
 
 def work_steps(newest: Sequence[RecordedDecision]) -> list[WorkStep]:
     """The steps of decisions that come newest first. Undoings are no steps; they mark what they take back."""
-    taken_back = {row.undoes for row in newest if row.verdict == "undo"}
+    kept = {row.id for row in effective_decisions(newest)}
     rows = [row for row in newest if row.verdict != "undo"]
     return [
-        WorkStep(found, sum(row.id in taken_back for row in found))
+        WorkStep(found, sum(row.id not in kept for row in found))
         for _, together in groupby(rows, key=lambda row: (row.client, row.time, row.reviewer))
         if (found := tuple(together))
     ]
@@ -57,11 +58,10 @@ def work_session(newest: Sequence[RecordedDecision]) -> WorkSession:
 
     Labels that were skipped or taken back do not count.
     """
-    taken_back = {row.undoes for row in newest if row.verdict == "undo"}
     times = [
         datetime.fromisoformat(row.time).timestamp()
-        for row in newest
-        if row.verdict in JUDGING and row.source != "import" and row.id not in taken_back
+        for row in reversed(effective_decisions(newest))
+        if row.verdict in JUDGING and row.source != "import"
     ]
     count = 0
     while count < len(times) and (not count or times[count - 1] - times[count] <= BREAK_SECONDS):

@@ -74,19 +74,30 @@ def reliability_table(labels_NK: Cells, probs_NK: Floats) -> pd.DataFrame:
 
 def reliability_chart(table: pd.DataFrame) -> Any:
     """Reliability diagram: observed against predicted, with intervals, and the diagonal where they should lie."""
+    titles = "predicted probability", "observed share of yes"
+    return _against(table, ("predicted", "observed", "cells"), titles)
+
+
+def doubt_chart(table: pd.DataFrame) -> Any:
+    """The same of doubts (``doubt_reliability``): the share found wrong against the share that was said."""
+    return _against(table, ("said", "found", "answers"), ("share said to be wrong", "share found wrong"))
+
+
+def _against(table: pd.DataFrame, fields: tuple[str, str, str], titles: tuple[str, str]) -> Any:
+    """Dots with intervals (columns low and high), and the diagonal; ``fields``: of x, of y, and of the counts."""
+    said, found, count = fields
     scale = alt.Scale(domain=[0, 1])
     ideal = alt.Chart(pd.DataFrame({"at": [0.0, 1.0]})).mark_line(
         color=GREY, strokeDash=[4, 4], strokeWidth=1.2
     )
-    base = alt.Chart(table).encode(x=alt.X("predicted:Q", title="predicted probability", scale=scale))
-    tips = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("predicted", "observed")]
+    base = alt.Chart(table).encode(x=alt.X(f"{said}:Q", title=titles[0], scale=scale))
+    tips = [alt.Tooltip(f"{name}:Q", format=".3f") for name in (said, found)]
     return alt.layer(
         ideal.encode(x="at:Q", y="at:Q"),
         base.mark_rule(color=BLUE, opacity=0.6).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
-        base.mark_line(color=BLUE, strokeWidth=1.2, opacity=0.6).encode(y="observed:Q"),
+        base.mark_line(color=BLUE, strokeWidth=1.2, opacity=0.6).encode(y=f"{found}:Q"),
         base.mark_circle(color=BLUE, size=60, opacity=1).encode(
-            y=alt.Y("observed:Q", title="observed share of yes"),
-            tooltip=[*tips, alt.Tooltip("cells:Q", format=",")],
+            y=alt.Y(f"{found}:Q", title=titles[1]), tooltip=[*tips, alt.Tooltip(f"{count}:Q", format=",")]
         ),
         height=380,
     )

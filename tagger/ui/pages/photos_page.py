@@ -8,6 +8,7 @@ import streamlit as st
 from tagger.arrays import YES
 from tagger.errors import TaggerError
 from tagger.review import Decision, ImageView, RecordedDecision
+from tagger.review.cell_state import effective_decisions
 from tagger.ui.app_state import AppState
 from tagger.ui.heat_overlay import overlay_heat_map
 from tagger.ui.identity import next_signature
@@ -154,11 +155,11 @@ def _history(app_state: AppState, view: ImageView) -> None:
         st.caption("There is no decision about this photo yet.")
         return
     st.markdown("**History**")
-    undone = {step.undoes for step in view.history if step.verdict == "undo"}
+    kept = {step.id for step in effective_decisions(view.history)}
     for step in list(reversed(view.history))[:MAX_HISTORY_STEPS]:
         text, button = st.columns([4, 1], vertical_alignment="center")
-        text.markdown(_sentence(step, step.id in undone))
-        if step.verdict != "undo" and step.id not in undone:
+        text.markdown(_sentence(step, step.verdict != "undo" and step.id not in kept))
+        if step.id in kept:
             button.button("Undo", key=f"undo {step.id}", on_click=_undo, args=(app_state, step))
 
 

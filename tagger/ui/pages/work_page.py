@@ -6,7 +6,11 @@ from math import ceil
 import streamlit as st
 
 from tagger.review import Decision, RecordedDecision, WorkStep, work_session, work_steps
+from tagger.review.cell_state import effective_decisions
+from tagger.review.doubt_reliability import doubt_reliability
 from tagger.ui.app_state import AppState
+from tagger.ui.charts.overview_charts import doubt_chart
+from tagger.ui.charts.style import show_chart
 from tagger.ui.identity import next_signature, reviewer
 from tagger.ui.job_progress import duration
 from tagger.ui.markdown_escape import escape_markdown
@@ -34,6 +38,7 @@ def show(app_state: AppState) -> None:
     for step in steps[start : start + STEPS_A_PAGE]:
         _show_step(app_state, step)
     _page_buttons(start, len(steps), cut=len(newest) == NUM_READ)
+    _show_reliability(app_state)
 
 
 def _show_session(newest: list[RecordedDecision]) -> None:
@@ -65,6 +70,20 @@ def _goal_of_address() -> int:
     """The goal that the address names; 0 for none, or for what is no goal."""
     text = str(st.query_params.get("goal", ""))
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 6 else 0
+
+
+def _show_reliability(app_state: AppState) -> None:
+    """How sure the suggestions are: said against found, by everybody's answers so far."""
+    st.subheader("How sure the suggestions are")
+    table = doubt_reliability(app_state.store.newest_decisions(NUM_READ))
+    if table.empty:
+        st.caption("Ten answers on cards that are about equally doubtful are needed first.")
+        return
+    show_chart(doubt_chart(table), alt_text="Share of labels found wrong by the share that was said")
+    st.caption(
+        "Of cards that say 3 in 10 are wrong, about 3 in 10 should turn out wrong. Then the dots lie on the line."
+        f" From the last {table['answers'].sum():,} answers on cards that showed a suggestion; bars are 95 % intervals."
+    )
 
 
 def _keep_goal() -> None:
@@ -141,9 +160,8 @@ def counted_verdicts(decisions: tuple[RecordedDecision, ...]) -> str:
 
 def _undo(app_state: AppState, step: WorkStep) -> None:
     """Take back what is left of a step, in one stroke."""
-    undone = {
-        one.undoes for row in {one.hash for one in step.decisions} for one in app_state.store.history(row)
-    }
+    photos = {one.hash for one in step.decisions}
+    kept = {one.id for hash in photos for one in effective_decisions(app_state.store.history(hash))}
     app_state.session.record(
         [
             Decision(
@@ -151,7 +169,7 @@ def _undo(app_state: AppState, step: WorkStep) -> None:
                 run=app_state.run.path.name, seconds=None, source="edit", undoes=one.id, **next_signature(),
             )
             for one in step.decisions
-            if one.id not in undone
+            if one.id in kept
         ]
     )  # fmt: skip
 
