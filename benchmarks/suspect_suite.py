@@ -27,28 +27,37 @@ from tagger.suspects import (
 )
 from tagger.suspects.cell_doubt import combine_signals
 from tagger.suspects.evidence import Evidence, log_odds
+from tagger.suspects.signals import Signal
 
 Bools = NDArray[np.bool_]
 MIN_ERRORS, BATCH, RECONSIDERED, TABLE = 50, 20, 200, 60_000
 MARKS, MOST_REVIEWS = (100, 300, 500), 1500
+DRAWS = 100  # of the bootstrap
 LIMIT_ROWS = 60_000
 
 
-def run_suite(out: Path, backbone: str, seeds: list[int], only: str) -> list[dict]:
-    """The lines of all rows whose name has ``only`` in it; those that are missing are computed and kept."""
+def run_suite(
+    out: Path, backbone: str, seeds: list[int], parts: list[str], *, again: bool = False
+) -> list[dict]:
+    """The lines of all rows with any of ``parts`` in their names; those that are missing are computed and kept."""
     path = out / "suite.jsonl"
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    rows = [row for row in ROWS if any(part in row.name for part in parts)]
+    asked = {(row.name, seed) for row in rows for seed in seeds}
+    if again:
+        lines = [line for line in lines if (line["row"], line["seed"]) not in asked]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     done = {(line["row"], line["seed"]) for line in lines}
     sets: dict[str, DataSet] = {}
     for seed in seeds:
-        for row in (row for row in ROWS if only in row.name and (row.name, seed) not in done):
+        for row in (row for row in rows if (row.name, seed) not in done):
             data = sets.setdefault(row.data, DataSet(out, row.data, backbone))
             line = {"row": row.name, "seed": seed, "real": row.real, **measure(data.case(row, seed))}
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             lines.append(line)
             print(f"{row.name}, seed {seed}: {line['seconds']:.0f} s", flush=True)
-    return [line for line in lines if only in line["row"] and line["seed"] in seeds]
+    return [line for line in lines if (line["row"], line["seed"]) in asked]
 
 
 def measure(case: Case) -> dict[str, object]:
@@ -60,19 +69,48 @@ def measure(case: Case) -> dict[str, object]:
     found = find_suspects(evidence, hashes, hashes, limit=TABLE)
     ours_NK = np.nan_to_num(found.doubt.doubt_NK.astype(np.float64))
     fixed_NK = self_confidence(evidence)
+    built = {name: signals.build(name, evidence) for name in signals.names()}
     scores = {"cleanlab": fixed_NK, "confident learning": confident_learning(evidence, fixed_NK)}
-    scores |= {"ours": ours_NK, "limit": limit(evidence, wrong_NK)}
-    scores |= {f"without {name}": without(evidence, name) for name in signals.names()}
+    scores |= {"ours": ours_NK, "limit": limit(evidence, built, wrong_NK)}
+    scores |= {f"without {name}": without(evidence, built, name) for name in built}
     sides = {"both": labels_NK >= NO, "missing": labels_NK == NO, "spurious": labels_NK == YES}
     return {
         "errors": {side: int(wrong_NK[cells].sum()) for side, cells in sides.items()},
         "ap": {name: _by_side(score_NK, wrong_NK, sides) for name, score_NK in scores.items()},
+        "interval": {side: ratio_interval(ours_NK, fixed_NK, wrong_NK, sides[side]) for side in sides},
         "per_label": {name: _by_label(scores[name], wrong_NK) for name in ("cleanlab", "ours")},
         "calibration": {side: calibration(ours_NK[sides[side]], wrong_NK[sides[side]]) for side in sides},
         "images": _images(ours_NK, fixed_NK, wrong_NK),
         "found": found_after(evidence, found.table, wrong_NK, fixed_NK),
         "seconds": perf_counter() - began,
     }
+
+
+def ratio_interval(ours_NK: Floats, fixed_NK: Floats, wrong_NK: Bools, cells_NK: Bools) -> list[float] | None:
+    """95 % bootstrap interval (photos drawn with replacement) of the ratio of average precisions."""
+    if wrong_NK[cells_NK].sum() < MIN_ERRORS:
+        return None
+    row_C = np.nonzero(cells_NK)[0]
+    orders = [np.argsort(-score_NK[cells_NK], kind="stable") for score_NK in (ours_NK, fixed_NK)]
+    wrong_C = wrong_NK[cells_NK].astype(np.float64)
+    rng, num = np.random.default_rng(0), len(wrong_NK)
+    ratios = []
+    for _ in range(DRAWS):
+        weight_C = np.bincount(rng.integers(num, size=num), minlength=num)[row_C].astype(np.float64)
+        ours, theirs = (weighted_precision(wrong_C[order], weight_C[order]) for order in orders)
+        ratios.append(ours / theirs)
+    return [float(bound) for bound in np.quantile(ratios, [0.025, 0.975])]
+
+
+def weighted_precision(wrong_C: Floats, weight_C: Floats) -> float:
+    """Average precision of cells in their order, each counted as often as its weight says.
+
+    >>> weighted_precision(np.array([1.0, 0.0, 1.0]), np.array([1.0, 1.0, 1.0])) == (1 + 2 / 3) / 2
+    True
+    """
+    hits_C = np.cumsum(wrong_C * weight_C)
+    precision_C = hits_C / np.maximum(np.cumsum(weight_C), 1)
+    return float((wrong_C * weight_C * precision_C).sum() / max(hits_C[-1], 1))
 
 
 def _by_side(score_NK: Floats, wrong_NK: Bools, sides: dict[str, Bools]) -> dict[str, float | None]:
@@ -111,16 +149,16 @@ def confident_learning(evidence: Evidence, fixed_NK: Floats) -> Floats:
     return score_NK
 
 
-def without(evidence: Evidence, name: str) -> Floats:
+def without(evidence: Evidence, built: dict[str, Signal], name: str) -> Floats:
     """Our doubts without one signal."""
-    kept = {other: signals.build(other, evidence) for other in signals.names() if other != name}
+    kept = {other: signal for other, signal in built.items() if other != name}
     return np.nan_to_num(combine_signals(evidence, kept, evidence.rankable_K(10)).doubt_NK.astype(np.float64))
 
 
-def limit(evidence: Evidence, wrong_NK: Bools) -> Floats:
+def limit(evidence: Evidence, built: dict[str, Signal], wrong_NK: Bools) -> Floats:
     """What the signals could give: weights learnt on the truth, in each direction, cross-fitted."""
-    built = [signals.build(name, evidence).for_yes_NK for name in signals.names()]
-    columns_NKF = np.stack([*built, log_odds(evidence.probs_NK)], axis=2)
+    columns = [signal.for_yes_NK for signal in built.values()]
+    columns_NKF = np.stack([*columns, log_odds(evidence.probs_NK)], axis=2)
     score_NK = np.zeros(wrong_NK.shape)
     rng = np.random.default_rng(0)
     for value in (NO, YES):

@@ -1,9 +1,9 @@
-"""The table of the bench of suspects, as Markdown: one line a row, means over seeds with 95 % t intervals."""
+"""The table of the bench of suspects, as Markdown: a line a row, means over seeds, ratios with bootstrap intervals."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
-from scipy import stats
 
 
 def print_suite(lines: list[dict]) -> None:
@@ -16,22 +16,19 @@ def print_suite(lines: list[dict]) -> None:
     _print_summary(lines)
 
 
-def interval(values: Iterable[float | None]) -> str:
-    """Mean and 95 % t interval of those that are there."""
-    some = [value for value in values if value is not None]
-    if not some:
-        return ""
-    mean = float(np.mean(some))
-    if len(some) == 1:
-        return f"{mean:.2f}"
-    half = stats.t.ppf(0.975, len(some) - 1) * stats.sem(some)
-    return f"{mean:.2f} ({mean - half:.2f}-{mean + half:.2f})"
-
-
 def ratio(line: dict, side: str = "both", name: str = "ours", of: str = "cleanlab") -> float | None:
     """Average precision of an order over that of another one."""
     above, below = line["ap"][name][side], line["ap"][of][side]
     return None if above is None or not below else above / below
+
+
+def bounds(lines: list[dict], side: str) -> str:
+    """Mean ratio to self-confidence over seeds, and its 95 % bootstrap interval (mean of the seeds' bounds)."""
+    some = [line for line in lines if line["interval"][side]]
+    if not some:
+        return ""
+    low, high = np.mean([line["interval"][side] for line in some], axis=0)
+    return f"{np.mean([ratio(line, side) for line in some]):.2f} ({low:.2f}-{high:.2f})"
 
 
 def _table(header: str, rows: Iterable[list[str]]) -> None:
@@ -68,7 +65,7 @@ def _precision_cells(lines: list[dict]) -> list[str]:
         str(len(lines)),
         total,
         _mean(lines, lambda line: line["ap"]["cleanlab"]["both"], "{:.3f}"),
-        *(interval(ratio(line, side) for line in lines) for side in ("both", "missing", "spurious")),
+        *(bounds(lines, side) for side in ("both", "missing", "spurious")),
         _mean(lines, per_label),
         _mean(lines, lambda line: ratio(line, name="confident learning")),
         _mean(lines, lambda line: ratio(line, name="limit")),
@@ -103,14 +100,19 @@ def _print_found(by_row: dict[str, list[dict]]) -> None:
 
 
 def _print_signals(by_row: dict[str, list[dict]]) -> None:
-    """Average precision without each signal over that with all of them."""
+    """Average precision without each signal over that with all of them: all cells / missing / spurious."""
     first = next(iter(by_row.values()))[0]
     names = [name for name in first["ap"] if name.startswith("without ")]
-    lost = (
-        [row, *(_mean(lines, lambda line, name=name: ratio(line, name=name, of="ours")) for name in names)]
-        for row, lines in by_row.items()
+    sides = ("both", "missing", "spurious")
+
+    def cell(lines: list[dict], name: str) -> str:
+        of_sides = (partial(ratio, side=side, name=name, of="ours") for side in sides)
+        return " / ".join(_mean(lines, of_side) or "–" for of_side in of_sides)
+
+    _table(
+        " | ".join(["row", *names]),
+        ([row, *(cell(lines, n) for n in names)] for row, lines in by_row.items()),
     )
-    _table(" | ".join(["row", *names]), lost)
 
 
 def _print_summary(lines: list[dict]) -> None:

@@ -2,10 +2,10 @@
 
     python benchmarks/suspects.py --out results/ --seeds 0 1 2
     python benchmarks/suspects.py --out results/ --kind hard --seeds 0 1 2
-    python benchmarks/suspects.py --out results/ --suite --seeds 0 1 2
+    python benchmarks/suspects.py --out results/ --suite --seeds 0 1 2 [--rows "one person" "faces, half"]
 
 ``--suite`` runs the bench of many noises (``suspect_rows.py``), people's own mistakes among them; what is
-done is kept in OUT/BACKBONE and not done again.
+done is kept in OUT/BACKBONE/suite.jsonl and not done again; ``--again`` does it again.
 
 Otherwise errors are planted in the labels of ``data/photos``: of each label's positives 20 % are dropped, and as many
 wrong ones are added as 15 % of its positives. ``random``: anywhere. ``hard``: positives are dropped where a
@@ -272,13 +272,17 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="rank again on the kept runs")
     parser.add_argument("--suite", action="store_true", help="the bench of many noises instead")
     parser.add_argument(
-        "--only", default="", metavar="TEXT", help="with --suite: rows with TEXT in their names"
+        "--rows",
+        nargs="+",
+        default=[""],
+        metavar="TEXT",
+        help="with --suite: rows with any TEXT in their names",
     )
     args = parser.parse_args()
     out = args.out / args.backbone
     out.mkdir(parents=True, exist_ok=True)
     if args.suite:
-        print_suite(run_suite(out, args.backbone, args.seeds, args.only))
+        print_suite(run_suite(out, args.backbone, args.seeds, args.rows, again=args.again))
         return
     results = out / "results.jsonl"
     lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
