@@ -16,7 +16,7 @@ EXCLUSIVE_SHARE = (
 RARE_SHARE = 0.1  # likewise: so few, and a label rarely meets another one
 MOST_RARE = 0.9  # of the labels that it rarely meets, those that it must never meet
 MIN_WITHOUT = 0.15  # share of photos that chance would leave without a label: fewer than two a photo
-FEW_WITHOUT = 0.1  # of those: so few, and nearly every photo was given one
+FEW_WITHOUT = 0.002  # of those: so few, and every photo was given one
 MIN_BY_CHANCE = 3  # such images, for their absence to say anything
 
 
@@ -55,7 +55,7 @@ def never_together(both_LK: Floats, by_chance_LK: Floats) -> NDArray[np.bool_]:
 
 
 def no_photo_without_label(labels_NK: Cells) -> bool:
-    """Tell whether next to no photo is without a label where chance would leave many.
+    """Tell whether no photo is without a label where chance would leave many.
 
     Then labels seem to stand in for each other: the fewer others a photo has, the likelier is this one. A photo that
     lacks it has others for certain, and what they say about it is mostly that.

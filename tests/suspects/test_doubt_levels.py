@@ -75,7 +75,7 @@ def test_other_labels_do_not_hide_what_several_people_missed() -> None:
     assert ours > 0.95 * theirs  # a half of it when they hid it
 
 
-@pytest.mark.parametrize(("kept", "said"), [(1.0, True), (0.8, False)])
+@pytest.mark.parametrize(("kept", "said"), [(1.0, True), (0.99, False), (0.8, False)])
 def test_photos_without_a_label_are_compared_with_chance(kept: float, said: bool) -> None:
     rng = np.random.default_rng(0)
     labels_NK = np.eye(6, dtype=np.int8)[rng.integers(6, size=3000)] * (rng.random((3000, 1)) <= kept).astype(
