@@ -62,8 +62,7 @@ class ImageSettings(Section):
     tta_hflip: bool = True
     """Average the prediction over the image and its mirror image (test-time flip)."""
     progressive_start: int = Field(0, ge=0, le=2048)
-    """Side of the square in the first epoch of fine-tuning; it grows to `size` by the last third (pixels grow, no
-    layers are added). 0 is off."""
+    """Side of the square in the first epoch; pixels, no layers, grow to `size` by the last third. 0 is off."""
     workers: int = Field(-1, ge=-1, le=256)
     """Processes that read images; -1 decides from the cores there are."""
     cache: float = Field(8.0, ge=0)
