@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_new_sidecars import NAMES, PACKET, photo, write
 from untrained import make_run, photos_of
-from year_files import tag_inside
+from year_files import tag_inside, with_items
 
 from tagger.commands.untag import untag
+from tagger.commands.writers import RecordedSidecars, SidecarRequest, sidecar_formats
 from tagger.data.formats.label_text import parse_label_text
 from tagger.data.formats.xmp import read_keywords, read_words
 from tagger.data.formats.xmp_untag import without_labels
@@ -47,6 +48,25 @@ def test_where_nobody_else_wrote_the_bytes_are_those_from_before(
         untag(folder, write=True)
         assert (path.read_bytes().decode() if path.exists() else None) == before, again
     assert untag(folder).changes == []
+
+
+@pytest.mark.parametrize("format", ["xmp", "txt"])
+def test_words_that_an_overwrite_replaced_come_back_where_others_wrote_before_it(tmp_path: Path, format: str):
+    """tagger, then a person, then tagger again with --on-existing overwrite, which replaced the person's word."""
+    photo(tmp_path / "a.jpg")
+    path = tmp_path / ("a.jpg.xmp" if format == "xmp" else "a.txt")
+    write(tmp_path, ["dog", "cat"], format=format)
+    if format == "xmp":
+        path.write_bytes(with_items(path.read_bytes(), {("dc", "Rex")}))
+    else:
+        path.write_text("Rex, dog, cat")
+    sidecars = RecordedSidecars(sidecar_formats.build(format, NAMES), tmp_path, "two")
+    sidecars.write(SidecarRequest(path, [0], [tmp_path / "a.jpg"], ["cat"], None, True, {}))
+    words = read_keywords if format == "xmp" else lambda data: parse_label_text(data.decode())
+    assert words(path.read_bytes()) == ["cat"]
+    assert "cat" in untag(tmp_path, write=True).changes[0].removed
+    assert words(path.read_bytes()) == ["Rex"]
+    assert untag(tmp_path, write=True).changes == []
 
 
 @pytest.mark.parametrize("cleared", ["all", "a list is left", "the photo is gone"])

@@ -78,13 +78,15 @@ def plan_untagging(path: Path, records: WrittenRecords, selection: Selection) ->
     before = path.read_bytes()
     writes = records.writes(path, before)
     chosen = [one for one in writes if one.run != UNTAGGED and selection.takes(one.run, one.time[:10])]
-    data, left = _restored(before, writes, chosen)
+    data, earlier, left = _restored(before, writes, chosen)
     if not left and chosen and data != before and not _loses_last_copy(path, before, data):
         ours = {label for write in chosen for label in write.added}
         gone = [word for word in _gone(path, before, data) if word in ours]
         return Untagging(path, before, data, gone, exact=True)
-    labels = _own_labels(path, before, writes, chosen, selection)
-    after = _cut(path, before, labels, everything=selection.is_all, made=bool(writes) and not writes[0].was)
+    if data is None or not left:
+        data, earlier, left = before, writes, chosen
+    labels = _own_labels(path, data, earlier, left, selection)
+    after = _cut(path, data, labels, everything=selection.is_all, made=bool(writes) and not writes[0].was)
     removed = _gone(path, before, after)
     return Untagging(path, before, after, removed, exact=False) if after != before else None
 
@@ -96,21 +98,30 @@ def _loses_last_copy(path: Path, before: bytes, after: bytes | None) -> bool:
 
 def _restored(
     data: bytes, writes: Sequence[WrittenSidecar], chosen: Sequence[WrittenSidecar]
-) -> tuple[bytes | None, list[WrittenSidecar]]:
-    """(bytes before the last chosen writes, chosen writes that cannot be taken back so)."""
+) -> tuple[bytes | None, Sequence[WrittenSidecar], Sequence[WrittenSidecar]]:
+    """(bytes before the last chosen writes, the writes before them, chosen writes that cannot be taken back so).
+
+    What a write has replaced comes back, also where others wrote before it.
+    """
     left = list(chosen)
+    found: tuple[bytes | None, Sequence[WrittenSidecar], Sequence[WrittenSidecar]] = data, writes, chosen
     now: bytes | None = data
-    for write in reversed(writes):
+    for number, write in reversed(list(enumerate(writes))):
         if not left or digest(now) != write.now:
             break
         if write is not left[-1] and write.run != UNTAGGED:
             break
         now = write.bytes_before(now or b"")
         if digest(now) != write.was:
-            return data, list(chosen)
+            return data, writes, chosen
         if write is left[-1]:
             left.pop()
-    return now, [] if now is None else left  # where there was no file, nothing from before is left
+            found = (
+                now,
+                writes[:number],
+                [] if now is None else list(left),
+            )  # no file: nothing from before is left
+    return found
 
 
 def _own_labels(
@@ -159,7 +170,7 @@ def _cut(path: Path, data: bytes, labels: set[str], *, everything: bool, made: b
     """The bytes without these labels; None if tagger ``made`` the file and nothing is left in it."""
     if path.suffix.lower() == ".xmp":
         return without_labels(data, labels, everything=everything, where=path.name)
-    text = read_text(path)
+    text = read_text(path) if data == path.read_bytes() else data.decode("utf-8-sig")
     there = [label for label in _parsed(path, text) if label in labels]
     shorter = remove_labels(text, there) if there else text
     if shorter is None:
