@@ -79,7 +79,7 @@ def move(
     data: Annotated[Path | None, typer.Option(help="Where the photos are now.")] = None,
     to: Annotated[Path | None, typer.Option(help="Move the run folder itself: its new place.")] = None,
 ) -> None:
-    """Note that the data folder of a run was moved (--data), or move the run folder itself (--to)."""
+    """Note where a run's photos are now, or move the run folder itself."""
     from tagger.commands.runs_move import move_run, move_run_folder
 
     if data is None and to is None:
