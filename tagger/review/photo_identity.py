@@ -77,8 +77,8 @@ class PhotoIdentities:
         """``translate`` by what is known already."""
         found = []
         for decision in decisions:
-            hashes = self.resolve(decision.hash)
-            found += [decision] if not hashes else [replace(decision, hash=hash) for hash in hashes]
+            hashes = () if decision.hash in self._row_of else self.resolve(decision.hash)
+            found += [replace(decision, hash=hash) for hash in hashes] or [decision]
         return found
 
     def learn(self, rows: Iterable[PhotoRow]) -> None:
