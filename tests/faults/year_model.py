@@ -189,7 +189,7 @@ def remember(year: Year) -> Before:
         {
             path: (year.root / path).read_bytes()
             for path in files
-            if path.endswith(".txt") and year.all_mine(path)
+            if path.endswith(".txt") and year.all_mine(path) and any(words(year.read(path)))
         },
         files,
         {path for path in files if path.endswith(".xmp") and words(year.read(path))},
