@@ -23,11 +23,10 @@ from tagger.suspects import (
     refit_doubt,
     rescore_suspects,
     review_order,
-    signals,
 )
 from tagger.suspects.cell_doubt import combine_signals
 from tagger.suspects.evidence import Evidence, log_odds
-from tagger.suspects.signals import Signal
+from tagger.suspects.signals import Signal, build_signals
 
 Bools = NDArray[np.bool_]
 MIN_ERRORS, BATCH, RECONSIDERED, TABLE = 50, 20, 200, 60_000
@@ -69,7 +68,7 @@ def measure(case: Case) -> dict[str, object]:
     found = find_suspects(evidence, hashes, hashes, limit=TABLE)
     ours_NK = np.nan_to_num(found.doubt.doubt_NK.astype(np.float64))
     fixed_NK = self_confidence(evidence)
-    built = {name: signals.build(name, evidence) for name in signals.names()}
+    built = build_signals(evidence)
     scores = {"cleanlab": fixed_NK, "confident learning": confident_learning(evidence, fixed_NK)}
     scores |= {"ours": ours_NK, "limit": limit(evidence, built, wrong_NK)}
     scores |= {f"without {name}": without(evidence, built, name) for name in built}

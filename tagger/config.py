@@ -23,6 +23,7 @@ from tagger.setting_sections import (
     RuleSettings,
     SamplerSettings,
     Section,
+    SequenceSettings,
     ThresholdSettings,
     TrainSettings,
 )
@@ -46,6 +47,7 @@ class Settings(Section):
     backbone: BackboneSettings = BackboneSettings()
     head: HeadSettings = HeadSettings()
     attention: AttentionSettings = AttentionSettings()
+    sequence: SequenceSettings = SequenceSettings()
     loss: LossSettings = LossSettings()
     regularisers: dict[str, dict[str, Any]] = Field({})
     """Methods that act while the network learns, by name, each with its options; `true` takes their defaults."""

@@ -49,6 +49,11 @@ class DataSettings(ReadOptions):
     """Parts that train + val are cut into for out-of-fold probabilities."""
 
     @property
+    def has_sequences(self) -> bool:
+        """Whether a setting says which photos are frames of one sequence."""
+        return bool(self.sequence_column) or self.sequences != "none"
+
+    @property
     def related_columns(self) -> tuple[str, ...]:
         """Columns that say which photos belong together, and in which order; they are no labels."""
         return tuple(filter(None, (self.subject_column, self.sequence_column, self.frame_column)))
@@ -106,6 +111,36 @@ class AttentionSettings(Section):
     """Weight of the penalty on heads of one module that look at the same place."""
     lr_factor: float = Field(10.0, gt=0)
     """The modules learn at this multiple of the backbone's rate."""
+
+
+class SequenceSettings(Section):
+    """Frames in order: an LSTM over the last frames' features adds to a frame's scores (thesis chapter 2)."""
+
+    length: int = Field(0, ge=0, le=256)
+    """Frames that the LSTM sees, the last of which is the frame itself; 0 is off."""
+    grid: int = Field(1, ge=1, le=16)
+    """Features are averaged in the cells of a grid x grid; 1: over the whole map, which loses where a thing is."""
+    level: int = Field(1, ge=1, le=8)
+    """The feature map that is averaged, counted from the last backwards; grid = 1, level = 1: the head's features."""
+    hidden: int = Field(128, ge=1, le=4096)
+    """Size of the LSTM's state."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """Share of the features that are dropped while it learns, the same ones in all frames of a window."""
+    epochs: int = Field(20, ge=1)
+    """Passes over the frames."""
+    batch_size: int = Field(256, ge=1)
+    """Frames a step."""
+    lr: float = Field(3e-3, gt=0)
+    """Highest learning rate (one cycle)."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Weight decay of AdamW."""
+    undersample: str = ""
+    """A label: each epoch leaves out whole sequences without it until as many frames are without it as with it."""
+
+    @property
+    def own_features(self) -> bool:
+        """Whether the LSTM reads other features than the head."""
+        return self.length > 0 and (self.grid > 1 or self.level > 1)
 
 
 class RuleSettings(Section):

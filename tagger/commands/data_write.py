@@ -276,3 +276,23 @@ def demo(
 
     folder = make_demo(out, num_images=num, noise=noise, seed=seed)
     _screen().say(f"{num:,} photos, labels.csv and truth/: {folder}")
+
+
+@app.command()
+def frames(
+    clips: Annotated[list[Path], typer.Argument(help="Films: any that the ffmpeg of this machine reads.")],
+    out: Annotated[Path, typer.Option(help="Folder to make, for the stills and frames.csv.")],
+    every: Annotated[int, typer.Option(min=1, help="Take every N-th frame.")] = 1,
+) -> None:
+    """Make photos of films. Every N-th frame as a still, with a table of sequence and frame; needs ffmpeg."""
+    from data_tools.film_frames import extract_frames
+    from tagger.text import counted
+
+    screen = _screen()
+    found = extract_frames(clips, out, every=every, track=screen.track)
+    for name, number in found.items():
+        screen.say(f"{name}: {counted(number, 'photo')}")
+    screen.say(
+        f"Written: {out}, with frames.csv. Put labels.csv beside it, then train with"
+        " --set data.sequence_column=sequence --set data.frame_column=frame"
+    )

@@ -35,7 +35,9 @@ def evaluate(
     screen.say(dataset.source)
     screen.say_list(dataset.problems)
     labels_NK = match_labels(dataset, predictor.labels, screen)
-    predictions = predictor.predict_probs(dataset.root, dataset.images["file"].tolist())
+    files = dataset.images["file"].tolist()
+    predictor.follow(dataset.root, files, labels)
+    predictions = predictor.predict_probs(dataset.root, files)
     rows = np.setdiff1d(np.arange(len(labels_NK)), list(predictions.reasons)).astype(np.int64)
     if not len(rows):
         raise TaggerError(f"{data}: none of its {len(labels_NK)} photos can be read.")

@@ -56,6 +56,11 @@ def export(
     if format == "onnx":
         require_onnx()  # said before the work, not after
     predictor = load(run, thresholds=thresholds, screen=screen)
+    if (sequences := predictor.model.sequences) is not None and format == "hub":
+        raise TaggerError(
+            f"--format hub: {predictor.run.path} sees up to {sequences.length} frames of a sequence, and this format"
+            " has room for a network of single photos only. Choose onnx, torchscript or torch-export."
+        )
     make_parent(out)
     what = f"{predictor.settings.backbone.name}, {counted(len(predictor.labels), 'label')}"
     screen.say(

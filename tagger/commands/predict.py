@@ -70,6 +70,7 @@ def predict(
             loaded = load_predictor()
             check_text_merge(loaded.settings.data, format, on_existing)
             sidecar_writer = sidecar_formats.build(format, loaded.labels)
+            files = iter(loaded.follow(root, files))
             return predict_sidecars(loaded, sidecar_writer, root, files, target, on_existing, problems)
     target = table_path(out, format)
     resume = resume and identity_path_of(target).is_file()
@@ -85,6 +86,7 @@ def predict(
         )  # another call may have written it meanwhile
         predictor = predictor or load_predictor()
         writer = batch_formats.build(format, root, target, predictor.labels)
+        files = iter(predictor.follow(root, files))
         identity = prediction_identity(predictor, root, format)
         result = predict_table(predictor, writer, root, files, target, identity, problems, resume=resume)
     return replace(result, out=Path(out)) if out is not None else result

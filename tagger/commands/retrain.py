@@ -26,6 +26,7 @@ from tagger.commands.steps.grown_pixels import scan_grown
 from tagger.commands.steps.kept_backbone import kept_backbone
 from tagger.commands.steps.previous_networks import load_warm_start
 from tagger.commands.steps.refreshed_features import find_shown_differently, refresh_features
+from tagger.commands.steps.related_photos import frames_of, with_frames
 from tagger.commands.steps.retrain_inputs import (
     RetrainInputs,
     load_retrain_inputs,
@@ -182,11 +183,12 @@ def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets
     """The split and folds of the previous run, and the networks that training starts from."""
     job = scanned.job
     labels_NK = scanned.labels_NK
-    images = scanned.images
+    images = scanned.images if frames_of(scanned.images) else with_frames(scanned.images, job.settings.data)
     split_N = images["split"].to_numpy(dtype=str)
     fold_N = images["fold"].to_numpy(np.int64)
     data = TrainingData(
         scanned.pixels, labels_NK, split_N, fold_N, scanned.features, targets.targets_without, scanned.vocabulary,
+        frames=frames_of(images),
     )  # fmt: skip
     priors_K = label_stats(labels_NK[split_N != "test"]).priors_K
     reads_photos = job.settings.train.epochs or inputs.growth is not None

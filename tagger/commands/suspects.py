@@ -9,7 +9,7 @@ import pandas as pd
 
 from tagger.arrays import UNKNOWN
 from tagger.commands.console.screen import Screen
-from tagger.commands.steps.related_photos import sets_of
+from tagger.commands.steps.related_photos import frames_of, sets_of
 from tagger.commands.steps.reviewed_labels import read_decisions, store_is_missing, store_url
 from tagger.review import RecordedDecision, apply_decisions
 from tagger.runs import RunFolder, find_run, locate_run, with_data
@@ -72,12 +72,14 @@ def load_evidence(folder: RunFolder, store: str | None = None) -> Evidence:
     nearest_NM, similarity_NM = folder.load_neighbours()
     dynamics = folder.load_dynamics()
     cells_NK = folder.load_cells()
+    frames = frames_of(images)
     evidence = Evidence(
         labels_NK=cells_NK,
         probs_NK=probs_NK,
         names=folder.load_labels(),
         fold_N=fold_N,
-        duplicate_group_N=duplicate_group_ids(images),
+        duplicate_group_N=duplicate_group_ids(images) if frames is None else groups_of_frames(images),
+        around_N2=None if frames is None else frames.around(),
         nearest_NM=nearest_NM,
         similarity_NM=similarity_NM,
         dynamics_NK=None if dynamics is None else dynamics[0],
@@ -132,6 +134,18 @@ def duplicate_group_ids(images: pd.DataFrame) -> np.ndarray:
     return (
         images["group"].to_numpy() if "group" in images else np.unique(images["hash"], return_inverse=True)[1]
     )
+
+
+def groups_of_frames(images: pd.DataFrame) -> np.ndarray:
+    """``duplicate_group_ids``, in which frames of one sequence are copies only if their bytes are equal.
+
+    Frames that follow each other look alike, and where a label begins they rightly differ.
+    """
+    group_N = duplicate_group_ids(images)
+    inside = images.assign(group=group_N).groupby(["group", "sequence"])["hash"]
+    several_N = (inside.transform("nunique") > 1).to_numpy()
+    _, by_hash_N = np.unique(images["hash"], return_inverse=True)
+    return np.where(several_N, group_N.max() + 1 + by_hash_N, group_N)
 
 
 def _show_suspects(table: pd.DataFrame, notes: tuple[str, ...], num_verified: int, screen: Screen) -> None:

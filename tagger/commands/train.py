@@ -17,7 +17,7 @@ from tagger.commands.steps.file_changes import (
     stats_when_hashed,
 )
 from tagger.commands.steps.finalize import end_training, finalize
-from tagger.commands.steps.related_photos import related_groups, tell_related
+from tagger.commands.steps.related_photos import frames_of, related_groups, tell_related, with_frames
 from tagger.commands.steps.resume_options import check_resume_options
 from tagger.commands.steps.run_checks import check_free, check_new, check_unfinished
 from tagger.commands.steps.started_from import load_start, run_started_from, split_beside, tell_labels
@@ -34,7 +34,7 @@ from tagger.data import Dataset, Split, split_images
 from tagger.data.folder_split import split_by_folders
 from tagger.data.images.listing import check_folder
 from tagger.errors import TaggerError
-from tagger.model import Backbone, example_images, fuse_batchnorm, new_backbone
+from tagger.model import Backbone, example_images, fuse_batchnorm, new_backbone, with_grid
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features, check_dataset, check_parts
@@ -147,7 +147,8 @@ def _start(job: TrainingJob, backbone: Backbone) -> None:
     settings = job.settings
     dataset, stats_NF = read_with_file_stats(settings.data, track=job.screen.track)
     check_dataset(settings, backbone.num_features, dataset)
-    tell_related(dataset.images["file"].tolist(), settings.data, job.screen)
+    in_order = settings.sequence.length > 0
+    tell_related(dataset.images["file"].tolist(), settings.data, job.screen, in_order=in_order)
     _write_checkpoint(job, dataset, stats_NF)
 
 
@@ -193,9 +194,9 @@ def _decode(read: LoadedImages) -> tuple[Features | None, dict[int, str]]:
         return None, find_unreadable(tracked, checkpoint)
     assert read.backbone is not None
     device = read.job.accelerator.device
-    read.backbone.to(device).to(memory_format=torch.channels_last)
+    backbone = with_grid(read.backbone, settings).to(device).to(memory_format=torch.channels_last)
     features = extract_features(
-        fuse_batchnorm(read.backbone, example_images(files.size, device)),
+        fuse_batchnorm(backbone, example_images(files.size, device)),
         tracked,
         len(files),
         device=device,
@@ -220,10 +221,10 @@ def split(scanned: ScannedImages) -> SplitImages:
     images = scanned.images.assign(split=found.split, fold=found.fold, group=group_N)
     if related_N is not None:
         images["related"] = related_N
-    images = picture_last(images)
+    images = picture_last(with_frames(images, job.settings.data))
     data = TrainingData(
         scanned.pixels, labels_NK, found.split, found.fold, scanned.features, vocabulary=scanned.vocabulary,
-        start=load_start(start, scanned) if start else None,
+        start=load_start(start, scanned) if start else None, frames=frames_of(images),
     )  # fmt: skip
     notes = (tell_labels(start, scanned),) if start else ()
     return SplitImages(job, images, data, stats_when_hashed(job.run.checkpoint, scanned.rows), notes=notes)

@@ -3,11 +3,26 @@
 from tagger.model.attention import GatedAttention
 from tagger.model.backbone import Backbone, make_backbone, needs_fixed_size
 from tagger.model.fuse_batchnorm import example_images, fuse_batchnorm
-from tagger.model.tag_model import TagModel, load_model, new_attention, new_backbone, new_head, save_model
+from tagger.model.grid_features import GridBackbone, num_pooled_features, with_grid
+from tagger.model.sequence_lstm import SequenceLstm
+from tagger.model.sequence_model import SequenceModel, new_sequences
+from tagger.model.tag_model import (
+    FrameOutputs,
+    TagModel,
+    load_model,
+    new_attention,
+    new_backbone,
+    new_head,
+    save_model,
+)
 
 __all__ = [
     "Backbone",
+    "FrameOutputs",
     "GatedAttention",
+    "GridBackbone",
+    "SequenceLstm",
+    "SequenceModel",
     "TagModel",
     "example_images",
     "fuse_batchnorm",
@@ -17,5 +32,8 @@ __all__ = [
     "new_attention",
     "new_backbone",
     "new_head",
+    "new_sequences",
+    "num_pooled_features",
     "save_model",
+    "with_grid",
 ]

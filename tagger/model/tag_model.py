@@ -1,4 +1,4 @@
-"""TagModel: backbone, head and optional attention; images to logits; saved as one safetensors file."""
+"""TagModel: backbone, head, and optional attention and LSTMs; images to logits; saved as one safetensors file."""
 
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tagger.model.attention import GatedAttention
 from tagger.model.backbone import Backbone, make_backbone
 from tagger.model.feature_maps import find_feature_maps, forward_feature_maps
 from tagger.model.finite_weights import check_finite_weights
+from tagger.model.sequence_model import SequenceModel, load_sequences
 from tagger.regularisers import ModelOutputs
 
 
@@ -22,14 +23,22 @@ class TagModel(nn.Module):
 
     head: Head | HeadEnsemble
     attention: GatedAttention | None
+    sequences: (
+        SequenceModel | None
+    )  # what it adds to a frame's scores is asked for apart: it needs several frames
 
     def __init__(
-        self, backbone: Backbone, head: Head | HeadEnsemble, attention: GatedAttention | None = None
+        self,
+        backbone: Backbone,
+        head: Head | HeadEnsemble,
+        attention: GatedAttention | None = None,
+        sequences: SequenceModel | None = None,
     ):
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.attention = attention
+        self.sequences = sequences
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Logits (B, K), float32."""
@@ -57,6 +66,21 @@ class TagModel(nn.Module):
     def features(self, images_BCHW: Tensor) -> Tensor:
         """Pooled features (B, D), float32."""
         return self.backbone(images_BCHW)
+
+
+class FrameOutputs(nn.Module):
+    """Raw scores of a model with LSTMs and, behind them, the features that these read (B, K + S), float32."""
+
+    def __init__(self, model: TagModel):
+        super().__init__()
+        assert model.sequences is not None
+        self.model = model
+        self.sequences = model.sequences
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """See the class."""
+        features_BD, sequence_BS = self.sequences.read(self.model.backbone, images_BCHW)
+        return torch.cat([self.model.head.raw_scores(features_BD), sequence_BS], dim=1)
 
 
 def new_backbone(settings: Settings, *, use_global_rng: bool = False) -> Backbone:
@@ -131,7 +155,8 @@ def load_model(path: Path, settings: Settings, num_labels: int) -> TagModel:
     # A run that kept the frozen backbone and its heads has no attention, whatever it asked for.
     has_attention = any(name.startswith("attention.") for name in tensors)
     attention = new_attention(backbone, num_labels, settings) if has_attention else None
-    model = TagModel(backbone, HeadEnsemble(one) if members else one[0], attention)
+    sequences = load_sequences(tensors, backbone, num_labels, settings)
+    model = TagModel(backbone, HeadEnsemble(one) if members else one[0], attention, sequences)
     for name, tensor in model.state_dict().items():  # a run of before there were groups has no such buffers
         if name.endswith(("group_K", "none_K")):
             tensors.setdefault(name, tensor)

@@ -9,6 +9,7 @@ from tagger.arrays import UNKNOWN, YES, Cells
 from tagger.review.cell_replay import ReplayedCells, replay_decisions
 from tagger.review.decision import RecordedDecision
 from tagger.review.decision_index import DecisionIndex
+from tagger.review.frame_strips import CellOfFrame, FrameStrips, run_about, shown_frames
 from tagger.review.photo_copies import PhotoCopies
 from tagger.review.reviewed_run import ReviewedRun
 from tagger.review.views import Card, ImageView, LabelView, NeighbourView
@@ -29,6 +30,7 @@ class CardBuilder:
         self._probs_NK = run.probs_NK
         self._neighbours = run.neighbours
         self._num_neighbours = num_neighbours
+        self._strips = FrameStrips(run.images)
         self._row_S = suspects["row"].to_numpy(np.int64)
         wanted = ("label", "given", "suggested", "direction", "reason", "main_signal")
         self._suspects = {name: suspects[name].to_numpy(object) for name in wanted}
@@ -58,7 +60,9 @@ class CardBuilder:
     ) -> list[Card]:
         """A card for each (position, row, label, blind), in that order."""
         near = {row: () if blind else self._nearest(row) for _, row, _, blind in chosen}
-        rows = sorted({*near, *(other for found in near.values() for other, _ in found)})
+        spans = {row: () if blind else self._strips.span(row) for _, row, _, blind in chosen}
+        others = (other for found in near.values() for other, _ in found)
+        rows = sorted({*near, *others, *(other for span in spans.values() for other in span)})
         log = [row for hash in {*self.hashes[rows].tolist()} for row in index.history(hash)] if rows else []
         cells = self.current_cells(rows, log, index)
         at = {row: place for place, row in enumerate(rows)}
@@ -82,6 +86,12 @@ class CardBuilder:
             )
             open_ = bool(suspect) and not blind
             column = list(names).index(label)
+            cell_of = {
+                other: CellOfFrame(
+                    int(cells.values_NK[at[other], column]), bool(cells.verified_NK[at[other], column])
+                )
+                for other in spans[row]
+            }
             return Card(
                 position=position,
                 row=row,
@@ -99,6 +109,8 @@ class CardBuilder:
                 neighbours=() if blind else views,
                 group=int(self.copies.group_N[row]),
                 seen=index.last_id,
+                frames=tuple(shown_frames(row, spans[row], cell_of, self.files)),
+                run=tuple(run_about(row, spans[row], cell_of)),
             )
 
         return [card(*one) for one in chosen]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tagger.review.decision import RecordedDecision
+from tagger.review.frame_strips import FrameView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Card:
     ``position`` is the row of the suspects table; a cell that is not in it has a negative number of its own.
     ``labels``: (name, current value -1/0/1, verified) of every label; the asked cell of a blind card is -1.
     ``group``: a number that photos which show the same have in common; ``seen``: the last decision that counts here.
+    ``frames``: those before and after it in its sequence; ``run``: the rows of the frames about it that say the same.
     """
 
     position: int
@@ -41,6 +43,8 @@ class Card:
     neighbours: tuple[NeighbourView, ...]
     group: int
     seen: int
+    frames: tuple[FrameView, ...] = ()
+    run: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from tagger.suspects.cell_doubt import combine_signals
 from tagger.suspects.constraint_violations import MIN_DOUBT, SAME_SHARE
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.exclusive_labels import Exclusions, shifted_doubts
-from tagger.suspects.signals import LabelContext, MinedRules, Signal, signals
+from tagger.suspects.signals import LabelContext, MinedRules, build_signals
 
 
 class AnsweredPhotos:
@@ -22,7 +22,7 @@ class AnsweredPhotos:
 
     def __init__(self, evidence: Evidence, *, min_positives: int = 10):
         self._evidence = evidence
-        found: dict[str, Signal] = {name: signals.build(name, evidence) for name in signals.names()}
+        found = build_signals(evidence)
         fitted = combine_signals(evidence, found, evidence.rankable_K(min_positives))
         self._weight_K = {name: part.weight_K for name, part in fitted.contributions.items()}
         rules, context = found["rules"], found["label_context"]

@@ -21,7 +21,8 @@ class Evidence:
     and ``similarity_NM`` (cosine): the nearest images outside the group. ``dynamics_NK``: mean held-out
     probability over the epochs of training, where it was kept. ``verified_NK``: cells that a person has
     verified; they are evidence, and never suspects. ``original_NK``: the cells before people corrected
-    them, on which the noise is estimated; ``labels_NK`` if nobody did.
+    them, on which the noise is estimated; ``labels_NK`` if nobody did. ``around_N2``: the rows of the frames before and
+    after, -1 where there is none; None where photos are no frames.
     """
 
     labels_NK: Cells
@@ -34,6 +35,7 @@ class Evidence:
     dynamics_NK: Floats | None = None
     verified_NK: NDArray[np.bool_] | None = None
     original_NK: Cells | None = None
+    around_N2: NDArray[np.integer] | None = None
     rules: tuple[Rule, ...] = ()
     groups: Mapping[str, LabelGroup] = field(default_factory=dict)
 

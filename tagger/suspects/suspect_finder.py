@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tagger.suspects.cell_doubt import CellDoubt, combine_signals
 from tagger.suspects.evidence import Evidence
-from tagger.suspects.signals import Signal, signals
+from tagger.suspects.signals import Signal, build_signals
 from tagger.suspects.suspect_table import describe_cells, rank_suspects
 from tagger.suspects.wrong_shares import wrong_shares
 
@@ -87,5 +87,5 @@ def rescore_suspects(
 
 
 def _combined_doubt(evidence: Evidence, rankable_K: NDArray[np.bool_]) -> tuple[dict[str, Signal], CellDoubt]:
-    found: dict[str, Signal] = {name: signals.build(name, evidence) for name in signals.names()}
+    found = build_signals(evidence)
     return found, combine_signals(evidence, found, rankable_K)

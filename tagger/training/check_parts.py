@@ -6,7 +6,7 @@ from tagger.arrays import NO, YES
 from tagger.batches import samplers
 from tagger.config import Settings
 from tagger.data import Dataset
-from tagger.errors import TaggerError
+from tagger.errors import TaggerError, did_you_mean
 from tagger.heads import heads
 from tagger.losses import losses
 from tagger.model import needs_fixed_size, new_head
@@ -33,6 +33,7 @@ def check_parts(settings: Settings) -> None:
             " images of one size only."
             " Leave it at 0, or take a convolutional backbone."
         )
+    check_sequence(settings)
     networks_have_parts = begins_with_features(settings) and settings.train.fold_models > 1
     if not settings.data.val and settings.train.epochs and not networks_have_parts:
         raise TaggerError(
@@ -53,9 +54,31 @@ def _check_schedule(train: TrainSettings) -> None:
         )
 
 
+def check_sequence(settings: Settings) -> None:
+    """TaggerError if ``sequence.length`` is set where nothing says what a sequence is, or a network is trained."""
+    if not settings.sequence.length:
+        return
+    if not settings.data.has_sequences:
+        raise TaggerError(
+            f"sequence.length = {settings.sequence.length}, but nothing says which photos are frames of one sequence."
+            " Give data.sequences=name (or folder, or time), or data.sequence_column=COLUMN."
+        )
+    if settings.train.epochs or not begins_with_features(settings):
+        raise TaggerError(
+            f"sequence.length = {settings.sequence.length} goes by the features of a frozen backbone, but"
+            f" train.epochs = {settings.train.epochs} changes it. Use --preset quick, or --set train.epochs=0."
+        )
+
+
 def check_dataset(settings: Settings, num_features: int, dataset: Dataset) -> None:
     """TaggerError if no label can be learnt, or the head or a regulariser cannot have these labels."""
     check_learnable(dataset)
+    named = settings.sequence.undersample
+    if settings.sequence.length and named and named not in dataset.labels:
+        raise TaggerError(
+            f"sequence.undersample = {named!r} is no label.{did_you_mean(named, dataset.labels)}"
+            f" The labels are {shortlist([repr(name) for name in dataset.labels])}."
+        )
     new_head(num_features, len(dataset.labels), settings).check_labels(dataset.labels)
     make_regularisers(settings, regulariser_context(num_features, dataset))
 

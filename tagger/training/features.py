@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tagger.batches import ImageBatch
 from tagger.errors import TaggerError
-from tagger.model import Backbone
+from tagger.model import Backbone, GridBackbone
 from tagger.runs import Checkpoint
 from tagger.text import counted, shortlist
 from tagger.training.inference import BatchOutputs, run_batches
@@ -23,30 +23,45 @@ ROWS_AT_ONCE = 4096  # of which there is a copy with twice the bits
 
 @dataclass(frozen=True)
 class Features:
-    """views_VND (float16, mapped; V = 1 or 2 views) and why an image could not be read, by row."""
+    """views_VND (float16, mapped; V = 1 or 2 views) and why an image could not be read, by row.
+
+    The first ``num_pooled`` (None: all) are for heads, all others for the LSTMs of sequences.
+    """
 
     views_VND: NDArray[np.float16]
     unreadable: dict[int, str]
+    num_pooled: int | None = None
+
+    @property
+    def pooled_VND(self) -> NDArray[np.float16]:
+        """What heads read."""
+        return self.views_VND[..., : self.num_pooled]
+
+    @property
+    def sequence_VNS(self) -> NDArray[np.float16]:
+        """What the LSTMs of sequences read."""
+        return self.views_VND[..., self.num_pooled or 0 :]
 
     def mean_ND(self) -> NDArray[np.float16]:
-        """The mean over the views: what a linear head's mean logits depend on."""
-        if len(self.views_VND) == 1:
-            return self.views_VND[0]
-        mean_ND = np.empty(self.views_VND.shape[1:], np.float16)
+        """The mean over the views of what heads read: a linear head's mean logits depend on it alone."""
+        pooled_VND = self.pooled_VND
+        if len(pooled_VND) == 1:
+            return pooled_VND[0]
+        mean_ND = np.empty(pooled_VND.shape[1:], np.float16)
         for start in range(0, len(mean_ND), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
-            mean_ND[rows] = self.views_VND[:, rows].mean(0, dtype=np.float32)
+            mean_ND[rows] = pooled_VND[:, rows].mean(0, dtype=np.float32)
         return mean_ND
 
     def select(self, rows: NDArray[np.int64]) -> "Features":
         """The features of some rows, renumbered; copies nothing when all are asked for."""
         if len(rows) == self.views_VND.shape[1]:
             return self
-        return Features(self.views_VND[:, rows], {})
+        return Features(self.views_VND[:, rows], {}, self.num_pooled)
 
 
 def extract_features(
-    backbone: Backbone,
+    backbone: Backbone | GridBackbone,
     loader: Iterable[ImageBatch],
     num_images: int,
     *,

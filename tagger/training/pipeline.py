@@ -1,6 +1,7 @@
 """Train a model and compute out-of-sample probabilities of every image, in one of four schemes.
 
 * frozen: heads on cached features of the frozen backbone; the model's head is their mean (preset ``quick``).
+  With ``sequence.length`` LSTMs over the frames' features are added (``sequences.py``).
 * cross-fitted: a network for each part, trained without that part, starting from its head. The model is the
   mean of their weights: as they start from the same weights they stay close, and the mean is as good as
   their ensemble.
@@ -33,6 +34,7 @@ from tagger.training.head.cross_fit import CrossFittedHeads, cross_fit_heads, fi
 from tagger.training.network.fit_network import NetworkFitter
 from tagger.training.network.weight_averaging import average_weights
 from tagger.training.retraining.warm_start import WarmStart
+from tagger.training.sequences import add_sequences
 from tagger.training.training_data import History, TrainingData, TrainingResult, ValidationScores
 
 
@@ -56,6 +58,8 @@ def train_model(
     pipeline = _Pipeline(training_data, settings, track, warm_start, fitter)
     if training_data.features is None:
         return pipeline.from_scratch()
+    if settings.sequence.length:
+        return pipeline.frozen_sequences()
     if settings.train.epochs == 0:
         return pipeline.frozen_backbone(pipeline.cross_fit_heads_of(training_data.fold_N))
     return pipeline.single_network() if settings.train.fold_models == 1 else pipeline.cross_fit_networks()
@@ -90,12 +94,18 @@ class _Pipeline:
         """Heads on the cached features, one without each part."""
         data = self.training_data
         assert data.features is not None
-        views_VND = data.features.views_VND
+        views_VND = data.features.pooled_VND
         return cross_fit_heads(
             views_VND, data.labels_NK, fold_N, self.settings,
             track=self.track, targets=data.targets_without, vocabulary=data.vocabulary,
             start=data.start.head if data.start else None,
         )  # fmt: skip
+
+    def frozen_sequences(self) -> TrainingResult:
+        """The frozen backbone with heads, and LSTMs over the last frames, unless these are no better out of fold."""
+        heads = self.cross_fit_heads_of(self.training_data.fold_N)
+        frozen = self.frozen_backbone(heads)
+        return add_sequences(frozen, heads, self.training_data, self.settings, self.track)
 
     def frozen_backbone(
         self, heads: CrossFittedHeads, scores: ValidationScores | None = None
@@ -108,7 +118,7 @@ class _Pipeline:
         logits_NK = heads.logits_NK.copy()
         test = data.rows("test")
         if len(test):
-            logits_NK[test] = head_logits(model.head, data.features.views_VND, test)
+            logits_NK[test] = head_logits(model.head, data.features.pooled_VND, test)
         return TrainingResult(
             model=model,
             logits_NK=logits_NK,
@@ -157,7 +167,7 @@ class _Pipeline:
         head_logits_NK = heads.logits_NK.copy()
         logits_NK = heads.logits_NK.copy()
         assert data.features is not None
-        head_logits_NK[val] = head_logits(start, data.features.views_VND, val)
+        head_logits_NK[val] = head_logits(start, data.features.pooled_VND, val)
         fitted = self.fitter.fit(FitKey.single_network(), train, val, start)
         logits_NK[val] = fitted.logits_RK
         scores = {"heads": self.score(head_logits_NK, "val"), "network": self.score(logits_NK, "val")}
@@ -171,7 +181,7 @@ class _Pipeline:
         """The head that the single network starts from."""
         data = self.training_data
         assert data.features is not None
-        views_VND = data.features.views_VND
+        views_VND = data.features.pooled_VND
         targets = data.targets_without(val)
         head, _ = fit_head(
             views_VND, data.labels_NK, train, val, self.settings,

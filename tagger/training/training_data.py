@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tagger.arrays import Cells, Floats, Indices
 from tagger.batches import CachedImages, ImageFiles
 from tagger.data import EMPTY_VOCABULARY, Vocabulary
+from tagger.data.frame_windows import Frames
 from tagger.model import TagModel
 from tagger.training.dynamics import TrainingDynamics
 from tagger.training.features import Features
@@ -25,7 +26,8 @@ class TrainingData:
 
     Metrics count ``labels_NK``. ``targets`` (None: the labels) gives other targets and weights, made without
     the rows that are held out. ``vocabulary`` holds the labels' groups and rules. ``start`` is a model with these
-    labels whose head, and attention, the training begins with; its backbone is that of the settings.
+    labels whose head, and attention, the training begins with; its backbone is that of the settings. ``frames`` are
+    the sequences that the images are of.
     """
 
     images: ImageFiles | CachedImages
@@ -36,6 +38,7 @@ class TrainingData:
     targets: Callable[[Indices], TrainingTargets] | None = None
     vocabulary: Vocabulary = EMPTY_VOCABULARY
     start: TagModel | None = None
+    frames: Frames | None = None
 
     def targets_without(self, held_out: Indices) -> TrainingTargets:
         """Targets of a training without some rows, which have no influence on them."""
@@ -56,7 +59,8 @@ class TrainingResult:
     which network, as features of different networks cannot be compared. ``dynamics``: how held-out
     probabilities moved over the epochs, of the heads or, from random weights, of the two halves (of the
     images that their validation looks at). ``scores`` holds validation mAPs by name; ``notes`` are
-    sentences for people.
+    sentences for people. ``frame_logits_NK`` and ``sequence_logits_NK`` are, where LSTMs were trained,
+    those of single frames and of frames with those before.
     """
 
     model: TagModel
@@ -68,3 +72,5 @@ class TrainingResult:
     dynamics: TrainingDynamics
     scores: ValidationScores = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    frame_logits_NK: Floats | None = None
+    sequence_logits_NK: Floats | None = None

@@ -256,3 +256,28 @@ def test_a_filter_chosen_above_rules_what_comes(serve: Callable[..., Server]):
         tab.saved()
         tab.close()
         assert {row.label for row in recorded(server)} == {"seven"}
+
+
+def test_a_run_of_frames_is_settled_with_one_key_and_taken_back_with_one(serve: Callable[..., Server]):
+    with open_browser() as browser:
+        server = serve(num=40)
+        run = RunFolder(server.run)
+        images = run.load_images()
+        run.save_images(images.assign(sequence=0, place=range(len(images))))
+        server.stop()
+        server.start()
+        tab = Tab(browser, server.url)
+        tab.page.wait_for_selector(".frames .strip figure.own")
+        text = tab.page.locator(".frames .run").inner_text()
+        number = int(text.split("run of ")[1].split()[0])
+        tab.press("Shift+y")
+        tab.saved()
+        rows = recorded(server)
+        assert len(rows) == number > 1
+        assert {row.verdict for row in rows} == {"yes"}
+        assert len({row.hash for row in rows}) == number
+        assert Counter(row.source for row in rows) == {"card": 1, "edit": number - 1}
+        tab.press("z")
+        tab.saved()
+        tab.close()
+        assert standing(recorded(server)) == []

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tagger.arrays import Floats
+from tagger.commands.exporting.sequence_module import network_of
 from tagger.model import TagModel
 from tagger.scoring import Calibration, LabelConstraints
 from tagger.scoring.label_constraints import transitive_closure
@@ -119,7 +120,7 @@ class ExportModule(nn.Module):
         tta_hflip: bool,
     ):
         super().__init__()
-        self.model = model
+        self.model = network_of(model)
         self.tta_hflip = tta_hflip
         self.calibrated = CalibrationModule(calibration)
         self.decided = DecisionModule(thresholds_K, constraints)

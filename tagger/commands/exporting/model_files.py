@@ -40,6 +40,7 @@ def export_metadata(predictor: Predictor) -> dict[str, Any]:
     """What another program has to know, a JSON value a key: labels, thresholds, calibration, groups, rules, pixels."""
     names = predictor.labels
     image = predictor.settings.image
+    sequences = predictor.model.sequences
     groups = [
         {"name": g.name, "labels": [names[k] for k in g.columns], "always": g.always, "ordinal": g.ordinal}
         for g in predictor.constraints.groups
@@ -54,6 +55,7 @@ def export_metadata(predictor: Predictor) -> dict[str, Any]:
         "preprocessing": pixels | {"pad": list(PAD_COLOUR)},
         "views": ["image", "mirrored"] if image.tta_hflip else ["image"],
         "backbone": predictor.settings.backbone.name,
+        **({} if sequences is None else {"window": sequences.length}),
     }
 
 

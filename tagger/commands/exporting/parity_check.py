@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tagger.arrays import Floats, sigmoid
 from tagger.batches import UnreadableImage, load_image
+from tagger.commands.exporting.sequence_module import network_of
 from tagger.commands.serving.predictor import Predictor
 from tagger.errors import TaggerError
 from tagger.scoring import Calibration, LabelConstraints, predict_labels
@@ -84,9 +85,10 @@ def make_parity_check(predictor: Predictor) -> ParityCheck:
         except UnreadableImage:
             continue
     images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous().float().div_(255.0)
+    network = network_of(predictor.model)
     with torch.inference_mode():
         views = [images, images.flip(-1)] if predictor.settings.image.tta_hflip else [images]
-        logits_NK = torch.stack([predictor.model(view).float() for view in views]).mean(0).numpy()
+        logits_NK = torch.stack([network(view).float() for view in views]).mean(0).numpy()
     return ParityCheck(
         images.numpy(),
         logits_NK,

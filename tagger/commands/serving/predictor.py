@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from tagger.arrays import Floats, sigmoid
 from tagger.batches import BatchSequence, ImageBatch, ImageFiles, make_loader
 from tagger.commands.console.screen import Screen
+from tagger.commands.serving.followed_frames import FollowedFrames, window_outputs
 from tagger.data import list_images
 from tagger.data.formats.prediction_columns import label_column
 from tagger.errors import TaggerError
-from tagger.model import TagModel, example_images, fuse_batchnorm, load_model
+from tagger.model import FrameOutputs, TagModel, example_images, fuse_batchnorm, load_model
 from tagger.runs import RunFolder, find_run
 from tagger.scoring import predict_labels
 from tagger.training.device import make_accelerator
@@ -57,6 +59,7 @@ class Predictor:
         self.device = make_accelerator(self.settings).device
         model = load_model(run.model_path, self.settings, len(self.labels))
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
+        self.order: FollowedFrames | None = None  # of files that are followed
 
     def predict(self, images: str | Path | Sequence[str | Path]) -> pd.DataFrame:
         """Table of predictions, a row an image: ``file``, ``labels`` (joined by ``|``), then a probability a label.
@@ -75,10 +78,28 @@ class Predictor:
         else:
             root = Path()
             files = [str(path) for path in images]
+        if isinstance(images, str | Path) or not self.settings.data.sequence_column:
+            self.follow(root, files)
         predictions = self.predict_probs(root, files)
         table = self.to_table(predictions)
         table.attrs["unreadable"] = {files[row]: reason for row, reason in predictions.reasons.items()}
         return table
+
+    def follow(self, root: Path, files: Iterable[str], labels: str | Path | None = None) -> Iterable[str]:
+        """The files in the order of their sequences, whose frames are from now on seen with those before them.
+
+        As they are where the model goes by single photos. ``labels`` is a table beside those in ``root``.
+        TaggerError if a column that says what is a sequence is in no table.
+        """
+        if self.model.sequences is None:
+            return files
+        data = self.settings.data.model_copy(update={"labels": str(labels or "")})
+        self.order = FollowedFrames.read(root, list(files), data, self.model.sequences.length)
+        return self.order.files
+
+    def read_for(self, files: list[str]) -> list[str]:
+        """The files whose pixels decide what these get: themselves, and the frames that are followed before them."""
+        return files if self.order is None else self.order.read_for(files)
 
     def predict_probs(self, root: Path, files: list[str], *, description: str = "tagging") -> Predictions:
         """Probabilities of ``root / file`` for each file, in fp32 so that they are the same on every processor."""
@@ -96,7 +117,16 @@ class Predictor:
         return Predictions(files, probs_NK, reasons)
 
     def _run_batches(self, root: Path, files: list[str]) -> Iterator[BatchOutputs]:
-        """Logits of all files. On several cores each reads its own images; else processes read them."""
+        """Logits of all files; of frames with those before them, where these are followed."""
+        if self.model.sequences is None:
+            return self._run_images(root, files)
+        order = self.order
+        if order is None or not all(file in order.place for file in files):
+            order = FollowedFrames.alone(files, self.model.sequences.length)
+        return window_outputs(self.model, order, files, lambda some: self._run_images(root, some))
+
+    def _run_images(self, root: Path, files: list[str]) -> Iterator[BatchOutputs]:
+        """What the model gives to single images. On several cores each reads its own; else processes read them."""
         image = self.settings.image
         dataset = ImageFiles(root, files, size=image.size, fit=image.fit)
         batches: BatchSequence | Iterable[ImageBatch]
@@ -109,13 +139,22 @@ class Predictor:
             batches = make_loader(
                 dataset, range(len(files)), batch_size=self.settings.train.batch_size, workers=workers
             )
-        inference_model = self.model.eval() if len(files) < MIN_TO_FUSE else self.inference_model
+        few = len(files) < MIN_TO_FUSE
+        if self.model.sequences is None:
+            inference_model: nn.Module = self.model.eval() if few else self.inference_model
+        else:
+            inference_model = FrameOutputs(self.model).eval() if few else self.inference_frames
         return run_batches(inference_model, batches, device=self.device, tta_hflip=image.tta_hflip)
 
     @cached_property
     def inference_model(self) -> TagModel:
         """The model with batch normalisation fused: the same logits, faster. For gradients use ``model``."""
         return fuse_batchnorm(self.model, example_images(self.settings.image.size, self.device))
+
+    @cached_property
+    def inference_frames(self) -> FrameOutputs:
+        """What ``FrameOutputs`` of the model gives, with batch normalisation fused."""
+        return fuse_batchnorm(FrameOutputs(self.model), example_images(self.settings.image.size, self.device))
 
     def chosen_labels(self, probs_NK: Floats) -> Iterator[list[str]]:
         """The chosen labels of each image: those above their thresholds that the run's groups and rules allow."""

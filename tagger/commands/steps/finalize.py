@@ -17,6 +17,7 @@ from tagger.arrays import UNKNOWN, Cells, Floats, Indices, labels_with_both_side
 from tagger.commands.console.metrics_report import report
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.related_photos import sets_of
+from tagger.commands.steps.sequence_metrics import sequence_metrics, tell_sequences
 from tagger.commands.steps.settle_choice import keep_run_in_use, settle_choice
 from tagger.commands.steps.training_steps import FittedModel, SplitImages
 from tagger.config import Settings
@@ -94,6 +95,7 @@ def finalize(fitted: FittedModel, extra_metrics: Callable[[], dict[str, Any]] = 
     if shown := judgement.headline:
         where = "test split" if judgement.metrics["test"] else "validation split"
         report(shown, where, job.screen, rest=f"{run.path / 'metrics.json'} has all")
+    tell_sequences(judgement.metrics, job.screen)
     return run
 
 
@@ -154,6 +156,8 @@ def judge(
         "notes": [*result.notes, *filter(None, [thresholds.never_chosen_note(names), thresholds.note])],
         "split": table.to_dict("records"),
     }
+    if result.frame_logits_NK is not None:
+        metrics["sequence"] = sequence_metrics(data, result, settings)
     if code := head_code_report(result.model.head, names):
         metrics["code"] = code
     if (chosen := settings.regularisers.get("orthoreg")) is not None:
@@ -202,8 +206,8 @@ def save(run: RunFolder, split: SplitImages, result: TrainingResult, judgement: 
     run.save_decision_rule(judgement.thresholds, judgement.calibration, names)
     run.save_oof(judgement.probs_NK, data.fold_N)
     run.save_embeddings(result.embeddings_ND)
-    if data.features is not None and len(data.features.views_VND) > 1:
-        run.save_views(data.features.views_VND)
+    if (kept := data.features) is not None and (len(kept.views_VND) > 1 or kept.num_pooled):
+        run.save_views(kept.views_VND)
     run.save_dynamics(result.dynamics.mean_NK, result.dynamics.std_NK)
     run.save_history(result.history)
 

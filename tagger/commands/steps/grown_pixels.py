@@ -19,11 +19,11 @@ from tagger.batches import (
 from tagger.commands.steps.duplicate_groups import keep_fingerprints, picture_last
 from tagger.commands.steps.file_changes import find_changed_while_reading
 from tagger.commands.steps.grown_photos import GrownPhotos
-from tagger.commands.steps.related_photos import related_groups
+from tagger.commands.steps.related_photos import related_groups, with_frames
 from tagger.commands.steps.training_steps import LoadedImages, ScannedImages, usable_images
 from tagger.data import near_duplicate_groups
 from tagger.data.joined_split import by_folders, join_split
-from tagger.model import example_images, fuse_batchnorm
+from tagger.model import example_images, fuse_batchnorm, with_grid
 from tagger.runs import LocatedRun, RunFolder
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features
@@ -84,9 +84,8 @@ def _features(
     new = np.setdiff1d(np.flatnonzero(row_N < 0), list(unreadable))
     files = read.files
     device = read.job.accelerator.device
-    backbone = read.backbone
-    assert backbone is not None
-    backbone.to(device).to(memory_format=torch.channels_last)
+    assert read.backbone is not None
+    backbone = with_grid(read.backbone, settings).to(device).to(memory_format=torch.channels_last)
     loader = make_loader(files, new, batch_size=settings.train.batch_size, workers=settings.image.num_workers)
     computed = extract_features(
         fuse_batchnorm(backbone, example_images(files.size, device)),
@@ -137,6 +136,7 @@ def _with_parts(scanned: ScannedImages, num_folds: int) -> ScannedImages:
     images = images.assign(split=parts.split, fold=parts.fold, group=group_N)
     if related_N is not None:
         images["related"] = related_N
+        images = with_frames(images, data)
     if "picture_hash" in images:
         images["picture_hash"] = images.pop("picture_hash")  # last, as in a training
     return replace(scanned, images=images)

@@ -75,7 +75,7 @@ def _write_batch(
     """The saved state of a batch. It is predicted if there is none yet, or if some of its files were changed."""
     state_path = path.with_name(f"{path.name}.json")
     listing = _digest(files)
-    stamps = _digest(_file_stamp(root / file) for file in files)
+    stamps = _digest(_file_stamp(root / file) for file in predictor.read_for(files))
     if state_path.is_file():
         state: dict[str, Any] = json.loads(state_path.read_text("utf-8"))
         if state["listing"] != listing or state.get("stamps", stamps) == stamps:

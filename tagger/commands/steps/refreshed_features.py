@@ -15,6 +15,7 @@ from tagger.arrays import Indices
 from tagger.batches import ImageBatch, fingerprint, make_loader
 from tagger.commands.steps.kept_backbone import kept_backbone
 from tagger.commands.steps.training_steps import LoadedImages
+from tagger.model import with_grid
 from tagger.runs import LocatedRun
 from tagger.text import counted
 from tagger.training.device import pick_precision
@@ -61,8 +62,7 @@ def refresh_features(
     job = read.job
     settings = job.settings
     device = job.accelerator.device
-    backbone = kept_backbone(previous, settings)
-    backbone.to(device).eval()
+    backbone = with_grid(kept_backbone(previous, settings), settings).to(device).eval()
     views_VND = np.array(features.views_VND)
     for outputs in run_batches(
         backbone,

@@ -36,7 +36,7 @@ def training_targets(scanned: ScannedImages, inputs: RetrainInputs) -> RetrainTa
             lambda held_out: TrainingTargets.from_labels(labels_NK, None, weights_NK),
             {"way": "trust", "cells": num_doubted},
         )
-    views_VND = scanned.features.views_VND
+    views_VND = scanned.features.pooled_VND
     noisy_targets = NoisyTargets(
         views_VND, labels_NK, doubt_NK, weights_NK, fold_N, inputs.settings, scanned.vocabulary
     )

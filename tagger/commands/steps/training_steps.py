@@ -20,7 +20,7 @@ from tagger.commands.steps.file_changes import report_changed_files
 from tagger.config import Settings
 from tagger.data import Vocabulary
 from tagger.errors import Problem
-from tagger.model import Backbone
+from tagger.model import Backbone, num_pooled_features
 from tagger.runs import RunFolder
 from tagger.text import counted
 from tagger.training.device import make_accelerator
@@ -129,9 +129,15 @@ def usable_images(
         read.vocabulary,
         rows,
         open_cache(read.files, rows, job.run.checkpoint.pixels_path),
-        features.select(rows) if features else None,
+        _select_features(features, rows, job.settings) if features else None,
         problems,
     )
+
+
+def _select_features(features: Features, rows: NDArray[np.int64], settings: Settings) -> Features:
+    """The features of some rows; how many are for heads is known where sequences have others."""
+    num_pooled = num_pooled_features(settings) if settings.sequence.own_features else None
+    return replace(features, num_pooled=num_pooled).select(rows)
 
 
 def fit(split: SplitImages) -> FittedModel:

@@ -9,6 +9,15 @@ from tagger.suspects.evidence import Evidence
 signals = Registry("signal")
 
 
+def build_signals(evidence: Evidence) -> dict[str, "Signal"]:
+    """Every signal that applies to the evidence, by name."""
+    return {
+        name: signals.build(name, evidence)
+        for name in signals.names()
+        if signals.find(name).applies(evidence)  # type: ignore[attr-defined]
+    }
+
+
 class Signal(ABC):
     """Evidence for a label being on an image, apart from the label itself.
 
@@ -24,6 +33,11 @@ class Signal(ABC):
 
     def __init__(self, evidence: Evidence):
         self.evidence = evidence
+
+    @classmethod
+    def applies(cls, evidence: Evidence) -> bool:
+        """Whether the evidence has what the signal goes by; others are not built."""
+        return True
 
     @abstractmethod
     def reason(self, row: int, k: int) -> str:

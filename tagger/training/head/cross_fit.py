@@ -99,7 +99,7 @@ def cross_fit_heads(
         fold_targets = targets(held_out) if targets else TrainingTargets.from_labels(labels_NK)
         task = HeadFitTask(views_VND, labels_NK, fold_targets, rows, held_out, vocabulary)
         prefetch = torch.get_num_threads() > 1
-        check = partial(_check_stop, stop)
+        check = partial(check_stop, stop)
         fitted = [
             train_head(one, task, settings, dynamics, prefetch=prefetch, before_epoch=check)
             for one in prepared[fold]
@@ -108,16 +108,18 @@ def cross_fit_heads(
         logits_NK[held_out] = head_logits(head, views_VND, held_out)
         return head, fitted[0][1]
 
-    fitted = _run_folds(fit_fold, folds, stop, track)
+    fitted = run_folds(fit_fold, folds, stop, track)
     heads = tuple(head for head, _ in fitted)
-    return CrossFittedHeads(heads, logits_NK, _mean_history([history for _, history in fitted]), dynamics)
+    return CrossFittedHeads(heads, logits_NK, mean_history([history for _, history in fitted]), dynamics)
 
 
-def _run_folds(fit_fold: Callable[[int], T], folds: Sequence[int], stop: Event, track: Track) -> list[T]:
+def run_folds(
+    fit_fold: Callable[[int], T], folds: Sequence[int], stop: Event, track: Track, what: str = "heads"
+) -> list[T]:
     """``fit_fold`` of each fold, in threads; ``stop`` is set at the end, or when one fails."""
     results = thread_map(fit_fold, folds, workers=min(torch.get_num_threads(), len(folds), MAX_WORKERS))
     try:
-        return [next(results) for _ in track(folds, "heads")]
+        return [next(results) for _ in track(folds, what)]
     finally:
         stop.set()  # Ctrl-C: heads that still train in a thread stop after their epoch
         results.close()  # type: ignore[attr-defined]
@@ -169,19 +171,20 @@ def _prepare_heads(
     ]
 
 
-def _check_stop(stop: Event) -> None:
+def check_stop(stop: Event) -> None:
+    """InterruptedError if ``stop`` is set."""
     if stop.is_set():
         raise InterruptedError("the training of other heads has ended early")
 
 
-def _mean_history(histories: Sequence[History]) -> History:
-    """History rows of the stage, each the mean over its heads."""
+def mean_history(histories: Sequence[History], stage: str = "head") -> History:
+    """History rows of a stage, each the mean over its folds."""
     keys = histories[0][0]
     rows = [
         {key: float(np.mean([row[key] for row in rows])) for key in keys}
         for rows in zip(*histories, strict=True)
     ]
-    return [{"stage": "head", **row, "epoch": int(row["epoch"])} for row in rows]
+    return [{"stage": stage, **row, "epoch": int(row["epoch"])} for row in rows]
 
 
 def combine_heads(members: Sequence[Head | HeadEnsemble]) -> Head | HeadEnsemble:

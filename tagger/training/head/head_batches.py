@@ -89,9 +89,18 @@ def prefetch_batches(
 def sample_views(views_VND: NDArray[np.float16], rows: Indices, rng: np.random.Generator) -> Tensor:
     """Features (B, D) of some rows, float16, each of a view drawn for it."""
     num_views, num_images, num_features = views_VND.shape
-    if num_views > 1:
-        rows = rows + num_images * rng.integers(num_views, size=len(rows))
+    view_B = rng.integers(num_views, size=len(rows)) if num_views > 1 else np.zeros(len(rows), np.int64)
+    if not views_VND.flags.c_contiguous:  # a part of all features: to reshape it would copy them
+        return torch.from_numpy(np.asarray(views_VND[view_B, rows]))
+    rows = rows + num_images * view_B
     return torch.from_numpy(np.asarray(views_VND).reshape(-1, num_features).take(rows, axis=0))
+
+
+def take_rows(view_ND: NDArray[np.float16], rows: Indices) -> Tensor:
+    """Some rows, copied; of columns of a wider array too, which ``take`` would copy as a whole."""
+    if view_ND.flags.c_contiguous:
+        return torch.from_numpy(view_ND.take(rows, axis=0))
+    return torch.from_numpy(np.asarray(view_ND[rows]))
 
 
 def mixup_features(

@@ -25,7 +25,7 @@ from tagger.model import new_head
 from tagger.regularisers import ModelOutputs, Regulariser
 from tagger.scoring import mean_average_precision
 from tagger.training.dynamics import TrainingDynamics, first_counted_epoch
-from tagger.training.head.head_batches import HeadBatch, make_block, prefetch_batches, split_blocks
+from tagger.training.head.head_batches import HeadBatch, make_block, prefetch_batches, split_blocks, take_rows
 from tagger.training.nonfinite_errors import check_finite_head_loss
 from tagger.training.objective import (
     Objective,
@@ -233,9 +233,7 @@ def head_logits(
 
     def logits_of(at: int) -> Floats:
         with torch.inference_mode():
-            parts = [
-                head(torch.from_numpy(view_ND.take(rows[at : at + chunk], axis=0))) for view_ND in views_VND
-            ]
+            parts = [head(take_rows(view_ND, rows[at : at + chunk])) for view_ND in views_VND]
             return torch.stack(parts).mean(0).numpy()
 
     return np.concatenate(list(thread_map(logits_of, range(0, len(rows), chunk), workers=workers)))

@@ -15,6 +15,7 @@ SCRIPT_NAMES = (
     "doubt",
     "card",
     "details",
+    "frames",
     "heat",
     "grid",
     "keys",

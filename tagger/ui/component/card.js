@@ -34,6 +34,7 @@ class CardView {
     this.chips = el("div", { class: "chips", role: "group", "aria-label": "Labels of this photo" });
     this.near = el("div", { class: "near" });
     this.nearTitle = el("h3", { text: "Most similar photos" });
+    this.frames = el("div", { class: "frames", hidden: true });
     const small = (text, hint, shortcut, act) =>
       el("button", { class: "small", type: "button", "aria-keyshortcuts": shortcut, onclick: act }, key(hint), text);
     this.methods = el("div", { class: "ways", role: "group", "aria-label": "Method of the heat map", hidden: true });
@@ -55,6 +56,7 @@ class CardView {
           small("Undo", "Z", "z Backspace", () => this.app.undo()),
           this.heatButton,
         ),
+        this.frames,
         el("div", { class: "labels" }, el("h3", { text: "Labels of this photo" }), this.chips),
         el("div", { class: "similar" }, this.nearTitle, this.near),
       ),
@@ -129,7 +131,7 @@ class CardView {
     if (this.stage.clientWidth) this.size = this.app.data.image_size || stageSize(this.stage);
     for (const card of this.queue.slice(0, AHEAD + 1)) {
       this.app.photos.get(card, this.size);
-      for (const other of card.neighbours) this.app.photos.get(other, 128);
+      for (const other of [...card.neighbours, ...(card.frames ?? [])]) this.app.photos.get(other, 128);
     }
   }
 

@@ -13,6 +13,7 @@ CardView.prototype.detail = function (card) {
     }
   }
   this.near.replaceChildren(...card.neighbours.map((other) => this.neighbour(card, other)));
+  this.showFrames(card);
   this.nearTitle.hidden = card.neighbours.length === 0;
   this.heatButton.hidden = !this.app.data.heat || card.blind; // what the model looks at would be a hint
 };

@@ -3,6 +3,7 @@
 const CARD_KEYS = [
   ["Y", "→", "yes, the photo shows the label"],
   ["N", "←", "no, the photo does not show it"],
+  ["Shift Y", "Shift N", "yes or no for the run of frames that say the same (sequences)"],
   ["Enter", "", "the likelier answer (the button marked Enter)"],
   ["K", "", "keep the label as it is"],
   ["U", "", "unsure: another reviewer may know"],
@@ -60,6 +61,7 @@ function letterOf(event) {
 
 function cardAction(pressed, digit, shift, card) {
   if (digit && !shift) return () => card.toggle(DIGITS.indexOf(digit));
+  if (shift && (pressed === "y" || pressed === "n")) return () => card.decideRun(pressed === "y" ? "yes" : "no");
   const acts = {
     y: () => card.decide("yes"),
     ArrowRight: () => card.decide("yes"),

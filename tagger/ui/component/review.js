@@ -137,9 +137,9 @@ class Review {
   undo() {
     const entry = this.session.history.pop();
     if (!entry) return this.nudge("Nothing to undo here. Older decisions: page Photos, history of the photo.");
-    const cards = entry.mode === "edit" ? [{ ...entry.card, label: entry.label.name }] : entry.cards;
+    const cards = entry.mode === "edit" ? [{ ...entry.card, label: entry.label.name }] : entry.run ?? entry.cards;
     this.session.decide(
-      entry.rows.map(({ seq }, index) => this.decision(cards[index], "undo", { position: -1, undoes_seq: seq, source: entry.mode })),
+      entry.rows.map(({ seq }, index) => this.decision(cards[index], "undo", { position: -1, undoes_seq: seq, source: entry.mode === "run" ? "card" : entry.mode })),
     );
     const mode = entry.mode === "grid" ? "grid" : "card";
     if (mode !== this.mode) this.setMode(mode);

@@ -21,6 +21,7 @@ SIGNAL_TITLES = {
     "rules": "Breaks a rule",
     "duplicates": "Near-duplicates disagree",
     "dynamics": "Hard to learn",
+    "flicker": "Against the frames before and after",
 }
 DECIDED_OPTIONS = {"To decide": False, "Decided": True, "All": None}
 

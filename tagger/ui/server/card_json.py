@@ -45,9 +45,21 @@ def card_to_json(
         "more": len(card.labels) - len(labels),
         "neighbours": [_neighbour_to_json(other, card.label, str(hashes[other.row])) for other in near],
     }
+    if card.frames:
+        found["frames"] = [
+            {
+                "row": one.row,
+                "file": one.file,
+                "hash": str(hashes[one.row]),
+                "offset": one.offset,
+                "has": one.value,
+            }
+            for one in card.frames
+        ]
+        found["run"] = [{"row": row, "hash": str(hashes[row])} for row in card.run]
     if previews is not None:
         found["src"] = previews.data_uri(card.file, card.hash, size=1024)
-        for other in found["neighbours"]:
+        for other in [*found["neighbours"], *found.get("frames", [])]:
             other["src"] = previews.data_uri(other["file"], other["hash"], size=128)
     return found
 
