@@ -14,7 +14,7 @@ from tagger.scoring.bootstrap import resample
 from tagger.scoring.label_constraints import LabelConstraints
 from tagger.scoring.metric_set import MetricSet
 
-FOLD_METRICS = ("map", "micro_f1", "macro_f1")
+FOLD_METRICS = ("map", "roc_auc", "micro_f1", "macro_f1")
 
 
 def fold_metrics(
