@@ -16,7 +16,7 @@ def plot_filter_angles(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """
     if not rows:
         return text_figure("There is no layer with two filters.")
-    figure = new_figure(max(4.6, 2.0 + 0.09 * len(rows)), 2.9)
+    figure = new_figure(max(4.6, 2.0 + 0.09 * len(rows)), 3.1)
     ax = figure.subplots()
     places = range(1, len(rows) + 1)
     marker = "o" if len(rows) <= 40 else ""
@@ -31,6 +31,6 @@ def plot_filter_angles(rows: Sequence[Mapping[str, Any]]) -> bytes:
     ax.set_xlabel("layer, from the input on", fontsize=9)
     ax.set_ylabel("degrees", fontsize=9)
     style_axes(ax, grid="y")
-    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, 0.9))
+    ax.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2)
     add_heading(figure, "Angles between the filters of a layer", ["90 degrees: filters that share nothing"])
     return to_png(figure)
