@@ -21,6 +21,7 @@ from tagger.read_options import ReadOptions
 from tagger.text import counted, shortlist
 
 TABLE_SUFFIXES = (*READABLE_SUFFIXES, ".json", ".ndjson", ".manifest")
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 MAX_TRIED = 5  # tables that are tried beside sub-folders
 
 
@@ -126,6 +127,8 @@ def _reader_of_path(lookup: ImageLookup, path: Path, readers: dict[str, LabelRea
     for name in NAMED_PATH_ORDER:
         if readers[name].accepts(path, lookup):
             return name
+    if path.suffix.lower() in SPREADSHEETS:
+        raise TaggerError(f"{path}: a spreadsheet is not read. Save it as CSV, in UTF-8, and name that file")
     raise TaggerError(
         f"{path}: no known label format. Give a table (.csv, .tsv, .parquet, .jsonl), a file of COCO,"
         " Pascal VOC, YOLO, CVAT, Label Studio or Hugging Face, or a folder of LABEL.txt files"

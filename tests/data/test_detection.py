@@ -79,3 +79,12 @@ def test_every_data_command_takes_the_settings_of_reading(tmp_path, tagger_cli):
         "--set data.file_column=image --set data.labels_column=tags --set data.label_separator=space"
         in hint.out
     )
+
+
+def test_a_spreadsheet_says_how_it_is_saved(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(photo("a.jpg"))
+    (tmp_path / "labels.xlsx").write_bytes(b"PK")
+    with pytest.raises(TaggerError, match=r"labels\.xlsx: a spreadsheet is not read\. Save it as CSV"):
+        read_dataset(tmp_path, tmp_path / "labels.xlsx")
+    with pytest.raises(TaggerError, match=r"1 image and labels\.xlsx, but no labels"):
+        read_dataset(tmp_path)

@@ -408,6 +408,8 @@ def test_lists_of_zeros_and_ones_are_no_labels(tmp_path):
         lambda names: json.dumps({name: name in names for name in LABELS}),
         lambda names: "{" + ",".join(names) + "}",
         lambda names: str(tuple(names)),
+        lambda names: '"' + '";"'.join(names) + '"',
+        lambda names: "\n".join(f"- {name}" for name in names),
     ],
 )
 def test_cells_of_numpy_databases_and_checkboxes_are_lists(tmp_path, cell):

@@ -17,6 +17,8 @@ from tagger.text import set_options
 STRONG_SIGNS = (";", ",", "\t", "\n")  # rare in names
 WEAK_SIGNS = ("#", "/", "&", "+", " and ", " ")  # usual in names
 LISTS = "lists"
+QUOTED_PART = re.compile(r'^\s*"([^"]+)"\s*$')  # "sky";"sea"
+BULLET = re.compile(r"^\s*[-*•]\s+")  # a list, as people write one on lines
 WHOLE_FLOAT = re.compile(r"-?\d+\.0+")
 FLOAT = re.compile(r"-?\d*\.\d+(e-?\d+)?")
 MIN_WHOLE = {
@@ -75,6 +77,9 @@ def split_text(cell: str, separator: str) -> list[str]:
         parts = parse_bare_list(cell) if parts is None else parts
     if parts is None:
         parts = [cell] if separator in ("none", LISTS) else cell.split(separator)
+        parts = [QUOTED_PART.sub(r"\1", part) for part in parts] if separator in STRONG_SIGNS else parts
+        bullets = separator == "\n" and all(BULLET.match(part) for part in parts if part.strip())
+        parts = [BULLET.sub("", part) for part in parts] if bullets else parts
     return list(dict.fromkeys(filter(None, map(str.strip, parts))))
 
 
