@@ -40,6 +40,7 @@ NAMES = st.one_of(
 )
 SIGNS = {"bars": "|", "commas": ",", "semicolons": ";", "blanks": " ", "hashes": "#", "bare": ","}
 SIGNS |= {"values before": ";", "values behind": ";", "parts": "|"}
+FLAGS = ("1", "x", "Yes")  # columns label1 and label2 with nothing else in them are labels with a yes
 NO_LABELS = ("nan",)  # a cell of a second column that says that there is none
 PRINTED = re.compile(r"(?:--set (?:'[^']*'|[^\s;()]+) ?)+")
 Table = dict[str, tuple[set[str], set[str]]]
@@ -57,6 +58,8 @@ def truths(draw: st.DrawFn, dialect: str) -> Truth:
     labels_NK = np.array(draw(st.lists(cells, min_size=num_photos, max_size=num_photos)), np.int8)
     assume((labels_NK == YES).any() and not (dialect == "shares" and not (labels_NK == NO).any()))
     assume(dialect not in ("parts", "ragged") or (labels_NK == YES).sum() > 1)
+    written = {label for label, said in zip(labels, (labels_NK == YES).any(0), strict=True) if said}
+    assume(dialect != "parts" or not written <= set(FLAGS))
     return Truth(tuple(f"p{n}.jpg" for n in range(num_photos)), tuple(labels), labels_NK)
 
 
