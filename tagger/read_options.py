@@ -66,6 +66,11 @@ class ReadOptions(Section):
         """Columns that say which photos belong together, and in which order; they are no labels."""
         return ()
 
+    @property
+    def yes_from(self) -> dict[str, float]:
+        """Columns that hold numbers, and the number from which on the label applies."""
+        return {}
+
     def ignores(self, column: str) -> bool:
         """True if ``ignore_columns`` has the column's name or a pattern of it.
 

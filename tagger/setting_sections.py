@@ -41,12 +41,19 @@ class DataSettings(ReadOptions):
     """Photos of one sequence have the same folder, the same name but for its trailing number, or follow in time."""
     burst_gap: float = Field(2.0, gt=0)
     """Largest gap between two photos of one sequence, in seconds, for `sequences=time`."""
+    numbers: dict[str, float] = Field({})
+    """Labels that are numbers, each with the number from which on it is yes: `numbers={pain=1}`; or in labels.toml."""
     val: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of images used to stop training and to compare models."""
     test: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of images that no training ever sees; the headline metrics come from them."""
     folds: int = Field(5, ge=2, le=50)
     """Parts that train + val are cut into for out-of-fold probabilities."""
+
+    @property
+    def yes_from(self) -> dict[str, float]:
+        """Columns that hold numbers, and the number from which on the label applies."""
+        return self.numbers
 
     @property
     def has_sequences(self) -> bool:

@@ -46,6 +46,7 @@ from tagger.commands.steps.training_steps import (
     TrainingJob,
     fit,
     usable_images,
+    with_number_targets,
 )
 from tagger.commands.suspects import suspects
 from tagger.data import label_stats
@@ -190,6 +191,7 @@ def split(scanned: ScannedImages, inputs: RetrainInputs, targets: RetrainTargets
         scanned.pixels, labels_NK, split_N, fold_N, scanned.features, targets.targets_without, scanned.vocabulary,
         frames=frames_of(images),
     )  # fmt: skip
+    data = with_number_targets(data, images, job.settings)
     priors_K = label_stats(labels_NK[split_N != "test"]).priors_K
     reads_photos = job.settings.train.epochs or inputs.growth is not None
     return SplitImages(

@@ -28,6 +28,7 @@ from tagger.commands.steps.training_steps import (
     TrainingJob,
     fit,
     usable_images,
+    with_number_targets,
 )
 from tagger.config import Settings
 from tagger.data import Dataset, Split, split_images
@@ -227,6 +228,7 @@ def split(scanned: ScannedImages) -> SplitImages:
         start=load_start(start, scanned) if start else None, frames=frames_of(images),
     )  # fmt: skip
     notes = (tell_labels(start, scanned),) if start else ()
+    data = with_number_targets(data, images, job.settings)
     return SplitImages(job, images, data, stats_when_hashed(job.run.checkpoint, scanned.rows), notes=notes)
 
 

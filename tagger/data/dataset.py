@@ -21,10 +21,12 @@ from tagger.data.images.hashes import identify_files
 from tagger.data.images.image_files import PLAIN_SUFFIXES
 from tagger.data.images.listing import Listing, check_folder, list_images
 from tagger.data.label_source import choose_reader
+from tagger.data.numbers import check_numbers, read_numbers, with_numbers
 from tagger.data.vocabulary import Vocabulary, parse_labels_toml
 from tagger.errors import Problem, TaggerError
 from tagger.progress import ProgressCallback, no_progress
 from tagger.read_options import ReadOptions
+from tagger.setting_sections import DataSettings
 from tagger.text import counted, shortlist
 
 
@@ -66,7 +68,7 @@ def read_dataset(
     on (no images, no labels, a broken label file); all other problems are in ``problems``.
     """
     root = check_folder(root)
-    read_options = read_options or ReadOptions()
+    read_options = _with_numbers(root, read_options or ReadOptions(), labels)
     listing = _list_some_images(root, read_options.pairs)
     lookup = ImageLookup(root, listing.files, listing.beside)
     first_half, second_half = _split_progress(progress, len(listing.files))
@@ -81,6 +83,7 @@ def read_dataset(
         images, labels_NK, copies = _merge_copies(images, labels_NK, table.source_name)
     else:
         copies = _differing_copies(images, labels_NK, vocabulary.labels)
+    images = _add_numbers(root, images, read_options, vocabulary)
     violations = describe_violations(
         labels_NK, vocabulary.labels, images["file"].tolist(), vocabulary.groups, vocabulary.rules
     )
@@ -106,6 +109,21 @@ def read_dataset(
         rules=vocabulary.rules,
         unreadable=(*listing.problems, *unread),
     )
+
+
+def _with_numbers(root: Path, read_options: ReadOptions, labels: str | Path | None) -> ReadOptions:
+    """The options with the labels that are numbers of ``labels.toml`` too; themselves where there are none."""
+    data = DataSettings.model_validate({**read_options.model_dump(), "labels": str(labels or "")})
+    data = with_numbers(root, data)
+    return data if data.numbers else read_options
+
+
+def _add_numbers(root: Path, images: pd.DataFrame, data: ReadOptions, vocabulary: Vocabulary) -> pd.DataFrame:
+    """The images with a column of numbers for each label that is one."""
+    if not isinstance(data, DataSettings) or not data.numbers:
+        return images
+    check_numbers(data.numbers, vocabulary.labels, vocabulary.groups)
+    return images.assign(**read_numbers(root, images["file"].tolist(), data))
 
 
 def _passed_over(ignored: Sequence[str], listing: Listing, idle: Sequence[str]) -> list[str]:

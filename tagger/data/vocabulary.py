@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tagger.data.constraints import GROUP_KINDS, LabelGroup, Rule
@@ -12,11 +12,15 @@ from tagger.text import shortlist
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The labels in column order, their groups and their rules."""
+    """The labels in column order, their groups and their rules.
+
+    ``number_lows``, in a training: the lowest target of each label that is a number.
+    """
 
     labels: tuple[str, ...]
     groups: dict[str, LabelGroup]
     rules: tuple[Rule, ...]
+    number_lows: Mapping[str, float] = field(default_factory=dict)
 
 
 EMPTY_VOCABULARY = Vocabulary((), {}, ())
@@ -45,7 +49,7 @@ def parse_labels_toml(
         raise TaggerError(
             "labels.toml: it is nested too deep or holds huge numbers. Write it again"
         ) from None
-    wrong = _unknown_keys(content, ("labels", "groups", "rules"), "")
+    wrong = _unknown_keys(content, ("labels", "groups", "rules", "numbers"), "")
     labels = tuple(used)
     messages = []
     if "labels" in content:

@@ -7,6 +7,7 @@ from tagger.losses.bce import BceLoss, FalsePositiveLoss, SquaredErrorLoss, Weig
 from tagger.losses.distribution_balanced import DistributionBalancedLoss
 from tagger.losses.focal import AsymmetricLoss, FocalLoss
 from tagger.losses.grouped_loss import GroupedLoss, grouped_loss
+from tagger.losses.number_loss import NumberLoss, number_loss
 
 __all__ = [
     "AsymmetricLoss",
@@ -16,8 +17,10 @@ __all__ = [
     "FocalLoss",
     "GroupedLoss",
     "Loss",
+    "NumberLoss",
     "SquaredErrorLoss",
     "WeightedBceLoss",
     "grouped_loss",
     "losses",
+    "number_loss",
 ]

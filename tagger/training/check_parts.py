@@ -34,6 +34,11 @@ def check_parts(settings: Settings) -> None:
             " Leave it at 0, or take a convolutional backbone."
         )
     check_sequence(settings)
+    if settings.data.numbers and settings.loss.smoothing:
+        raise TaggerError(
+            f"loss.smoothing = {settings.loss.smoothing:g} softens yes and no, but"
+            f" {next(iter(settings.data.numbers))!r} is a number. Leave it at 0."
+        )
     networks_have_parts = begins_with_features(settings) and settings.train.fold_models > 1
     if not settings.data.val and settings.train.epochs and not networks_have_parts:
         raise TaggerError(

@@ -13,7 +13,7 @@ from tagger.arrays import Cells
 from tagger.config import Settings
 from tagger.data import LabelGroup, Rule, Vocabulary, label_stats
 from tagger.errors import TaggerError
-from tagger.losses import grouped_loss, losses
+from tagger.losses import grouped_loss, losses, number_loss
 from tagger.regularisers import ModelOutputs, Regulariser, RegulariserContext, StepContext, regularisers
 
 
@@ -69,9 +69,10 @@ def make_loss(
     """
     loss = losses.build(settings.loss.name, label_stats(labels_NK[rows]), **settings.loss.options)
     learnable_RK = labels_NK[np.concatenate([rows, held_out])]
-    return grouped_loss(
+    grouped = grouped_loss(
         loss, vocabulary.labels, vocabulary.groups, learnable_RK, smoothing=settings.loss.smoothing
     )
+    return number_loss(grouped, vocabulary.labels, vocabulary.number_lows)
 
 
 class LabelDefinitions(Protocol):

@@ -14,6 +14,7 @@ from tagger.data.frame_windows import Frames
 from tagger.model import TagModel
 from tagger.training.dynamics import TrainingDynamics
 from tagger.training.features import Features
+from tagger.training.number_targets import NumberTargets
 from tagger.training.targets import TrainingTargets
 
 History = list[dict[str, Any]]
@@ -27,7 +28,7 @@ class TrainingData:
     Metrics count ``labels_NK``. ``targets`` (None: the labels) gives other targets and weights, made without
     the rows that are held out. ``vocabulary`` holds the labels' groups and rules. ``start`` is a model with these
     labels whose head, and attention, the training begins with; its backbone is that of the settings. ``frames`` are
-    the sequences that the images are of.
+    the sequences that the images are of, ``numbers`` those of labels that are numbers.
     """
 
     images: ImageFiles | CachedImages
@@ -39,10 +40,12 @@ class TrainingData:
     vocabulary: Vocabulary = EMPTY_VOCABULARY
     start: TagModel | None = None
     frames: Frames | None = None
+    numbers: NumberTargets | None = None
 
     def targets_without(self, held_out: Indices) -> TrainingTargets:
         """Targets of a training without some rows, which have no influence on them."""
-        return self.targets(held_out) if self.targets else TrainingTargets.from_labels(self.labels_NK)
+        found = self.targets(held_out) if self.targets else TrainingTargets.from_labels(self.labels_NK)
+        return found if self.numbers is None else self.numbers.apply(found, self.labels_NK)
 
     def rows(self, *splits: str) -> Indices:
         """The rows of some splits."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from tagger.commands.steps.resume_options import weights_setting
 from tagger.commands.steps.started_from import check_compatible
 from tagger.config import Settings
+from tagger.data.numbers import with_numbers
 from tagger.errors import TaggerError
 from tagger.presets import load_settings, override_keys
 from tagger.runs import RunFolder
@@ -50,7 +51,7 @@ def _load(
     paths = {"path": str(data.resolve()), "labels": "" if labels is None else str(Path(labels).resolve())}
     settings = load_settings(preset, overrides, data=paths, **more)
     parse_objective(settings.threshold.objective)
-    return settings
+    return settings.model_copy(update={"data": with_numbers(data, settings.data)})
 
 
 def _settings_from_run(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tagger.arrays import UNKNOWN, Cells, Floats, Indices, labels_with_both_sides, sigmoid
 from tagger.commands.console.metrics_report import report
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.number_report import number_report, tell_numbers, with_number_thresholds
 from tagger.commands.steps.related_photos import sets_of
 from tagger.commands.steps.sequence_metrics import sequence_metrics, tell_sequences
 from tagger.commands.steps.settle_choice import keep_run_in_use, settle_choice
@@ -95,6 +96,7 @@ def finalize(fitted: FittedModel, extra_metrics: Callable[[], dict[str, Any]] = 
     if shown := judgement.headline:
         where = "test split" if judgement.metrics["test"] else "validation split"
         report(shown, where, job.screen, rest=f"{run.path / 'metrics.json'} has all")
+    tell_numbers(judgement.metrics, job.screen)
     tell_sequences(judgement.metrics, job.screen)
     return run
 
@@ -134,6 +136,7 @@ def judge(
         pooled_loss=rule.pooled_loss,
         seed=settings.seed,
     )
+    thresholds = with_number_thresholds(thresholds, data, calibration, data.vocabulary.labels)
     eval_labels_NK = _eval_labels(data, eval_mask_NK)
     names = data.vocabulary.labels
 
@@ -156,6 +159,8 @@ def judge(
         "notes": [*result.notes, *filter(None, [thresholds.never_chosen_note(names), thresholds.note])],
         "split": table.to_dict("records"),
     }
+    if data.numbers is not None:
+        metrics["numbers"] = number_report(data, result)
     if result.frame_logits_NK is not None:
         metrics["sequence"] = sequence_metrics(data, result, settings)
     if code := head_code_report(result.model.head, names):

@@ -25,6 +25,7 @@ from tagger.runs import RunFolder
 from tagger.text import counted
 from tagger.training.device import make_accelerator
 from tagger.training.features import Features
+from tagger.training.number_targets import NumberTargets
 from tagger.training.pipeline import train_model
 from tagger.training.retraining.warm_start import WarmStart
 from tagger.training.training_data import TrainingData, TrainingResult
@@ -138,6 +139,14 @@ def _select_features(features: Features, rows: NDArray[np.int64], settings: Sett
     """The features of some rows; how many are for heads is known where sequences have others."""
     num_pooled = num_pooled_features(settings) if settings.sequence.own_features else None
     return replace(features, num_pooled=num_pooled).select(rows)
+
+
+def with_number_targets(data: TrainingData, images: pd.DataFrame, settings: Settings) -> TrainingData:
+    """The data with the numbers of labels that are some, on the scale of the images that are learnt."""
+    numbers = NumberTargets.of(images, data.vocabulary.labels, settings.data.numbers, data.split_N != "test")
+    if numbers is None:
+        return data
+    return replace(data, numbers=numbers, vocabulary=replace(data.vocabulary, number_lows=numbers.lows))
 
 
 def fit(split: SplitImages) -> FittedModel:

@@ -49,6 +49,12 @@ class CellValues:
             return self.words.get(word)
         return YES if number >= float(self.cutoff or 0) else NO
 
+    def of_number(self, cell: str, yes_from: float) -> int | None:
+        """YES or NO for a number, by ``yes_from``; UNKNOWN for an empty cell and words for it; None for others."""
+        if (value := number_of(cell)) is not None:
+            return YES if value >= yes_from else NO
+        return UNKNOWN if self.of(cell) == UNKNOWN else None
+
     def written(self) -> tuple[str, str, str]:
         """The words for unknown, no and yes in a table that is read under the same settings."""
         usual = {UNKNOWN: "", NO: "0", YES: "1"}

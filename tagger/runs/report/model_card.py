@@ -9,6 +9,7 @@ import pandas as pd
 from tagger.config import Settings
 from tagger.runs.report.angle_section import angle_section
 from tagger.runs.report.markdown import escape, format_interval, format_number, format_value, table
+from tagger.runs.report.number_section import number_section
 from tagger.runs.report.sequence_section import sequence_section
 from tagger.scoring import Thresholds
 
@@ -65,6 +66,7 @@ def model_card(
         f"```\ntagger predict NEW_IMAGES --run {run}\ntagger evaluate --data OTHER_LABELLED_IMAGES --run {run}\n```",
         *([] if evaluated is None else _performance(evaluated, where, thresholds, names)),
         *_folds(metrics.get("folds", {})),
+        *number_section(metrics.get("numbers")),
         *sequence_section(metrics.get("sequence")),
         *_training(metrics),
         *_code(metrics.get("code")),

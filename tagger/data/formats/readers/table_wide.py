@@ -24,10 +24,11 @@ def read_wide(path: Path, stream: TableStream, read_options: ReadOptions, images
     meaning = CellValues(read_options)
     bad: dict[str, str] = {}
     values: dict[str, tuple[int, bytearray]] = {}  # file -> first row, one byte per label (value + 1)
-    checked = _checked_cells(stream, columns, meaning, bad)
+    checked = _checked_cells(stream, columns, meaning, read_options, bad)
     for row, file, cells in matched_rows(path, checked, read_options, images, builder):
         new = bytearray(
-            (value if (value := meaning.of(cells[at])) is not None else UNKNOWN) + 1 for at, _ in columns
+            (value if (value := _value(cells[at], name, meaning, read_options)) is not None else UNKNOWN) + 1
+            for at, name in columns
         )
         first_row, old = values.setdefault(file, (row, new))
         if old is not new and (clashes := _merge_cells(old, new)):
@@ -80,7 +81,11 @@ def _label_columns(
 
 
 def _checked_cells(
-    stream: TableStream, columns: list[tuple[int, str]], meaning: CellValues, bad: dict[str, str]
+    stream: TableStream,
+    columns: list[tuple[int, str]],
+    meaning: CellValues,
+    read_options: ReadOptions,
+    bad: dict[str, str],
 ) -> TableStream:
     """The same rows; the first invalid value of each column is added to ``bad``, not of a line of names."""
 
@@ -88,11 +93,17 @@ def _checked_cells(
         for row, cells in stream.rows:
             repeated = tuple(cell.strip() for cell in cells) == stream.columns  # files that were joined
             for at, name in columns if not repeated else ():
-                if meaning.of(cells[at]) is None and name not in bad:
+                if name not in bad and _value(cells[at], name, meaning, read_options) is None:
                     bad[name] = f"row {row}: {cells[at][:30]!r}"
             yield row, cells
 
     return TableStream(stream.columns, rows())
+
+
+def _value(cell: str, name: str, meaning: CellValues, read_options: ReadOptions) -> int | None:
+    """What a cell of a label's column says; of a number, whether it reaches the label's ``yes_from``."""
+    yes_from = read_options.yes_from.get(name)
+    return meaning.of(cell) if yes_from is None else meaning.of_number(cell, yes_from)
 
 
 def _merge_cells(old: bytearray, new: bytearray) -> list[int]:
