@@ -18,6 +18,7 @@ from torture import record_torture
 
 from tagger.config import read_settings
 from tagger.data import parse_labels_toml, read_dataset
+from tagger.data.formats.readers.table_stream import column_names
 from tagger.data.vocabulary import Vocabulary
 from tagger.errors import TaggerError
 from tagger.presets import load_read_options, load_settings
@@ -302,6 +303,10 @@ def test_a_name_of_100_000_characters_is_not_compared_with_others(tmp_path: Path
     assert any(
         "a name of 100,000 characters cannot be an image's" in line and len(line) < 200 for line in said
     )
+
+
+def test_a_column_of_brackets_without_end_is_a_name():
+    assert column_names("[" * 100_000) == ["[" * 100_000]
 
 
 @pytest.mark.torture

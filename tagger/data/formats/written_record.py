@@ -141,7 +141,7 @@ class WrittenRecord:
         for line in text.split("\n"):
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(row, dict) and ("done" in row or row.keys() >= REQUIRED):
                 yield row

@@ -51,7 +51,7 @@ def column_names(setting: str) -> list[str]:
     if setting.lstrip().startswith("["):
         try:
             return [str(name) for name in json.loads(setting)]
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             pass
     return list(filter(None, map(str.strip, setting.split(",")))) or [setting]
 
