@@ -470,3 +470,13 @@ def test_a_row_of_a_manifest_without_the_names_of_its_classes_is_listed(tmp_path
         p.reason for p in found.problems
     ]
     assert found.unlisted == (FILES[2],)
+
+
+def test_a_wrong_column_beside_names_that_are_set_is_one_sentence(tmp_path):
+    photos(tmp_path, FILES[:1])
+    (tmp_path / "labels.csv").write_text("TRAIN,gs://b/p00.png,sea,nan\n")
+    settings = ["data.columns=split,file,labels,value", "data.labels_column=NAME"]
+    with pytest.raises(TaggerError) as refused:
+        read(tmp_path, None, ["data.columns=split,file,words", "data.labels_column=NAME"])
+    assert "no column 'NAME'" in str(refused.value)
+    assert read(tmp_path, None, settings) == {"p00.png": (set(), {"sea"})}  # the usual columns are there

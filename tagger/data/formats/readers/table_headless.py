@@ -53,6 +53,7 @@ def _names(rows: Sequence[Sequence[str]], file_at: int) -> list[list[str]]:
     if not behind:
         return [["labels", "file"]] if file_at == 1 and len(widths) == 1 else []
     words = [at for at in behind if all(is_word(row[at]) for row in rows if at < len(row))]
+    several = [*before, "file", "labels*"]
     if len(words) == len(behind) and len(widths) == 1:
         labels = [f"label{number}" for number in range(1, len(behind) + 1)]
         one = [[*before, "file", "labels"]] if len(behind) == 1 else []
@@ -60,8 +61,7 @@ def _names(rows: Sequence[Sequence[str]], file_at: int) -> list[list[str]]:
     if len(behind) == 2 and len(words) == 1 and len(widths) == 1:  # a column of verdicts
         names = ["labels", "labels"]
         names[words[0] - file_at - 1] = "value"
-        return [[*before, "file", *names]]
-    several = [*before, "file", "labels*"]
+        return [[*before, "file", *names], several]
     if len(behind) == 1 and len(widths) == 1:
         return [[*before, "file", "labels"]]
     return [several]

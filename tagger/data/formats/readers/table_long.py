@@ -113,14 +113,15 @@ def _check_not_wide(path: Path, profile: LongProfile, read_options: ReadOptions)
 
 def _check_values(path: Path, profile: LongProfile, read_options: ReadOptions) -> None:
     """Pass unless every label of every cell has a number from 0 to 1 with a colon: it may be a verdict."""
-    where = labels_with_values(cell for cell in profile.cells if not isinstance(cell, ListCell))
-    if read_options.label_separator != "auto" or not where:
+    places = labels_with_values(cell for cell in profile.cells if not isinstance(cell, ListCell))
+    if read_options.label_separator != "auto" or not places:
         return
-    readings = [{"label_values": where}, {"label_separator": "none"}]
+    readings = [*({"label_values": where} for where in places), {"label_separator": "none"}]
     example = next(cell for cell in profile.cells if cell.strip())
+    verdicts = " or ".join(map(set_options, readings[:-1]))
     raise UndecidedTable(
         f"{path.name}: the numbers in cells such as {example[:60]!r} may say whether a label applies:"
-        f" {set_options(readings[0])} or belong to the names of labels: {set_options(readings[1])}",
+        f" {verdicts} or belong to the names of labels: {set_options(readings[-1])}",
         readings,
     )
 

@@ -63,7 +63,10 @@ def _applicable_options(read_options: ReadOptions, columns: tuple[str, ...]) -> 
         for name, other in zip(named, usual, strict=True)
         if name not in (other, "none") and name not in columns
     ]
-    return DEFAULT_OPTIONS if absent and set(absent) <= set(columns) else read_options
+    if not absent or not set(absent) <= set(columns):
+        return read_options
+    text = {key: getattr(read_options, key) for key in ("columns", "delimiter", "encoding", "header_row")}
+    return DEFAULT_OPTIONS.model_copy(update=text)  # the file is opened as before
 
 
 def _with_nameless_file_column(

@@ -72,19 +72,20 @@ def with_value_column(read_options: ReadOptions) -> ReadOptions:
     return read_options.model_copy(update={"value_column": VALUE_COLUMN, "label_separator": "none"})
 
 
-def labels_with_values(cells: Iterable[str]) -> str:
-    """``before`` or ``behind`` if every label of every cell has a value from 0 to 1 there; else nothing.
+def labels_with_values(cells: Iterable[str]) -> list[str]:
+    """``before``, ``behind`` or both, where every label of every cell has a value from 0 to 1 there.
 
-    >>> labels_with_values(["1.0:/m/01 0.7:/m/02", ""]), labels_with_values(["cat:1"]), labels_with_values(["a:7"])
-    ('before', 'behind', '')
+    >>> labels_with_values(["1.0:/m/01 0.7:/m/02", ""]), labels_with_values(["1:0;cat:1"]), labels_with_values(["a:7"])
+    (['before'], ['behind'], [])
     """
     texts = [cell for cell in cells if cell.strip()]
+    number = {}
     for where in ("before", "behind"):
         options = ReadOptions(label_values=where)
         found = [pair for cell in texts for pair in valued_labels(cell, options, default="")]
         if found and all(SHARE.fullmatch(value) for _, value in found):
-            return where
-    return ""
+            number[where] = len(found)
+    return [where for where, times in number.items() if times == max(number.values())]
 
 
 def _places(columns: Sequence[str], setting: str) -> list[int]:
