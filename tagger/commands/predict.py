@@ -27,7 +27,7 @@ from tagger.commands.writers import LABEL_FORMATS, ON_EXISTING, batch_formats, s
 from tagger.data import iter_images
 from tagger.data.images.listing import LeftAlone
 from tagger.errors import Problem, TaggerError, did_you_mean
-from tagger.runs import find_run, locked, output_lock
+from tagger.runs import RunFolder, find_run, locked, output_lock
 from tagger.runs.ownership import check_claim, check_own_csv
 
 
@@ -92,10 +92,11 @@ def predict(
     return replace(result, out=Path(out)) if out is not None else result
 
 
-def _pairs(run: str | Path | None) -> str:
+def _pairs(run: str | Path | RunFolder | None) -> str:
     """Which files of one name the run takes for one photo. What is wrong with the run is said when it is loaded."""
     try:
-        pairs = find_run(run).load_settings().data.pairs
+        found = run if isinstance(run, RunFolder) else find_run(run)
+        pairs = found.load_settings().data.pairs
     except TaggerError:
         return "raw"
     return "raw" if pairs == "refuse" else pairs
