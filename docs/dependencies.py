@@ -59,6 +59,7 @@ SAME = {  # as packages write it in older metadata
 }
 SAYS_NOTHING = {  # no licence in their metadata
     "atheris": "Apache-2.0",  # its LICENSE file
+    "axe-playwright-python": "MIT AND MPL-2.0",  # its LICENSE file; axe-core, which it brings
     "cuda-toolkit": PROPRIETARY,  # holds nothing but NVIDIA's packages
 }
 NOTE = """\

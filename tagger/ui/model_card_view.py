@@ -36,7 +36,7 @@ def show_model_card(run: RunFolder) -> None:
         if plot is None:
             st.markdown(part.text)
         elif plot.is_file():
-            st.image(str(plot), caption=escape_markdown(part.text))
+            st.image(str(plot), caption=escape_markdown(part.text), alt=part.text or plot.name)
 
 
 def card_parts(card: str) -> Iterator[CardPart]:

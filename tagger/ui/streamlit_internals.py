@@ -28,6 +28,8 @@ LAYOUT_CSS = """
 .stMainBlockContainer { padding: 4.4rem 1.6rem 0.5rem; max-width: none; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
+[data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
+[data-testid^="stBaseButton-primary"]:not(:disabled) { color: light-dark(#ffffff, #10151c); }
 @media (max-width: 768px) {
   .stMainBlockContainer { padding: 3.9rem 0.75rem 0.5rem; }
   .stMainBlockContainer > .stVerticalBlock { gap: 0.3rem; }

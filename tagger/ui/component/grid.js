@@ -22,7 +22,7 @@ class GridView {
   build() {
     this.title = el("h2", { class: "question", tabindex: "-1" });
     this.hint = el("p", { class: "claim" });
-    this.tiles = el("div", { class: "tiles", role: "grid", "aria-label": "Photos" });
+    this.tiles = el("div", { class: "tiles", role: "group", "aria-label": "Photos" });
     this.settleText = el("span", { class: "title" });
     this.settleEffect = el("span", { class: "effect" });
     const small = (text, hint, shortcut, act) =>

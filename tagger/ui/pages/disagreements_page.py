@@ -136,12 +136,13 @@ def _card(
 
 
 def _show_photo(data: RunData, previews: PhotoPreviews, dispute: DisputedCell) -> None:
-    uri = ""
+    uri, file = "", ""
     if dispute.row is not None:
         image = data.images.iloc[dispute.row]
-        uri = previews.data_uri(image["file"], image["hash"], size=512)
+        file = str(image["file"])
+        uri = previews.data_uri(file, image["hash"], size=512)
     if uri:
-        st.image(uri, width="stretch")
+        st.image(uri, width="stretch", alt=file)
     else:
         st.caption("The photo cannot be shown.")
 

@@ -208,7 +208,7 @@ def _tile(app_state: AppState, row: int) -> None:
     """Tile of a photo with its labels; the button below it opens the photo, or the box selects it."""
     view = app_state.session.image(row)
     try:
-        st.image(app_state.previews.preview(view.file, view.hash, size=256), width="stretch")
+        st.image(app_state.previews.preview(view.file, view.hash, size=256), width="stretch", alt=view.file)
     except PhotoError as error:
         st.caption(f"cannot be shown: {escape_markdown(error)}")
     name = view.file.rsplit("/", 1)[-1]

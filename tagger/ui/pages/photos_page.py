@@ -48,7 +48,7 @@ def _show_photo(app_state: AppState, view: ImageView, wanted: tuple[str, str] | 
                 photo = overlay_heat_map(photo, fetch_heat_map(app_state.run.path, path, view.hash, *wanted))
             except TaggerError as error:
                 st.warning(f"There is no heat map: {escape_markdown(error)}")
-        st.image(photo, width="stretch")
+        st.image(photo, width="stretch", alt=view.file)
     except PhotoError as error:
         st.warning(f"This photo cannot be shown: {escape_markdown(error)}")
     st.caption(escape_markdown(view.file))

@@ -79,7 +79,7 @@ def _card(run: RunFolder, data: RunData, index: int, name: str, content: bytes, 
                     uri = overlay_uri(photo, _fetch_heat_map(run, content, *wanted))
                 except TaggerError as error:
                     st.warning(escape_markdown(error))
-            st.image(uri, width=PHOTO_WIDTH)
+            st.image(uri, width=PHOTO_WIDTH, alt=name)
             st.caption(escape_markdown(name))
 
 

@@ -112,15 +112,16 @@ def _show_step(app_state: AppState, step: WorkStep) -> None:
 def _show_photos(app_state: AppState, step: WorkStep, column: st.delta_generator.DeltaGenerator) -> None:
     rows = list(dict.fromkeys(app_state.session.row(one.hash) for one in step.decisions))
     shown = [row for row in rows if row is not None][:PHOTOS_A_STEP]
-    pictures = []
+    pictures, files = [], []
     for row in shown:
         view = app_state.session.image(row)
         try:
             pictures.append(app_state.previews.preview(view.file, view.hash, size=256))
+            files.append(view.file)
         except PhotoError:
             continue
     if pictures:
-        column.image(pictures, width=84 if len(pictures) == 1 else 56)
+        column.image(pictures, width=84 if len(pictures) == 1 else 56, alt=files)
 
 
 def _sentence(app_state: AppState, step: WorkStep) -> str:
