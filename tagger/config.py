@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from tagger.errors import TaggerError, did_you_mean
 from tagger.renamed_settings import announce, announce_old_config, current_names, former_names
 from tagger.setting_sections import (
+    AlignSettings,
     AttentionSettings,
     AugmentSettings,
     BackboneSettings,
@@ -44,6 +45,7 @@ class Settings(Section):
     """`auto` (a GPU if there is one), `cpu`, `cuda` or `mps`."""
     data: DataSettings = DataSettings()
     image: ImageSettings = ImageSettings()
+    align: AlignSettings = AlignSettings()
     backbone: BackboneSettings = BackboneSettings()
     head: HeadSettings = HeadSettings()
     attention: AttentionSettings = AttentionSettings()

@@ -86,6 +86,21 @@ class ImageSettings(Section):
         return None if self.workers < 0 else self.workers
 
 
+class AlignSettings(Section):
+    """Photos aligned by landmarks before anything else sees them (docs/alignment.md)."""
+
+    landmarks: str = ""
+    """File or folder of landmarks (`.pts`, dlib, OpenFace, MediaPipe, COCO); photos are aligned by them. Empty: off."""
+    mode: Literal["crop", "warp"] = "crop"
+    """`crop`: turned, scaled and cut out; `warp`: also deformed, each triangle of points onto the mean shape."""
+    points: Literal["coarse", "all"] = "coarse"
+    """Points that `warp` moves: `coarse` leaves out lids, brows and lips, so that the expression stays."""
+    margin: float = Field(0.4, ge=0, le=4)
+    """What is left on each side of the mean shape, as a share of its longer side."""
+    missing: Literal["whole", "skip"] = "whole"
+    """Photos without landmarks: used whole and unaligned, or left out."""
+
+
 class BackboneSettings(PartSettings):
     name: str = "mobilenetv2_100"
     """Any name of `timm.list_models()`; other keys of this section go to `timm.create_model`."""

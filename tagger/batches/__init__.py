@@ -5,6 +5,7 @@ in the order that one of ``samplers.samplers`` draws; ``augment.Augment`` and ``
 them, on the device. ``fingerprint.write_fingerprints`` keeps what copies of images are known by.
 """
 
+from tagger.batches.aligned_photos import AlignedPhotos
 from tagger.batches.augment import Augment
 from tagger.batches.dataset import ImageBatch, ImageFiles, check_readable
 from tagger.batches.fingerprint import (
@@ -21,6 +22,7 @@ from tagger.batches.samplers import samplers
 from tagger.data.images.decoding import UnreadableImage, load_image
 
 __all__ = [
+    "AlignedPhotos",
     "Augment",
     "BatchSequence",
     "CachedImages",

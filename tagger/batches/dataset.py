@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from tagger.batches.aligned_photos import NO_LANDMARKS, AlignedPhotos
 from tagger.batches.packed_strings import pack_strings
+from tagger.data.images.alignment import load_aligned
 from tagger.data.images.decoding import Fit, UnreadableImage, load_image
 from tagger.data.io_watchdog import watch_read
 from tagger.errors import TaggerError
@@ -29,17 +33,27 @@ class ImageFiles(Dataset[ImageItem]):
     """Item i is ``(image_CHW uint8, i, reason or None)`` of ``root / files[i]``, size x size pixels, in memory
     as it was decoded: a pixel's three values side by side.
 
-    Unreadable images are all black with a reason, so that the caller can count and list them and leave them
-    out.
+    ``aligned``: the landmarks by which they are aligned; photos without landmarks are read whole, as ``fit`` says.
+    All that reads pixels for a network reads them here. Unreadable images are all black with a reason, so that the
+    caller can count and list them and leave them out.
     """
 
-    def __init__(self, root: str | Path, files: Sequence[str], *, size: int, fit: Fit = "squash"):
+    def __init__(
+        self,
+        root: str | Path,
+        files: Sequence[str],
+        *,
+        size: int,
+        fit: Fit = "squash",
+        aligned: AlignedPhotos | None = None,
+    ):
         if size < 1:
             raise ValueError(f"size is {size}; it must be at least 1")
         self.root = Path(root)
         self.files = pack_strings(files)
         self.size = size
         self.fit = fit
+        self.aligned = aligned
 
     def __len__(self) -> int:
         return len(self.files)
@@ -49,7 +63,7 @@ class ImageFiles(Dataset[ImageItem]):
         path = os.path.join(self.root, self.files[index])  # a path of pathlib takes ten times as long
         try:
             with watch_read(path):
-                pixels_HWC = load_image(path, size=self.size, fit=self.fit)
+                pixels_HWC = self._load(path, index)
         except UnreadableImage as error:
             return (
                 torch.zeros(self.size, self.size, 3, dtype=torch.uint8).permute(2, 0, 1),
@@ -57,6 +71,23 @@ class ImageFiles(Dataset[ImageItem]):
                 error.reason,
             )
         return torch.from_numpy(pixels_HWC).permute(2, 0, 1), index, None
+
+    def take(self, rows: NDArray[np.int64]) -> "ImageFiles":
+        """Some of the images."""
+        aligned = self.aligned.take(rows) if self.aligned else None
+        return ImageFiles(self.root, self.files.take(rows), size=self.size, fit=self.fit, aligned=aligned)
+
+    def with_alignment(self, aligned: AlignedPhotos | None) -> "ImageFiles":
+        """The same images, aligned so; whole ones for None."""
+        return ImageFiles(self.root, self.files, size=self.size, fit=self.fit, aligned=aligned)
+
+    def _load(self, path: str, index: int) -> NDArray[np.uint8]:
+        points_P2 = self.aligned.points(index) if self.aligned else None
+        if self.aligned is None or (points_P2 is None and not self.aligned.skips):
+            return load_image(path, size=self.size, fit=self.fit)
+        if points_P2 is None:
+            raise UnreadableImage(NO_LANDMARKS)
+        return load_aligned(path, points_P2, self.aligned.alignment, self.size)
 
 
 def check_readable(batch: ImageBatch, files: Sequence[str]) -> ImageBatch:

@@ -55,6 +55,6 @@ def open_cache(images: ImageFiles, rows: NDArray[np.int64], path: Path) -> Cache
     """Some rows of the images, from the cache at ``path`` if there is one."""
     files = images.files.take(rows)
     if not path.is_file():
-        return ImageFiles(images.root, files, size=images.size, fit=images.fit)
+        return images.take(rows)
     pixels = load_array(path, "Remove it, and go on with --resume: images are read from their files")
     return CachedImages(pixels, files, rows)

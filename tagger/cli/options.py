@@ -24,6 +24,9 @@ AcceptEdited = Annotated[
 ]
 Store = Annotated[str | None, typer.Option("--store", envvar="TAGGER_STORE", help=STORE)]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted command.")]
+Landmarks = Annotated[
+    Path | None, typer.Option(help="Landmarks of these photos, for a run that aligns by them.")
+]
 Thresholds = Annotated[str | None, typer.Option(help="A threshold set saved in the review app.")]
 OnExisting = Annotated[
     str,

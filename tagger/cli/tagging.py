@@ -7,6 +7,7 @@ import typer
 
 from tagger.cli.base import USE, app, new_screen
 from tagger.cli.options import (
+    Landmarks,
     OnExisting,
     Resume,
     Run,
@@ -33,6 +34,7 @@ def predict(
     on_existing: OnExisting = "skip",
     resume: Resume = False,
     thresholds: Thresholds = None,
+    landmarks: Landmarks = None,
 ) -> None:
     """Tag every photo of a folder; or show the labels of one photo."""
     from tagger.commands.predict import predict as call
@@ -42,11 +44,11 @@ def predict(
     if folder.is_file() and out is None and format == "csv":
         reason = "for one photo nothing is written, so it does not apply. Leave it out, or give a folder."
         refuse_options(context, ("format", "on_existing", "resume"), reason)
-        _show_photo(folder, run, thresholds, screen)
+        _show_photo(folder, run, thresholds, landmarks, screen)
         return
     done = call(
         folder, run=run, out=out, format=format, on_existing=on_existing, resume=resume,
-        thresholds=thresholds, screen=screen,
+        thresholds=thresholds, landmarks=landmarks, screen=screen,
     )  # fmt: skip
     skipped = f", {done.num_skipped:,} left as they were (see --on-existing)" if done.num_skipped else ""
     screen.say(f"{done.num_images:,} photos tagged{skipped}: {done.out}")
@@ -54,7 +56,9 @@ def predict(
     exit_if_unreadable([str(problem) for problem in done.unreadable], screen, what)
 
 
-def _show_photo(photo: Path, run: Path | None, thresholds: str | None, screen: Any) -> None:
+def _show_photo(
+    photo: Path, run: Path | None, thresholds: str | None, landmarks: Path | None, screen: Any
+) -> None:
     from tagger.commands.predict_one import predict_one
 
     rows = [
@@ -64,7 +68,7 @@ def _show_photo(photo: Path, run: Path | None, thresholds: str | None, screen: A
             f"{tag.threshold:.3f}" if tag.threshold <= 1 else "-",
             "yes" if tag.chosen else "",
         ]
-        for tag in predict_one(photo, run=run, thresholds=thresholds, screen=screen)
+        for tag in predict_one(photo, run=run, thresholds=thresholds, landmarks=landmarks, screen=screen)
     ]
     screen.table(photo.name, ["label", "probability", "threshold", "chosen"], rows)
 
@@ -111,6 +115,7 @@ def explain(
     average: Annotated[
         bool, typer.Option("--average", help="One more figure: the mean map of each label over all photos.")
     ] = False,
+    landmarks: Landmarks = None,
 ) -> None:
     """Draw heat maps of where the model sees each label."""
     from tagger.commands.explain import explain_images as call
@@ -119,8 +124,9 @@ def explain(
 
     screen = new_screen()
     table = call(
-        images, run=run, labels=label, out=out, method=method, against=against, average=average, screen=screen
-    )
+        images, run=run, labels=label, out=out, method=method, against=against, average=average,
+        landmarks=landmarks, screen=screen,
+    )  # fmt: skip
     if len(table):
         show_explanations(table, screen)
         screen.say(f"Figures of {counted(table['file'].nunique(), 'photo')}: {out}")

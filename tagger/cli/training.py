@@ -11,6 +11,7 @@ from tagger.cli.options import (
     Data,
     JsonReport,
     Labels,
+    Landmarks,
     Moved,
     NewRun,
     OnDisagreement,
@@ -57,7 +58,13 @@ def train(
 
 
 @app.command(rich_help_panel=TRAIN)
-def evaluate(data: Data = None, run: Run = None, labels: Labels = None, out: JsonReport = None) -> None:
+def evaluate(
+    data: Data = None,
+    run: Run = None,
+    labels: Labels = None,
+    landmarks: Landmarks = None,
+    out: JsonReport = None,
+) -> None:
     """Measure a run on other labelled photos."""
     from tagger.commands.console.json_report import check_json_report, save_json_report
     from tagger.commands.console.metrics_report import report
@@ -67,7 +74,7 @@ def evaluate(data: Data = None, run: Run = None, labels: Labels = None, out: Jso
     if data is None:
         raise TaggerError("No photo folder was given. Give --data DIR.")
     check_json_report(out)
-    result = call(data, run, labels=labels, screen=screen)
+    result = call(data, run, labels=labels, landmarks=landmarks, screen=screen)
     save_json_report(result, out)
     report(result, f"folder {data}", screen, rest="--out FILE has all")
     exit_if_unreadable([f"{file}: {reason}" for file, reason in result["unreadable"].items()], screen)

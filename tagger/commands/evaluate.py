@@ -20,17 +20,18 @@ def evaluate(
     run: str | Path | RunFolder | None = None,
     *,
     labels: str | Path | None = None,
+    landmarks: str | Path | None = None,
     screen: Screen | None = None,
 ) -> dict[str, Any]:
     """Metrics (``tagger.scoring.evaluation``) of a run on the labelled images in ``data``, with the run's
     thresholds.
 
     Labels go by name: those that the data lacks are unknown there, those that the run lacks are left out;
-    both are said. ``"unreadable"`` lists images that could not be read. TaggerError if the two have no
-    label in common.
+    both are said. ``landmarks`` as in ``tagger.load``. ``"unreadable"`` lists images that could not be read.
+    TaggerError if the two have no label in common.
     """
     screen = screen or Screen(quiet=True)
-    predictor = load(run, screen=screen)
+    predictor = load(run, landmarks=landmarks, screen=screen)
     dataset = read_with_progress(data, labels, read_options=predictor.settings.data, track=screen.track)
     screen.say(dataset.source)
     screen.say_list(dataset.problems)

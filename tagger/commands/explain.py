@@ -13,6 +13,7 @@ from tagger.arrays import Floats
 from tagger.batches import UnreadableImage
 from tagger.commands.console.screen import MAX_LINES, Screen
 from tagger.commands.serving.heat_maps import MAX_SIDE, label_column
+from tagger.commands.serving.photo_landmarks import PhotoLandmarks
 from tagger.commands.serving.predictor import Predictor, load
 from tagger.commands.steps.explained_photos import draw_means, panels_of
 from tagger.commands.steps.input_photos import find_photos
@@ -38,6 +39,7 @@ def explain_images(
     method: str = "grad_cam",
     against: str | Path | RunFolder | None = None,
     average: bool = False,
+    landmarks: str | Path | None = None,
     screen: Screen | None = None,
 ) -> pd.DataFrame:
     """One row for each image, run and label: where the model saw the label, drawn as ``out``/NAME.METHOD.png.
@@ -47,7 +49,8 @@ def explain_images(
     unless given, those that ``run`` chooses for an image, else its most probable one. ``against``: a second
     run, asked for the same labels. ``average``: one more figure, of the mean map of each label over all photos
     (``attrs["average"]``). Method ``attention`` draws each head of gated attention in a label's place: ``label`` is
-    the head, ``prob`` its share in the scores. ``attrs["unreadable"]`` has a reason for each file that cannot be read.
+    the head, ``prob`` its share in the scores. ``landmarks`` as in ``tagger.load``. ``attrs["unreadable"]`` has a reason
+    for each file that cannot be read.
     TaggerError: no such image, label or method, or a network that the method does not work for.
     """
     screen = screen or Screen(quiet=True)
@@ -55,7 +58,7 @@ def explain_images(
     _check_method(method, labels)
     given = [images] if isinstance(images, str | Path) else images
     photos = find_photos(given, out=out, suffix=f".{method}.png")
-    predictors = [load(which, screen=screen) for which in ([run] if against is None else [run, against])]
+    predictors = _load_predictors(run, against, landmarks, screen)
     paths = [predictor.run.path for predictor in predictors]
     if len({path.resolve() for path in paths}) < len(paths):
         raise TaggerError(f"{paths[0]} cannot be compared with itself. Give another run with --against.")
@@ -121,6 +124,25 @@ def _check_same_panels(drawn: Sequence[tuple[str, Sequence[Panel]]]) -> None:
             f"attention: {drawn[0][0]} has {len(titles[0])} heads and {drawn[1][0]} {len(titles[1])}, on other maps."
             " Draw them one after the other, without --against."
         )
+
+
+def _load_predictors(
+    run: str | Path | RunFolder | None,
+    against: str | Path | RunFolder | None,
+    landmarks: str | Path | None,
+    screen: Screen,
+) -> list[Predictor]:
+    """The predictors of one run or two. Landmarks go to the runs that align; TaggerError if none does."""
+    first = load(run, landmarks=landmarks if against is None else None, screen=screen)
+    if against is None:
+        return [first]
+    both = [first, load(against, screen=screen)]
+    aligning = [one for one in both if one.landmarks.alignment is not None]
+    if landmarks is not None and not aligning:
+        raise TaggerError(f"--landmarks {landmarks}: neither run aligns photos. Leave the option out.")
+    for one in aligning:
+        one.landmarks = PhotoLandmarks(one.run, one.settings, landmarks, screen)
+    return both
 
 
 class _FigureFolder:

@@ -66,6 +66,11 @@ def export(
     screen.say(
         f"{predictor.run.path} ({what}) -> {out} ({format}); half a minute, or more for a large network"
     )
+    if predictor.landmarks.alignment is not None:
+        screen.say(
+            "This model takes photos that are aligned by landmarks, which the file cannot do itself: 'preprocessing' in"
+            " its metadata says how, under 'align'."
+        )
     predictor.model.cpu().requires_grad_(False)
     tta_hflip = predictor.settings.image.tta_hflip
     exported = ExportModule(

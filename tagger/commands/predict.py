@@ -40,13 +40,15 @@ def predict(
     on_existing: str = "skip",
     resume: bool = False,
     thresholds: str | None = None,
+    landmarks: str | Path | None = None,
     screen: Screen | None = None,
 ) -> PredictResult:
     """Labels of every image in ``folder`` and below, written to ``out``: a file, or a folder of sidecars or images.
 
     The defaults: ``predictions.FORMAT`` here; sidecars are written beside the images. Unreadable images are
     listed in ``OUT.unreadable.csv``. ``resume`` continues an interrupted call on the same folder; images
-    that were changed meanwhile are tagged again. ``thresholds`` names a set saved in the review app.
+    that were changed meanwhile are tagged again. ``thresholds`` names a set saved in the review app, ``landmarks``
+    a file or folder of the photos' landmarks, for a run that aligns by them.
     TaggerError before anything is written where possible.
     """
     screen = screen or Screen(quiet=True)
@@ -60,7 +62,7 @@ def predict(
     files = _find_images(root, problems, screen, _pairs(run))
 
     def load_predictor() -> Predictor:
-        return load(run, thresholds=thresholds, screen=screen)
+        return load(run, thresholds=thresholds, landmarks=landmarks, screen=screen)
 
     if format in sidecar_formats.names():
         _check_resume_sidecars(on_existing, resume=resume)

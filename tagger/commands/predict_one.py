@@ -26,15 +26,17 @@ def predict_one(
     *,
     run: str | Path | None = None,
     thresholds: str | None = None,
+    landmarks: str | Path | None = None,
     screen: Screen | None = None,
 ) -> list[LabelPrediction]:
     """Tags of one photo, the most probable first: those that were chosen and others, ``NUM_SHOWN`` in all at
     least.
 
-    TaggerError if it cannot be read. ``thresholds`` names a set that was saved in the review app.
+    TaggerError if it cannot be read. ``thresholds`` names a set that was saved in the review app, ``landmarks`` those
+    of the photo.
     """
     photo = Path(photo)
-    predictor = load(run, thresholds=thresholds, screen=screen)
+    predictor = load(run, thresholds=thresholds, landmarks=landmarks, screen=screen)
     predictions = predictor.predict_probs(photo.parent, [photo.name])
     if predictions.reasons:
         raise TaggerError(f"{photo}: {predictions.reasons[0]}")

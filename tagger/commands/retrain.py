@@ -19,6 +19,7 @@ import numpy as np
 from tagger.batches import fits_cache, make_loader, write_cache
 from tagger.commands.compare import compare, show_comparison
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.alignment_steps import grown_alignment, previous_alignment
 from tagger.commands.steps.constraints import remap_constraints
 from tagger.commands.steps.file_changes import find_replaced_files, stats_when_hashed
 from tagger.commands.steps.finalize import end_training, finalize
@@ -130,12 +131,14 @@ def read(job: TrainingJob, inputs: RetrainInputs) -> LoadedImages:
         problems = tuple(job.run.checkpoint.load_unreadable())
         first = begins_with_features(job.settings)
         backbone = kept_backbone(previous, job.settings) if first else None
-        return LoadedImages(job, images, labels_NK, job.run.load_vocabulary(), problems, backbone)
+        aligned = grown_alignment(job, previous, images, inputs.growth.row_N)
+        return LoadedImages(job, images, labels_NK, job.run.load_vocabulary(), problems, backbone, aligned)
     vocabulary = vocabulary_after(previous.load_labels(), inputs.corrected.operations)
     constraints = remap_constraints(vocabulary, previous.load_groups(), previous.load_rules())
     job.run.save_labels(inputs.names, *constraints)
     problems = tuple(previous.load_unreadable())
-    return LoadedImages(job, images, labels_NK, job.run.load_vocabulary(), problems)
+    aligned = previous_alignment(previous, job.settings)
+    return LoadedImages(job, images, labels_NK, job.run.load_vocabulary(), problems, aligned=aligned)
 
 
 def scan_pixels(read: LoadedImages, inputs: RetrainInputs) -> ScannedImages:

@@ -4,14 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tagger.batches import fits_cache, make_loader, write_cache, write_fingerprints
 from tagger.commands.console.screen import Screen
+from tagger.commands.steps.alignment_steps import (
+    align_pixels,
+    read_own_landmarks,
+    save_own_landmarks,
+    without_landmarks,
+)
 from tagger.commands.steps.chosen_settings import chosen_settings
 from tagger.commands.steps.dataset_reading import read_with_file_stats, tell_dataset
 from tagger.commands.steps.duplicate_groups import duplicate_groups, keep_fingerprints, picture_last
+from tagger.commands.steps.feature_pass import compute_features
 from tagger.commands.steps.file_changes import (
     find_changed_while_reading,
     stats_when_hashed,
@@ -34,13 +40,14 @@ from tagger.config import Settings
 from tagger.data import Dataset, Split, split_images
 from tagger.data.folder_split import split_by_folders
 from tagger.data.images.listing import check_folder
+from tagger.data.landmarks.landmark_set import Landmarks
 from tagger.errors import TaggerError
-from tagger.model import Backbone, example_images, fuse_batchnorm, new_backbone, with_grid
+from tagger.model import Backbone, new_backbone
 from tagger.runs import RunFolder, find_run, new_run_path, newest_unfinished
 from tagger.text import counted
 from tagger.training.check_parts import begins_with_features, check_dataset, check_parts
 from tagger.training.device import pick_precision
-from tagger.training.features import Features, extract_features, find_unreadable
+from tagger.training.features import Features, find_unreadable
 from tagger.training.training_data import TrainingData
 
 
@@ -111,12 +118,19 @@ def _interrupted(run: str | Path | None) -> RunFolder:
 def _train(folder: RunFolder, settings: Settings, screen: Screen) -> RunFolder:
     """All steps from the data folder to the finished run."""
     job = TrainingJob.start(folder, settings, screen)
-    scanned = scan_pixels(read(job))  # the backbone that they share is free to go
-    fitted = fit(split(scanned))
+    fitted = fit(_scan_and_split(job))
     source = settings.started_from
     finalize(fitted, (lambda: {"started_from": source}) if source else dict)
     end_training(fitted)
     return folder
+
+
+def _scan_and_split(job: TrainingJob) -> SplitImages:
+    """The images with pixels, features and parts; the backbone that the scans share is free to go."""
+    loaded = read(job)
+    scanned = scan_pixels(loaded)
+    parted = split(scanned)
+    return align_pixels(loaded, scanned, parted) if job.settings.align.landmarks else parted
 
 
 def read(job: TrainingJob) -> LoadedImages:
@@ -148,18 +162,23 @@ def _start(job: TrainingJob, backbone: Backbone) -> None:
     settings = job.settings
     dataset, stats_NF = read_with_file_stats(settings.data, track=job.screen.track)
     check_dataset(settings, backbone.num_features, dataset)
+    landmarks = read_own_landmarks(settings, dataset.images["file"].tolist())
     in_order = settings.sequence.length > 0
     tell_related(dataset.images["file"].tolist(), settings.data, job.screen, in_order=in_order)
-    _write_checkpoint(job, dataset, stats_NF)
+    _write_checkpoint(job, dataset, stats_NF, landmarks)
 
 
-def _write_checkpoint(job: TrainingJob, dataset: Dataset, stats_NF: NDArray[np.int64]) -> None:
+def _write_checkpoint(
+    job: TrainingJob, dataset: Dataset, stats_NF: NDArray[np.int64], landmarks: Landmarks | None
+) -> None:
     """The run folder with everything that a resumed training needs; its settings are written last."""
     screen = job.screen
     run = job.run
     run.claim()
     screen.log_path = run.log_path
     tell_dataset(dataset, screen)
+    if landmarks is not None:
+        save_own_landmarks(run.checkpoint, landmarks, dataset.images["file"].tolist(), job.settings, screen)
     run.checkpoint.save_images(dataset.images)
     run.checkpoint.save_cells(dataset.labels_NK, dataset.labels)
     run.checkpoint.save_unreadable(list(dataset.unreadable))
@@ -174,6 +193,7 @@ def scan_pixels(read: LoadedImages) -> ScannedImages:
     unreadable |= find_changed_while_reading(
         read.job.settings.data.path, read.images, read.job.run.checkpoint
     )
+    unreadable = without_landmarks(read) | unreadable
     return usable_images(read, unreadable, features, "could not be read and are left out")
 
 
@@ -182,30 +202,19 @@ def _decode(read: LoadedImages) -> tuple[Features | None, dict[int, str]]:
     settings = read.job.settings
     checkpoint = read.job.run.checkpoint
     files = read.files
-    first = begins_with_features(settings)
+    aligns = bool(settings.align.landmarks)  # then pixels and features are those of a later pass
+    first = begins_with_features(settings) and not aligns
     everything = np.arange(len(files))
     batches = make_loader(
         files, everything, batch_size=settings.train.batch_size, workers=settings.image.num_workers
     )
     tracked = read.job.screen.track(batches, "features" if first else "reading images")
     tracked = write_fingerprints(tracked, files, checkpoint.fingerprints_path)
-    if settings.train.epochs and fits_cache(files, settings.image.cache):
+    if settings.train.epochs and not aligns and fits_cache(files, settings.image.cache):
         tracked = write_cache(tracked, files, checkpoint.pixels_path)
     if not first:
         return None, find_unreadable(tracked, checkpoint)
-    assert read.backbone is not None
-    device = read.job.accelerator.device
-    backbone = with_grid(read.backbone, settings).to(device).to(memory_format=torch.channels_last)
-    features = extract_features(
-        fuse_batchnorm(backbone, example_images(files.size, device)),
-        tracked,
-        len(files),
-        device=device,
-        precision=pick_precision(settings),
-        tta_hflip=settings.image.tta_hflip,
-        checkpoint=checkpoint,
-        files=files.files,
-    )
+    features = compute_features(read, files, tracked)
     return features, features.unreadable
 
 

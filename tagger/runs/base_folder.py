@@ -96,16 +96,22 @@ class ArtifactFolder:
 
     def save_unreadable(self, problems: list[Problem]) -> None:
         """``unreadable.csv``: images that could not be read, and why."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(
-            [("file", "reason"), *((p.file, p.reason) for p in problems)]
-        )
-        write_text(self.path / "unreadable.csv", BYTE_ORDER_MARK + text.getvalue())
+        self._save_problems("unreadable.csv", problems)
 
     @reads("unreadable.csv")
     def load_unreadable(self) -> list[Problem]:
         """Images that could not be read, and why."""
-        text = self._read("unreadable.csv").removeprefix(BYTE_ORDER_MARK)  # earlier runs have none
+        return self._load_problems("unreadable.csv")
+
+    def _save_problems(self, name: str, problems: list[Problem]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(
+            [("file", "reason"), *((p.file, p.reason) for p in problems)]
+        )
+        write_text(self.path / name, BYTE_ORDER_MARK + text.getvalue())
+
+    def _load_problems(self, name: str) -> list[Problem]:
+        text = self._read(name).removeprefix(BYTE_ORDER_MARK)  # earlier runs have none
         rows = csv.reader(io.StringIO(text))
         return [Problem(file, None, reason) for file, reason in list(rows)[1:]]
 

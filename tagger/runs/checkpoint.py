@@ -14,20 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import Floats
+from tagger.runs.alignment_files import AlignmentFiles
 from tagger.runs.atomic import atomic_write, create_memmap, write_text
-from tagger.runs.base_folder import ArtifactFolder, reads
+from tagger.runs.base_folder import reads
 from tagger.runs.ownership import check_claim, clear, mark
 from tagger.runs.read_errors import load_array, wrap_read_errors
 
 NETWORK = r"(network|network-\d+-of-\d+|half-\d+-of-\d+)"
 FILES = re.compile(  # every file of a checkpoint but its lock; what is not listed here is not removed with it
-    r"(files|pixels|fingerprints)\.npy|features\.(npy|json)|changed\.json|unreadable\.(json|csv)|origin\.json"
+    r"(files|pixels|fingerprints|landmarks)\.npy|(aligned|changed)\.json|unaligned\.csv|features\.(npy|json)|unreadable\.(json|csv)|origin\.json"
     rf"|(images|labels|suspects)\.parquet|{NETWORK}\.(npy|json|pt|safetensors|dynamics\.safetensors)"
 )
 RESUME = "Remove it, and go on with --resume"  # what helps where a file of a checkpoint is damaged
 
 
-class Checkpoint(ArtifactFolder):
+class Checkpoint(AlignmentFiles):
     """The data set as it was read, what was computed of its images, and the networks trained so far."""
 
     @property
@@ -84,6 +85,10 @@ class Checkpoint(ArtifactFolder):
     def unreadable_rows(self, find: Callable[[], dict[int, str]]) -> dict[int, str]:
         """``unreadable.json``: row -> reason, from ``find`` the first time."""
         return self._once("unreadable.json", find)
+
+    def aligned_rows(self, find: Callable[[], dict[int, str]]) -> dict[int, str]:
+        """``aligned.json``: that all aligned pixels were written, from ``find`` the first time."""
+        return self._once("aligned.json", find)
 
     @property
     def has_features(self) -> bool:

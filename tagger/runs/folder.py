@@ -17,6 +17,7 @@ import pandas as pd
 from tagger.arrays import Floats
 from tagger.config import Settings, dump_settings, read_settings
 from tagger.data import LabelGroup, Rule, Vocabulary
+from tagger.runs.alignment_files import AlignmentFiles
 from tagger.runs.atomic import atomic_write, make_newest, remove_leftovers, write_text
 from tagger.runs.base_folder import reads
 from tagger.runs.checkpoint import NETWORK, Checkpoint
@@ -28,15 +29,15 @@ from tagger.runs.threshold_files import ThresholdFiles
 from tagger.scoring import LabelConstraints, build_constraints
 
 RUN_FILES = re.compile(  # every file that a training writes beside its checkpoint
-    r"(config\.toml|(labels|thresholds|origin|metrics)\.json|(images|labels|suspects|judged)\.parquet|README\.md|log\.txt"
-    r"|(oof|dynamics|neighbours)\.npz|(embeddings|views|fingerprints)\.npy|(history|unreadable)\.csv|model\.safetensors"
+    r"(config\.toml|(labels|thresholds|origin|metrics|alignment)\.json|(images|labels|suspects|judged)\.parquet|README\.md|log\.txt"
+    r"|(oof|dynamics|neighbours)\.npz|(embeddings|views|fingerprints|landmarks)\.npy|(history|unreadable|unaligned)\.csv|model\.safetensors"
     r"|plots/(precision_recall|learning_curves|reliability|cooccurrence|per_label|group_\d+|code)\.png"
     rf"|members/{NETWORK}\.safetensors)"
 )
 FIRST_FILES = ("config.toml", "labels.json", "unreadable.csv")  # written before a training can be resumed
 
 
-class RunFolder(NotesFile, ThresholdFiles):
+class RunFolder(NotesFile, ThresholdFiles, AlignmentFiles):
     """A run on disk. ``load_x`` gives what ``save_x`` wrote; each file is whole or absent."""
 
     # What others write or read as a file

@@ -28,7 +28,7 @@ RESUMED: dict[tuple[str, str], dict[str, str | None]] = {
     },
     ("predict", "--resume"): {
         "--on-existing": "overwrite", "FOLDER": None, "--run": None, "--out": None, "--format": None,
-        "--thresholds": None,
+        "--thresholds": None, "--landmarks": None,
     },
     ("data duplicates", "--undo"): {
         "--labels": "labels.csv", "--no-near": "", "--run": "run", "--apply": "", "--to": "aside",

@@ -236,7 +236,7 @@ def test_landmarks_of_other_photos_only_are_refused_and_some_are_reported(tmp_pa
     (tmp_path / "f.xml").unlink()
     rows = ["file,x0,y0,x1,y1", "a.jpg,1,2,30,4", "z.jpg,1,2,30,4"]
     assert (
-        "Landmarks of 1 name belongs to no photo here."
+        "Landmarks of 1 name belongs to no photo here: 'z.jpg'."
         in read(tmp_path, files, "p.csv", "\n".join(rows)).notes[1]
     )
 

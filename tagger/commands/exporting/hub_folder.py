@@ -26,6 +26,10 @@ from tagger.runs.ownership import temporary_name
 from tagger.text import counted
 
 CROP_MODES = {"squash": "squash", "crop": "center", "pad": "border"}  # our fit -> timm's word
+ALIGNED = (
+    "It takes photos that are aligned by landmarks first: `config.json` says how, under `tagger`, `preprocessing`,"
+    " `align`."
+)
 CARD_TEMPLATE = """---
 library_name: timm
 pipeline_tag: image-classification
@@ -39,7 +43,7 @@ tags:
 # {name}
 
 An image tagger made with tagger. It knows {num}: {labels}.
-`sigmoid` of its scores are probabilities of each label alone.{never_chosen}
+`sigmoid` of its scores are probabilities of each label alone.{never_chosen}{aligned}
 
     import timm, torch
     model = timm.create_model("local-dir:THIS_FOLDER", pretrained=True).eval()
@@ -156,6 +160,7 @@ def _hub_card(predictor: Predictor) -> str:
         num=counted(len(predictor.labels), "label"),
         labels=", ".join(map(_code, predictor.labels)),
         never_chosen=f"\n{note}" if note else "",
+        aligned=f"\n{ALIGNED}" if predictor.landmarks.alignment is not None else "",
     )
 
 

@@ -52,11 +52,23 @@ def export_metadata(predictor: Predictor) -> dict[str, Any]:
         "calibration": predictor.calibration.to_json(),
         "groups": groups,
         "rules": [{"if": names[a], "then": names[b]} for a, b in predictor.constraints.rules],
-        "preprocessing": pixels | {"pad": list(PAD_COLOUR)},
+        "preprocessing": pixels | {"pad": list(PAD_COLOUR)} | _alignment(predictor),
         "views": ["image", "mirrored"] if image.tta_hflip else ["image"],
         "backbone": predictor.settings.backbone.name,
         **({} if sequences is None else {"window": sequences.length}),
     }
+
+
+def _alignment(predictor: Predictor) -> dict[str, Any]:
+    """How pixels must be aligned before the model sees them; nothing for a run that does not align."""
+    found = predictor.landmarks.alignment
+    if found is None:
+        return {}
+    size = predictor.settings.image.size
+    needs = "pixels must be aligned: landmarks (counted from the first pixel's centre) moved onto template"
+    how = {"needs": needs, "mode": found.mode, "template": found.template(size).round(4).tolist()}
+    warped = {"warped_points": list(found.used), "triangulation": "Delaunay of the template"}
+    return {"align": how | (warped if found.mode == "warp" else {"transform": "least-squares similarity"})}
 
 
 def write_onnx(predictor: Predictor, exported: ExportModule, check: ParityCheck, out: Path) -> None:

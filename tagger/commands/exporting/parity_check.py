@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from tagger.arrays import Floats, sigmoid
-from tagger.batches import UnreadableImage, load_image
 from tagger.commands.exporting.sequence_module import network_of
 from tagger.commands.serving.predictor import Predictor
 from tagger.errors import TaggerError
@@ -77,13 +76,13 @@ class ParityCheck:
 def make_parity_check(predictor: Predictor) -> ParityCheck:
     """The check of a run: noise, and as many of its photos as are still where they were (4 at most)."""
     size = predictor.settings.image.size
-    fit = predictor.settings.image.fit
     pixels = list(np.random.default_rng(0).integers(0, 256, (NUM_NOISE, size, size, 3), dtype=np.uint8))
-    for path in _photo_paths(predictor):
-        try:
-            pixels.append(load_image(path, size=size, fit=fit))
-        except UnreadableImage:
-            continue
+    root = Path(predictor.settings.data.path)
+    photos = predictor.images(
+        root, predictor.run.load_images()["file"].iloc[:NUM_PHOTOS].astype(str).tolist()
+    )
+    items = [photos[row] for row in range(len(photos))]
+    pixels += [image_CHW.permute(1, 2, 0).numpy() for image_CHW, _, reason in items if reason is None]
     images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous().float().div_(255.0)
     network = network_of(predictor.model)
     with torch.inference_mode():
@@ -96,12 +95,6 @@ def make_parity_check(predictor: Predictor) -> ParityCheck:
         np.asarray(predictor.thresholds.values_K),
         predictor.constraints,
     )
-
-
-def _photo_paths(predictor: Predictor) -> list[Path]:
-    root = Path(predictor.settings.data.path)
-    files = predictor.run.load_images()["file"]
-    return [root / str(file) for file in files.iloc[:NUM_PHOTOS]]
 
 
 def _error_summary(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Heat maps of a run over whole photos, whatever ``image.fit`` made of them."""
+"""Heat maps of a run over whole photos, whatever ``image.fit`` or an alignment made of them."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tagger.arrays import Floats
-from tagger.batches import UnreadableImage, load_image
+from tagger.batches import UnreadableImage
 from tagger.commands.serving.predictor import Predictor
-from tagger.data.images.decoding import load_preview
+from tagger.data.images.alignment import photo_map
+from tagger.data.images.decoding import load_preview, upright_size
 from tagger.errors import TaggerError, did_you_mean
 from tagger.explain import downsample_map, evidence_for, map_to_photo, normalise
 
@@ -32,21 +33,20 @@ def photo_heat_map(
     method, an unreadable photo, a network that the method does not work for.
     """
     k = label_column(predictor, label)
-    fit = predictor.settings.image.fit
     try:
-        pixels_HWC = network_pixels(predictor, path)
-        if shape is None:
-            shape = (1, 1) if fit == "squash" else load_preview(path, max_side=MAX_SIDE)[0].size[::-1]
+        input_BCHW = to_input(predictor, network_pixels(predictor, path))
+        evidence_BHW = evidence_for(predictor.model, input_BCHW, k, method=method)
+        return heat_over_photo(evidence_BHW, predictor, path, shape)
     except UnreadableImage as error:
         raise TaggerError(f"{path.name}: {error.reason}") from None
-    evidence_BHW = evidence_for(predictor.model, to_input(predictor, pixels_HWC), k, method=method)
-    return heat_over_photo(evidence_BHW, predictor, shape)
 
 
 def network_pixels(predictor: Predictor, path: Path) -> NDArray[np.uint8]:
     """The photo (H, W, 3) as the network of the run sees it; UnreadableImage if it cannot be read."""
-    image = predictor.settings.image
-    return load_image(path, size=image.size, fit=image.fit)
+    image_CHW, _, reason = predictor.images(path.parent, [path.name])[0]
+    if reason is not None:
+        raise UnreadableImage(reason)
+    return image_CHW.permute(1, 2, 0).numpy()
 
 
 def to_input(predictor: Predictor, pixels_HWC: NDArray[np.uint8]) -> Tensor:
@@ -54,10 +54,23 @@ def to_input(predictor: Predictor, pixels_HWC: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(pixels_HWC).permute(2, 0, 1)[None].to(predictor.device).float() / 255
 
 
-def heat_over_photo(evidence_BHW: Tensor, predictor: Predictor, shape: tuple[int, ...]) -> Floats:
-    """One image's evidence (1, h, w) as a map in 0..1 to be stretched over its whole photo of this shape."""
+def heat_over_photo(
+    evidence_BHW: Tensor, predictor: Predictor, path: Path, shape: tuple[int, ...] | None = None
+) -> Floats:
+    """One image's evidence (1, h, w) as a map in 0..1 to be stretched over its whole photo.
+
+    ``shape``: the photo's (height, width, ...), if it is known already. UnreadableImage if it cannot be read.
+    """
     map_HW = downsample_map(normalise(evidence_BHW)[0].cpu().numpy())
-    return np.clip(map_to_photo(map_HW, shape[1], shape[0], predictor.settings.image.fit), 0, 1)
+    fit = predictor.settings.image.fit
+    aligned = predictor.landmarks.aligned(path.parent, [path.name])
+    points_P2 = aligned.points(0) if aligned else None
+    if aligned is not None and points_P2 is not None:
+        width, height = upright_size(path)  # landmarks are in its pixels
+        return np.clip(photo_map(map_HW, (height, width), points_P2, aligned.alignment), 0, 1)
+    if shape is None:
+        shape = (1, 1) if fit == "squash" else load_preview(path, max_side=MAX_SIDE)[0].size[::-1]
+    return np.clip(map_to_photo(map_HW, shape[1], shape[0], fit), 0, 1)
 
 
 def label_column(predictor: Predictor, label: str) -> int:

@@ -14,6 +14,7 @@ from tagger.arrays import Floats, sigmoid
 from tagger.batches import BatchSequence, ImageBatch, ImageFiles, make_loader
 from tagger.commands.console.screen import Screen
 from tagger.commands.serving.followed_frames import FollowedFrames, window_outputs
+from tagger.commands.serving.photo_landmarks import PhotoLandmarks
 from tagger.data import list_images
 from tagger.data.formats.prediction_columns import label_column
 from tagger.errors import TaggerError
@@ -43,11 +44,19 @@ class Predictions(NamedTuple):
 class Predictor:
     """Predictor of a run: its model, labels, calibration and thresholds (its own, or a set saved beside them)."""
 
-    def __init__(self, run: RunFolder, *, thresholds: str | None = None, screen: Screen | None = None):
+    def __init__(
+        self,
+        run: RunFolder,
+        *,
+        thresholds: str | None = None,
+        landmarks: str | Path | None = None,
+        screen: Screen | None = None,
+    ):
         self.run = run
         self.screen = screen or Screen(quiet=True)
         self.settings = run.load_settings()
         self.labels = run.load_labels()
+        self.landmarks = PhotoLandmarks(run, self.settings, landmarks, self.screen)
         self.thresholds, self.calibration = run.load_decision_rule()
         self.constraints = run.load_constraints()
         if thresholds is not None:
@@ -128,7 +137,7 @@ class Predictor:
     def _run_images(self, root: Path, files: list[str]) -> Iterator[BatchOutputs]:
         """What the model gives to single images. On several cores each reads its own; else processes read them."""
         image = self.settings.image
-        dataset = ImageFiles(root, files, size=image.size, fit=image.fit)
+        dataset = self.images(root, files)
         batches: BatchSequence | Iterable[ImageBatch]
         if self.device.type == "cpu" and image.workers < 1 and torch.get_num_threads() <= MAX_WORKERS:
             # Small enough that all cores end at about the same time.
@@ -145,6 +154,11 @@ class Predictor:
         else:
             inference_model = FrameOutputs(self.model).eval() if few else self.inference_frames
         return run_batches(inference_model, batches, device=self.device, tta_hflip=image.tta_hflip)
+
+    def images(self, root: Path, files: Sequence[str]) -> ImageFiles:
+        """The pixels of ``root / file`` as the model sees them, aligned where the run aligns."""
+        image, aligned = self.settings.image, self.landmarks.aligned(root, files)
+        return ImageFiles(root, files, size=image.size, fit=image.fit, aligned=aligned)
 
     @cached_property
     def inference_model(self) -> TagModel:
@@ -175,16 +189,21 @@ class Predictor:
 
 
 def load(
-    run: str | Path | RunFolder | None = None, *, thresholds: str | None = None, screen: Screen | None = None
+    run: str | Path | RunFolder | None = None,
+    *,
+    thresholds: str | None = None,
+    landmarks: str | Path | None = None,
+    screen: Screen | None = None,
 ) -> Predictor:
     """The predictor of a finished run: a path or name, what ``tagger.train`` gave, or the run in use in ``./runs``: the
     chosen one, or the newest where none is chosen.
 
-    ``thresholds`` names a set that was saved in the review app.
+    ``thresholds`` names a set that was saved in the review app. ``landmarks``: a file or folder of those of new photos,
+    for a run that aligns by them.
     """
     say = None if screen is None else screen.say
     found = run if isinstance(run, RunFolder) else find_run(run, say)
-    return Predictor(found, thresholds=thresholds, screen=screen)
+    return Predictor(found, thresholds=thresholds, landmarks=landmarks, screen=screen)
 
 
 class _SizedIterator:

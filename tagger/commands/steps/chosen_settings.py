@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tagger.commands.steps.resume_options import weights_setting
+from tagger.commands.steps.resume_options import weights_setting, with_whole_paths
 from tagger.commands.steps.started_from import check_compatible
 from tagger.config import Settings
 from tagger.data.numbers import with_numbers
@@ -49,7 +49,7 @@ def _load(
     preset: str, overrides: list[str], data: Path, labels: str | Path | None, **more: dict[str, str]
 ) -> Settings:
     paths = {"path": str(data.resolve()), "labels": "" if labels is None else str(Path(labels).resolve())}
-    settings = load_settings(preset, overrides, data=paths, **more)
+    settings = with_whole_paths(load_settings(preset, overrides, data=paths, **more))
     parse_objective(settings.threshold.objective)
     return settings.model_copy(update={"data": with_numbers(data, settings.data)})
 

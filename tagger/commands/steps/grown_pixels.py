@@ -16,6 +16,7 @@ from tagger.batches import (
     write_cache,
     write_fingerprints,
 )
+from tagger.commands.steps.alignment_steps import without_landmarks
 from tagger.commands.steps.duplicate_groups import keep_fingerprints, picture_last
 from tagger.commands.steps.file_changes import find_changed_while_reading
 from tagger.commands.steps.grown_photos import GrownPhotos
@@ -36,6 +37,7 @@ def scan_grown(read: LoadedImages, previous: LocatedRun, growth: GrownPhotos) ->
     checkpoint = read.job.run.checkpoint
     unreadable = find_unreadable(_batches(read), checkpoint)
     unreadable |= find_changed_while_reading(read.job.settings.data.path, read.images, checkpoint)
+    unreadable = without_landmarks(read) | unreadable
     features = None
     if begins_with_features(read.job.settings):
         row_N = np.where(_looks_different(read, previous, growth.row_N), -1, growth.row_N)
@@ -47,7 +49,7 @@ def scan_grown(read: LoadedImages, previous: LocatedRun, growth: GrownPhotos) ->
 def _batches(read: LoadedImages) -> Iterable[ImageBatch]:
     """All photos in batches, with progress; their fingerprints, and pixels where they fit the cache, are kept."""
     settings = read.job.settings
-    files = read.files
+    files = read.whole_files
     checkpoint = read.job.run.checkpoint
     everything = np.arange(len(files))
     batches = make_loader(
@@ -55,7 +57,7 @@ def _batches(read: LoadedImages) -> Iterable[ImageBatch]:
     )
     tracked = read.job.screen.track(batches, "reading images")
     tracked = write_fingerprints(tracked, files, checkpoint.fingerprints_path)
-    if settings.train.epochs and fits_cache(files, settings.image.cache):
+    if settings.train.epochs and read.aligned is None and fits_cache(files, settings.image.cache):
         tracked = write_cache(tracked, files, checkpoint.pixels_path)
     return tracked
 

@@ -104,6 +104,8 @@ def prediction_identity(predictor: Predictor, root: Path, format: str) -> str:
     model = hashlib.blake2b(predictor.run.model_path.read_bytes(), digest_size=16).hexdigest()
     rule = predictor.thresholds.to_json() | {"calibration": predictor.calibration.to_json()}
     rule |= {"structure": _constraints_text(predictor.constraints)}
+    given = predictor.landmarks.given
+    rule |= {"landmarks": str(given.path.resolve())} if given else {}
     return json.dumps(
         {"model": model, "rule": rule, "folder": str(root.resolve()), "format": format, "chunk": CHUNK}
     )

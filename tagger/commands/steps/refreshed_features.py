@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.arrays import Indices
-from tagger.batches import ImageBatch, fingerprint, make_loader
+from tagger.batches import ImageBatch, ImageFiles, fingerprint, make_loader
 from tagger.commands.steps.kept_backbone import kept_backbone
 from tagger.commands.steps.training_steps import LoadedImages
 from tagger.model import with_grid
@@ -39,7 +39,7 @@ def find_shown_differently(read: LoadedImages, previous: LocatedRun) -> ShownPho
         return ShownPhotos(rows, before)
     now = np.zeros((len(rows), 0 if before is None else before.shape[1]), np.uint8)
     differs = np.ones(len(rows), dtype=bool)
-    for batch in _batches(read, rows, "comparing photos"):
+    for batch in _batches(read, read.whole_files, rows, "comparing photos"):
         thumbs, colours = fingerprint(batch.images_BCHW, padded=read.files.fit == "pad")
         at = np.searchsorted(rows, batch.indices_B.numpy())
         if before is not None:
@@ -66,7 +66,7 @@ def refresh_features(
     views_VND = np.array(features.views_VND)
     for outputs in run_batches(
         backbone,
-        _batches(read, shown.rows, "features"),
+        _batches(read, read.files, shown.rows, "features"),
         device=device,
         precision=pick_precision(settings),
         tta_hflip=len(views_VND) > 1,
@@ -80,9 +80,9 @@ def refresh_features(
     return Features(views_VND, features.unreadable)
 
 
-def _batches(read: LoadedImages, rows: Indices, what: str) -> Iterable[ImageBatch]:
+def _batches(read: LoadedImages, files: ImageFiles, rows: Indices, what: str) -> Iterable[ImageBatch]:
     settings = read.job.settings
     batches = make_loader(
-        read.files, rows, batch_size=settings.train.batch_size, workers=settings.image.num_workers
+        files, rows, batch_size=settings.train.batch_size, workers=settings.image.num_workers
     )
     return read.job.screen.track(batches, what)

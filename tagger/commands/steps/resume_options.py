@@ -53,7 +53,15 @@ def weights_setting(weights: str | None) -> str | None:
     return weights if weights in ("hub", "none", None) else str(Path(weights).resolve())
 
 
+def with_whole_paths(settings: Settings) -> Settings:
+    """The settings with the whole path of landmarks, which are read again from other folders."""
+    if not settings.align.landmarks:
+        return settings
+    path = str(Path(settings.align.landmarks).resolve())
+    return settings.model_copy(update={"align": settings.align.model_copy(update={"landmarks": path})})
+
+
 def _differing_overrides(settings: Settings, overrides: Sequence[str]) -> Iterator[str]:
     for text in overrides:
-        if override_settings(settings, text) != settings:
+        if with_whole_paths(override_settings(settings, text)) != settings:
             yield f"--set {text}"

@@ -4,7 +4,7 @@
 same way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from tagger.arrays import Cells
-from tagger.batches import CachedImages, ImageFiles, open_cache
+from tagger.batches import AlignedPhotos, CachedImages, ImageFiles, open_cache
 from tagger.commands.console.screen import Screen
 from tagger.commands.steps.file_changes import report_changed_files
 from tagger.config import Settings
@@ -57,14 +57,21 @@ class LoadedImages:
     vocabulary: Vocabulary
     problems: tuple[Problem, ...] = ()
     backbone: Backbone | None = None
+    aligned: AlignedPhotos | None = None
 
     @property
     def files(self) -> ImageFiles:
-        """The images as files, at the size that the network takes."""
+        """The images as files, at the size that the network takes; aligned if that is known already."""
         image = self.job.settings.image
         return ImageFiles(
-            self.job.settings.data.path, self.images["file"].tolist(), size=image.size, fit=image.fit
-        )
+            self.job.settings.data.path, self.images["file"].tolist(), size=image.size, fit=image.fit,
+            aligned=self.aligned,
+        )  # fmt: skip
+
+    @property
+    def whole_files(self) -> ImageFiles:
+        """The images as files, never aligned: copies and edited photos are recognised by the whole photo."""
+        return self.files.with_alignment(None)
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,8 @@ def usable_images(
         job.screen.say(f"{counted(len(problems), 'photo')} {lost}:")
         job.screen.say_list(problems)
     rows = np.setdiff1d(np.arange(len(read.images)), list(unreadable)).astype(np.int64)
+    if read.aligned is not None:
+        keep_alignment(job.run, read.aligned.take(rows), read.images["file"].iloc[rows].tolist(), ())
     return ScannedImages(
         job,
         read.images.iloc[rows].reset_index(drop=True),
@@ -130,12 +139,12 @@ def usable_images(
         read.vocabulary,
         rows,
         open_cache(read.files, rows, job.run.checkpoint.pixels_path),
-        _select_features(features, rows, job.settings) if features else None,
+        select_features(features, rows, job.settings) if features else None,
         problems,
     )
 
 
-def _select_features(features: Features, rows: NDArray[np.int64], settings: Settings) -> Features:
+def select_features(features: Features, rows: NDArray[np.int64], settings: Settings) -> Features:
     """The features of some rows; how many are for heads is known where sequences have others."""
     num_pooled = num_pooled_features(settings) if settings.sequence.own_features else None
     return replace(features, num_pooled=num_pooled).select(rows)
@@ -147,6 +156,19 @@ def with_number_targets(data: TrainingData, images: pd.DataFrame, settings: Sett
     if numbers is None:
         return data
     return replace(data, numbers=numbers, vocabulary=replace(data.vocabulary, number_lows=numbers.lows))
+
+
+def keep_alignment(
+    run: RunFolder, aligned: AlignedPhotos, files: Sequence[str], unaligned: Sequence[Problem]
+) -> None:
+    """Keep the landmarks of a run's photos, and list those without, with the reasons that are known."""
+    reasons = {problem.file: problem.reason for problem in unaligned}
+    names = [files[row] for row in np.flatnonzero(~aligned.known_N()).tolist()]
+    run.save_mean_shape(aligned.alignment.mean_P2, aligned.alignment.num_photos)
+    run.save_landmarks(
+        aligned.points_NP2,
+        [Problem(name, None, reasons.get(name, "no landmarks are known")) for name in names],
+    )
 
 
 def fit(split: SplitImages) -> FittedModel:

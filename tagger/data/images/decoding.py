@@ -9,6 +9,7 @@ All images of users are decoded here. Two choices:
   during the conversion.
 """
 
+import math
 import os
 import stat
 import struct
@@ -44,6 +45,7 @@ STREAMED_MAGIC_BYTES = (b"II*\0", b"MM\0*", b"BM")  # TIFF and BMP are read in p
 MAX_BYTES_READ_AT_ONCE = 1 << 18  # a smaller file is read as a whole
 SHRINK_ABOVE_PIXELS = 30_000_000  # a larger image is shrunk during conversion
 PAD_COLOUR = (124, 116, 104)  # ImageNet's mean: about 0 once normalised
+TURNED = (5, 6, 7, 8)  # EXIF orientations that change width and height
 _HINTS = ((b"<svg", "SVG drawings are not supported"),)
 _without_warnings = SuppressWarnings()
 _memory = MemoryBudget()
@@ -69,6 +71,20 @@ def load_image(source: ImageSource, *, size: int | None = None, fit: Fit = "squa
     with _errors_as_unreadable(), _open_checked(source) as image, _memory.reserve(_check_limits(image, size)):
         rgb = _decode(image, size)
         return _array(rgb) if size is None else np.array(_fit_square(rgb, size, fit))
+
+
+def load_scaled(source: ImageSource, scale: float) -> tuple[Image.Image, NDArray[np.float64]]:
+    """(upright RGB image, its width and height as shares of the photo's own): at least twice ``scale``, or whole.
+
+    Raises UnreadableImage as ``load_image`` does.
+    """
+    with _errors_as_unreadable(), _open_checked(source) as image:
+        stored = image.size
+        size = math.ceil(scale * max(stored)) if scale < 0.5 else None
+        with _memory.reserve(_check_limits(image, size)):
+            rgb = _decode(image, size)
+        sides = stored[::-1] if _orientation(image) in TURNED else stored
+        return rgb, np.array(rgb.size) / np.array(sides)
 
 
 def load_stored(source: ImageSource) -> NDArray[np.uint8]:
@@ -103,7 +119,7 @@ def image_size(source: ImageSource) -> tuple[int, int]:
 def upright_size(source: ImageSource) -> tuple[int, int]:
     """(width, height) in pixels of the image turned upright, from the header. Raises UnreadableImage."""
     with _errors_as_unreadable(), _open_checked(source) as image:
-        return image.size[::-1] if _orientation(image) in (5, 6, 7, 8) else image.size
+        return image.size[::-1] if _orientation(image) in TURNED else image.size
 
 
 @contextmanager

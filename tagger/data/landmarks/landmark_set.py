@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tagger.arrays import Floats
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.images.decoding import UnreadableImage, upright_size
 from tagger.data.landmarks import Shape, ShapeList, landmark_readers
+from tagger.data.landmarks.procrustes import has_shape
 from tagger.errors import TaggerError
 from tagger.text import counted, shortlist
 
 TRAILING = re.compile(r"([0-9]+)\.[^./]*$")
 NO_LANDMARKS = "no landmarks were given for it"
-MIN_POINTS = 2  # without two points there is no turn and no scale
 
 
 @dataclass(frozen=True)
@@ -29,43 +30,59 @@ class Landmarks:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class LandmarkSource:
+    """The shapes in a file or folder of landmarks, all of one format and of one number of points."""
+
+    path: Path
+    form: str
+    shapes: ShapeList
+    num_points: int
+
+    @classmethod
+    def open(cls, path: str | Path) -> "LandmarkSource":
+        """Everything at a path. TaggerError: nothing, several formats, malformed rows, different numbers of points."""
+        path = Path(path)
+        shapes, form = _read_shapes(path)
+        shapes.check()
+        return cls(path, form, shapes, _num_points(shapes.shapes, path))
+
+    def match(self, root: str | Path, files: Sequence[str]) -> Landmarks:
+        """The landmarks of photos ``root / file``: of several shapes in a photo the largest.
+
+        TaggerError if they are landmarks of none of the photos.
+        """
+        images = ImageLookup(root, files)
+        per_file, unknown = _shapes_of_photos(self.shapes.shapes, images)
+        if not per_file:
+            reasons = shortlist([reason.rstrip(".") for reason in unknown.values()], 3)
+            raise TaggerError(f"{self.path}: its landmarks belong to none of the photos. {reasons}.")
+        why = _reasons(self.shapes, images)
+        points_NP2 = np.full((len(files), self.num_points, 2), np.nan, np.float32)
+        for row, file in enumerate(files):
+            if file in per_file:
+                points_NP2[row], reason = _largest_points(per_file[file], images.root / file)
+                why |= {file: reason} if reason else {}
+        missing = np.flatnonzero(~has_shape(points_NP2)).tolist()
+        found = {row: why.get(files[row], NO_LANDMARKS) for row in missing}
+        notes = (*self._notes(len(files) - len(missing), per_file), *_unknown_note(unknown))
+        return Landmarks(points_NP2, found, notes)
+
+    def _notes(self, num_known: int, per_file: dict[str, list[Shape]]) -> tuple[str, ...]:
+        """What was read, and photos with several shapes."""
+        counts = f"{counted(self.num_points, 'point')}), {counted(num_known, 'photo')}"
+        note = f"Landmarks: {self.path} ({self.form}, {counts}."
+        several = [f"{file} ({len(shapes)})" for file, shapes in per_file.items() if len(shapes) > 1]
+        if not several:
+            return (note,)
+        verb = "has" if len(several) == 1 else "have"
+        largest = f"{verb} several faces or objects; the largest counts: {shortlist(several, 5)}."
+        return note, f"{counted(len(several), 'photo')} {largest}"
+
+
 def read_landmarks(path: str | Path, root: str | Path, files: Sequence[str]) -> Landmarks:
-    """The landmarks of photos ``root / file`` in a file or folder: of several shapes in a photo the largest.
-
-    TaggerError: no landmarks, several formats, malformed rows (all of them), shapes of different numbers of points,
-    landmarks of no photo.
-    """
-    path = Path(path)
-    images = ImageLookup(root, files)
-    found, form = _read_shapes(path)
-    found.check()
-    num_points = _num_points(found.shapes, path)
-    per_file, unknown = _shapes_of_photos(found.shapes, images)
-    if not per_file:
-        raise TaggerError(f"{path}: its landmarks belong to none of the photos. {_first(unknown)}")
-    reasons = _reasons(found, images)
-    points_NP2 = np.full((len(files), num_points, 2), np.nan, np.float32)
-    for row, file in enumerate(files):
-        if file in per_file:
-            try:
-                points_NP2[row] = _largest_points(per_file[file], images.root / file)
-                reasons.pop(file, None)
-            except UnreadableImage as error:
-                reasons[file] = f"its size cannot be read: {error.reason}"
-    missing = np.flatnonzero(num_usable(points_NP2) < MIN_POINTS).tolist()
-    for row in missing:
-        reasons.setdefault(files[row], "fewer than two points" if files[row] in per_file else NO_LANDMARKS)
-    notes = _notes(path, form, len(files) - len(missing), num_points, per_file, unknown)
-    return Landmarks(points_NP2, {row: reasons[files[row]] for row in missing}, notes)
-
-
-def num_usable(points_NP2: NDArray[np.floating]) -> NDArray[np.int64]:
-    """How many points of each shape are there.
-
-    >>> num_usable(np.array([[[1.0, 2.0], [np.nan, 3.0]]])).tolist()
-    [1]
-    """
-    return np.isfinite(points_NP2).all(axis=-1).sum(axis=-1)
+    """The landmarks of photos ``root / file`` in a file or folder. TaggerError as ``LandmarkSource`` has it."""
+    return LandmarkSource.open(path).match(root, files)
 
 
 def _read_shapes(path: Path) -> tuple[ShapeList, str]:
@@ -111,18 +128,18 @@ def _num_points(shapes: Sequence[Shape], path: Path) -> int:
 
 def _shapes_of_photos(
     shapes: Sequence[Shape], images: ImageLookup
-) -> tuple[dict[str, list[Shape]], list[str]]:
-    """({file: its shapes}, why other shapes belong to no photo)."""
+) -> tuple[dict[str, list[Shape]], dict[str, str]]:
+    """({file: its shapes}, {name: why shapes of this name belong to no photo})."""
     per_file: dict[str, list[Shape]] = defaultdict(list)
-    unknown: dict[str, None] = {}
+    unknown: dict[str, str] = {}
     frames = FrameLookup(images.files)
     for shape in shapes:
         file, reason = _find(shape, images, frames)
         if file:
             per_file[file].append(shape)
         else:
-            unknown[f"{shape.file.name}: {reason}"] = None
-    return dict(per_file), list(unknown)
+            unknown.setdefault(shape.names[0], f"{shape.file.name}: {reason}")
+    return dict(per_file), unknown
 
 
 def _find(shape: Shape, images: ImageLookup, frames: "FrameLookup") -> tuple[str, str]:
@@ -165,44 +182,38 @@ def _reasons(found: ShapeList, images: ImageLookup) -> dict[str, str]:
     return {file: reason for file, reason in named if file}
 
 
-def _largest_points(shapes: Sequence[Shape], photo: Path) -> NDArray[np.floating]:
-    """The points (P, 2) of the largest shape of a photo, in pixels."""
-    scale_2 = np.array(upright_size(photo) if shapes[0].relative else (1, 1), np.float64)
-    shift = 0.5 if shapes[0].relative else 0.0  # shares are of edges, pixels are counted at their centres
-    sized = [(shape.area, shape.points_P2 * scale_2 - shift) for shape in shapes]
-    return max(sized, key=lambda one: (one[0], _extent(one[1])))[1]
+def _largest_points(shapes: Sequence[Shape], photo: Path) -> tuple[Floats, str]:
+    """(points (P, 2) of the largest shape of a photo, in pixels; why they cannot be used, or "")."""
+    absent_P2 = np.full_like(shapes[0].points_P2, np.nan)
+    try:
+        size_2 = np.array(upright_size(photo), np.float64)
+    except UnreadableImage as error:
+        return absent_P2, f"its size cannot be read: {error.reason}"
+    pixels = [shape.points_P2 * size_2 - 0.5 if shape.relative else shape.points_P2 for shape in shapes]
+    areas = [(shape.area, _extent(points_P2)) for shape, points_P2 in zip(shapes, pixels, strict=True)]
+    points_P2 = pixels[max(range(len(shapes)), key=areas.__getitem__)]
+    if not has_shape(points_P2[None])[0]:
+        return absent_P2, "its landmarks are fewer than two different points"
+    centre_2 = np.nanmean(points_P2, axis=0)
+    if (centre_2 < 0).any() or (centre_2 > size_2).any():
+        where, size = (" x ".join(f"{side:.0f}" for side in pair) for pair in (centre_2, size_2))
+        return (
+            absent_P2,
+            f"its landmarks lie outside of it (about {where.replace(' x ', ', ')}; it has {size} pixels)",
+        )
+    return points_P2, ""
 
 
-def _extent(points_P2: NDArray[np.floating]) -> float:
+def _extent(points_P2: Floats) -> float:
     """The area of the box around the points that are there; 0 without points."""
     inside_Q2 = points_P2[np.isfinite(points_P2).all(axis=1)]
     return float(np.ptp(inside_Q2, axis=0).prod()) if len(inside_Q2) else 0.0
 
 
-def _notes(
-    path: Path,
-    form: str,
-    num_known: int,
-    num_points: int,
-    per_file: dict[str, list[Shape]],
-    unknown: list[str],
-) -> tuple[str, ...]:
-    """What was read, photos with several shapes, and shapes of no photo."""
-    notes = [f"Landmarks: {path} ({form}, {counted(num_points, 'point')}), {counted(num_known, 'photo')}."]
-    several = [f"{file} ({len(shapes)})" for file, shapes in per_file.items() if len(shapes) > 1]
-    if several:
-        verb = "has" if len(several) == 1 else "have"
-        notes.append(
-            f"{counted(len(several), 'photo')} {verb} several faces or objects; the largest counts:"
-            f" {shortlist(several, 5)}."
-        )
-    if unknown:
-        verb = "belongs" if len(unknown) == 1 else "belong"
-        notes.append(
-            f"Landmarks of {counted(len(unknown), 'name')} {verb} to no photo here. {_first(unknown)}"
-        )
-    return tuple(notes)
-
-
-def _first(unknown: Sequence[str]) -> str:
-    return shortlist([reason.rstrip(".") for reason in unknown], 3) + "."
+def _unknown_note(unknown: dict[str, str]) -> tuple[str, ...]:
+    """A sentence on shapes of no photo, with the reason where it is another than that no photo is called so."""
+    if not unknown:
+        return ()
+    verb = "belongs" if len(unknown) == 1 else "belong"
+    shown = [repr(name) if "there is no image" in reason else reason for name, reason in unknown.items()]
+    return (f"Landmarks of {counted(len(unknown), 'name')} {verb} to no photo here: {shortlist(shown, 3)}.",)

@@ -81,6 +81,18 @@ def fit_similarity(source_P2: Floats, target_P2: Floats) -> Similarity | None:
     return Similarity(factor, complex(target_P.mean()) - factor * complex(source_P.mean()))
 
 
+def has_shape(points_NP2: Floats) -> NDArray[np.bool_]:
+    """Whether each shape (N, P, 2) has two different points: without them it cannot be aligned.
+
+    >>> has_shape(np.array([[[1.0, 1.0], [1.0, 2.0]], [[1.0, 1.0], [np.nan, 2.0]]])).tolist()
+    [True, False]
+    """
+    there_NP1 = np.isfinite(points_NP2).all(axis=-1, keepdims=True)
+    low_N2 = np.where(there_NP1, points_NP2, np.inf).min(axis=1)
+    high_N2 = np.where(there_NP1, points_NP2, -np.inf).max(axis=1)
+    return np.asarray((high_N2 > low_N2).any(axis=1))
+
+
 def mean_shape(shapes_NP2: Floats) -> Floats:
     """The generalised Procrustes mean (P, 2) of shapes: centred, of unit size, turned as the shapes are on average.
 
