@@ -97,6 +97,8 @@ class AlignSettings(Section):
     """Points that `warp` moves: `coarse` leaves out lids, brows and lips, so that the expression stays."""
     margin: float = Field(0.4, ge=0, le=4)
     """What is left on each side of the mean shape, as a share of its longer side."""
+    jitter: float = Field(0, ge=0, le=0.2)
+    """Noise of the landmarks in each epoch of fine-tuning, as a share of the square's side (standard deviation)."""
     missing: Literal["whole", "skip"] = "whole"
     """Photos without landmarks: used whole and unaligned, or left out."""
 

@@ -15,6 +15,7 @@ from tagger.batches.fingerprint import (
     write_fingerprints,
 )
 from tagger.batches.image_cache import CachedImages, fits_cache, open_cache, write_cache
+from tagger.batches.landmark_jitter import LandmarkJitter
 from tagger.batches.loader import BatchSequence, default_num_workers, make_loader
 from tagger.batches.mixup import mix_targets, mixup_cutmix
 from tagger.batches.progressive_resize import progressive_size, resize_images
@@ -28,6 +29,7 @@ __all__ = [
     "CachedImages",
     "ImageBatch",
     "ImageFiles",
+    "LandmarkJitter",
     "UnreadableImage",
     "check_readable",
     "default_num_workers",

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from tagger.batches.aligned_photos import AlignedPhotos
 from tagger.batches.dataset import ImageBatch, ImageFiles, ImageItem
 from tagger.batches.packed_strings import pack_strings
 from tagger.runs import create_memmap, load_array
@@ -20,7 +21,14 @@ from tagger.runs import create_memmap, load_array
 class CachedImages(Dataset[ImageItem]):
     """The items of ``ImageFiles``, from a file of decoded pixels (N, 3, size, size) uint8; all of them readable."""
 
-    def __init__(self, pixels: NDArray[np.uint8], files: Sequence[str], rows: NDArray[np.int64]):
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        files: Sequence[str],
+        rows: NDArray[np.int64],
+        aligned: AlignedPhotos | None = None,
+    ):
+        self.aligned = aligned
         self.pixels = pixels
         self.files = pack_strings(files)
         self.rows = rows
@@ -53,8 +61,8 @@ def write_cache(batches: Iterable[ImageBatch], images: ImageFiles, path: Path) -
 
 def open_cache(images: ImageFiles, rows: NDArray[np.int64], path: Path) -> CachedImages | ImageFiles:
     """Some rows of the images, from the cache at ``path`` if there is one."""
-    files = images.files.take(rows)
+    taken = images.take(rows)
     if not path.is_file():
-        return images.take(rows)
+        return taken
     pixels = load_array(path, "Remove it, and go on with --resume: images are read from their files")
-    return CachedImages(pixels, files, rows)
+    return CachedImages(pixels, taken.files, rows, taken.aligned)

@@ -129,8 +129,8 @@ def _scan_and_split(job: TrainingJob) -> SplitImages:
     """The images with pixels, features and parts; the backbone that the scans share is free to go."""
     loaded = read(job)
     scanned = scan_pixels(loaded)
-    parted = split(scanned)
-    return align_pixels(loaded, scanned, parted) if job.settings.align.landmarks else parted
+    divided = split(scanned)
+    return align_pixels(loaded, scanned, divided) if job.settings.align.landmarks else divided
 
 
 def read(job: TrainingJob) -> LoadedImages:

@@ -39,10 +39,21 @@ def check_parts(settings: Settings) -> None:
             f"loss.smoothing = {settings.loss.smoothing:g} softens yes and no, but"
             f" {next(iter(settings.data.numbers))!r} is a number. Leave it at 0."
         )
+    _check_jitter(settings)
     networks_have_parts = begins_with_features(settings) and settings.train.fold_models > 1
     if not settings.data.val and settings.train.epochs and not networks_have_parts:
         raise TaggerError(
             "data.val = 0: one network is compared with others on validation images. Give e.g. data.val=0.1."
+        )
+
+
+def _check_jitter(settings: Settings) -> None:
+    """TaggerError if landmarks are to be jittered where none are read, or where no image is read anew."""
+    if settings.align.jitter and not (settings.align.landmarks and settings.train.epochs):
+        fixed = "train.epochs = 0, so features are fixed"
+        lacks = "align.landmarks is not set" if settings.train.epochs else fixed
+        raise TaggerError(
+            f"align.jitter = {settings.align.jitter:g}, but {lacks}. Leave it out, or set both."
         )
 
 

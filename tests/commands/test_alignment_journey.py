@@ -117,7 +117,11 @@ def test_the_mean_shape_is_that_of_the_training_photos_and_the_split_that_of_a_r
     assert mean_P2 == pytest.approx(mean_shape(points_NP2[training_N]))
     assert num_photos == training_N.sum() < len(images) - 1
     whole = tagger.train(
-        faces, run=tmp_path / "whole", backbone="test_resnet", weights="none", overrides=options(train__epochs=1)
+        faces,
+        run=tmp_path / "whole",
+        backbone="test_resnet",
+        weights="none",
+        overrides=options(train__epochs=1),
     )
     assert whole.load_images()["split"].tolist() == images["split"].tolist()
     assert not (whole.path / "landmarks.npy").exists()
@@ -132,7 +136,11 @@ def test_photos_without_landmarks_are_listed_and_used_whole_or_left_out(
     assert "1 photo without landmarks: used whole, unaligned" in end.out
     assert f"{LOST}: no landmarks were given for it" in end.out
     assert f"{LOST},no landmarks were given for it" in (tmp_path / "whole" / "unaligned.csv").read_text()
-    end = tagger_cli(*train_argv(faces, tmp_path / "skip", "--set", landmarks, "--set", "align.missing=skip", train__epochs=1))
+    end = tagger_cli(
+        *train_argv(
+            faces, tmp_path / "skip", "--set", landmarks, "--set", "align.missing=skip", train__epochs=1
+        )
+    )
     assert "1 photo without landmarks: left out" in end.out
     run = RunFolder(tmp_path / "skip")
     assert LOST not in run.load_images()["file"].tolist()
@@ -263,6 +271,8 @@ def test_settings_that_landmarks_cannot_have_stop_before_anything_is_written(fac
     header = "file," + ",".join(f"x{n},y{n}" for n in range(5))
     (tmp_path / "five.csv").write_text("\n".join([header, *rows]))
     overrides = options(align__landmarks=tmp_path / "five.csv", align__mode="warp")
-    with pytest.raises(TaggerError, match=r"align\.points = coarse is known for faces of 68, 468, 478 points"):
+    with pytest.raises(
+        TaggerError, match=r"align\.points = coarse is known for faces of 68, 468, 478 points"
+    ):
         tagger.train(faces, run=tmp_path / "run", backbone="test_resnet", weights="none", overrides=overrides)
     assert not (tmp_path / "run").exists()

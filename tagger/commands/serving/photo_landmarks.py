@@ -106,9 +106,9 @@ class PhotoLandmarks:
 
     def _own(self, path: Path) -> Points | None:
         """The landmarks of a photo of the run, by its bytes or its picture."""
-        rows_by_hash, rows_by_picture = self._rows
+        row_of_hash, row_of_picture = self._rows
         now = identify_file(path)
-        row = rows_by_hash.get(now.hash, rows_by_picture.get(now.picture_hash) if now.picture_hash else None)
+        row = row_of_hash.get(now.hash, row_of_picture.get(now.picture_hash) if now.picture_hash else None)
         return None if row is None or not now.hash else self._points_NP2[row]
 
     @cached_property

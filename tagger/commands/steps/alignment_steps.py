@@ -102,20 +102,20 @@ def without_landmarks(read: LoadedImages) -> dict[int, str]:
     return {row: f"no landmarks: {reasons.get(files[row], 'none are known')}" for row in rows}
 
 
-def align_pixels(read: LoadedImages, scanned: ScannedImages, parted: SplitImages) -> SplitImages:
+def align_pixels(read: LoadedImages, scanned: ScannedImages, divided: SplitImages) -> SplitImages:
     """The images with aligned pixels, and features of these, once the mean shape of the training photos is fitted."""
     job = read.job
     points_NP2 = job.run.checkpoint.load_landmarks()[scanned.rows]
-    training_N = (parted.data.split_N == "train") & has_shape(points_NP2)
+    training_N = (divided.data.split_N == "train") & has_shape(points_NP2)
     mean_P2 = mean_shape(points_NP2[training_N])
     alignment = new_alignment(job.settings.align, mean_P2, int(training_N.sum()))
     aligned = AlignedPhotos(alignment, points_NP2, skips=job.settings.align.missing == "skip")
-    keep_alignment(job.run, aligned, parted.images["file"].tolist(), job.run.checkpoint.load_unaligned())
+    keep_alignment(job.run, aligned, divided.images["file"].tolist(), job.run.checkpoint.load_unaligned())
     files = read.files.take(scanned.rows).with_alignment(aligned)
     features = _read_aligned(read, files)
     rows = np.arange(len(files))
     images = open_cache(files, rows, job.run.checkpoint.pixels_path)
-    return replace(parted, data=replace(parted.data, images=images, features=features))
+    return replace(divided, data=replace(divided.data, images=images, features=features))
 
 
 def _read_aligned(read: LoadedImages, files: ImageFiles) -> Features | None:

@@ -40,7 +40,7 @@ class Alignment:
     def check(self) -> None:
         """Pass if photos can be aligned so; ValueError if a warp has no triangle to fill."""
         if self.mode == "warp":
-            self._mesh(100)
+            self.mesh(100)
 
     def template(self, size: int) -> Floats:
         """Where the landmarks lie in the square (P, 2): its first pixel's centre is at 0, 0.
@@ -65,15 +65,16 @@ class Alignment:
         rgb, points_P2 = _shrunk(rgb, points_P2, move, size)
         if self.mode == "crop":
             return _crop(rgb, self.similarity(points_P2, size).inverse(), size)
-        return self._mesh(size).warp(np.asarray(rgb), self._complete(points_P2, size)[list(self.used)], size)
+        return self.mesh(size).warp(np.asarray(rgb), self._complete(points_P2, size)[list(self.used)], size)
 
     def to_square(self, places_M2: Floats, points_P2: Floats, size: int) -> Floats:
         """Where places of a photo (M, 2) lie in its square; NaN for what a warp leaves out."""
         if self.mode == "crop":
             return self.similarity(points_P2, size)(places_M2)
-        return self._mesh(size).back(places_M2, self._complete(points_P2, size)[list(self.used)])
+        return self.mesh(size).back(places_M2, self._complete(points_P2, size)[list(self.used)])
 
-    def _mesh(self, size: int) -> Mesh:
+    def mesh(self, size: int) -> Mesh:
+        """The mesh of the points that a warp moves, in the square."""
         if size not in self._meshes:
             self._meshes[size] = Mesh(self.template(size)[list(self.used)])
         return self._meshes[size]

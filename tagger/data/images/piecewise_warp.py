@@ -32,7 +32,7 @@ class Mesh:
 
     def places(self, size: int, photo_Q2: Floats) -> tuple[Indices, Floats]:
         """(numbers of the square's pixels within the mesh, where each lies in the photo with these points)."""
-        pixels_M, corners_M3, weights_M3 = self._pixels(size)
+        pixels_M, corners_M3, weights_M3 = self.pixels(size)
         return pixels_M, np.einsum("mk,mkc->mc", weights_M3, np.asarray(photo_Q2, np.float64)[corners_M3])
 
     def warp(self, photo_HW3: NDArray[np.uint8], photo_Q2: Floats, size: int) -> NDArray[np.uint8]:
@@ -58,7 +58,7 @@ class Mesh:
             found_M2[inside_M] = weights_M2[inside_M] @ sides_2 + square_2
         return found_M2
 
-    def _pixels(self, size: int) -> tuple[Indices, Indices, Floats]:
+    def pixels(self, size: int) -> tuple[Indices, Indices, Floats]:
         """(pixels within the mesh, the three points of each one's triangle, their weights)."""
         if size not in self._inside:
             y, x = np.divmod(np.arange(size * size), size)

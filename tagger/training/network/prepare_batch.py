@@ -8,7 +8,10 @@ from torch import Tensor
 
 from tagger.batches import (
     Augment,
+    CachedImages,
     ImageBatch,
+    ImageFiles,
+    LandmarkJitter,
     check_readable,
     mixup_cutmix,
     progressive_size,
@@ -43,6 +46,7 @@ class BatchPreparation:
     augment: Augment
     settings: Settings
     device: torch.device
+    jitter: LandmarkJitter | None = None
 
     def prepare(
         self, batch: ImageBatch, generator: torch.Generator, *, epoch: int, progress: float, where: str
@@ -50,6 +54,8 @@ class BatchPreparation:
         """The batch of an epoch, ``progress`` (0..1) of the training being done; random numbers from ``generator``."""
         s = self.settings
         images = to_float(check_readable(batch, self.task.images.files).images_BCHW, self.device)
+        if self.jitter is not None:
+            images = self.jitter(images, batch.indices_B, generator)
         images = self.augment(images, generator)
         targets = self.targets.batch(batch.indices_B).to(self.device)
         images = resize_images(images, progressive_size(epoch, s.train.epochs, s.image))
@@ -62,3 +68,10 @@ class BatchPreparation:
         return TrainingBatch(
             images, smoothed_BK, weights_BK, step, self.task.files(batch.indices_B.tolist()), where
         )
+
+
+def make_jitter(images: ImageFiles | CachedImages, settings: Settings) -> LandmarkJitter | None:
+    """The jitter of aligned images by the settings; None where there is none."""
+    if not settings.align.jitter or images.aligned is None:
+        return None
+    return LandmarkJitter(images.aligned, settings.image.size, settings.align.jitter)

@@ -38,7 +38,7 @@ from tagger.training.network.optimiser import (
     make_schedule,
     parameter_groups,
 )
-from tagger.training.network.prepare_batch import BatchPreparation, TrainingBatch
+from tagger.training.network.prepare_batch import BatchPreparation, TrainingBatch, make_jitter
 from tagger.training.network.train_step import TrainStep
 from tagger.training.nonfinite_errors import check_finite_outputs, nonfinite_error
 from tagger.training.objective import (
@@ -104,7 +104,10 @@ class _NetworkTrainer:
             settings.sampler.name, task.labels_NK[task.rows], **settings.sampler.options
         )
         targets = task.targets or TrainingTargets.from_labels(task.labels_NK)
-        self.preparation = BatchPreparation(task, targets, Augment(settings.augment), settings, device)
+        jitter = make_jitter(task.images, settings)
+        self.preparation = BatchPreparation(
+            task, targets, Augment(settings.augment), settings, device, jitter
+        )
         model.to(device)
         model.to(memory_format=torch.channels_last)
         extra = objective.trainable_parameters()
