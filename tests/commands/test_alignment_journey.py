@@ -213,8 +213,7 @@ def test_landmarks_that_do_not_suit_a_run_are_refused(
 
 
 def test_a_retraining_sees_the_pixels_of_its_run(faces: Path, aligned: RunFolder, seen: Seen, tmp_path: Path):
-    (tmp_path / "note.txt").write_text("a store may begin in a folder that is not empty")
-    run = retrain(aligned, out=tmp_path / "retrained", store=f"sqlite:///{tmp_path / 'r.db'}")
+    run = retrain(aligned, out=tmp_path / "retrained")
     assert seen["0002.png"] == {expected_pixels(aligned, "0002.png")}
     assert run.load_mean_shape()[0].tolist() == aligned.load_mean_shape()[0].tolist()
     assert np.array_equal(run.load_landmarks(), aligned.load_landmarks(), equal_nan=True)
@@ -234,7 +233,7 @@ def test_a_retraining_that_grows_reads_the_landmarks_of_new_photos(faces: Path, 
     with (data / "labels.csv").open("a") as file:
         file.writelines(f"new{n:04d}.png,\n" for n in range(3))
     seen.clear()
-    run = retrain(before, out=tmp_path / "grown", store=f"sqlite:///{tmp_path / 'r.db'}", grow=True)
+    run = retrain(before, out=tmp_path / "grown", grow=True)
     assert len(run.load_images()) == 35
     assert seen["new0001.png"] == {expected_pixels(run, "new0001.png")}
     assert seen["0002.png"] == {expected_pixels(before, "0002.png")}
