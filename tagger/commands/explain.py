@@ -49,9 +49,9 @@ def explain_images(
     unless given, those that ``run`` chooses for an image, else its most probable one. ``against``: a second
     run, asked for the same labels. ``average``: one more figure, of the mean map of each label over all photos
     (``attrs["average"]``). Method ``attention`` draws each head of gated attention in a label's place: ``label`` is
-    the head, ``prob`` its share in the scores. ``landmarks`` as in ``tagger.load``. ``attrs["unreadable"]`` has a reason
-    for each file that cannot be read.
-    TaggerError: no such image, label or method, or a network that the method does not work for.
+    the head, ``prob`` its share in the scores. ``landmarks`` as in ``tagger.load``. ``attrs["unreadable"]`` has a
+    reason for each file that cannot be read. TaggerError: no such image, label or method, or a network that the method
+    does not work for.
     """
     screen = screen or Screen(quiet=True)
     out = Path(out)
