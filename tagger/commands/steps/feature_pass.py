@@ -14,10 +14,9 @@ from tagger.training.features import Features, extract_features
 def compute_features(read: LoadedImages, files: ImageFiles, batches: Iterable[ImageBatch]) -> Features:
     """The features of all files, computed from their batches, or read from the checkpoint if they are there."""
     settings = read.job.settings
-    backbone = read.backbone
-    assert backbone is not None, "a training that begins with features has one"
+    assert read.backbone is not None, "a training that begins with features has one"
     device = read.job.accelerator.device
-    backbone = with_grid(backbone, settings).to(device).to(memory_format=torch.channels_last)
+    backbone = with_grid(read.backbone, settings).to(device).to(memory_format=torch.channels_last)
     return extract_features(
         fuse_batchnorm(backbone, example_images(files.size, device)),
         batches,
