@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.arrays import NO, YES, Cells, Floats, row_blocks
+from tagger.arrays import NO, YES, Cells, Floats, Indices, row_blocks
 from tagger.suspects.constraint_violations import condition_on_constraints, condition_on_copies
 from tagger.suspects.doubt_levels import move_to_error_rates
+from tagger.suspects.doubt_steps import ONE_OF_GROUP, DoubtSteps, SignalContribution
 from tagger.suspects.evidence import Evidence, log_odds
 from tagger.suspects.exclusive_labels import condition_on_verified, no_photo_without_label
 from tagger.suspects.label_noise import noise_rates, posterior_doubt, true_label_probs
@@ -19,29 +20,19 @@ from tagger.suspects.threads import parallel_for
 
 
 @dataclass(frozen=True)
-class SignalContribution:
-    """What a signal adds towards *yes*, compared with the label's mean image: its evidence times a learnt weight."""
-
-    for_yes_NK: Floats
-    mean_K: Floats
-    weight_K: Floats
-
-    def nats(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> Floats:
-        """Of some cells."""
-        return self.weight_K[columns] * (self.for_yes_NK[rows, columns] - self.mean_K[columns])
-
-
-@dataclass(frozen=True)
 class CellDoubt:
     """``doubt_NK``: probability that the given value is wrong (NaN: unknown cell, or a label not ranked).
 
-    ``contributions``: what each signal adds.
+    ``contributions``: what each signal adds. ``steps``: what the doubt went through. ``groups``: the columns of
+    labels of which a photo has one.
     """
 
     doubt_NK: Floats
     contributions: Mapping[str, SignalContribution]
     false_negative_rate: float
     false_positive_rate_K: Floats
+    steps: DoubtSteps
+    groups: Sequence[Indices]
 
 
 def combine_signals(
@@ -59,6 +50,7 @@ def combine_signals(
         for name, signal in found.items()
     }
     given_NK = np.zeros(labels_NK.shape, np.float32)
+    others_least_K = np.full(labels_NK.shape[1], -np.inf)
     all_labelled = no_photo_without_label(evidence.first_labels_NK)
     other_labels = [place for place, name in enumerate(learnt) if found[name].of_other_labels]
 
@@ -69,15 +61,18 @@ def combine_signals(
             columns_NF, labels_NK[:, k] == YES, known_N, evidence.fold_N, increasing=True
         )
         others_N = columns_NF[:, other_labels] @ weights_F[other_labels]
-        logits_N += _held_back(others_N, labels_NK[:, k] == NO, all_labelled=all_labelled)
+        no_N = labels_NK[:, k] == NO
+        logits_N += _held_back(others_N, no_N, all_labelled=all_labelled)
+        others_least_K[k] = np.median(others_N[no_N]) if no_N.any() else -np.inf
         given_NK[:, k] = 1 / (1 + np.exp(-logits_N))
         for name, column_N, weight in zip(learnt, columns_NF.T, weights_F, strict=True):
             contributions[name].mean_K[k], contributions[name].weight_K[k] = column_N.mean(), weight
 
     parallel_for(fit_label, np.flatnonzero(rankable_K).tolist())
     likelihood_ratios = [signal.for_yes_NK for signal in found.values() if signal.is_likelihood_ratio]
+    rates = _noise_rates(given_NK, labels_NK, rankable_K)
     doubt_NK, false_negative_rate, false_positive_rate_K = _score_cells(
-        evidence, given_NK, likelihood_ratios, rankable_K
+        evidence, given_NK, likelihood_ratios, rankable_K, rates
     )
     groups = one_of_groups(evidence)
     columns = np.flatnonzero(rankable_K)
@@ -86,12 +81,16 @@ def combine_signals(
     doubt_NK[:, ~rankable_K] = np.nan
     if evidence.verified_NK is not None:
         doubt_NK[evidence.verified_NK] = 0.0
+    before = {ONE_OF_GROUP: doubt_NK.copy()} if groups else {}
     condition_on_one_of(doubt_NK, evidence, groups)
-    doubt_NK = condition_on_copies(condition_on_verified(doubt_NK, evidence), evidence)
+    before["duplicates"] = doubt_NK = condition_on_verified(doubt_NK, evidence)
+    before["rules"] = doubt_NK = condition_on_copies(doubt_NK, evidence)
     doubt_NK = condition_on_constraints(doubt_NK, evidence)
     if evidence.verified_NK is not None:
         doubt_NK[evidence.verified_NK] = np.nan
-    return CellDoubt(doubt_NK, contributions, false_negative_rate, false_positive_rate_K)
+    of_others = [learnt[place] for place in other_labels]
+    steps = DoubtSteps(given_NK, rates, of_others, others_least_K, all_labelled, before)
+    return CellDoubt(doubt_NK, contributions, false_negative_rate, false_positive_rate_K, steps, groups)
 
 
 def _held_back(others_N: Floats, no_N: NDArray[np.bool_], *, all_labelled: bool) -> Floats:
@@ -110,11 +109,14 @@ def _held_back(others_N: Floats, no_N: NDArray[np.bool_], *, all_labelled: bool)
 
 
 def _score_cells(
-    evidence: Evidence, given_NK: Floats, likelihood_ratios: Sequence[Floats], rankable_K: NDArray[np.bool_]
+    evidence: Evidence,
+    given_NK: Floats,
+    likelihood_ratios: Sequence[Floats],
+    rankable_K: NDArray[np.bool_],
+    now: tuple[float, NDArray[np.float64]],
 ) -> tuple[Floats, float, NDArray[np.float64]]:
     """The doubt (N, K) of every cell from its probability of being given *yes*; and both noise rates."""
     labels_NK = evidence.first_labels_NK
-    now = _noise_rates(given_NK, evidence.labels_NK, rankable_K)
     # corrections made the labels cleaner, but no other cell more trustworthy
     first = now if evidence.original_NK is None else _noise_rates(given_NK, labels_NK, rankable_K)
     false_negative_rate, false_positive_rate_K = first

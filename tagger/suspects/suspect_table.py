@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from tagger.arrays import NO, YES
 from tagger.suspects.audit_sample import STRATUM_EDGES, draw_audit_sample, stratum_of
 from tagger.suspects.cell_doubt import CellDoubt
+from tagger.suspects.doubt_steps import ONE_OF_GROUP, broken_group, nothing_speaks, one_of_reason
 from tagger.suspects.evidence import Evidence
 from tagger.suspects.signals import Signal
 
-MIN_REASON_NATS = 0.3  # nats: what adds less is no reason
+MIN_REASON_NATS = 0.05  # nats: what moves a doubt less is no reason
 NUM_STRATA = len(STRATUM_EDGES) + 1
 
 
@@ -77,16 +78,50 @@ def describe_cells(
     rows: NDArray[np.integer],
     columns: NDArray[np.integer],
 ) -> dict[str, NDArray]:
-    """For each cell its doubt, what each signal adds against the given value (nats), the main one and its sentence."""
+    """For each cell its doubt, what each signal adds against the given value (nats), the main one and its sentence.
+
+    The main signal is the one that moved the doubt up most: without it, the doubt would be lowest.
+    """
+    for_yes = {name: part.nats(rows, columns) for name, part in doubt.contributions.items()}
     toward = np.where(evidence.labels_NK[rows, columns] == YES, -1.0, 1.0).astype(np.float32)
-    nats = {name: toward * part.nats(rows, columns) for name, part in doubt.contributions.items()}
-    stacked = np.stack(list(nats.values()))
-    main = np.array(list(nats), dtype=object)[stacked.argmax(axis=0)]
-    main[stacked.max(axis=0, initial=-np.inf) < MIN_REASON_NATS] = "self_confidence"
-    reasons = [found[name].reason(int(row), int(k)) for name, row, k in zip(main, rows, columns, strict=True)]
+    moved = doubt.steps.moved(evidence, doubt.doubt_NK, doubt.contributions, rows, columns)
+    stacked = np.stack(list(moved.values()))
+    main = np.array(list(moved), dtype=object)[stacked.argmax(axis=0)]
+    raised = stacked.max(axis=0, initial=-np.inf) > MIN_REASON_NATS
+    cells = zip(main, raised, rows.tolist(), columns.tolist(), strict=True)
+    words = _Words(evidence, doubt, found)
+    reasons = [words.reason(name if moves else None, row, k) for name, moves, row, k in cells]
+    main[main == ONE_OF_GROUP] = "label_context"
     return {
         "doubt": doubt.doubt_NK[rows, columns].astype(np.float32),
         "reason": np.array(reasons, dtype=object),
         "main_signal": main,
-        **{f"signal_{name}": part for name, part in nats.items()},
+        **{f"signal_{name}": toward * part for name, part in for_yes.items()},
     }
+
+
+class _Words:
+    """The reasons of cells in words."""
+
+    def __init__(self, evidence: Evidence, doubt: CellDoubt, found: Mapping[str, Signal]):
+        self.evidence, self.found, self.doubt_NK = evidence, found, doubt.doubt_NK
+        self.group_of = {k: group for group in doubt.groups for k in group.tolist()}
+        self._shares: dict[tuple[int, bool], float] = {}
+
+    def reason(self, main: str | None, row: int, k: int) -> str:
+        """The sentence of the signal or step that moved the doubt most; None where nothing raised it."""
+        if main is None:
+            yes = bool(self.evidence.labels_NK[row, k] == YES)
+            return nothing_speaks(self.evidence.names[k], given_yes=yes, share=self._share(k, yes))
+        if main == ONE_OF_GROUP:
+            return one_of_reason(self.evidence, self.doubt_NK, row, k, self.group_of[k])
+        broken = broken_group(self.evidence, row, k) if main == "rules" else ""
+        return broken or self.found[main].reason(row, k)
+
+    def _share(self, k: int, yes: bool) -> float:
+        """How many of the label's given values look wrong."""
+        if (k, yes) not in self._shares:
+            doubts_N = self.doubt_NK[(self.evidence.labels_NK[:, k] == YES) == yes, k]
+            known_N = np.isfinite(doubts_N)
+            self._shares[k, yes] = float(doubts_N[known_N].mean()) if known_N.any() else 0.0
+        return self._shares[k, yes]
