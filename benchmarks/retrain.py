@@ -1,47 +1,54 @@
-"""How much of what wrong labels cost does reviewing 5 % of the cells bring back? On ``data/photos``, held-out
-ones.
+"""How much of what wrong labels cost does reviewing 5 % of the cells bring back, through the whole pipeline?
 
-    python benchmarks/retrain.py --out results/retrain --seeds 0 1 2
-    python benchmarks/retrain.py --out results/retrain --seeds 0 1 2 --features RUN
-    python benchmarks/retrain.py --out results/retrain --table
+    python benchmarks/retrain.py --out results/ --seeds 0 1 2 3 4
+    python benchmarks/retrain.py --out results/ --table
 
-Each seed holds out 2,000 photos with their own labels. In the labels of the others errors are planted: of
-each label's positives 20 % are dropped, and as many wrong ones are added as 15 % of them. ``quick`` is
-trained on the wrong and on the right labels; ``tagger suspects`` ranks the cells; a truthful reviewer
-settles 5 % of them, written to a real store, while the ranking learns after every 20 and all cells are
-judged anew after every 200; ``tagger retrain``. The table gives mAP on the held-out photos and the share of
-the gap that is closed. Lines that are in OUT/BACKBONE are not run again.
+Rows: ``photos`` with planted errors (of each label's positives 20 % are dropped, and as many wrong ones are
+added as 15 % of them); ``objects``, people's own mistakes against a verified truth, every label that any of
+three people gave, or that of the first alone. Each seed draws 3,000 photos and holds out all others with
+their right labels.
 
-The reviews go in the app's order (``review_order``: likely errors, then rare labels); ``--by-doubt`` takes
-doubt alone.
+A ``quick`` run on the wrong labels is split by these labels; ``tagger suspects`` ranks its cells; a truthful
+reviewer settles 5 % of them in the order of the app, written to a real store, while the ranking learns after
+every 20 and all cells are judged anew after every 200; ``tagger retrain``. The same on the right labels,
+with the same split, is what can be reached. The table gives mAP on the held-out photos and the share of the
+gap that is closed.
 
-``--features RUN`` takes the cached features of any ``quick`` run on these photos instead of reading them:
-the backbone is frozen, so that all trainings are those of heads, and take seconds. Photos: $TAGGER_SHARED
-or ../shared.
+The backbone is frozen: its features are computed once for a data set and kept in OUT. Everything else is
+done as by the commands. Lines that are in OUT/retrain.jsonl are not run again. ``--any-photo`` asks about the
+run's own test photos like about all others. Photos: $TAGGER_SHARED or ../shared.
 """
 
 import argparse
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from backbones import SHARED, add_backbone_option, backbone_settings
+from backbones import add_backbone_option
+from scipy import stats
+from suspect_rows import DataSet
+from suspect_suite import reviewed
 
-import tagger
 from tagger.arrays import NO, YES, Cells
 from tagger.commands.console.screen import Screen
 from tagger.commands.retrain import retrain
 from tagger.commands.suspects import load_evidence, suspects
-from tagger.data import split_images
+from tagger.data import Split, split_images
+from tagger.model.tag_model import load_model
 from tagger.review import Decision, Store
 from tagger.runs import RunFolder
 from tagger.scoring import mean_average_precision
-from tagger.suspects import refit_doubt, rescore_suspects, review_order
+from tagger.training.head.cross_fit import head_logits
 
-PHOTOS = SHARED / "data/photos"
-DROPPED, ADDED, REVIEWED, BATCH, RECONSIDERED = 0.20, 0.15, 0.05, 20, 200
+ROWS = {
+    "photos, planted": ("photos", None),
+    "objects, three people": ("objects", "labels.csv"),
+    "objects, one person": ("objects", "one_person.csv"),
+}
+DROPPED, ADDED, REVIEWED, NUM = 0.20, 0.15, 0.05, 3000
 
 
 def plant(truth_NK: Cells, rows: np.ndarray, rng: np.random.Generator) -> Cells:
@@ -54,142 +61,121 @@ def plant(truth_NK: Cells, rows: np.ndarray, rng: np.random.Generator) -> Cells:
     return labels_NK
 
 
+@dataclass(frozen=True)
 class Photos:
-    """The photos of one seed: their labels, right and wrong, and which are held out."""
+    """The photos of one row and seed: their labels, right and wrong, which are held out, and the others' split."""
 
-    def __init__(self, seed: int, held_out: int, backbone: str):
-        self.backbone = backbone
-        self.seed, dataset = seed, tagger.read_dataset(PHOTOS)
-        self.names, self.images, self.truth_NK = dataset.labels, dataset.images, dataset.labels_NK
-        share = held_out / len(dataset.images)
-        self.cut = split_images(
-            self.truth_NK, self.images["hash"].tolist(), val=0.1, test=share, folds=5, seed=seed
-        )
-        self.held_N = self.cut.split == "test"
-        rng = np.random.default_rng(seed)
-        self.wrong_NK = plant(self.truth_NK, np.flatnonzero(~self.held_N), rng)
+    data: DataSet
+    truth_NK: Cells
+    wrong_NK: Cells
+    held_N: np.ndarray
+    cut: Split
+    seed: int
 
-    def write(self, path: Path, labels_NK: Cells, rows: np.ndarray) -> Path:
-        """``file,labels`` of some rows."""
-        names = np.array(self.names, dtype=object)
-        joined = ["|".join(names[labels_NK[row] == YES]) for row in rows]
-        pd.DataFrame({"file": self.images["file"].iloc[rows], "labels": joined}).to_csv(path, index=False)
-        return path
+    @classmethod
+    def draw(cls, data: DataSet, file: str | None, seed: int) -> "Photos":
+        """``NUM`` photos, copies together, that are split by their wrong labels as ``tagger train`` splits them."""
+        rng, truth_NK = np.random.default_rng(seed), data.truth()
+        groups = rng.permutation(np.unique(data.group_N))
+        sizes = pd.Series(data.group_N).value_counts()[groups].cumsum().to_numpy()
+        held_N = ~np.isin(data.group_N, groups[sizes <= NUM])
+        rows = np.flatnonzero(~held_N)
+        wrong_NK = data.read(file, "labels") if file else plant(truth_NK, rows, rng)
+        hashes, group_N = data.images["hash"].iloc[rows].tolist(), data.group_N[rows]
+        cut = split_images(wrong_NK[rows], hashes, groups=group_N, val=0.1, test=0.1, folds=5, seed=seed)
+        return cls(data, truth_NK, wrong_NK, held_N, cut, seed)
 
-    def train(self, path: Path, labels_NK: Cells, features: RunFolder | None) -> RunFolder:
-        """A ``quick`` run on these labels of the photos that are not held out, trained once."""
-        run = RunFolder(path)
-        if run.finished:
-            return run
+    def train(self, path: Path, labels_NK: Cells) -> RunFolder:
+        """A ``quick`` run on these labels of the photos that are not held out."""
         shutil.rmtree(path, ignore_errors=True)
-        if features is not None:
-            return retrain(self.begin(path.with_name(f"{path.name}-base"), labels_NK, features), out=path,
-                           store=f"sqlite:///{path}-none.db", screen=Screen())  # fmt: skip
-        labels = self.write(path.with_suffix(".csv"), labels_NK, np.flatnonzero(~self.held_N))
-        sets = [*backbone_settings(self.backbone), f"seed={self.seed}"]
-        return tagger.train(PHOTOS, run=path, preset="quick", labels=labels, overrides=sets, screen=Screen())
+        base = self._begin(path.with_name(f"{path.name}-base"), labels_NK)
+        return retrain(base, out=path, store=f"sqlite:///{path.resolve()}-none.db", screen=Screen())
 
-    def begin(self, path: Path, labels_NK: Cells, features: RunFolder) -> RunFolder:
-        """A run that has only features and labels yet, the held-out photos its test split."""
+    def _begin(self, path: Path, labels_NK: Cells) -> RunFolder:
+        """A run that has only features and labels yet."""
         shutil.rmtree(path, ignore_errors=True)
-        shutil.copytree(features.path, path)
-        run, theirs = RunFolder(path), features.load_images()["file"]
-        order = pd.Series(np.arange(len(theirs)), index=theirs)[self.images["file"]].to_numpy()
-        run.save_embeddings(features.load_embeddings()[order])
-        run.save_views(features.load_views()[:, order])
-        run.save_images(self.images.assign(split=self.cut.split, fold=self.cut.fold))
-        run.save_cells(labels_NK, self.names)
-        run.save_oof(features.load_oof()[0][order], self.cut.fold)
-        run.save_settings(features.load_settings().model_copy(update={"seed": self.seed}))
-        (path / "suspects.parquet").unlink(missing_ok=True)
+        source, rows = self.data.run, np.flatnonzero(~self.held_N)
+        shutil.copytree(source.path, path)
+        run, images = RunFolder(path), self.data.images.iloc[rows].reset_index(drop=True)
+        run.save_embeddings(source.load_embeddings()[rows])
+        run.save_views(source.load_views()[:, rows])
+        run.save_images(images.assign(split=self.cut.split, fold=self.cut.fold))
+        run.save_cells(labels_NK[rows], self.data.names)
+        run.save_oof(source.load_oof()[0][rows], self.cut.fold)
+        run.save_settings(source.load_settings().model_copy(update={"seed": self.seed}))
+        for name in ("suspects.parquet", "dynamics.npz", "neighbours.npz"):
+            (path / name).unlink(missing_ok=True)
         return run
 
-    def score(self, run: RunFolder, folder: Path) -> float:
-        """mAP on the held-out photos with their own labels."""
-        images, (probs_NK, fold_N) = run.load_images(), run.load_oof()
-        if len(images) == len(self.images):
-            return mean_average_precision(self.truth_NK[fold_N == -1], probs_NK[fold_N == -1])
-        labels = self.write(folder / "held-out.csv", self.truth_NK, np.flatnonzero(self.held_N))
-        return float(tagger.evaluate(PHOTOS, run, labels=labels)["overall"]["map"]["value"])
+    def score(self, run: RunFolder) -> float:
+        """mAP on the held-out photos with their right labels."""
+        head = load_model(run.model_path, run.load_settings(), len(self.data.names)).head
+        logits_NK = head_logits(head, self.data.run.load_views(), np.flatnonzero(self.held_N))
+        return float(mean_average_precision(self.truth_NK[self.held_N], logits_NK))
 
-    def review(self, run: RunFolder, url: str, *, by_doubt: bool) -> dict[str, int]:
-        """5 % of the cells that may teach, settled as they truly are, in the order that the ranking learns."""
-        table, images = suspects(run, store=url), run.load_images()
-        place = pd.Series(np.arange(len(self.images)), index=self.images["file"])
-        columns = table["label"].map({name: k for k, name in enumerate(self.names)}).to_numpy()
-        rows = place[images["file"].iloc[table["row"]]].to_numpy()
-        truth_T, given_T = self.truth_NK[rows, columns], table["given"].to_numpy()
-        evidence, open_T = load_evidence(run, url), ~self.held_N[rows]
-        total = round(REVIEWED * int((~self.held_N).sum()) * len(self.names))
-        told: list[int] = []
-        doubt, current = table["doubt"].to_numpy(), table
+    def review(self, run: RunFolder, url: str, *, any_photo: bool) -> dict[str, int]:
+        """5 % of the cells, settled as they truly are, in the order that the app asks them in."""
+        table, evidence = suspects(run, store=url), load_evidence(run, url)
+        column = table["label"].map({name: k for k, name in enumerate(self.data.names)}).to_numpy()
+        truth_NK, rows = self.truth_NK[~self.held_N], table["row"].to_numpy()
+        truth_T = truth_NK[rows, column]
+        wrong_T = truth_T != table["given"].to_numpy()
+        teaches_T = None if any_photo else self.cut.split[rows] != "test"
+        count = round(REVIEWED * truth_NK.size)
+        told = reviewed(evidence, table, wrong_T, count, as_app=True, teaches_T=teaches_T)
         store = Store.open(url)
-        while len(told) < total and open_T.any():
-            order = np.argsort(-doubt, kind="stable") if by_doubt else review_order(table, doubt)
-            batch = order[open_T[order]][: min(BATCH, total - len(told))]
-            store.record([_decision(table, n, int(truth_T[n]), float(doubt[n]), run) for n in batch])
-            open_T[batch] = False
-            told += batch.tolist()
-            verdicts = pd.DataFrame({"position": told, "wrong": (truth_T != given_T)[told]})
-            doubt = refit_doubt(current, verdicts)
-            if len(told) % RECONSIDERED == 0:
-                current = rescore_suspects(evidence, table, verdicts)
+        store.record([_decision(table, n, int(truth_T[n]), run) for n in told])
         store.close()
-        found = int((truth_T != given_T)[told].sum())
-        return {"settled": len(told), "found": found, "errors": int((self.wrong_NK != self.truth_NK).sum())}
+        errors = int((self.wrong_NK != self.truth_NK)[~self.held_N].sum())
+        return {"settled": len(told), "found": int(wrong_T[told].sum()), "errors": errors}
 
 
-def _decision(table: pd.DataFrame, n: int, value: int, doubt: float, run: RunFolder) -> Decision:
+def _decision(table: pd.DataFrame, n: int, value: int, run: RunFolder) -> Decision:
     """What a truthful person says of a suspect."""
     row = table.iloc[n]
     return Decision(
         hash=row["hash"], label=row["label"], verdict="yes" if value == YES else "no", before=int(row["given"]),
-        suggested=int(row["suggested"]), doubt=doubt, run=str(run.path), reviewer="truth", seconds=None,
-        client="benchmark", seq=n,
+        suggested=int(row["suggested"]), doubt=float(row["doubt"]), run=str(run.path), reviewer="truth",
+        seconds=None, client="benchmark", seq=n,
     )  # fmt: skip
 
 
-def run_once(
-    seed: int, out: Path, features: RunFolder | None, held_out: int, backbone: str, *, by_doubt: bool
-) -> dict[str, object]:
-    """One seed, from planting to the share of the gap."""
-    photos, folder = Photos(seed, held_out, backbone), out / f"seed-{seed}{'-features' if features else ''}"
-    folder.mkdir(parents=True, exist_ok=True)
-    noisy = photos.train(folder / "noisy", photos.wrong_NK, features)
-    clean = photos.train(folder / "clean", photos.truth_NK, features)
-    (folder / "review.db").unlink(missing_ok=True)
+def run_once(photos: Photos, folder: Path, *, any_photo: bool) -> dict[str, object]:
+    """One row and seed, from wrong labels to the share of the gap."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    noisy = photos.train(folder / "noisy", photos.wrong_NK)
+    clean = photos.train(folder / "clean", photos.truth_NK)
     url = f"sqlite:///{(folder / 'review.db').resolve()}"
-    counts = photos.review(noisy, url, by_doubt=by_doubt)
-    shutil.rmtree(folder / "reviewed", ignore_errors=True)
+    counts = photos.review(noisy, url, any_photo=any_photo)
     after = retrain(noisy, out=folder / "reviewed", store=url, screen=Screen())
-    scores = {
-        name: photos.score(run, folder)
-        for name, run in (("noisy", noisy), ("clean", clean), ("reviewed", after))
-    }
+    scores = {"noisy": photos.score(noisy), "reviewed": photos.score(after), "clean": photos.score(clean)}
+    way = after.load_metrics()["doubted"]["way"]
+    shutil.rmtree(folder)
     closed = (scores["reviewed"] - scores["noisy"]) / (scores["clean"] - scores["noisy"])
-    compared = after.load_metrics()["comparison"]["overall"]["map"]
-    return {
-        **scores,
-        "closed": closed,
-        **counts,
-        "way": after.load_metrics()["doubted"]["way"],
-        "own_map": compared,
-    }
+    return {**scores, "closed": closed, **counts, "way": way}
 
 
-def print_table(path: Path) -> None:
-    """One row a seed and the share of the gap closed over all: the sum of gains by the sum of gaps."""
-    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    print("| seed | errors | reviewed | found | way | mAP noisy | reviewed | clean | gap closed |")
+def print_table(lines: list[dict]) -> None:
+    """One line a row: means over the seeds, and the share of the gap with its 95 % t interval."""
+    print(
+        "| row | seeds | errors | reviewed | found | mAP wrong labels | after reviewing | right labels | gap closed |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
-    for line in lines:
-        numbers = " | ".join(f"{line[name]:.3f}" for name in ("noisy", "reviewed", "clean"))
-        counts = f"{line['errors']:,} | {line['settled']:,} | {line['found']:,} | {line['way']}"
-        print(
-            f"| {line['seed']}{'' if line['full'] else ' (features)'} | {counts} | {numbers} | {line['closed']:.0%} |"
-        )
-    gain, gap = (sum(line[name] - line["noisy"] for line in lines) for name in ("reviewed", "clean"))
-    print(f"Together {gain / gap:.0%} of the gap closed.")
+    for name in dict.fromkeys(line["row"] for line in lines):
+        rows = pd.DataFrame([line for line in lines if line["row"] == name])
+        mean = rows.mean(numeric_only=True)
+        counts = " | ".join(f"{mean[key]:,.0f}" for key in ("errors", "settled", "found"))
+        scores = " | ".join(f"{mean[key]:.3f}".lstrip("0") for key in ("noisy", "reviewed", "clean"))
+        print(f"| {name} | {len(rows)} | {counts} | {scores} | {_with_interval(rows['closed'].to_numpy())} |")
+
+
+def _with_interval(values: np.ndarray) -> str:
+    """The mean and its 95 % interval, in percent."""
+    if len(values) < 2:
+        return f"{values.mean():.0%}".replace("%", " %")
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return f"{100 * values.mean():.0f} % ({100 * (values.mean() - half):.0f} to {100 * (values.mean() + half):.0f})"
 
 
 def main() -> None:
@@ -199,32 +185,27 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--held-out", type=int, default=2000)
-    parser.add_argument("--features", type=Path, default=None)
+    parser.add_argument("--only", default="", help="rows whose name has this in it")
+    parser.add_argument(
+        "--any-photo", action="store_true", help="ask about test photos like about all others"
+    )
+    parser.add_argument("--table", action="store_true", help="only print what has been measured")
     add_backbone_option(parser)
-    parser.add_argument("--by-doubt", action="store_true")
-    parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
-    out = args.out / args.backbone
-    out.mkdir(parents=True, exist_ok=True)
-    results = out / "results.jsonl"
-    done = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
+    path = args.out / ("retrain-any-photo.jsonl" if args.any_photo else "retrain.jsonl")
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    done = {(line["row"], line["seed"]) for line in lines}
     for seed in [] if args.table else args.seeds:
-        key = {
-            "seed": seed,
-            "full": args.features is None,
-            "held_out": args.held_out,
-            "by_doubt": args.by_doubt,
-        }
-        if any(all(line[name] == value for name, value in key.items()) for line in done):
-            continue
-        features = RunFolder(args.features) if args.features else None
-        result = run_once(seed, out, features, args.held_out, args.backbone, by_doubt=args.by_doubt)
-        with results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(key | result) + "\n")
-    if not results.exists():
-        parser.error(f"{results}: nothing has been measured yet")
-    print_table(results)
+        for name, (data, file) in ROWS.items():
+            if args.only in name and (name, seed) not in done:
+                photos = Photos.draw(DataSet(args.out, data, args.backbone), file, seed)
+                result = run_once(photos, args.out / "retrain-work", any_photo=args.any_photo)
+                lines.append({"row": name, "seed": seed, **result})
+                with path.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps(lines[-1]) + "\n")
+    if not lines:
+        parser.error(f"{path}: nothing has been measured yet")
+    print_table(lines)
 
 
 if __name__ == "__main__":

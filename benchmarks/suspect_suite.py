@@ -217,18 +217,25 @@ def found_after(
 
 
 def reviewed(
-    evidence: Evidence, table: pd.DataFrame, wrong_T: Bools, count: int, *, as_app: bool
+    evidence: Evidence,
+    table: pd.DataFrame,
+    wrong_T: Bools,
+    count: int,
+    *,
+    as_app: bool,
+    teaches_T: Bools | None = None,
 ) -> list[int]:
     """Positions in the order in which a truthful reviewer is asked, learning from verdicts.
 
     ``as_app``: also with all doubts computed again from time to time, and answered photos judged anew.
+    ``teaches_T``: whether a retraining learns from the photo; all of them, if it is not given.
     """
     doubt, decided_T = table["doubt"].to_numpy(), np.zeros(len(table), bool)
     told: list[int] = []
     current, num_rescored = table, 0
     photos = AnsweredPhotos(evidence) if as_app else None
     while len(told) < min(count, len(table)):
-        order = review_order(table, doubt)
+        order = review_order(table, doubt, teaches_S=teaches_T)
         batch = order[~decided_T[order]][: min(BATCH, count - len(told))]
         decided_T[batch] = True
         told += batch.tolist()

@@ -1,12 +1,12 @@
 """Suspects that a reviewer may be asked now, after filters and decisions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tagger.arrays import UNKNOWN
+from tagger.arrays import UNKNOWN, Indices
 from tagger.review.decision import Cell
 from tagger.review.decision_index import DecisionIndex, ReviewerState
 from tagger.review.photo_copies import PhotoCopies
@@ -16,9 +16,18 @@ from tagger.review.review_queue import SuspectFilter, audit_plan, is_suspect
 class CandidateSelector:
     """The suspects of a table that filters and decisions leave."""
 
-    def __init__(self, table: pd.DataFrame, index: DecisionIndex, run: str, copies: PhotoCopies):
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        index: DecisionIndex,
+        run: str,
+        copies: PhotoCopies,
+        settled: Callable[[], Indices],
+    ):
+        """``settled`` gives the positions that are offered instead of asked."""
         self._table = table
         self._index = index
+        self._settled = settled
         self._hashes = table["hash"].to_numpy(object)
         self._labels = table["label"].to_numpy(object)
         self._group_S = copies.group_N[table["row"].to_numpy()]
@@ -48,12 +57,13 @@ class CandidateSelector:
         filter: SuspectFilter,
         already_shown: Sequence[int],
     ) -> np.ndarray:
-        """The positions of ``order`` that match and are not among those ``already_shown``."""
+        """The positions of ``order`` that match, and are neither ``already_shown`` nor settled by answers."""
         index = self._index
         mask_S = self._mask(filter) & self._suspect_S & ~index.obsolete_S
         if filter.decided is not None:
             decided_S = index.value_S != UNKNOWN
             mask_S &= decided_S if filter.decided else ~(decided_S | index.disputed_S)
+            mask_S[self._settled()] = False
         if filter.reviewer is not None:
             mask_S &= index.reviewer_state(filter.reviewer).judged_S
         elif filter.decided is False:

@@ -6,22 +6,24 @@ from functools import cached_property
 import numpy as np
 
 from tagger.arrays import UNKNOWN, YES, Cells
+from tagger.errors import TaggerError
 from tagger.review.cell_replay import ReplayedCells, replay_decisions
-from tagger.review.decision import RecordedDecision
+from tagger.review.decision import Cell, RecordedDecision
 from tagger.review.decision_index import DecisionIndex
 from tagger.review.frame_strips import CellOfFrame, FrameStrips, run_about, shown_frames
 from tagger.review.photo_copies import PhotoCopies
 from tagger.review.reviewed_run import ReviewedRun
-from tagger.review.views import Card, ImageView, LabelView, NeighbourView
+from tagger.review.views import Card, Disagreement, ImageView, LabelView, NeighbourView
 
 BLIND_REASON = "Please check."
+NUM_NEIGHBOURS = 12
 ROWS_PER_BLOCK = 4096  # whose labels are made out at a time
 
 
 class CardBuilder:
     """Cards and image views of a run. What people decided comes in as a ``DecisionIndex``."""
 
-    def __init__(self, run: ReviewedRun, *, num_neighbours: int):
+    def __init__(self, run: ReviewedRun, *, num_neighbours: int = NUM_NEIGHBOURS):
         suspects = run.suspects
         self.files = run.images["file"].to_numpy(object)
         self.hashes = run.images["hash"].to_numpy(object)
@@ -42,6 +44,12 @@ class CardBuilder:
     def row(self, hash: str) -> int | None:
         """The first image with this hash, or None."""
         return self._row_of.get(hash)
+
+    def checked_row(self, row: int) -> int:
+        """The row. TaggerError if the run has no such image."""
+        if not 0 <= row < len(self.files):
+            raise TaggerError(f"There is no image {row}; the run has {len(self.files)}.")
+        return row
 
     def given(self, hash: str) -> Cells | None:
         """The given cells (K) of the first image with this hash, or None."""
@@ -101,7 +109,7 @@ class CardBuilder:
                 given=int(suspect["given"]) if suspect else int(self.given_cells(row, index)[column]),
                 suggested=int(suspect["suggested"]) if open_ else None,
                 direction=suspect["direction"] if open_ else None,
-                reason=suspect["reason"] if open_ else BLIND_REASON if blind else "",
+                reason=self._reason(position, row, index) if open_ else BLIND_REASON if blind else "",
                 doubt=float(doubt_S[position]) if open_ else None,
                 signal=suspect["main_signal"] if open_ else None,
                 blind=blind,
@@ -114,6 +122,27 @@ class CardBuilder:
             )
 
         return [card(*one) for one in chosen]
+
+    def _reason(self, position: int, row: int, index: DecisionIndex) -> str:
+        """The suspect's reason; where answers about the photo or its copies corrected what it says, these answers."""
+        signal = self._suspects["main_signal"][position]
+        names = index.vocabulary.names
+        if signal in ("rules", "label_context"):
+            about, told = "this photo", [(self.hashes[row], name) for name in names]
+        elif signal == "duplicates":
+            name = index.vocabulary.resolve(self._suspects["label"][position]) or ""
+            copies = self.copies.hashes(row) if len(self.copies.hashes(row)) > 1 else ()
+            about, told = "its copies", [(hash, name) for hash in copies if hash != self.hashes[row]]
+        else:
+            return str(self._suspects["reason"][position])
+        corrected = [cell for cell in told if cell in index.found]
+        values = {name: "yes" if index.states[hash, name].value == YES else "no" for hash, name in corrected}
+        listed = ", ".join(f"`{name}` {value}" for name, value in values.items())
+        return (
+            f"Judged anew by the answers about {about}: {listed}"
+            if listed
+            else str(self._suspects["reason"][position])
+        )
 
     def answered_since(self, hash: str, seen: int, index: DecisionIndex) -> bool:
         """Whether a decision after ``seen`` is about this photo or one that shows the same."""
@@ -159,6 +188,24 @@ class CardBuilder:
         if self._probs_NK is None or column is None:
             return np.full(len(rows), np.nan)
         return self._probs_NK[rows, column]
+
+    def disputed(self, index: DecisionIndex, label: str | None = None) -> list[Cell]:
+        """The disputed cells of images in the run, of a label (None: any), the longest waiting first."""
+        names = set(index.vocabulary.names) if label is None else {label} & set(index.vocabulary.names)
+        cells = [cell for cell in index.disputed if cell[1] in names and self.row(cell[0]) is not None]
+        return sorted(cells, key=lambda cell: index.states[cell].last_id)
+
+    def disagreement(self, cell: Cell, position: int, index: DecisionIndex) -> Disagreement:
+        """A cell on which reviewers differ, and who says what."""
+        row = self.row(cell[0])
+        return Disagreement(
+            position=position,
+            row=row,
+            file=None if row is None else self.files[row],
+            hash=cell[0],
+            label=cell[1],
+            verdicts=tuple(sorted(index.states[cell].verdicts.items())),
+        )
 
     def largest_doubts(self, doubt_S: np.ndarray, open_S: np.ndarray) -> np.ndarray:
         """The largest doubt of an undecided label of each image (N,); 0 where none is doubted."""

@@ -52,11 +52,16 @@ class DoubtModel:
 
 
 class DoubtRanking:
-    """``doubt_S`` of every suspect, ``order`` (positions, most doubtful first) and ``rank_S`` (place of each one)."""
+    """``doubt_S`` of every suspect, ``order`` (positions, most doubtful first) and ``rank_S`` (place of each one).
 
-    def __init__(self, suspects: pd.DataFrame, model: DoubtModel):
-        self._table = suspects
+    ``table``: the suspects, scored anew from time to time.
+    """
+
+    def __init__(self, suspects: pd.DataFrame, model: DoubtModel, *, teaches_S: np.ndarray | None = None):
+        """``teaches_S``: whether a retraining learns from the suspect's photo."""
+        self.table = suspects
         self._model = model
+        self._teaches_S = teaches_S
         self._num_rescored = 0
         self.num_refits = 0
         self._num_new_verdicts = 0
@@ -85,7 +90,7 @@ class DoubtRanking:
 
     def estimate_errors(self, doubt_S: np.ndarray, verdicts: pd.DataFrame, queue: np.ndarray) -> Any:
         """How many errors are left (``DoubtModel.estimate_errors``)."""
-        return self._model.estimate_errors(self._table, doubt_S, verdicts, queue)
+        return self._model.estimate_errors(self.table, doubt_S, verdicts, queue)
 
     def wait(self) -> None:
         """Return when no refit is under way."""
@@ -98,9 +103,9 @@ class DoubtRanking:
             rescore = self._model.rescore
             if rescore and len(verdicts) - self._num_rescored >= RESCORE_EVERY:
                 self._num_rescored = len(verdicts)
-                self._table = rescore(self._table, verdicts)
+                self.table = rescore(self.table, verdicts)
                 self._rescored_positions = verdicts["position"].to_numpy(np.int64)
-            self._learnt_S = np.asarray(self._model.refit(self._table, verdicts), np.float32)
+            self._learnt_S = np.asarray(self._model.refit(self.table, verdicts), np.float32)
             self._set_doubt(self._rejudged(verdicts))
         except Exception:  # reviewing goes on in the old order
             log.exception("The ranking could not be learnt from %d verdicts; the order stays.", len(verdicts))
@@ -131,10 +136,10 @@ class DoubtRanking:
         if self._rejudge is None:
             return self._learnt_S
         new = verdicts[~verdicts["position"].isin(self._rescored_positions)]
-        return np.asarray(self._rejudge(self._table, self._learnt_S, new), np.float32)
+        return np.asarray(self._rejudge(self.table, self._learnt_S, new), np.float32)
 
     def _set_doubt(self, doubt_S: np.ndarray) -> None:
-        order = review_order(self._table, doubt_S)
+        order = review_order(self.table, doubt_S, teaches_S=self._teaches_S)
         rank_S = np.empty(len(order), np.int64)
         rank_S[order] = np.arange(len(order))
         self.doubt_S = doubt_S

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tagger.errors import TaggerError, did_you_mean
 from tagger.review.candidate_selector import CandidateSelector
@@ -17,11 +18,12 @@ from tagger.review.photo_finder import PhotoFilter, find_photos
 from tagger.review.review_progress import progress
 from tagger.review.review_queue import SuspectFilter, interleave_audit
 from tagger.review.reviewed_run import ReviewedRun
+from tagger.review.settled_cells import SettledCell
+from tagger.review.settled_offers import SettledOffers
 from tagger.review.store import Store
 from tagger.review.views import Card, Disagreement, ImageView, ReviewProgress
 
 LEASE_SECONDS = 90.0
-NUM_NEIGHBOURS = 12
 
 WantedCell = tuple[int, Cell, bool]  # position, cell, whether it is asked blindly
 
@@ -46,17 +48,25 @@ class ReviewSession:
         suspects = run.suspects
         self.store = store
         self._lease_seconds = lease_seconds
-        self._card_builder = CardBuilder(run, num_neighbours=NUM_NEIGHBOURS)
+        self._card_builder = CardBuilder(run)
         given_S = suspects["given"].to_numpy(np.int8)
         cells = suspects["hash"].tolist(), suspects["label"].tolist(), given_S
         self._index = DecisionIndex(*cells, tuple(run.labels), self._card_builder.given)
-        self._selector = CandidateSelector(suspects, self._index, run.name, self._card_builder.copies)
+        self._offers = SettledOffers(run, self._index, self._card_builder)
+        self._selector = CandidateSelector(
+            suspects, self._index, run.name, self._card_builder.copies, self._offers.positions
+        )
         self._lock = threading.RLock()
         self._found: tuple[object, tuple[int, ...]] = (None, ())  # by the last filter
-        self._ranking = DoubtRanking(suspects, doubt_model or DoubtModel())
+        self._ranking = DoubtRanking(suspects, doubt_model or DoubtModel(), teaches_S=run.teaches_S)
         self.poll()
         # maps hashes to rows: a second, for a million images
         threading.Thread(target=self._card_builder.row, args=("",), name="rows", daemon=True).start()
+
+    @property
+    def suspects(self) -> pd.DataFrame:
+        """The table of suspects, with the run's names of labels."""
+        return self._ranking.table
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -151,16 +161,15 @@ class ReviewSession:
             name = self._index.vocabulary.resolve(label)
             if name is None:
                 raise TaggerError(f"There is no label {label!r}.{did_you_mean(label, self.names)}")
-            row = self._checked_row(image_row)
+            row = self._card_builder.checked_row(image_row)
             position = self.position(self._card_builder.hashes[row], name)
-            return self._card_builder.cards(
-                [(position, row, name, False)], self._ranking.doubt_S, self._index
-            )[0]
+            chosen = [(position, row, name, False)]
+            return self._card_builder.cards(chosen, self._ranking.doubt_S, self._index)[0]
 
     def image(self, image_row: int) -> ImageView:
         """An image with all its labels and its history."""
         with self._lock:
-            return self._card_builder.image(self._checked_row(image_row), self._index)
+            return self._card_builder.image(self._card_builder.checked_row(image_row), self._index)
 
     def row(self, hash: str) -> int | None:
         """The image row of a hash, or None."""
@@ -193,16 +202,31 @@ class ReviewSession:
     def disagreements(self) -> list[Disagreement]:
         """The disputed cells, the longest waiting first."""
         with self._lock:
-            return [self._disagreement(cell) for cell in self._disputed(SuspectFilter())]
+            builder, index = self._card_builder, self._index
+            cells = builder.disputed(index)
+            return [builder.disagreement(cell, self.position(*cell), index) for cell in cells]
 
     def estimate_errors(self) -> Any:
         """How many errors are left and whether one may stop (``tagger.suspects.ErrorEstimate``)."""
         with self._lock:
             open_S = self._selector.open_S
             order = self._ranking.order
-            verdicts = self._index.verdicts()
-            doubt_S = self._ranking.doubt_S
+            doubt_S, verdicts = self.doubts()
         return self._ranking.estimate_errors(doubt_S, verdicts, order[open_S[order]])
+
+    def doubts(self) -> tuple[np.ndarray, pd.DataFrame]:
+        """The present doubt of every suspect, and the verdicts (``position``, ``wrong``, ``blind``)."""
+        with self._lock:
+            return self._ranking.doubt_S, self._index.verdicts()
+
+    def settled(self) -> list[SettledCell]:
+        """Cells that rules and groups settle by the answers so far: they are offered, and not asked."""
+        with self._lock:
+            return list(self._offers.cells())
+
+    def current_name(self, label: str) -> str | None:
+        """The present name of a label of the run, None where it was merged away."""
+        return self._index.vocabulary.resolve(label)
 
     def wait(self) -> None:
         """Return when no refit is under way."""
@@ -213,7 +237,8 @@ class ReviewSession:
     ) -> Callable[[set[Cell]], Iterator[WantedCell]]:
         """A function from the cells that others hold to the cells to ask this reviewer, in order."""
         if filter.disputed:
-            disputed = [(self.position(*cell), cell, False) for cell in self._disputed(filter)]
+            found = self._card_builder.disputed(self._index, filter.label)
+            disputed = [(self.position(*cell), cell, False) for cell in found]
             return lambda others: (one for one in disputed if one[0] not in already_shown)
         selector = self._selector
         reviewer_state = self._index.reviewer_state(reviewer)
@@ -273,27 +298,3 @@ class ReviewSession:
             )
             chosen.append((position if position >= 0 else self.position(cell[0], name), row, name, blind))
         return self._card_builder.cards(chosen, self._ranking.doubt_S, self._index), len(cells) - len(chosen)
-
-    def _disputed(self, filter: SuspectFilter) -> list[Cell]:
-        index = self._index
-        cells = [cell for cell in index.disputed if filter.label in (None, cell[1]) and cell[1] in self.names]
-        return sorted(
-            (c for c in cells if self._card_builder.row(c[0]) is not None),
-            key=lambda c: index.states[c].last_id,
-        )
-
-    def _disagreement(self, cell: Cell) -> Disagreement:
-        row = self._card_builder.row(cell[0])
-        return Disagreement(
-            position=self.position(*cell),
-            row=row,
-            file=None if row is None else self._card_builder.files[row],
-            hash=cell[0],
-            label=cell[1],
-            verdicts=tuple(sorted(self._index.states[cell].verdicts.items())),
-        )
-
-    def _checked_row(self, row: int) -> int:
-        if not 0 <= row < len(self._card_builder.files):
-            raise TaggerError(f"There is no image {row}; the run has {len(self._card_builder.files)}.")
-        return row

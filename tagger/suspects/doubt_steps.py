@@ -1,4 +1,4 @@
-"""What moved the doubt of a cell, and by how much: the change of its log-odds without each signal, all else kept.
+"""Moves of a cell's doubt: the change of its log-odds without each signal or step, all else kept.
 
 Learnt signals act through one rising curve, so that what each takes away can be read off it; what a step
 after them added (copies, declared rules, one label of a group) is the difference that the step made.

@@ -143,6 +143,8 @@ def _open_state(
         labels=names,
         neighbours=tables.neighbours,
         probs_NK=None if tables.oof is None else tables.oof[0],
+        rules=folder.load_rules(),
+        groups=folder.load_groups(),
     )
     doubt_model = _doubt_model(folder, store.url_with_password())
     state = AppState(

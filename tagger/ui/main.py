@@ -10,8 +10,9 @@ import streamlit as st
 from tagger.errors import TaggerError
 from tagger.ui.app_state import AppState, current_state
 from tagger.ui.markdown_escape import escape_markdown
-from tagger.ui.review_status_text import error_estimate_lines
+from tagger.ui.review_status_text import error_estimate_lines, share_lines
 from tagger.ui.run_switch import choose_shown_run, chosen_name, shown_state, wants_review
+from tagger.ui.settled_offer import offer_settled
 from tagger.ui.streamlit_internals import LAYOUT_CSS
 
 RUN_PAGES = {
@@ -103,6 +104,7 @@ def _heartbeat(app_state: AppState) -> None:
     mark = " (chosen)" if chosen_name(app_state.run) == name else ""
     st.caption(escape_markdown(f"Run: {name}{mark}"))
     _estimate(app_state)
+    offer_settled(app_state)
 
 
 def _estimate(app_state: AppState) -> None:
@@ -116,5 +118,7 @@ def _estimate(app_state: AppState) -> None:
         return
     left, reason = error_estimate_lines(estimate)
     st.caption(escape_markdown(left))
+    for sentence in share_lines(app_state.session, st.session_state.get("label")):
+        st.caption(escape_markdown(sentence))
     if estimate.may_stop:
         st.success(f"You may stop here. {escape_markdown(reason)}")

@@ -1,11 +1,14 @@
 """Sentences about the review's status: errors left, and why there is no card. Plain text, no Markdown."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tagger.review import SuspectFilter
+from tagger.review import ReviewSession, SuspectFilter
 
 if TYPE_CHECKING:  # it brings scikit-learn, 0.7 s that the app's start can do without
     from tagger.suspects import ErrorEstimate
+
+MAX_SHARE_LINES = 3  # where no label is chosen
 
 
 def error_estimate_lines(estimate: "ErrorEstimate") -> tuple[str, str]:
@@ -21,6 +24,19 @@ def error_estimate_lines(estimate: "ErrorEstimate") -> tuple[str, str]:
         f" The next 100 cards hold about {estimate.next_hundred:,} ({estimate.next_low:,}–{estimate.next_high:,})."
     )
     return left, estimate.reason
+
+
+def share_lines(session: ReviewSession, label: str | None) -> tuple[str, ...]:
+    """Sentences on how many of a label's values look wrong; without a label, on those with the most errors."""
+    from tagger.suspects.wrong_shares import suspect_shares, worth_saying
+
+    shares = suspect_shares(session.suspects, *session.doubts())
+    named = [replace(share, label=name) for share in shares if (name := session.current_name(share.label))]
+    if label is None or not named:
+        return worth_saying(named, limit=MAX_SHARE_LINES)
+    return worth_saying(share for share in named if share.label == label) or (
+        f"Few `{label}` labels look wrong.",
+    )
 
 
 def no_cards_text(chosen: SuspectFilter, left: int) -> tuple[str, str]:

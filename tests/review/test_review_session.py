@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tagger.data import LabelGroup, Rule
 from tagger.errors import TaggerError
 from tagger.review import (
     Card,
@@ -24,6 +25,7 @@ from tagger.review import (
     doubt_ranking,
 )
 from tagger.review.review_queue import interleave_audit
+from tagger.review.settled_cells import settled_sentence
 
 NAMES = ("sea", "lake", "dog")
 N, K = 60, 3
@@ -39,6 +41,8 @@ class Place:
     images: pd.DataFrame
     labels_NK: np.ndarray
     seq: int = 0
+    rules: tuple[Rule, ...] = ()
+    groups: dict[str, LabelGroup] = field(default_factory=dict)
 
     def session(self, **model) -> ReviewSession:
         near = np.stack([(np.arange(N) + step) % N for step in (1, 2)], 1), np.full((N, 2), 0.9, np.float16)
@@ -50,6 +54,8 @@ class Place:
             labels_NK=self.labels_NK,
             labels=NAMES,
             neighbours=near,
+            rules=self.rules,
+            groups=self.groups,
         )
         fakes = {"refit": lambda table, verdicts: table["doubt"].to_numpy(), "refit_every": 10**9}
         return ReviewSession(run, self.store, doubt_model=DoubtModel(**(fakes | model)))
@@ -517,3 +523,87 @@ def test_until_answers_are_understood_other_photos_are_asked_first(place: Place)
     session.store.release("c")
     order = [card.position for card in session.next_cards("d", "ann", SuspectFilter(text="/"), count=100)]
     assert order == sorted(order)
+
+
+def test_likely_errors_of_test_photos_come_after_those_that_a_retraining_learns_from(place: Place) -> None:
+    test_N = np.arange(N) % 3 == 0
+    place.images["split"] = np.where(test_N, "test", "train")
+    asked = [
+        card.position for card in place.session().next_cards("c", "ann", SuspectFilter(text="/"), count=100)
+    ]
+    row, doubt = place.table["row"].to_numpy(), place.table["doubt"].to_numpy()
+    likely = np.flatnonzero(doubt[:100] >= 0.15)
+    expected = [
+        *likely[~test_N[row[likely]]],
+        *likely[test_N[row[likely]]],
+        *np.flatnonzero(doubt[:100] < 0.15),
+    ]
+    assert asked == expected
+
+
+def everything(session: ReviewSession, client: str) -> list[Card]:
+    session.store.release(client)
+    return session.next_cards(client, "ann", SuspectFilter(text="/"), count=200)
+
+
+def test_what_a_rule_settles_is_offered_and_not_asked_and_comes_back_with_an_undo(place: Place) -> None:
+    place.rules = (Rule("lake", "sea"),)
+    session = place.session()
+    table = place.table.iloc[:100]
+    rows = table["row"][table["label"] == "lake"].tolist()
+    row = next(one for one in rows if place.labels_NK[one, 1] == 1)
+    asked = {(card.row, card.label) for card in everything(session, "c")}
+    assert (row, "lake") in asked
+    assert session.settled() == []
+    (id,) = session.record([place.say(session.card(row, "sea"), "no")])
+    (offer,) = session.settled()
+    assert (offer.hash, offer.label, offer.given, offer.value) == (f"h{row}", "lake", 1, 0)
+    assert offer.because == ("sea", 0)
+    assert settled_sentence([offer]) == "Settled by your answers: 1 label, 1 of them changes"
+    now = {(card.row, card.label) for card in everything(session, "c")}
+    assert asked - now == {(row, "lake")} | ({(row, "sea")} & asked)
+    assert len(session.store.decisions()) == 1  # nothing is written without the person
+    session.record([place.say(session.card(row, "sea"), "undo", undoes=id)])
+    assert session.settled() == []
+    assert {(card.row, card.label) for card in everything(session, "c")} == asked
+
+
+def test_a_person_who_answered_is_not_overruled_and_a_contradiction_is_left_to_people(place: Place) -> None:
+    place.rules = (Rule("lake", "sea"), Rule("dog", "lake"))
+    session = place.session()
+    row = int(np.flatnonzero(place.labels_NK[:, 2] == 0)[0])
+    session.record([place.say(session.card(row, "dog"), "yes")])
+    follows = {cell.label: cell.value for cell in session.settled()}
+    assert set(follows) <= {"sea", "lake"}
+    assert set(follows.values()) <= {1}
+    assert {name for k, name in ((0, "sea"), (1, "lake")) if place.labels_NK[row, k] == 0} <= set(follows)
+    session.record([place.say(session.card(row, "sea"), "no")])  # against both rules
+    assert session.settled() == []
+
+
+def test_of_an_exclusive_group_one_yes_settles_the_others(place: Place) -> None:
+    place.groups = {"water": LabelGroup(kind="exclusive", labels=["sea", "lake"])}
+    session = place.session()
+    row = int(np.flatnonzero((place.labels_NK[:, 0] == 0) & (place.labels_NK[:, 1] == 1))[0])
+    session.record([place.say(session.card(row, "sea"), "yes")])
+    assert [(cell.label, cell.value) for cell in session.settled()] == [("lake", 0)]
+
+
+def test_a_reason_that_an_answer_has_corrected_gives_way_to_the_answer(place: Place) -> None:
+    place.images["group"] = np.arange(N)
+    counts = place.table["row"][:100].value_counts()
+    row = int(counts.index[counts >= 2][0])
+    on_photo = np.flatnonzero(place.table["row"][:100] == row)
+    place.table.loc[on_photo, "main_signal"] = "rules"
+    first, second = place.table["label"][on_photo[:2]]
+    session = place.session()
+    right, wrong = (
+        WORD[value] for value in (place.table["given"][on_photo[0]], place.table["suggested"][on_photo[0]])
+    )
+    reason = session.card(row, second).reason
+    (id,) = session.record([place.say(session.card(row, first), right)])
+    assert session.card(row, second).reason == reason  # it is as the reason has it
+    session.record([place.say(session.card(row, first), "undo", undoes=id)])
+    session.record([place.say(session.card(row, first), wrong)])
+    answers = f"Judged anew by the answers about this photo: `{first}` {wrong}"
+    assert session.card(row, second).reason == answers

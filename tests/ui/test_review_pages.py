@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from reviewing import labelled, make_run, texts
 from streamlit.testing.v1 import AppTest
@@ -46,6 +47,24 @@ def test_the_first_page_is_review_with_its_filters_and_the_reviewers_name(state:
     assert app.selectbox(key="label").options[0] == "Any label"
     assert set(app.selectbox(key="label").options[1:]) == set(state.run_labels)
     assert any("wrong labels are left" in caption.value for caption in app.caption)
+
+
+def test_the_sidebar_says_how_many_of_the_chosen_label_look_wrong(state: app_state.AppState):
+    app = open_app()
+    assert not [caption.value for caption in app.caption if "in 10" in caption.value]  # an older table
+    table = state.session.suspects
+    table["positives"] = 20
+    state.session._ranking.doubt_S = np.where(table["label"] == "two", 0.3, 0.002).astype(np.float32)
+    many = int(((table["label"] == "two") & (table["given"] == 1)).sum())
+    app.run()
+    captions = [caption.value.replace("\\", "") for caption in app.caption]
+    (about_two,) = [caption for caption in captions if "`two` labels" in caption]
+    tenths = max(round(10 * 0.3 * many / 20), 1)
+    assert about_two.startswith(f"About {tenths} in 10 `two` labels look wrong (")
+    app.selectbox(key="label").select("three").run()
+    captions = [caption.value.replace("\\", "") for caption in app.caption]
+    assert "Few `three` labels look wrong." in captions
+    assert not [caption for caption in captions if "`two`" in caption]
 
 
 def test_the_reviewers_name_comes_from_the_address_and_goes_back_there(state: app_state.AppState):
