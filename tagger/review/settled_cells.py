@@ -62,7 +62,8 @@ class Settling:
         return {label: one for label, one in found.items() if label not in contradicted | set(told)}
 
     def _closure(self, answer: Fact) -> Iterator[Fact]:
-        seen, ahead = {answer}, [answer]
+        seen = {answer}
+        ahead = [answer]
         while ahead:
             for fact in self._next.get(ahead.pop(), ()):
                 if fact not in seen:

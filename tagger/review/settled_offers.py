@@ -16,7 +16,9 @@ class SettledOffers:
     """The cells to offer, and which suspects are therefore not asked."""
 
     def __init__(self, run: ReviewedRun, index: DecisionIndex, builder: CardBuilder):
-        self._run, self._index, self._builder = run, index, builder
+        self._run = run
+        self._index = index
+        self._builder = builder
         self._known: tuple[int, int] | None = None
         self._cells: list[SettledCell] = []
 

@@ -104,7 +104,9 @@ class _Words:
     """The reasons of cells in words."""
 
     def __init__(self, evidence: Evidence, doubt: CellDoubt, found: Mapping[str, Signal]):
-        self.evidence, self.found, self.doubt_NK = evidence, found, doubt.doubt_NK
+        self.evidence = evidence
+        self.found = found
+        self.doubt_NK = doubt.doubt_NK
         self.group_of = {k: group for group in doubt.groups for k in group.tolist()}
         self._shares: dict[tuple[int, bool], float] = {}
 

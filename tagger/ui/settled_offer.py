@@ -34,7 +34,8 @@ def offer_settled(app_state: AppState) -> None:
 
 def settled_table(app_state: AppState, cells: list[SettledCell]) -> pd.DataFrame:
     """Table of photo, label, now, then, because."""
-    session, word = app_state.session, {0: "no", 1: "yes"}
+    session = app_state.session
+    word = {0: "no", 1: "yes"}
     return pd.DataFrame(
         [
             {
