@@ -58,7 +58,7 @@ def load_features(folder: Path, dataset: Dataset, backbone_name: str) -> np.ndar
     """Features (V, N, D) of all photos, computed once."""
     settings = settings_of(backbone_name, [])
     files = ImageFiles(
-        settings.data.path, dataset.images["file"].tolist(), size=settings.image.size, fit=settings.image.fit
+        settings.data.path, dataset.images["file"].tolist(), size=settings.input_size, fit=settings.image.fit
     )
     loader = make_loader(files, np.arange(len(files)), batch_size=64, workers=0)
     backbone = new_backbone(settings).to(memory_format=torch.channels_last)

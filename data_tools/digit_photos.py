@@ -42,7 +42,7 @@ def draw_digit_photo(
     for digit in digits:
         if rng.random() < 0.25:  # a second pen
             ink = _pick(CHALKS if dark else INKS, rng)
-        stroke = _stroke(digit, rng, height=int(pixels * rng.uniform(0.28, 0.44)))
+        stroke = draw_stroke(digit, rng, height=int(pixels * rng.uniform(0.28, 0.44)))
         top, left = _free_position(stroke.shape, pixels, boxes, rng)
         boxes.append((top, left, *stroke.shape))
         alpha = rng.uniform(0.75, 1.0) * stroke[..., None]
@@ -51,7 +51,7 @@ def draw_digit_photo(
     return _photograph(canvas, rng, size=size)
 
 
-def _stroke(digit: GreyImage, rng: np.random.Generator, *, height: int) -> GreyImage:
+def draw_stroke(digit: GreyImage, rng: np.random.Generator, *, height: int) -> GreyImage:
     """Coverage 0..1 of one enlarged digit, slightly sheared and rotated, cropped to its ink."""
     grey = Image.fromarray((255 * np.pad(digit, 1)).astype(np.uint8))
     side = round(height * 10 / 8)

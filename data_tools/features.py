@@ -69,7 +69,7 @@ def compute_features(
     from tagger.batches import ImageFiles, make_loader
     from tagger.training.inference import run_batches
 
-    images = ImageFiles(root, files, size=settings.image.size, fit=settings.image.fit)
+    images = ImageFiles(root, files, size=settings.input_size, fit=settings.image.fit)
     loader = make_loader(images, range(len(files)), batch_size=settings.train.batch_size)
     features_ND = np.zeros((len(files), 0), np.float16)
     problems = []

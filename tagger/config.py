@@ -15,6 +15,7 @@ from tagger.setting_sections import (
     AugmentSettings,
     BackboneSettings,
     DataSettings,
+    GlimpseSettings,
     HeadSettings,
     HeadStageSettings,
     ImageSettings,
@@ -50,6 +51,7 @@ class Settings(Section):
     head: HeadSettings = HeadSettings()
     attention: AttentionSettings = AttentionSettings()
     sequence: SequenceSettings = SequenceSettings()
+    glimpses: GlimpseSettings = GlimpseSettings()
     loss: LossSettings = LossSettings()
     regularisers: dict[str, dict[str, Any]] = Field({})
     """Methods that act while the network learns, by name, each with its options; `true` takes their defaults."""
@@ -76,6 +78,11 @@ class Settings(Section):
             for name, options in chosen.items()
             if options is not False
         }
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square that photos are decoded to: that of glimpses, or what the network sees."""
+        return self.glimpses.size if self.glimpses.count else self.image.size
 
     @property
     def preset_title(self) -> str:

@@ -10,7 +10,7 @@ from small import options
 
 from tagger.data import LabelGroup, Rule
 from tagger.heads import HeadEnsemble
-from tagger.model import TagModel, new_attention, new_backbone, new_head, save_model
+from tagger.model import TagModel, new_attention, new_backbone, new_glimpses, new_head, save_model
 from tagger.presets import load_settings
 from tagger.runs import RunFolder
 from tagger.scoring import Calibration, Thresholds
@@ -53,7 +53,11 @@ def make_run(
             number_K[columns], none_K[columns] = 0, True
             head.set_groups(number_K, none_K)
     attention = new_attention(trunk, len(NAMES), made)
-    save_model(TagModel(trunk, HeadEnsemble(heads) if members > 1 else heads[0], attention), run.model_path)
+    glimpses = new_glimpses(trunk, len(NAMES), made)
+    for parameter in glimpses.parameters() if glimpses is not None else ():
+        torch.nn.init.normal_(parameter, std=0.2)
+    head = HeadEnsemble(heads) if members > 1 else heads[0]
+    save_model(TagModel(trunk, head, attention, glimpses=glimpses), run.model_path)
     params = [PlattParams(float(rng.uniform(0.5, 2)), float(rng.normal()), "platt") for _ in NAMES]
     found = (ExclusiveGroup("age", tuple(columns), False, True),) if groups else ()
     for k in columns if groups else ():

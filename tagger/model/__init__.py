@@ -1,9 +1,11 @@
-"""The model: any timm backbone, a head, and optional attention; images to logits."""
+"""The model: any timm backbone, a head, optional attention and glimpses; images to logits."""
 
 from tagger.model.attention import GatedAttention
 from tagger.model.backbone import Backbone, make_backbone, needs_fixed_size
 from tagger.model.fuse_batchnorm import example_images, fuse_batchnorm
+from tagger.model.glimpses import Glimpses
 from tagger.model.grid_features import GridBackbone, num_pooled_features, with_grid
+from tagger.model.new_glimpses import new_glimpses
 from tagger.model.sequence_lstm import SequenceLstm
 from tagger.model.sequence_model import SequenceModel, new_sequences
 from tagger.model.tag_model import (
@@ -20,6 +22,7 @@ __all__ = [
     "Backbone",
     "FrameOutputs",
     "GatedAttention",
+    "Glimpses",
     "GridBackbone",
     "SequenceLstm",
     "SequenceModel",
@@ -31,6 +34,7 @@ __all__ = [
     "needs_fixed_size",
     "new_attention",
     "new_backbone",
+    "new_glimpses",
     "new_head",
     "new_sequences",
     "num_pooled_features",

@@ -5,6 +5,8 @@ mobilenetv2 the last three levels gave mAP .680, the last alone .663 (docs/resul
 """
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import getproxies
@@ -13,6 +15,7 @@ import timm
 import torch
 from huggingface_hub import try_to_load_from_cache
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tagger.errors import TaggerError, did_you_mean
 from tagger.model.finite_weights import check_finite_weights
@@ -29,15 +32,17 @@ class Backbone(nn.Module):
     ``forward_maps`` gives the feature maps, first to last, as (B, C, h, w); ``forward`` the vector
     (B, ``num_features``) that a head reads: the average of each of the last ``levels - 1`` maps, then the
     network's own pooled output. Input is RGB in 0..1; the normalisation that the weights want happens inside,
-    so that an exported model carries it.
+    so that an exported model carries it. Images of another side than ``view_size``, if it is given, are shrunk to
+    it first: the large images of glimpses.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: Any, *, levels: int = 1):
+    def __init__(self, net: Any, *, levels: int = 1, view_size: int | None = None):
         super().__init__()
         self.net = net
+        self.view_size = view_size
         cfg = net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(cfg["mean"]).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(cfg["std"]).view(1, -1, 1, 1), persistent=False)
@@ -57,11 +62,36 @@ class Backbone(nn.Module):
         self, images_BCHW: Tensor, indices: list[int]
     ) -> tuple[dict[int, Tensor], Tensor]:
         """The maps (B, C, h, w) of these (rising) indices, and the last features in timm's own shape."""
-        x = (images_BCHW - self.mean) / self.std
+        x = (shrink_images(images_BCHW, self.view_size) - self.mean) / self.std
         if not indices:
             return {}, self.net.forward_features(x)
         last, maps = self.net.forward_intermediates(x, indices=indices)
         return dict(zip(indices, maps, strict=True)), last
+
+    def forward_patches(self, patches_BCHW: Tensor, index: int) -> Tensor:
+        """The mean (B, C) over the places of map ``index``, float32, of small images that are not shrunk.
+
+        The network is in evaluation mode meanwhile: a few patches have no statistics of their own, and what acts on
+        its maps in training is meant for whole images.
+        """
+        x = (patches_BCHW - self.mean) / self.std
+        with self.evaluating():
+            (map_BCHW,) = self.net.forward_intermediates(
+                x, indices=[index], stop_early=True, intermediates_only=True
+            )
+        return map_BCHW.float().mean((2, 3))  # type: ignore[no-any-return]
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Context manager: all modules in evaluation mode; then each as it was."""
+        learning = [module for module in self.modules() if module.training]
+        for module in learning:
+            module.training = False
+        try:
+            yield
+        finally:
+            for module in learning:
+                module.training = True
 
     def pool(self, maps: list[Tensor], last: Tensor) -> Tensor:
         """One vector an image (B, num_features) of what ``forward_maps`` gave."""
@@ -114,12 +144,27 @@ class Backbone(nn.Module):
             self.net.train(training)
 
 
-def make_backbone(name: str, weights: str, *, size: int, levels: int, **options: Any) -> Backbone:
+def shrink_images(images_BCHW: Tensor, size: int | None) -> Tensor:
+    """The images at ``size`` x ``size`` pixels, antialiased; as they are if they have that size, or it is None.
+
+    >>> shrink_images(torch.ones(1, 3, 8, 8), 4).shape
+    torch.Size([1, 3, 4, 4])
+    """
+    if size is None or images_BCHW.shape[-1] == size:
+        return images_BCHW
+    return functional.interpolate(
+        images_BCHW, size=(size, size), mode="bilinear", antialias=True, align_corners=False
+    )
+
+
+def make_backbone(
+    name: str, weights: str, *, size: int, levels: int, shrinks: bool = False, **options: Any
+) -> Backbone:
     """A backbone with pretrained weights from timm's ``hub``, random ones (``none``), or those of a file.
 
-    ``options`` go to ``timm.create_model``. TaggerError: unknown name (with the nearest), no network,
-    weights of another architecture or not finite, an option the network does not take, or one that names
-    weights too.
+    With ``shrinks`` it takes larger images than ``size`` too, and shrinks them. ``options`` go to
+    ``timm.create_model``. TaggerError: unknown name (with the nearest), no network, weights of another architecture
+    or not finite, an option the network does not take, or one that names weights too.
     """
     if taken := [f"backbone.{key}" for key in options if key in _WEIGHT_OPTIONS]:
         raise TaggerError(
@@ -147,7 +192,7 @@ def make_backbone(name: str, weights: str, *, size: int, levels: int, **options:
         load_run_backbone(net, Path(weights), name)
     if weights != "none":
         check_finite_weights(net.state_dict(), f"--weights {weights}")
-    return Backbone(net, levels=levels)
+    return Backbone(net, levels=levels, view_size=size if shrinks else None)
 
 
 def needs_fixed_size(name: str) -> bool:

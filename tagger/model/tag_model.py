@@ -1,4 +1,4 @@
-"""TagModel: backbone, head, and optional attention and LSTMs; images to logits; saved as one safetensors file."""
+"""TagModel: backbone, head, optional attention, LSTMs and glimpses; images to logits; saved as one safetensors file."""
 
 from pathlib import Path
 
@@ -11,9 +11,11 @@ from tagger.config import Settings
 from tagger.errors import TaggerError
 from tagger.heads import Head, HeadEnsemble, heads
 from tagger.model.attention import GatedAttention
-from tagger.model.backbone import Backbone, make_backbone
+from tagger.model.backbone import Backbone, make_backbone, needs_fixed_size
 from tagger.model.feature_maps import find_feature_maps, forward_feature_maps
 from tagger.model.finite_weights import check_finite_weights
+from tagger.model.glimpses import Glimpses
+from tagger.model.new_glimpses import any_size_options, new_glimpses
 from tagger.model.sequence_model import SequenceModel, load_sequences
 from tagger.regularisers import ModelOutputs
 
@@ -26,6 +28,7 @@ class TagModel(nn.Module):
     sequences: (
         SequenceModel | None
     )  # what it adds to a frame's scores is asked for apart: it needs several frames
+    glimpses: Glimpses | None
 
     def __init__(
         self,
@@ -33,12 +36,14 @@ class TagModel(nn.Module):
         head: Head | HeadEnsemble,
         attention: GatedAttention | None = None,
         sequences: SequenceModel | None = None,
+        glimpses: Glimpses | None = None,
     ):
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.attention = attention
         self.sequences = sequences
+        self.glimpses = glimpses
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Logits (B, K), float32."""
@@ -50,18 +55,24 @@ class TagModel(nn.Module):
         return ModelOutputs(self.head.to_logits(raw_BK), features_BD, penalty)
 
     def raw_scores(self, images_BCHW: Tensor) -> Tensor:
-        """Scores (B, K), float32, before the head's ``to_logits``, with attention's share in them."""
+        """Scores (B, K), float32, before the head's ``to_logits``, with those of attention and glimpses in them."""
         return self._forward_scores(images_BCHW)[0]
 
     def _forward_scores(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        if self.attention is None:
+        parts = [part for part in (self.attention, self.glimpses) if part is not None]
+        if not parts:
             features_BD = self.features(images_BCHW)
             return self.head.raw_scores(features_BD), features_BD, None
         features_BD, maps, last_BD = forward_feature_maps(
-            self.backbone, images_BCHW, self.attention.map_infos
+            self.backbone, images_BCHW, [info for part in parts for info in part.map_infos]
         )
-        mixed_BK, penalty = self.attention(self.head.raw_scores(features_BD), maps, last_BD)
-        return mixed_BK, features_BD, penalty
+        scores_BK, penalty = self.head.raw_scores(features_BD), None
+        if self.attention is not None:
+            own, maps = maps[: len(self.attention.map_infos)], maps[len(self.attention.map_infos) :]
+            scores_BK, penalty = self.attention(scores_BK, own, last_BD)
+        if self.glimpses is not None:
+            scores_BK = scores_BK + self.glimpses(self.backbone, images_BCHW, maps)
+        return scores_BK, features_BD, penalty
 
     def features(self, images_BCHW: Tensor) -> Tensor:
         """Pooled features (B, D), float32."""
@@ -89,13 +100,21 @@ def new_backbone(settings: Settings, *, use_global_rng: bool = False) -> Backbon
     Random ones (``none``) depend on the seed alone, so that cached features and the networks of a run go
     together; with ``use_global_rng`` they are drawn from torch's generator.
     """
-    chosen = settings.backbone
     with torch.random.fork_rng(devices=[], enabled=not use_global_rng):
         if not use_global_rng:
             torch.default_generator.manual_seed(settings.seed)
-        return make_backbone(
-            chosen.name, chosen.weights, size=settings.image.size, levels=chosen.levels, **chosen.options
-        )
+        return _make_backbone(settings, settings.backbone.weights)
+
+
+def _make_backbone(settings: Settings, weights: str) -> Backbone:
+    chosen = settings.backbone
+    options = chosen.options
+    has_glimpses = settings.glimpses.count > 0
+    if has_glimpses and needs_fixed_size(chosen.name):
+        options = any_size_options(chosen.name, options) | options
+    return make_backbone(
+        chosen.name, weights, size=settings.image.size, levels=chosen.levels, shrinks=has_glimpses, **options
+    )
 
 
 def new_head(num_features: int, num_labels: int, settings: Settings) -> Head:
@@ -138,10 +157,7 @@ def save_model(model: TagModel, path: Path) -> None:
 def load_model(path: Path, settings: Settings, num_labels: int) -> TagModel:
     """The model of a finished run, in evaluation mode, on the CPU; TaggerError if the file does not fit
     the run or holds a value that is not finite."""
-    chosen = settings.backbone
-    backbone = make_backbone(
-        chosen.name, "none", size=settings.image.size, levels=chosen.levels, **chosen.options
-    )
+    backbone = _make_backbone(settings, "none")
     try:
         with safe_open(path, framework="pt") as file:
             members = int((file.metadata() or {}).get("heads", "0"))
@@ -152,11 +168,12 @@ def load_model(path: Path, settings: Settings, num_labels: int) -> TagModel:
         ) from None
     check_finite_weights(tensors, path)
     one = [new_head(backbone.num_features, num_labels, settings) for _ in range(members or 1)]
-    # A run that kept the frozen backbone and its heads has no attention, whatever it asked for.
-    has_attention = any(name.startswith("attention.") for name in tensors)
-    attention = new_attention(backbone, num_labels, settings) if has_attention else None
+    # A run that kept the frozen backbone and its heads has no attention or glimpses, whatever it asked for.
+    parts = {name.partition(".")[0] for name in tensors}
+    attention = new_attention(backbone, num_labels, settings) if "attention" in parts else None
+    glimpses = new_glimpses(backbone, num_labels, settings) if "glimpses" in parts else None
     sequences = load_sequences(tensors, backbone, num_labels, settings)
-    model = TagModel(backbone, HeadEnsemble(one) if members else one[0], attention, sequences)
+    model = TagModel(backbone, HeadEnsemble(one) if members else one[0], attention, sequences, glimpses)
     for name, tensor in model.state_dict().items():  # a run of before there were groups has no such buffers
         if name.endswith(("group_K", "none_K")):
             tensors.setdefault(name, tensor)

@@ -12,6 +12,7 @@ from tagger.losses import losses
 from tagger.model import needs_fixed_size, new_head
 from tagger.setting_sections import TrainSettings
 from tagger.text import shortlist
+from tagger.training.check_glimpses import check_glimpses
 from tagger.training.network.optimiser import make_optimiser
 from tagger.training.objective import check_regularisers, make_regularisers, regulariser_context
 
@@ -22,6 +23,7 @@ def check_parts(settings: Settings) -> None:
         family.check(part.name, part.options)
     check_regularisers(settings)
     _check_schedule(settings.train)
+    check_glimpses(settings)
     make_optimiser([{"params": [torch.nn.Parameter(torch.zeros(1))]}], settings.train)
     if (
         settings.image.progressive_start

@@ -43,9 +43,10 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 @pytest.fixture(scope="module")
 def rich(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """Several ecoc heads, two levels, attention, a group with a "none", rules."""
+    """Several ecoc heads, two levels, attention, glimpses, a group with a "none", rules."""
     more = ("head.name=ecoc", "head.bits=8", "backbone.levels=2", "attention.depth=2", "image.fit=crop")
-    return make_run(tmp_path_factory.mktemp("rich"), *more, members=2, groups=AGES)
+    seen = ("glimpses.count=3", "glimpses.grid=4", "glimpses.size=64", "glimpses.stage=2")
+    return make_run(tmp_path_factory.mktemp("rich"), *more, *seen, members=2, groups=AGES)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,13 @@ STILL = ["head_stage.lr=1e-12", "train.lr=1e-12"]  # what is learnt does not mov
 WAYS: dict[str, dict[str, Any]] = {
     "heads": {"head_stage__enabled": True, "train__epochs": 0},
     "attention": {"train__epochs": 1, "attention__depth": 2, "data__folds": 2},
+    "glimpses": {
+        "train__epochs": 1,
+        "data__folds": 2,
+        "glimpses__count": 2,
+        "glimpses__grid": 4,
+        "glimpses__size": 64,
+    },
     "nothing": {"train__epochs": 1, "head_stage__enabled": False},
 }
 

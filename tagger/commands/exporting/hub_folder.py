@@ -2,7 +2,7 @@
 
 timm's networks end in one linear layer on their own pooled features, and give scores for images that are
 normalised outside. Only runs that are just that fit: a linear head (or several, which make one), one level,
-no attention, no groups.
+no attention, no glimpses, no groups.
 """
 
 import shutil
@@ -90,6 +90,8 @@ def unsupported_reason(model: TagModel) -> str:
         return "its head is not linear (train with --set head.name=linear)"
     if model.attention is not None:
         return "it has attention beside the network (train with --set attention.depth=0)"
+    if model.glimpses is not None or model.backbone.view_size is not None:
+        return "it takes glimpses of a large image (train with --set glimpses.count=0)"
     if model.backbone.levels:
         return "its head reads several levels of the network, as presets have it (train with --set backbone.levels=1)"
     if members[0].members_GM is not None:

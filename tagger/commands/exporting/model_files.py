@@ -45,7 +45,8 @@ def export_metadata(predictor: Predictor) -> dict[str, Any]:
         {"name": g.name, "labels": [names[k] for k in g.columns], "always": g.always, "ordinal": g.ordinal}
         for g in predictor.constraints.groups
     ]
-    pixels = {"size": image.size, "fit": image.fit, "colour": "RGB", "range": [0, 1], "resample": "bicubic"}
+    size = predictor.settings.input_size
+    pixels = {"size": size, "fit": image.fit, "colour": "RGB", "range": [0, 1], "resample": "bicubic"}
     return {
         "labels": list(names),
         "thresholds": [float(value) for value in predictor.thresholds.values_K],

@@ -75,7 +75,7 @@ class ParityCheck:
 
 def make_parity_check(predictor: Predictor) -> ParityCheck:
     """The check of a run: noise, and as many of its photos as are still where they were (4 at most)."""
-    size = predictor.settings.image.size
+    size = predictor.settings.input_size
     pixels = list(np.random.default_rng(0).integers(0, 256, (NUM_NOISE, size, size, 3), dtype=np.uint8))
     root = Path(predictor.settings.data.path)
     photos = predictor.images(

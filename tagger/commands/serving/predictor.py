@@ -163,7 +163,7 @@ class Predictor:
     @cached_property
     def inference_model(self) -> TagModel:
         """The model with batch normalisation fused: the same logits, faster. For gradients use ``model``."""
-        return fuse_batchnorm(self.model, example_images(self.settings.image.size, self.device))
+        return fuse_batchnorm(self.model, example_images(self.settings.input_size, self.device))
 
     @cached_property
     def inference_frames(self) -> FrameOutputs:

@@ -26,7 +26,9 @@ def load_warm_start(inputs: RetrainInputs, settings: Settings, priors_K: Floats,
             return None
         model = load_model(path, settings, num_labels)
         attention = model.attention.remap_labels(columns, priors_K) if model.attention else None
-        return TagModel(model.backbone, remap_head_labels(model.head, columns, priors_K, settings), attention)
+        glimpses = model.glimpses.remap_labels(columns) if model.glimpses else None
+        head = remap_head_labels(model.head, columns, priors_K, settings)
+        return TagModel(model.backbone, head, attention, glimpses=glimpses)
 
     if settings.train.epochs and not any(previous.fold_models_path.glob("*.safetensors")):
         screen.say(

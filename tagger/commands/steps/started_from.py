@@ -31,6 +31,7 @@ def check_compatible(run: RunFolder, settings: Settings) -> None:
         ),
         "head": (old.head.model_dump(), settings.head.model_dump()),
         "attention": (old.attention.model_dump(), settings.attention.model_dump()),
+        "glimpses": (old.glimpses.model_dump(), settings.glimpses.model_dump()),
     }
     if needs_fixed_size(old.backbone.name):
         parts["image"] = ({"size": old.image.size}, {"size": settings.image.size})
@@ -58,7 +59,8 @@ def load_start(run: RunFolder, scanned: ScannedImages) -> TagModel:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(scanned.job.settings.seed, "new labels", "attention"))
         attention = model.attention.remap_labels(columns, priors_K) if model.attention else None
-    return TagModel(model.backbone, head, attention)
+        glimpses = model.glimpses.remap_labels(columns) if model.glimpses else None
+    return TagModel(model.backbone, head, attention, glimpses=glimpses)
 
 
 def tell_labels(run: RunFolder, scanned: ScannedImages) -> str:

@@ -64,7 +64,7 @@ class LoadedImages:
         """The images as files, at the size that the network takes; aligned if that is known already."""
         image = self.job.settings.image
         return ImageFiles(
-            self.job.settings.data.path, self.images["file"].tolist(), size=image.size, fit=image.fit,
+            self.job.settings.data.path, self.images["file"].tolist(), size=self.job.settings.input_size, fit=image.fit,
             aligned=self.aligned,
         )  # fmt: skip
 

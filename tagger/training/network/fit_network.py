@@ -117,7 +117,7 @@ class NetworkFitter:
         device = self.accelerator.device
         loader = make_loader(images, rows, batch_size=s.train.batch_size, workers=s.image.num_workers)
         return predict_in_order(
-            partial(forward, fuse_batchnorm(model.to(device), example_images(s.image.size, device))),
+            partial(forward, fuse_batchnorm(model.to(device), example_images(s.input_size, device))),
             (check_readable(batch, images.files) for batch in loader),
             device=device,
             precision=pick_precision(s),

@@ -129,7 +129,7 @@ class _NetworkTrainer:
         self.state = NetworkState(
             model, ema, settings.train.ema_decay > 0, self.optimiser, objective, dynamics, accelerator
         )
-        self.example_BCHW = example_images(settings.image.size, device)
+        self.example_BCHW = example_images(settings.input_size, device)
         is_measured = device.type == "cpu" and not settings.train.compile  # elsewhere it may be slower
         self.fused = FusedTraining(model, self.frozen_norms, self.example_BCHW) if is_measured else None
 
