@@ -109,7 +109,7 @@ def explain(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the figures.")] = Path("explained"),
     method: Annotated[
-        str, typer.Option(help="grad_cam, cam or saliency; attention: every head of gated attention.")
+        str, typer.Option(help="grad_cam, cam, saliency, glimpses; attention: every head of gated attention.")
     ] = "grad_cam",
     against: Annotated[Path | None, typer.Option(help="A second run, drawn side by side.")] = None,
     average: Annotated[

@@ -3,6 +3,7 @@
 from tagger.explain.attention_maps import attention_looks
 from tagger.explain.base import evidence_for, explain, explanations, normalise, sum_maps
 from tagger.explain.cam import cam
+from tagger.explain.glimpses import glimpses
 from tagger.explain.grad_cam import grad_cam
 from tagger.explain.heat_concentration import cell_means, outside_hottest_cell
 from tagger.explain.mean_maps import MeanMaps
@@ -18,6 +19,7 @@ __all__ = [
     "evidence_for",
     "explain",
     "explanations",
+    "glimpses",
     "grad_cam",
     "map_to_photo",
     "normalise",

@@ -22,7 +22,11 @@ BELOW = 0.3
 HEADER = 0.3  # inches: between columns, for words over and under a photo, run names
 PANELS_PER_ROW = 4  # labels beside each other
 LETTER_WIDTH = 0.093  # inches of a bold letter, about
-BRIGHTEST = {"saliency": "most sensitive", "attention": "most looked at"}
+BRIGHTEST = {
+    "saliency": "most sensitive",
+    "attention": "most looked at",
+    "glimpses": "seen in high resolution",
+}
 
 
 class Panel(NamedTuple):

@@ -11,9 +11,11 @@ FRAME_SIDE = 56
 """Side of a map that had to be cut or padded to cover its photo, or was finer than is of use on one."""
 
 
-def map_to_photo(map_HW: Floats, width: int, height: int, fit: Fit) -> Floats:
+def map_to_photo(
+    map_HW: Floats, width: int, height: int, fit: Fit, *, frame_side: int = FRAME_SIDE
+) -> Floats:
     """The network's square map as one over the whole photo: nothing where ``crop`` cut off, without ``pad``'s
-    frame.
+    frame. ``frame_side`` is the side of a map that is cut or padded.
 
     >>> map_to_photo(np.ones((2, 2)), 200, 100, "crop").mean(axis=0).round()[[0, 28, 55]].tolist()
     [0.0, 1.0, 0.0]
@@ -22,16 +24,16 @@ def map_to_photo(map_HW: Floats, width: int, height: int, fit: Fit) -> Floats:
     """
     if fit == "squash" or width == height:
         return map_HW
-    square = _resized(Image.fromarray(map_HW.astype(np.float32)), FRAME_SIDE, FRAME_SIDE)
-    inner = max(1, round(FRAME_SIDE * min(width, height) / max(width, height)))
-    low = (FRAME_SIDE - inner) // 2
+    square = _resized(Image.fromarray(map_HW.astype(np.float32)), frame_side, frame_side)
+    inner = max(1, round(frame_side * min(width, height) / max(width, height)))
+    low = (frame_side - inner) // 2
     across = width > height
     if fit == "crop":  # the middle of the longer side was seen
-        frame = Image.new("F", (FRAME_SIDE, FRAME_SIDE))
-        seen = _resized(square, inner, FRAME_SIDE) if across else _resized(square, FRAME_SIDE, inner)
+        frame = Image.new("F", (frame_side, frame_side))
+        seen = _resized(square, inner, frame_side) if across else _resized(square, frame_side, inner)
         frame.paste(seen, (low, 0) if across else (0, low))
         return np.asarray(frame, dtype=np.float64)
-    box = (0, low, FRAME_SIDE, low + inner) if across else (low, 0, low + inner, FRAME_SIDE)
+    box = (0, low, frame_side, low + inner) if across else (low, 0, low + inner, frame_side)
     return np.asarray(square.crop(box), dtype=np.float64)
 
 

@@ -71,13 +71,17 @@ class Glimpses(nn.Module):
     def forward(self, backbone: Backbone, images_BCHW: Tensor, maps: Sequence[Tensor]) -> Tensor:
         """The scores (B, K), float32, of the large images and the maps of their small views."""
         weights_BG = self.cell_weights(maps)
-        cells_BN = choose_cells(weights_BG, self.count)
+        cells_BN = self.choose(weights_BG)
         patches = cut_cells(images_BCHW, cells_BN, grid=self.grid)
         pooled_BND = backbone.forward_patches(patches, self.stage - 1).unflatten(0, cells_BN.shape)
         with torch.autocast(images_BCHW.device.type, enabled=False):
             seen_BD = weigh_cells(pooled_BND, weights_BG.gather(1, cells_BN), mode=self.mode)
             scores_BK: Tensor = self.what(seen_BD * seen_BD.shape[1] ** 0.5)  # one rate suits all widths
         return scores_BK
+
+    def choose(self, weights_BG: Tensor) -> Tensor:
+        """The cells (B, count) that are seen, in the order of the grid."""
+        return choose_cells(weights_BG, self.count)
 
     def cell_weights(self, maps: Sequence[Tensor]) -> Tensor:
         """G (B, grid * grid), row by row, of sum 1, float32: where the network wants to see more."""

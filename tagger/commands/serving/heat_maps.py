@@ -14,6 +14,7 @@ from tagger.data.images.alignment import photo_map
 from tagger.data.images.decoding import load_preview, upright_size
 from tagger.errors import TaggerError, did_you_mean
 from tagger.explain import downsample_map, evidence_for, map_to_photo, normalise
+from tagger.explain.photo_maps import FRAME_SIDE
 
 MAX_SIDE = 1024  # pixels of a photo as it is drawn, at most
 
@@ -36,7 +37,7 @@ def photo_heat_map(
     try:
         input_BCHW = to_input(predictor, network_pixels(predictor, path))
         evidence_BHW = evidence_for(predictor.model, input_BCHW, k, method=method)
-        return heat_over_photo(evidence_BHW, predictor, path, shape)
+        return heat_over_photo(evidence_BHW, predictor, path, shape, sharp=method == "glimpses")
     except UnreadableImage as error:
         raise TaggerError(f"{path.name}: {error.reason}") from None
 
@@ -55,13 +56,20 @@ def to_input(predictor: Predictor, pixels_HWC: NDArray[np.uint8]) -> Tensor:
 
 
 def heat_over_photo(
-    evidence_BHW: Tensor, predictor: Predictor, path: Path, shape: tuple[int, ...] | None = None
+    evidence_BHW: Tensor,
+    predictor: Predictor,
+    path: Path,
+    shape: tuple[int, ...] | None = None,
+    *,
+    sharp: bool = False,
 ) -> Floats:
     """One image's evidence (1, h, w) as a map in 0..1 to be stretched over its whole photo.
 
-    ``shape``: the photo's (height, width, ...), if it is known already. UnreadableImage if it cannot be read.
+    ``shape``: the photo's (height, width, ...), if it is known already; ``sharp`` keeps what is finer
+    than heat is drawn: the frames round glimpses. UnreadableImage if it cannot be read.
     """
-    map_HW = downsample_map(normalise(evidence_BHW)[0].cpu().numpy())
+    map_HW = normalise(evidence_BHW)[0].cpu().numpy()
+    map_HW = map_HW if sharp else downsample_map(map_HW)
     fit = predictor.settings.image.fit
     aligned = predictor.landmarks.aligned(path.parent, [path.name])
     points_P2 = aligned.points(0) if aligned else None
@@ -70,7 +78,8 @@ def heat_over_photo(
         return np.clip(photo_map(map_HW, (height, width), points_P2, aligned.alignment), 0, 1)
     if shape is None:
         shape = (1, 1) if fit == "squash" else load_preview(path, max_side=MAX_SIDE)[0].size[::-1]
-    return np.clip(map_to_photo(map_HW, shape[1], shape[0], fit), 0, 1)
+    side = max(FRAME_SIDE, *map_HW.shape)
+    return np.clip(map_to_photo(map_HW, shape[1], shape[0], fit, frame_side=side), 0, 1)
 
 
 def label_column(predictor: Predictor, label: str) -> int:

@@ -65,7 +65,7 @@ def panels_of(
     panels = []
     for look in looks_of(predictor, pixels_HWC, probs_K, asked, method):
         mean.add(look.title, look.evidence_BHW[0].cpu().numpy(), look.prob)
-        heat_HW = heat_over_photo(look.evidence_BHW, predictor, path, shape)
+        heat_HW = heat_over_photo(look.evidence_BHW, predictor, path, shape, sharp=method == "glimpses")
         panels.append(Panel(look.title, look.prob, look.chosen, heat_HW, outside_hottest_cell(heat_HW)))
     return panels
 

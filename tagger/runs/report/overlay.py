@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tagger.arrays import Floats
+from tagger.config import Settings
 
-METHOD_TITLES = {"grad_cam": "Grad-CAM", "cam": "CAM", "saliency": "Saliency"}
+METHOD_TITLES = {"grad_cam": "Grad-CAM", "cam": "CAM", "saliency": "Saliency", "glimpses": "Glimpses"}
 """The explanations of a label (see ``tagger/explain``) as people call them, the usual one first."""
 
 MAX_OPACITY = 0.72  # how much of the photo the warmest place hides
@@ -14,6 +15,17 @@ MIN_BRIGHTNESS = 0.55  # how bright the photo is where the model saw nothing: th
 COLORMAP = np.array(
     [[0, 0, 0], [124, 29, 110], [229, 92, 48], [252, 200, 60]], dtype=np.float64
 )  # as "inferno" goes
+
+
+def offered_methods(settings: Settings) -> dict[str, str]:
+    """The explanations, by name, that a run of these settings has: glimpses only where it takes some.
+
+    >>> list(offered_methods(Settings()))
+    ['grad_cam', 'cam', 'saliency']
+    """
+    return {
+        name: title for name, title in METHOD_TITLES.items() if name != "glimpses" or settings.glimpses.count
+    }
 
 
 def blend(photo_HWC: NDArray[np.uint8], heat_HW: Floats) -> NDArray[np.uint8]:

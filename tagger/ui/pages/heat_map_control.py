@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from tagger.runs.report.overlay import METHOD_TITLES
+from tagger.runs import RunFolder
+from tagger.runs.report.overlay import METHOD_TITLES, offered_methods
 from tagger.ui.worker_client import shared_worker
 
 NO_MAP = "No heat map"
@@ -17,18 +18,21 @@ METHOD_KEY = "heat method"
 MAPS_KEY = "heat maps"  # of the session, beside the widgets: those are forgotten when a page is left
 
 
-def choose_heat_map(key: str, labels: Sequence[str]) -> tuple[str, str] | None:
-    """Label and method of the heat map that is wanted, from two controls; None for no map."""
+def choose_heat_map(run: RunFolder, key: str, labels: Sequence[str]) -> tuple[str, str] | None:
+    """Label and method of the run's heat map that is wanted, from two controls; None for no map."""
     options = [NO_MAP, *labels]
     label = st.selectbox(
         "Show where the model sees", range(len(options)), format_func=options.__getitem__, key=f"heat {key}"
     )
-    return (options[label], _choose_method(f"{METHOD_KEY} {key}")) if label else None
+    if not label:
+        return None
+    return options[label], _choose_method(f"{METHOD_KEY} {key}", offered_methods(run.load_settings()))
 
 
-def _choose_method(key: str) -> str:
+def _choose_method(key: str, titles: dict[str, str]) -> str:
     """The method; a new control starts with the one chosen last, on any page."""
     kept = str(st.session_state.get(METHOD_KEY, DEFAULT_METHOD))
+    kept = kept if kept in titles else DEFAULT_METHOD  # chosen with a run that has more
     if st.session_state.get(key) is None:  # also when the chosen one was clicked again
         st.session_state[key] = kept
 
@@ -37,8 +41,8 @@ def _choose_method(key: str) -> str:
 
     st.segmented_control(
         "Method",
-        list(METHOD_TITLES),
-        format_func=METHOD_TITLES.__getitem__,
+        list(titles),
+        format_func=titles.__getitem__,
         key=key,
         on_change=keep,
         label_visibility="collapsed",

@@ -32,7 +32,7 @@ def show(app_state: AppState) -> None:
     photo, side = st.columns([3, 2], gap="medium")
     with side:
         _labels(app_state, view)
-        wanted = choose_heat_map(view.hash, app_state.run_labels)
+        wanted = choose_heat_map(app_state.run, view.hash, app_state.run_labels)
         _history(app_state, view)
     with photo:
         _show_photo(app_state, view, wanted)

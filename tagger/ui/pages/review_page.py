@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from tagger.review import SuspectFilter
-from tagger.runs.report.overlay import METHOD_TITLES
+from tagger.runs.report.overlay import offered_methods
 from tagger.ui.app_state import AppState
 from tagger.ui.component import declare_component
 from tagger.ui.server.review_sync import sync_review
@@ -50,7 +50,7 @@ def component_data(
         "other": not app_state.is_first,
         "reviewer": reviewer,
         "filter": asdict(chosen),
-        "heat": list(METHOD_TITLES.items()) if app_state.served else None,
+        "heat": list(offered_methods(app_state.run.load_settings()).items()) if app_state.served else None,
         "reply": reply,
     }
 

@@ -66,7 +66,7 @@ def _card(run: RunFolder, data: RunData, index: int, name: str, content: bytes, 
             chosen = [f":blue-badge[{escape_markdown(label)}]" for label in table[table["chosen"]]["label"]]
             st.markdown(" ".join(chosen) or "*No label reaches its threshold.*")
             show_chart(probability_chart(table), alt_text="Probability of each label and its threshold")
-            wanted = choose_heat_map(str(index), list(table["label"]))
+            wanted = choose_heat_map(run, str(index), list(table["label"]))
         with left:
             try:
                 photo = encode_preview(content, size=1024)
