@@ -18,8 +18,9 @@ Readings of ours:
   of each photo: a softmax over places does not see the mean, and one rate suits all maps.
 * It starts at small random weights, as equal ones would choose among equals, and at places that stand out: where
   the channels of the finest map are furthest from their mean, which is one more channel to it. Only what is looked
-  at can teach where to look, and 5 of 256 cells hit a small thing by chance in 2 photos of 100. On the planted
-  digits (benchmarks/glimpses.py) they hit it in HITS0 at random weights, and in HITS1 with this start.
+  at can teach where to look, and 5 of 256 cells hit a small thing by chance in 2 photos of 100. Of 200 planted
+  photos (benchmarks/glimpses.py, mobilenetv2_100) they hit the digit in 9 % at random weights, 30 draws on average,
+  and training did not get going. The energy of the finest map alone hits it in 65 %.
 """
 
 from collections.abc import Sequence
