@@ -1,4 +1,4 @@
-"""Where a network with glimpses looked: the grid of its weights, and a frame round each cell that it saw.
+"""Picture of glimpses: the grid of their weights, and a frame round each cell that the network saw.
 
 The same for every label: cells are chosen before anything is recognised ("where and what", thesis chapter 3).
 """

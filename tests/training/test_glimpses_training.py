@@ -15,6 +15,7 @@ import tagger
 from tagger.batches import ImageFiles
 from tagger.config import Settings, check_settings
 from tagger.model.feature_hooks import hook_feature_maps
+from tagger.review import Decision, Store
 from tagger.runs import RunFolder
 from tagger.training.device import make_accelerator
 from tagger.training.fit_key import FitKey
@@ -124,6 +125,15 @@ def test_a_run_with_glimpses_tags_doubts_and_learns_on(
     assert np.isfinite(table.iloc[:, 2:].to_numpy(dtype=float)).all()
     url = f"sqlite:///{tmp_path / 'review.db'}"
     assert tagger_cli("suspects", "--run", run, "--store", url).code == 0
+    suspect = RunFolder(run).load_suspects().iloc[0]
+    given = int(suspect["given"])
+    decision = Decision(
+        hash=suspect["hash"], label=suspect["label"], verdict="no" if given else "yes", before=given,
+        suggested=1 - given, doubt=0.5, run="run", reviewer="ann", seconds=1.0, client="tab", seq=0,
+    )  # fmt: skip
+    store = Store.open(url)
+    store.record([decision])
+    store.close()
     again = tagger_cli("retrain", "--run", run, "--store", url, "--out", tmp_path / "new")
     assert again.code == 0, again.err
     assert tagger.load(tmp_path / "new").model.glimpses is not None
