@@ -85,6 +85,15 @@ class Settings(Section):
         return self.glimpses.size if self.glimpses.count else self.image.size
 
     @property
+    def input_summary(self) -> str:
+        """What the network sees of a photo, in words."""
+        seen = self.glimpses
+        cells = (
+            f" and {seen.count} of {seen.grid} x {seen.grid} cells at {seen.size} px" if seen.count else ""
+        )
+        return f"{self.image.size} px{cells}"
+
+    @property
     def preset_title(self) -> str:
         """The preset as people see it: a file or run by its name."""
         return Path(self.preset).name

@@ -87,7 +87,7 @@ def _training_data(settings: Settings, images: pd.DataFrame) -> str:
     train, val, test = (f"{counts.get(part, 0):,}" for part in ("train", "val", "test"))
     return (
         f"Trained on {train} images of `{Path(settings.data.path).name}` ({val} for validation, {test} for the test)"
-        f" with preset `{settings.preset_title}`: {_training_summary(settings)}, input {_input_summary(settings)},"
+        f" with preset `{settings.preset_title}`: {_training_summary(settings)}, input {settings.input_summary},"
         f" loss `{settings.loss.name}`, head `{settings.head.name}`."
     )
 
@@ -157,12 +157,6 @@ def _training_summary(settings: Settings) -> str:
         return "frozen backbone, heads on its cached features"
     networks = f", {settings.train.fold_models} networks averaged" if settings.train.fold_models > 1 else ""
     return f"{settings.train.epochs} epochs of the whole network{networks}"
-
-
-def _input_summary(settings: Settings) -> str:
-    seen = settings.glimpses
-    glimpses = f" and {seen.count} of {seen.grid} x {seen.grid} cells at {seen.size} px" if seen.count else ""
-    return f"{settings.image.size} px{glimpses}"
 
 
 def _threshold_gain(evaluated: Mapping[str, Any]) -> str:
