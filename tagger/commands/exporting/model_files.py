@@ -65,7 +65,7 @@ def _alignment(predictor: Predictor) -> dict[str, Any]:
     found = predictor.landmarks.alignment
     if found is None:
         return {}
-    size = predictor.settings.image.size
+    size = predictor.settings.input_size
     needs = "pixels must be aligned: landmarks (counted from the first pixel's centre) moved onto template"
     how = {"needs": needs, "mode": found.mode, "template": found.template(size).round(4).tolist()}
     warped = {"warped_points": list(found.used), "triangulation": "Delaunay of the template"}

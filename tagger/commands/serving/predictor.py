@@ -158,7 +158,7 @@ class Predictor:
     def images(self, root: Path, files: Sequence[str]) -> ImageFiles:
         """The pixels of ``root / file`` as the model sees them, aligned where the run aligns."""
         image, aligned = self.settings.image, self.landmarks.aligned(root, files)
-        return ImageFiles(root, files, size=image.size, fit=image.fit, aligned=aligned)
+        return ImageFiles(root, files, size=self.settings.input_size, fit=image.fit, aligned=aligned)
 
     @cached_property
     def inference_model(self) -> TagModel:
