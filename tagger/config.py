@@ -8,6 +8,7 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator
 
 from tagger.errors import TaggerError, did_you_mean
+from tagger.glimpse_settings import GlimpseSettings
 from tagger.renamed_settings import announce, announce_old_config, current_names, former_names
 from tagger.setting_sections import (
     AlignSettings,
@@ -15,7 +16,6 @@ from tagger.setting_sections import (
     AugmentSettings,
     BackboneSettings,
     DataSettings,
-    GlimpseSettings,
     HeadSettings,
     HeadStageSettings,
     ImageSettings,
