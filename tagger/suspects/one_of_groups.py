@@ -129,7 +129,7 @@ def _both_sides(
 def _common_shift(doubt_NK: Floats, evidence: Evidence, members: Indices, blocks: list[Indices]) -> float:
     """What makes the wrong given labels as many as both sides expect, by photos that nobody has reviewed."""
     against: list[Floats] = [np.zeros(0)]
-    wrong, missing = 0.0, 0.0
+    wrong = missing = 0.0
     for rows in blocks:
         if evidence.verified_NK is not None:
             rows = rows[~evidence.verified_NK[np.ix_(rows, members)].any(axis=1)]

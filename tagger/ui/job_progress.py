@@ -73,7 +73,8 @@ def progress_of(lines: Sequence[ProgressLine], *, halves: bool = False) -> JobPr
     if last.share is None:
         return JobProgress(last.text)
     first = _first_of_stretch(steps)
-    seconds, gain = last.time - first.time, last.share - (first.share or 0.0)
+    seconds = last.time - first.time
+    gain = last.share - (first.share or 0.0)
     known = seconds >= MIN_SECONDS and gain >= MIN_SHARE * last.length
     left = (1.0 - last.share) * seconds / gain if known else None
     return JobProgress(last.text, last.share, left, last.training)
@@ -92,7 +93,8 @@ class _Step:
 
     @classmethod
     def of(cls, line: ProgressLine, halves: bool) -> "_Step":
-        text, time = str(line["step"]), float(line.get("time", 0.0))
+        text = str(line["step"])
+        time = float(line.get("time", 0.0))
         within = float(line["done"]) / float(line["total"]) if line.get("total") else None
         found = EPOCH.fullmatch(text)
         if found is None:

@@ -77,7 +77,8 @@ def _photos(request: WriteRequest, run: RunFolder, *, local: bool) -> Path:
 
 def _output(request: WriteRequest, folder: Path, *, local: bool) -> Path:
     """The file of a table, or a new folder, checked."""
-    text, suffix = request.out.strip(), suffix_of(request.format)
+    text = request.out.strip()
+    suffix = suffix_of(request.format)
     path = Path(text).expanduser()
     if not text or text.startswith(".") or text.endswith(("/", "\\")) or "\0" in text:
         raise TaggerError(f"{text!r} cannot be the name of a file. Choose another name.")

@@ -21,7 +21,8 @@ LAYERS = """
     suspects
     scoring data
     presets
-    config setting_sections glimpse_settings read_options renamed_settings registry arrays errors progress text closed_pipes
+    config setting_sections glimpse_settings read_options renamed_settings registry arrays errors progress \
+text closed_pipes
 """.strip().splitlines()
 LEVEL = {name: depth for depth, line in enumerate(LAYERS) for name in line.split()}
 GROUND = set(LAYERS[-1].split())  # these may use each other

@@ -57,7 +57,8 @@ def _read_file(path: Path, root: Path, found: ShapeList) -> None:
 
 def _parts(text: str) -> tuple[str, list[Line]]:
     """(what stands before the braces, the lines within them that are not blank)."""
-    opening, closing = text.find("{"), text.find("}")
+    opening = text.find("{")
+    closing = text.find("}")
     if opening < 0 or closing < opening:
         raise ValueError("the points should stand between { and }")
     first = text.count("\n", 0, opening) + 1

@@ -136,7 +136,7 @@ def _card(
 
 
 def _show_photo(data: RunData, previews: PhotoPreviews, dispute: DisputedCell) -> None:
-    uri, file = "", ""
+    uri = file = ""
     if dispute.row is not None:
         image = data.images.iloc[dispute.row]
         file = str(image["file"])

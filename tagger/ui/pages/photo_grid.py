@@ -20,7 +20,9 @@ SIZE = ROWS * COLUMNS
 MAX_NAME_LENGTH = 18  # letters of the file name below a tile
 MAX_TILE_LABELS = 4
 MAX_SELECTED = 20_000  # photos that are labelled in one stroke
-SELECTED, SELECTING, LAST = "selected photos", "selecting", "last stroke"
+SELECTED = "selected photos"
+SELECTING = "selecting"
+LAST = "last stroke"
 ORDER_TITLES = {
     "run": "as in the run",
     "name": "by name",

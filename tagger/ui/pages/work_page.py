@@ -112,7 +112,8 @@ def _show_step(app_state: AppState, step: WorkStep) -> None:
 def _show_photos(app_state: AppState, step: WorkStep, column: st.delta_generator.DeltaGenerator) -> None:
     rows = list(dict.fromkeys(app_state.session.row(one.hash) for one in step.decisions))
     shown = [row for row in rows if row is not None][:PHOTOS_A_STEP]
-    pictures, files = [], []
+    pictures = []
+    files = []
     for row in shown:
         view = app_state.session.image(row)
         try:
@@ -181,7 +182,8 @@ def _page_buttons(start: int, count: int, *, cut: bool) -> None:
     end = min(start + STEPS_A_PAGE, count)
     newer.button("Newer", disabled=not start, on_click=_go, args=(start - STEPS_A_PAGE,), width="stretch")
     last = f"{count:,}{'+' if cut else ''}"
-    page, pages = start // STEPS_A_PAGE + 1, ceil(count / STEPS_A_PAGE)
+    page = start // STEPS_A_PAGE + 1
+    pages = ceil(count / STEPS_A_PAGE)
     text.markdown(
         f":gray[{start + 1:,} to {end:,} of {last} steps · page {page} of {pages}]", text_alignment="center"
     )
