@@ -26,7 +26,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 signal.signal(
     signal.SIGINT, signal.default_int_handler
 )  # tests in the background would hand down that it is ignored
-hypothesis.settings.register_profile("tagger", deadline=None)  # no test fails because a machine is busy
+# No test fails because a machine is busy. The same draws each time, so that a change is judged by what it changes; the
+# long tests (make torture) draw anew.
+DRAWN_ANEW = bool(os.environ.get("TAGGER_DRAW_ANEW"))
+hypothesis.settings.register_profile("tagger", deadline=None, derandomize=not DRAWN_ANEW)
 hypothesis.settings.load_profile("tagger")
 
 ROOT = Path(__file__).parents[1]

@@ -64,7 +64,11 @@ COMMANDS = {
     "data-convert": ["data", "convert", "photos", "--out", "labels.jsonl"],
     "data-demo": ["data", "demo", "made", "--num", "20"],
 }  # fmt: skip
-ELSEWHERE = {"review": "it serves pages and writes no files", "demo": "it calls the others"}
+ELSEWHERE = {
+    "review": "it serves pages and writes no files",
+    "demo": "it calls the others",
+    "data-frames": "it needs ffmpeg",
+}
 NOT_TRIED = {
     "decisions-history": "it writes nothing",
     "decisions-undo": "it writes no file: one transaction of the store",

@@ -119,6 +119,8 @@ LOADS = {
     "suspects.parquet": RunFolder.load_suspects, "judged.parquet": RunFolder.load_eval_mask,
     "labels.json": RunFolder.load_vocabulary, "thresholds.json": RunFolder.load_decision_rule,
     "metrics.json": RunFolder.load_metrics, "origin.json": lambda run: Checkpoint(run.path).load_origin(),
+    "landmarks.npy": RunFolder.load_landmarks, "alignment.json": RunFolder.load_mean_shape,
+    "unaligned.csv": RunFolder.load_unaligned,
     "history.csv": RunFolder.load_history, "unreadable.csv": RunFolder.load_unreadable,
     "config.toml": RunFolder.load_settings, "fingerprints.npy": RunFolder.load_fingerprints,
 }  # fmt: skip

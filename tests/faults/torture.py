@@ -89,7 +89,10 @@ def main(arguments: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", "tests", "-m", "torture", "-p", "no:cacheprovider", *arguments]
     began = monotonic()
     done = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"TAGGER_TORTURE": str(results)}, start_new_session=True
+        command,
+        cwd=ROOT,
+        env=os.environ | {"TAGGER_TORTURE": str(results), "TAGGER_DRAW_ANEW": "1"},
+        start_new_session=True,
     )
     try:
         code = done.wait(LIMIT)

@@ -94,8 +94,13 @@ def _label_line(labels: Sequence[str]) -> str:
     if not labels:
         return ""
     text = io.StringIO()
-    # Line ends that csv does not know (U+2028), and backslashes, which readers of booru tags take for an escape.
-    odd = any(len(label.splitlines()) > 1 or "\\" in label or label.startswith("\ufeff") for label in labels)
+    # Line ends that csv does not know (U+2028), backslashes, which readers of booru tags take for an escape, and
+    # signs that stand between labels elsewhere.
+    signs = "\\|;\t"
+    odd = any(
+        len(label.splitlines()) > 1 or label.startswith("\ufeff") or any(sign in label for sign in signs)
+        for label in labels
+    )
     csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL).writerow(
         labels
     )

@@ -22,6 +22,15 @@ def parse_label_text(text: str) -> list[str]:
     return list(dict.fromkeys(cell.strip() for row in rows for cell in row if cell.strip()))
 
 
+def unquoted_labels(text: str) -> list[str]:
+    """Labels that no quotation marks show to be whole. csv.Error if broken.
+
+    >>> unquoted_labels('"red; white", cat; dog'), unquoted_labels('"a"')
+    (['cat; dog'], [])
+    """
+    return [cell.label for cell in _cells(text) if not text[cell.start : cell.end].startswith('"')]
+
+
 def add_labels(text: str, labels: Sequence[str]) -> str | None:
     """The text with the labels that it lacks after its last one, in its own style; all else stays.
 
@@ -111,7 +120,7 @@ def _written_label(label: str, escaped: bool) -> str:
     >>> _written_label("red, white", False), _written_label("cat (animal)", True)
     ('"red, white"', 'cat \\(animal\\)')
     """
-    # A backslash: readers of booru tags take it for an escape.
-    if any(sign in label for sign in ',"\\') or len(label.splitlines()) > 1 or label.startswith("\ufeff"):
+    # A backslash: readers of booru tags take it for an escape. Other signs: they may stand between labels elsewhere.
+    if any(sign in label for sign in ',"\\|;\t') or len(label.splitlines()) > 1 or label.startswith("\ufeff"):
         return '"' + label.replace('"', '""') + '"'
     return re.sub(r"([()])", r"\\\1", label) if escaped else label

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tagger.data.formats.image_lookup import ImageLookup
 from tagger.data.formats.label_column import LISTS, AmbiguousCells, choose_separator, split_text
-from tagger.data.formats.label_text import parse_label_text
+from tagger.data.formats.label_text import parse_label_text, unquoted_labels
 from tagger.data.formats.long_table import LongTable, LongTableBuilder
 from tagger.data.formats.shared_sidecars import shared_sidecar_problems
 from tagger.data.formats.text_file import read_text
@@ -89,7 +89,7 @@ class TextSidecarReader:
             labels = _labels_of(images.root / location) if (location := _sidecar(file, images)) else []
             if len(labels) > 1:
                 return "auto"
-            cells.update(labels)
+            cells.update(_unquoted(images.root / location) if location else [])
         try:
             sign = choose_separator(cells)
             open_ = (
@@ -111,6 +111,14 @@ def _labels_of(sidecar: Path) -> list[str]:
     """The labels between commas and on lines of a sidecar; none of a broken one, which is reported elsewhere."""
     try:
         return parse_label_text(read_text(sidecar))
+    except (TaggerError, csv.Error):
+        return []
+
+
+def _unquoted(sidecar: Path) -> list[str]:
+    """Labels of a sidecar that may be cut; none of a broken one."""
+    try:
+        return unquoted_labels(read_text(sidecar))
     except (TaggerError, csv.Error):
         return []
 
