@@ -80,8 +80,8 @@ def read_frames(root: Path, files: Sequence[str], data: DataSettings) -> Frames 
 def natural_key(file: str) -> list[tuple[int, int, str]]:
     """Key by which files sort with their numbers as numbers.
 
-    >>> sorted(["a10.png", "a9.png", "a.png"], key=natural_key)
-    ['a.png', 'a9.png', 'a10.png']
+    >>> sorted(["a10.png", "a9.png", "b1.png"], key=natural_key)
+    ['a9.png', 'a10.png', 'b1.png']
     """
     parts = DIGITS.split(file)
     return [(1, int(part), part) if n % 2 else (0, 0, part) for n, part in enumerate(parts)]

@@ -20,6 +20,7 @@ def check_word(option: str, word: object, known: Sequence[str]) -> None:
 def has_level(words_KJ: Tensor) -> bool:
     """Whether the last bit of the code words is the one in which all labels agree: half of the squared length.
 
+    >>> import torch
     >>> has_level(torch.tensor([[0.7071, 0.7071], [-0.7071, 0.7071]])), has_level(torch.eye(2))
     (True, False)
     """

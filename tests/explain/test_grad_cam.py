@@ -240,7 +240,7 @@ def test_a_map_without_evidence_is_dark():
     assert not normalise(-torch.ones(1, 2, 2)).any()
 
 
-@pytest.mark.parametrize("method", explanations.names())
+@pytest.mark.parametrize("method", [name for name in explanations.names() if name != "glimpses"])
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit2"])
 def test_mixed_precision_stays_finite_and_close(name: str, method: str):
     model, image = make(name, size=160), noise(size=160)

@@ -494,12 +494,19 @@ class Guesses:
         return predictor.Predictions(files, probs_NK, {})
 
 
+class FrameModel(torch.nn.Identity):
+    """Stands in for a model that looks at each photo alone."""
+
+    sequences = None
+    glimpses = None
+
+
 @contextmanager
 def guessing() -> Iterator[None]:
     """Context manager: no network in ``predict``, and no waiting for the disk, whose failures are not tested here."""
     fsync, os.fsync = os.fsync, lambda file: None
     predictor.Predictor.predict_probs = Guesses.predict_probs  # type: ignore[assignment]
-    predictor.load_model = lambda *_: torch.nn.Identity()  # type: ignore[assignment, return-value]
+    predictor.load_model = lambda *_: FrameModel()  # type: ignore[assignment, return-value]
     try:
         yield
     finally:

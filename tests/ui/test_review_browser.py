@@ -194,6 +194,7 @@ def test_names_are_only_names(serve: Callable[..., Server]):
         tab.page.goto(server.url + "photos")
         tab.page.get_by_label("File name").fill(".jpg")
         tab.page.keyboard.press("Enter")
+        tab.page.get_by_role("button", name=".jpg").first.click()
         tab.page.wait_for_selector("[data-testid=stPills], [data-testid=stButtonGroup]")
         tab.page.wait_for_timeout(800)
         tab.close()

@@ -15,10 +15,10 @@ def report(metrics: dict[str, Any], where: str, screen: Screen, *, rest: str) ->
     screen.table(f"On {metrics['num_images']:,} photos ({where})", ["", "value", "95 % interval"], rows)
     screen.say()
     lines = sorted(metrics["per_label"].items(), key=lambda item: -item[1]["positives"])
-    scores = ("average_precision", "roc_auc", "precision", "recall", "f1")
+    scores = ("average_precision", "precision", "recall", "f1")  # 80 columns hold no more
     screen.label_table(
         "Per label",
-        ["label", "photos", "AP", "AUC", "precision", "recall", "F1", "threshold", ""],
+        ["label", "photos", "AP", "precision", "recall", "F1", "threshold", ""],
         [
             [name, row["positives"], *_scores(row, scores), shown_threshold(row), _short(row["note"])]
             for name, row in lines

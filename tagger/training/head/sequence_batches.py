@@ -102,7 +102,7 @@ def undersample(
 
     >>> cells = np.array([[1], [0], [0], [0], [0], [0]], np.int8)
     >>> undersample(cells, np.array([0, 0, 1, 1, 2, 2]), 0, np.random.default_rng(0)).tolist()
-    [True, True, False, False, True, True]
+    [True, True, True, True, False, False]
     """
     shown_R = labels_RK[:, label] == YES
     with_it = np.unique(sequence_R[shown_R])
