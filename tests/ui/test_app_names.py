@@ -175,7 +175,11 @@ def _photos(tab: Tab, server: Server) -> None:
     tab.page.goto(f"{server.url}photos")
     tab.page.get_by_label("File name").fill("evil")
     tab.page.keyboard.press("Enter")
-    tab.page.get_by_role("button", name="evil").first.click()
+    tab.page.wait_for_url("**name=evil**")
+    calm(tab, "photos that were found")
+    images = RunFolder(server.run).load_images()
+    chosen = next(images["hash"][n] for n, file in enumerate(images["file"]) if "evil" in file)
+    tab.page.goto(f"{server.url}photos?image={chosen}")
     tab.page.wait_for_selector("[data-testid=stPills], [data-testid=stButtonGroup]")
     tab.page.get_by_text("[l](javascript:window.pwned=3)").first.wait_for()  # a reviewer, in the history
     calm(tab, "photos")
